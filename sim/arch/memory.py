@@ -1,0 +1,207 @@
+"""Memory configs: the scratchpads of a machine and the DRAM behind them. Models: `sim.memory`.
+
+The DRAM runs on a clock of its own (`DramStandard.tck_ps`); `sim.memory.dma` converts. `docs/dram.md` tells how a
+channel schedules.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sim.arch.address_map import Piece, pieces_of
+from sim.arch.checks import require, require_integers
+from sim.arch.dram_timing import DramStandard, Spacing, spacing_of
+
+PS_PER_SECOND = 1_000_000_000_000
+QUEUE_LIMIT = 4096  # assumed: beyond it a scheduler that looks at every request makes no sense
+
+
+class Buffering(enum.StrEnum):
+    """How a scratchpad receives the next tile while the present one is in use."""
+
+    DOUBLE = "double"  # two halves that swap
+    CIRCULAR = "circular"  # slots that are refilled one by one, oldest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScratchpadConfig:
+    """A banked, software-managed SRAM."""
+
+    capacity_bytes: int
+    banks: int = 1
+    ports: int = 1  # words that a bank serves in one cycle
+    word_bytes: int = 1
+    read_latency: int = 1
+    buffering: Buffering = Buffering.DOUBLE
+
+    def __post_init__(self) -> None:
+        require_integers(self, 1, "capacity_bytes", "banks", "ports", "word_bytes")
+        require_integers(self, 0, "read_latency")
+        line = self.banks * self.word_bytes
+        require(
+            self.capacity_bytes % line == 0,
+            f"ScratchpadConfig.capacity_bytes must be a multiple of banks * word_bytes ({line})",
+            self.capacity_bytes,
+        )
+
+    @property
+    def words(self) -> int:
+        """Words in all banks."""
+        return self.capacity_bytes // self.word_bytes
+
+
+class Scheduler(enum.StrEnum):
+    """Which of the queued requests a channel serves first."""
+
+    FRFCFS = "frfcfs"  # of those whose next command is legal now the oldest
+    FRFCFS_ROWHIT = "frfcfs_rowhit"  # and no row is closed that an older queued request would hit
+    FCFS = "fcfs"  # the oldest of all, reads and writes in one order
+
+
+class DramTiming(NamedTuple):
+    """A `DramConfig` as a kernel sees it: clocks, shifts and limits, all ints."""
+
+    spacing: Spacing
+    tck_ps: int
+    burst_bytes: int
+    burst_shift: int  # log2 of burst_bytes
+    channels: int
+    ranks: int  # or pseudo-channels
+    groups: int  # bank groups of a channel
+    banks: int  # banks of a channel
+    group_shift: int  # bank >> group_shift = its group
+    rank_shift: int  # bank >> rank_shift = its rank
+    always_open: int
+    refresh: int
+    dual_command_bus: int
+    wck_sync: int
+    read_queue: int
+    write_queue: int
+    write_enter: int  # write mode starts at this many queued writes
+    write_leave: int  # and ends below this many
+    in_order: int
+    keep_row_hits: int
+    row_cap: int
+    read_latency: int  # RD to completion
+    write_latency: int  # WR to completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DramConfig:
+    """Channels of one standard and their controllers."""
+
+    standard: DramStandard
+    channels: int = 1
+    ranks: int = 1
+    mapping: str = "mop4clxor"  # a name of sim.arch.address_map.NAMED_MAPS, or fields from high to low bits
+    refresh: bool = True
+    scheduler: Scheduler = Scheduler.FRFCFS
+    row_cap: int = 0  # a row is closed after so many accesses; 0: it stays open until a conflict or a refresh
+    read_queue: int = 32  # Ramulator 2.1, default
+    write_queue: int = 32  # Ramulator 2.1, default
+    write_high_watermark: float = 0.8  # Ramulator 2.1, default: write mode starts above this part of the queue,
+    write_low_watermark: float = 0.2  # Ramulator 2.1, default: and ends below this one
+    command_latency: int = 1  # clocks from acceptance to the first command; Ramulator 2.1: 1
+    bandwidth_bytes_per_second: int | None = None  # the ideal memory's, of all channels: sets the burst
+
+    def __post_init__(self) -> None:
+        require_integers(self, 1, "channels", "ranks", "read_queue", "write_queue")
+        require_integers(self, 0, "row_cap", "command_latency")
+        for field in ("channels", "ranks"):
+            value = getattr(self, field)
+            require(value & (value - 1) == 0, f"DramConfig.{field} must be a power of two", value)
+        for field in ("read_queue", "write_queue"):
+            value = getattr(self, field)
+            require(value <= QUEUE_LIMIT, f"DramConfig.{field} must be at most {QUEUE_LIMIT}", value)
+        low, high = self.write_low_watermark, self.write_high_watermark
+        require(0 <= low <= high <= 1, "DramConfig watermarks must satisfy 0 <= low <= high <= 1", (low, high))
+        single = self.ranks == 1 or self.standard.pseudo_channels == 1
+        require(single, "DramConfig.ranks must be 1 for a standard with pseudo-channels", self.ranks)
+        self._check_bandwidth()
+        _ = self.pieces  # raises for a mapping that is none
+
+    def _check_bandwidth(self) -> None:
+        if self.standard.rows > 1:
+            rule = f"DramConfig.bandwidth_bytes_per_second must be none for {self.standard.name}"
+            require(self.bandwidth_bytes_per_second is None, rule, self.bandwidth_bytes_per_second)
+        elif self.bandwidth_bytes_per_second is not None:
+            require_integers(self, 1, "bandwidth_bytes_per_second")
+
+    @property
+    def burst_bytes(self) -> int:
+        """Bytes that one RD or WR moves."""
+        return self.standard.burst_bytes
+
+    @property
+    def burst_clocks(self) -> int:
+        """Clocks that a burst occupies the data bus."""
+        if self.bandwidth_bytes_per_second is None:
+            return self.standard.burst_clocks
+        ps = -(-self.burst_bytes * self.channels * PS_PER_SECOND // self.bandwidth_bytes_per_second)
+        return -(-ps // self.standard.tck_ps)
+
+    @property
+    def data_buses(self) -> int:
+        """Data buses that work at the same time."""
+        return self.channels * self.standard.pseudo_channels
+
+    @property
+    def peak_bytes_per_second(self) -> float:
+        """Bandwidth of all data buses without a gap."""
+        burst_ps = self.burst_clocks * self.standard.tck_ps
+        return self.data_buses * self.burst_bytes * PS_PER_SECOND / burst_ps
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Bytes of all channels; addresses wrap there."""
+        s = self.standard
+        return self.channels * self._scopes * s.bank_groups * s.banks * s.rows * s.row_bytes
+
+    @property
+    def _scopes(self) -> int:
+        return self.ranks * self.standard.pseudo_channels
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The address map, as bit pieces to be XORed together."""
+        s = self.standard
+        sizes = {"channel": self.channels, "rank": self._scopes, "group": s.bank_groups, "bank": s.banks}
+        sizes |= {"row": s.rows, "column": s.row_bytes // s.burst_bytes}
+        bits = {field: size.bit_length() - 1 for field, size in sizes.items()}
+        return pieces_of(self.mapping, bits, s.burst_bytes.bit_length() - 1)
+
+    @property
+    def timing(self) -> DramTiming:
+        """The config in clocks."""
+        s = self.standard
+        spacing = spacing_of(s, self.burst_clocks)
+        groups = self._scopes * s.bank_groups
+        latency = self.command_latency - 1  # the controller's tick already is one clock
+        return DramTiming(
+            spacing=spacing,
+            tck_ps=s.tck_ps,
+            burst_bytes=s.burst_bytes,
+            burst_shift=s.burst_bytes.bit_length() - 1,
+            channels=self.channels,
+            ranks=self._scopes,
+            groups=groups,
+            banks=groups * s.banks,
+            group_shift=s.banks.bit_length() - 1,
+            rank_shift=(s.banks * s.bank_groups).bit_length() - 1,
+            always_open=int(s.rows == 1),
+            refresh=int(self.refresh),
+            dual_command_bus=int(s.dual_command_bus),
+            wck_sync=int(s.wck_sync),
+            read_queue=self.read_queue,
+            write_queue=self.write_queue,
+            write_enter=math.floor(self.write_high_watermark * self.write_queue) + 1,
+            write_leave=math.ceil(self.write_low_watermark * self.write_queue),
+            in_order=int(self.scheduler is Scheduler.FCFS),
+            keep_row_hits=int(self.scheduler is Scheduler.FRFCFS_ROWHIT),
+            row_cap=self.row_cap,
+            read_latency=spacing.rd_data + spacing.burst + latency,
+            write_latency=spacing.wr_data + spacing.burst + latency,
+        )
