@@ -1,0 +1,76 @@
+# tandemsim: `make help` lists the targets. Every target that needs packages makes .venv itself, once.
+#
+# Variables: WORKLOAD  a checked-in trace (python -m sim list workloads) or a trace file
+#            MACHINE   the machine; default: the one that suits the trace
+#            SET       config fields, "rows=64 cols=64"
+#            OUT       folder of the results; default build/results/<workload>-<machine>
+#            ARGS      further arguments of `sim run`, `sim reproduce` or pytest
+#            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
+
+PYTHON ?= python3
+VENV ?= .venv
+export VENV
+
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile
+environment = @command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) not found: tandemsim needs Python 3.11 or newer' >&2; exit 2; }; \
+	'$(PYTHON)' tools/environment.py
+
+workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
+MODELS := longformer longformer-large longformer-16k vil-tiny vil-small vil-medium-wide
+
+.DEFAULT_GOAL := help
+.PHONY: help sim test test-models test-wheel lint format bench traces docs reproduce clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= SET="rows=64 cols=64" OUT=]
+	@test -n '$(WORKLOAD)' || { echo 'make sim needs a workload: make sim WORKLOAD=longformer' >&2; exit 2; }
+	$(environment) core
+	@$(PY) -m sim run '$(WORKLOAD)' $(if $(MACHINE),--machine '$(MACHINE)') $(foreach field,$(SET),--set '$(field)') \
+		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),salo))' $(ARGS)
+
+test: ## every suite that does not need torch
+	$(environment) core test
+	$(PYTEST) --ignore=tests/workloads $(ARGS)
+
+test-models: ## the models and their export; installs torch, gigabytes on most machines
+	$(environment) core test models
+	TANDEM_REQUIRE_TORCH=1 $(PYTEST) tests/workloads $(ARGS)
+
+test-wheel: ## build the wheel, install it alone, run it from another folder
+	$(environment) core
+	$(PY) tools/wheel_check.py
+
+lint: ## style, imports, likely bugs, types
+	$(environment) core lint
+	$(PY) -m ruff check --output-format=concise .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: ## rewrite the sources in the one style that `make lint` accepts
+	$(environment) core lint
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: ## speeds, beside SimPy's in the same process
+	$(environment) core test
+	$(PY) -m benchmarks $(ARGS)
+
+traces: ## export every checked-in trace anew; byte for byte the same unless a model changed
+	$(environment) core models
+	@for name in $(MODELS); do $(PY) -m workloads.export $$name || exit; done
+
+docs: ## regenerate the JSON Schemas of traces and reports
+	$(environment) core
+	$(PY) -m traces.schema > docs/tandem-trace-1.schema.json
+	$(PY) -m sim.report > docs/tandem-report-1.schema.json
+
+reproduce: ## published figures beside ours, with the reason for each gap
+	$(environment) core
+	@$(PY) -m sim reproduce salo $(ARGS)
+
+clean: ## remove what was built; .venv stays
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path './$(VENV)' -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,165 @@
+"""The import table (tools/house.py): this tree keeps to it, and every rule of it can fail."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import house
+import pytest
+
+
+@pytest.fixture(scope="module")
+def tree() -> house.Tree:
+    return house.read_tree(house.ROOT)
+
+
+def made_up(root: Path, files: dict[str, str]) -> house.Tree:
+    for name, source in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return house.read_tree(root)
+
+
+def test_every_module_keeps_to_the_import_table(tree: house.Tree) -> None:
+    assert house.broken_rules(tree) == []
+
+
+def test_light_entries_load_no_slow_library(tree: house.Tree) -> None:
+    assert house.slow_starts(tree) == []
+
+
+def test_the_checker_has_read_the_tree(tree: house.Tree) -> None:
+    numba = [module for module, found in tree.items() if any(i.target == "numba" for i in found)]
+    assert numba == ["sim.engine.jit"]
+    assert "sim.arch.checks" in {found.target for found in tree["sim.arch.salo"]}
+
+
+@pytest.mark.parametrize(
+    "file, source, target",
+    [
+        ("sim/__init__.py", "import numpy", "numpy"),
+        ("sim/arch/salo.py", "import rich", "rich"),
+        ("sim/arch/salo.py", "from sim.engine import jit", "sim.engine"),
+        ("sim/arch/salo.py", "import traces", "traces"),
+        ("traces/schema.py", "from sim.arch import checks", "sim.arch"),
+        ("traces/schema.py", "from sim import __version__", "sim"),
+        ("sim/engine/queue.py", "import numba", "numba"),
+        ("sim/engine/queue.py", "import traces.codec", "traces.codec"),
+        ("sim/engine/queue.py", "from sim.memory.dram import Dram", "sim.memory.dram"),
+        ("sim/memory/dram.py", "import traces", "traces"),
+        ("sim/memory/dram.py", "import sim.salo.machine", "sim.salo.machine"),
+        ("sim/ant/machine.py", "import sim.salo", "sim.salo"),
+        ("sim/salo/machine.py", "import torch", "torch"),
+        ("sim/salo/machine.py", "from sim.run import simulate", "sim.run"),
+        ("sim/salo/machine.py", "from sim.report import Report", "sim.report"),
+        ("sim/cpu/cache.py", "import sim.ant.pe", "sim.ant.pe"),
+        ("sim/fused/machine.py", "import sim.cpu.cache", "sim.cpu.cache"),
+        ("sim/serving/queries.py", "import sim.salo.machine", "sim.salo.machine"),
+        ("sim/papers/salo.py", "import sim.salo.schedule", "sim.salo.schedule"),
+        ("sim/papers/salo.py", "from sim.engine.queue import push", "sim.engine.queue"),
+        ("sim/papers/salo.py", "import traces", "traces"),
+        ("sim/report_text.py", "import sim.salo.machine", "sim.salo.machine"),
+        ("sim/plots.py", "import sim.run", "sim.run"),
+        ("sim/run.py", "import rtl.build", "rtl.build"),
+        ("sim/__main__.py", "import workloads", "workloads"),
+        ("rtl/build.py", "import sim.engine.jit", "sim.engine.jit"),
+        ("rtl/build.py", "import numba", "numba"),
+        ("rtl/build.py", "import traces", "traces"),
+        ("workloads/export.py", "import sim.run", "sim.run"),
+        ("workloads/export.py", "import rtl", "rtl"),
+        ("workloads/export.py", "import amaranth.hdl", "amaranth.hdl"),
+        ("traces/codec.py", "import onnx", "onnx"),
+    ],
+)
+def test_an_import_against_the_table_is_reported(tmp_path: Path, file: str, source: str, target: str) -> None:
+    module = house.module_name(Path(file))
+    tree = made_up(tmp_path, {file: source})
+    assert house.broken_rules(tree) == [f"{module}, line 1: may not import {target}"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def later():\n    import torch",
+        "try:\n    import torch\nexcept ImportError:\n    torch = None",
+        "if TYPE_CHECKING:\n    import torch",
+        "import importlib\nimportlib.import_module('torch')",
+        "__import__('torch')",
+        "from torch.nn import functional",
+    ],
+)
+def test_no_way_of_importing_hides_from_the_checker(tmp_path: Path, source: str) -> None:
+    tree = made_up(tmp_path, {"sim/salo/pe.py": source})
+    assert len(house.broken_rules(tree)) == 1
+
+
+@pytest.mark.parametrize("source", ["from ..ant import pe", "from ..ant.pe import PE", "from .. import ant"])
+def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
+    files = {"sim/__init__.py": "", "sim/ant/__init__.py": "", "sim/ant/pe.py": "", "sim/salo/pe.py": source}
+    (fault,) = house.broken_rules(made_up(tmp_path, files))
+    assert fault.startswith("sim.salo.pe, line 1: may not import sim.ant")
+
+
+@pytest.mark.parametrize(
+    "file, source",
+    [
+        (
+            "sim/arch/ant.py",
+            "import numpy.typing\nimport enum\nfrom sim.arch import checks\nfrom . import salo",
+        ),
+        ("sim/engine/jit.py", "import numba\nfrom sim.arch import checks"),
+        (
+            "sim/salo/machine.py",
+            "import traces.schema\nfrom sim.memory import dram\nfrom sim.engine.jit import jit",
+        ),
+        ("sim/fused/machine.py", "import sim.ant.machine\nimport sim.salo.machine"),
+        (
+            "sim/report_html.py",
+            "import matplotlib\nfrom sim.plots import roofline\nfrom sim import __version__",
+        ),
+        ("sim/papers/salo.py", "from sim.engine.jit import jit"),
+        ("sim/run.py", "import sim.salo.machine\nimport traces"),
+        ("rtl/salo/pe.py", "import amaranth\nfrom sim.arch.salo import SaloArray\nfrom rtl.lib import rom"),
+        ("workloads/export.py", "import torch, onnx\nimport traces\nfrom sim.arch import checks"),
+    ],
+)
+def test_what_the_table_allows_is_not_reported(tmp_path: Path, file: str, source: str) -> None:
+    assert house.broken_rules(made_up(tmp_path, {file: source})) == []
+
+
+def test_a_slow_library_behind_two_modules_is_found(tmp_path: Path) -> None:
+    files = {
+        "sim/__main__.py": "import sim.run",
+        "sim/run.py": "import sim.plots",
+        "sim/plots.py": "import pyarrow",
+    }
+    faults = house.slow_starts(made_up(tmp_path, files))
+    assert faults == ["importing sim.__main__ loads pyarrow (sim.plots)"]
+
+
+def test_a_slow_library_of_a_parent_package_is_found(tmp_path: Path) -> None:
+    files = {"sim/__main__.py": "import sim.a.b", "sim/a/__init__.py": "import matplotlib", "sim/a/b.py": ""}
+    assert house.slow_starts(made_up(tmp_path, files)) == ["importing sim.__main__ loads matplotlib (sim.a)"]
+
+
+def test_a_slow_library_within_a_function_may_wait(tmp_path: Path) -> None:
+    files = {"sim/__main__.py": "def main():\n    import matplotlib"}
+    assert house.slow_starts(made_up(tmp_path, files)) == []
+
+
+def test_sim_arch_loads_neither_numba_nor_any_other_package_of_ours() -> None:
+    """As the interpreter sees it, beside what the sources say."""
+    modules = [m for m in house.read_tree(house.ROOT) if house.inside(m, "sim.arch")]
+    code = f"""
+import importlib, sys
+for module in {modules}:
+    importlib.import_module(module)
+roots = {{name.partition(".")[0] for name in sys.modules}}
+print(sorted(roots & {{"numba", "torch", "traces", "workloads", "rtl", "matplotlib", "pyarrow"}}))
+print([name for name in sys.modules if name.startswith("sim.") and not name.startswith("sim.arch")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=house.ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n[]\n"

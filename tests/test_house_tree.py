@@ -1,0 +1,52 @@
+"""The tree itself: nothing of one machine in it, no file too long to read, no package among the tests."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("sim", "rtl", "traces", "workloads", "tests", "tools", "examples", "benchmarks", "docs", ".ci")
+SOURCES = {".py", ".md", ".toml", ".txt", ".cff", ".html", ".css", ".js", ".json", ".csv", ".out", ""}
+
+# Homes, scratch folders and checkouts: what holds on the machine of whoever wrote it.
+MACHINE_PATH = re.compile(r"(?<![\w.\-/])/(?:home|root|Users|work|farm|mnt|opt|tmp/\w)\b[\w/]*")
+# Aims are 160 and 300 lines; past 400 a file is two.
+LONGEST = 400
+
+
+def files() -> Iterator[Path]:
+    yield from (path for path in ROOT.iterdir() if path.is_file() and path.suffix in SOURCES)
+    for folder in FOLDERS:
+        yield from (path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in SOURCES)
+
+
+def machine_paths(text: str) -> list[str]:
+    return [match.group() for match in MACHINE_PATH.finditer(text)]
+
+
+def test_no_path_of_a_machine_is_in_the_tree() -> None:
+    found = {str(path.relative_to(ROOT)): machine_paths(path.read_text()) for path in files()}
+    assert {path: paths for path, paths in found.items() if paths} == {}
+
+
+def test_paths_of_a_machine_are_recognised() -> None:
+    here = "/" + "home/someone/tandem"
+    assert machine_paths(f"open('{here}/x') # see {here}") == [f"{here}/x", here]
+    assert machine_paths("docs/work/x ./tmp/x https://example.org/home a/b /dev/stdout /usr/bin/env") == []
+
+
+def test_no_source_is_too_long_to_read() -> None:
+    sources = [path for path in files() if path.suffix == ".py"]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources}
+    assert len(lengths) > 20
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_test_folder_is_a_package() -> None:
+    """One named sim or rtl would hide the package of that name."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)

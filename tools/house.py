@@ -1,0 +1,178 @@
+"""Who may import whom: the table of docs/design.md, and what holds the sources to it.
+
+Every import is read, those inside functions too. ``python tools/house.py`` prints what breaks the table;
+tests/test_house.py runs the same functions, on this tree and on made-up ones that break each rule.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("sim", "rtl", "traces", "workloads")
+
+PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
+REPORTS = ("sim.report*", "sim.timeline*", "sim.plots*", "sim.files")
+
+# Package -> what of ours it may import, beside itself. "x*" is every module whose name begins so.
+# The longest row that fits holds. What lies directly in sim/ joins the parts, and may import all of them.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "traces": (),
+    "sim.arch": (),
+    "sim.engine": ("sim.arch",),
+    "sim.memory": ("sim.arch", "sim.engine"),
+    "sim.ant": PARTS,
+    "sim.salo": PARTS,
+    "sim.cpu": PARTS,
+    "sim.fused": (*PARTS, "sim.ant", "sim.salo"),
+    "sim.serving": (*PARTS, "sim.cpu"),
+    "sim.papers": ("sim.arch", "sim.engine.jit"),
+    **dict.fromkeys(REPORTS, ("sim.arch", *REPORTS)),
+    "sim": ("sim", "traces"),
+    "rtl": ("sim.arch",),
+    "workloads": ("traces", "sim.arch"),
+}
+
+# Outside libraries that only one package may import.
+ONLY_FOR = {
+    "torch": "workloads",
+    "onnx": "workloads",
+    "amaranth": "rtl",
+    "numba": "sim.engine.jit",  # which names the folder of the kernel cache first
+}
+
+# What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
+SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
+LIGHT = {"sim.arch": SLOW | {"numba"}, "traces.__main__": SLOW | {"numba"}, "sim.__main__": SLOW}
+
+
+class Import(NamedTuple):
+    target: str  # dotted module
+    line: int
+    at_once: bool  # when the module is loaded, and not only when one of its functions runs
+
+
+Tree = dict[str, list[Import]]  # module -> its imports
+
+
+def read_tree(root: Path) -> Tree:
+    """Return the imports of every module of our packages below `root`."""
+    paths = [path for package in OURS for path in sorted((root / package).rglob("*.py"))]
+    known = {module_name(path.relative_to(root)): path for path in paths}
+    return {module: list(imports(path, module, set(known))) for module, path in known.items()}
+
+
+def module_name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path, module: str, known: set[str]) -> Iterator[Import]:
+    """Yield the imports of one file; ``from a import b`` is ``a.b`` where that is a module."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node, at_once in walk(ast.parse(path.read_text()), at_once=True):
+        for target in targets(node, package, known):
+            yield Import(target, getattr(node, "lineno", 0), at_once)
+
+
+def targets(node: ast.AST, package: str, known: set[str]) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=source, names=names, level=level):
+            parts = package.split(".")
+            above = parts[: len(parts) - level + 1] if level else []
+            base = ".".join([*above, *([source] if source else [])])
+            return [f"{base}.{a.name}" if f"{base}.{a.name}" in known else base for a in names]
+        case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
+            by_name = ast.unparse(function).rpartition(".")[2] in ("import_module", "__import__")
+            return [name] if by_name else []
+    return []
+
+
+def walk(node: ast.AST, at_once: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Yield every node below `node`, and whether it runs when the module is loaded."""
+    for child in ast.iter_child_nodes(node):
+        yield child, at_once
+        later = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for_types = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
+        yield from walk(child, at_once and not later and not for_types)
+
+
+def broken_rules(tree: Tree) -> list[str]:
+    """Return one line for every import that the table does not allow."""
+    return [
+        f"{module}, line {found.line}: may not import {found.target}"
+        for module, found_imports in tree.items()
+        for found in found_imports
+        if not allowed(module, found.target)
+    ]
+
+
+def allowed(module: str, target: str) -> bool:
+    library = target.partition(".")[0]
+    if module == "sim":
+        return False  # so that sim.arch, and with it rtl/, costs nothing to import
+    if library not in OURS:
+        return allowed_outside(module, library)
+    if target == "sim":
+        return not inside(module, "traces")  # holds the version, and nothing else
+    row = max((row for row in MAY_IMPORT if inside(module, row)), key=len)
+    return any(inside(target, package) for package in (row, *MAY_IMPORT[row]))
+
+
+def allowed_outside(module: str, library: str) -> bool:
+    if inside(module, "sim.arch"):
+        return library == "numpy" or library in sys.stdlib_module_names
+    return library not in ONLY_FOR or inside(module, ONLY_FOR[library])
+
+
+def inside(module: str, package: str) -> bool:
+    """Whether `module` is `package` or lies in it; ``sim.report*`` holds ``sim.report_text`` too."""
+    if package.endswith("*"):
+        return module.startswith(package[:-1])
+    return module == package or module.startswith(package + ".")
+
+
+def slow_starts(tree: Tree) -> list[str]:
+    """Return one line for every slow library that a light entry loads at once."""
+    return [
+        f"importing {entry} loads {library} ({module})"
+        for entry, slow in LIGHT.items()
+        for library, module in sorted(loaded_at_once(tree, entry).items())
+        if library in slow
+    ]
+
+
+def loaded_at_once(tree: Tree, entry: str) -> dict[str, str]:
+    """Return outside library -> a module that loads it, for all that importing `entry` loads."""
+    waiting = [module for module in tree if inside(module, entry)]
+    seen: set[str] = set()
+    libraries: dict[str, str] = {}
+    while waiting:
+        module = waiting.pop()
+        if module in seen or module not in tree:
+            continue
+        seen.add(module)
+        waiting += [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
+        for target in (found.target for found in tree[module] if found.at_once):
+            if target.partition(".")[0] in OURS:
+                waiting.append(target)
+            else:
+                libraries.setdefault(target.partition(".")[0], module)
+    return libraries
+
+
+def main() -> int:
+    tree = read_tree(ROOT)
+    faults = broken_rules(tree) + slow_starts(tree)
+    print("\n".join(faults) or f"{len(tree)} modules keep to the import table")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
