@@ -1,0 +1,164 @@
+import dataclasses
+
+import pytest
+
+from sim.arch.checks import ConfigError
+from sim.arch.dram_energy import DramEnergy, DramTraffic
+from sim.arch.energy import EnergyConfig, SramTraffic
+from sim.arch.salo import GlobalProjections, SaloArray
+from sim.arch.salo_energy import (
+    PUBLISHED_POWER_W,
+    PUBLISHED_SYNTHESIS_HZ,
+    SaloActions,
+    SaloWork,
+    area_mm2,
+    array_leakage_w,
+    array_pj,
+    array_power_w,
+    register_bits,
+    salo_actions,
+    salo_energy,
+    sum_actions,
+)
+from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
+
+ENERGY = EnergyConfig()
+PER_PASS = SaloArray()
+DEFERRED = SaloArray(normalisation=Normalisation.DEFERRED)
+TINY = SaloArray(rows=2, cols=2, head_dim=4, global_rows=0, global_cols=0)  # four PEs
+NOTHING = SaloActions(*[0] * 10)
+
+
+def test_the_multiply_accumulate_slots_of_a_run_are_used_or_idle() -> None:
+    # Four PEs for 2 passes of 4 + 4 cycles have 64 slots; 6 pairs use 8 each.
+    work = SaloWork(cycles=99, passes=2, head_dim=4, pairs=6, merged_rows=3, finished_rows=2)
+    found = salo_actions(TINY, work)
+    assert (found.qk_macs, found.pv_macs, found.idle_slots) == (24, 24, 16)
+    assert (found.exponentials, found.row_sums, found.normalisations) == (6, 6, 6)
+    assert (found.merged, found.outputs, found.cycles) == (12, 8, 99)
+
+
+def test_per_pass_divides_twice_a_row_and_pass_and_deferred_once_a_row() -> None:
+    work = SaloWork(cycles=1, passes=20, head_dim=4, pairs=6, merged_rows=30, finished_rows=2)
+    assert salo_actions(PER_PASS, work).reciprocals == 60
+    deferred = salo_actions(DEFERRED, work)
+    assert (deferred.reciprocals, deferred.normalisations) == (2, 0)
+
+
+def test_more_pairs_than_the_passes_can_hold_are_refused() -> None:
+    with pytest.raises(ConfigError, match="SaloWork.pairs must fit the PEs of its passes, not 9"):
+        salo_actions(TINY, SaloWork(cycles=1, passes=2, head_dim=4, pairs=9, merged_rows=0, finished_rows=0))
+
+
+def test_actions_of_ops_add_up() -> None:
+    one = SaloActions(*range(1, 11))
+    assert sum_actions([one, one]) == tuple(2 * count for count in one)
+    assert sum_actions([]) == NOTHING
+
+
+def test_the_published_array_has_the_registers_of_its_circuit() -> None:
+    # PE.scala: q 9, kv 9, sum 18, sum_exp 5, stage 3, acc 18, prob 9, max_exp 5; the sum has one guard bit more here.
+    pe = 9 + 9 + 19 + 5 + 3 + 18 + 9 + 5
+    # Weighted-sum unit: 64 x 18 bits (24 in the global row), merged sum and sum of both 20, exponent 6, weights 16.
+    unit = 20 + 20 + 6 + 16 + 16
+    assert register_bits(PER_PASS, PUBLISHED) == 1088 * pe + 32 * (unit + 64 * 18) + (unit + 64 * 24)
+
+
+def test_the_energy_of_a_tiny_run_is_the_sum_by_hand() -> None:
+    """Per pass, published widths: every figure below is worked out from the table of constants in docs/energy.md."""
+    add = lambda width: 0.03 + 0.07 * (width - 8) / 24  # noqa: E731
+    multiply = lambda a, b: 0.2 + 2.9 * (a * b - 64) / 960  # noqa: E731
+    gate, clock, write = 0.01803786 / 32, 0.00793499, 0.001076386
+    actions = SaloActions(24, 24, 16, 6, 6, 6, 6, 12, 8, 99)
+    arithmetic = (24 + 6) * (multiply(9, 9) + add(18))  # QK, and the exponentials on the same multiplier
+    arithmetic += 24 * (multiply(9, 9) + add(18))  # PV
+    arithmetic += 6 * (add(19) + 2 * 5 * 19 * gate)  # row sum: 19 bits, two shifters of 5 levels
+    arithmetic += 6 * multiply(9, 16)  # probability times reciprocal
+    arithmetic += 6 * multiply(19, 19)  # division
+    arithmetic += 12 * (add(18) + 2 * multiply(18, 16))  # merge
+    bits = 4 * 77 + 2 * (78 + 4 * 18)
+    written = 24 * (9 + 9 + 18) + 24 * (9 + 18) + 8 * (18 + 27) + 6 * 18 + 6 * 19 + 6 * 9 + 12 * 18
+    by_hand = arithmetic + bits * 99 * clock + written * write
+    assert array_pj(ENERGY, TINY, PUBLISHED, actions) == pytest.approx(by_hand)
+
+
+def test_deferred_shifts_partial_sums_and_multiplies_outputs_instead() -> None:
+    gate = 0.01803786 / 32
+    free = dataclasses.replace(ENERGY, register_clock_pj_per_bit=0.0, register_toggle_pj_per_bit=0.0)
+    tiny = dataclasses.replace(TINY, normalisation=Normalisation.DEFERRED)
+
+    def pj(array: SaloArray, **counts: int) -> float:
+        return array_pj(free, array, PUBLISHED, NOTHING._replace(**counts))
+
+    shift24 = 24 * 5 * gate
+    assert pj(tiny, pv_macs=1) - pj(TINY, pv_macs=1) == pytest.approx(shift24 + 0.07 * (24 - 18) / 24)
+    assert pj(tiny, merged=1) == pytest.approx(0.03 + 0.07 * 16 / 24 + 2 * shift24)
+    assert pj(tiny, outputs=1) == pytest.approx(0.2 + 2.9 * (24 * 16 - 64) / 960)
+    assert pj(TINY, outputs=1) == 0
+
+
+def test_a_stalled_cycle_costs_the_clock_alone() -> None:
+    busy = NOTHING._replace(qk_macs=7, cycles=10)
+    stalled = busy._replace(cycles=11)
+    clock = register_bits(PER_PASS, PUBLISHED) * ENERGY.register_clock_pj_per_bit
+    difference = array_pj(ENERGY, PER_PASS, PUBLISHED, stalled) - array_pj(ENERGY, PER_PASS, PUBLISHED, busy)
+    assert difference == pytest.approx(clock)
+
+
+def test_an_idle_slot_costs_its_registers_and_no_arithmetic() -> None:
+    # Half of QK (query and key move: 18 bits), half of PV (value and partial sum: 27 bits).
+    idle = array_pj(ENERGY, PER_PASS, PUBLISHED, NOTHING._replace(idle_slots=2))
+    assert idle == pytest.approx((18 + 27) * 0.001076386)
+
+
+def test_the_parts_of_the_energy_are_array_scratchpad_dram_and_leakage() -> None:
+    """A microsecond at 1 GHz; DRAM of 1 pJ a byte and 1 mW."""
+    dram = DramEnergy(
+        read_pj_per_byte=1.0, write_pj_per_byte=2.0, activate_pj=5.0, background_w=8e-4, refresh_w=2e-4
+    )
+    pads = {"key": SramTraffic(32 * 1024, 400, 0), "value": SramTraffic(32 * 1024, 0, 0)}
+    actions = NOTHING._replace(cycles=1000)
+    found = salo_energy(
+        ENERGY, PER_PASS, PUBLISHED, actions, pads, DramTraffic(100, 10, 1), dram, clock_hz=1_000_000_000
+    )
+    assert list(found) == ["array", "scratchpad", "dram", "static"]
+    assert found["array"] == pytest.approx(124_750 * 1000 * 0.00793499)
+    assert found["scratchpad"] == pytest.approx(400 * 20 / 8)
+    assert found["dram"] == pytest.approx(100 + 20 + 5 + 1000)
+    leakage_w = array_leakage_w(ENERGY, PER_PASS, PUBLISHED) + 65_536 * 7.658e-7
+    assert found["static"] == pytest.approx(leakage_w * 1e6)
+
+
+def test_half_the_clock_halves_the_dynamic_power_and_keeps_the_leakage() -> None:
+    leakage = array_leakage_w(ENERGY, PER_PASS, PUBLISHED)
+    fast, slow = (array_power_w(ENERGY, PER_PASS, PUBLISHED, hz) for hz in (1_000_000_000, 500_000_000))
+    assert fast - leakage == pytest.approx(2 * (slow - leakage))
+    assert 0 < leakage < 0.05 * slow
+
+
+def test_the_power_of_the_published_array_is_near_its_synthesis() -> None:
+    """docs/fidelity.md: within a factor of 1.5, at the clock of the synthesis."""
+    ratio = array_power_w(ENERGY, PER_PASS, PUBLISHED, PUBLISHED_SYNTHESIS_HZ) / PUBLISHED_POWER_W
+    assert 1 / 1.5 < ratio < 1.5
+
+
+def test_wider_formats_cost_more() -> None:
+    for array in (PER_PASS, DEFERRED):
+        narrow, wide = (array_power_w(ENERGY, array, numerics, 500_000_000) for numerics in (PUBLISHED, WIDE))
+        assert wide > narrow
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rows": 16},
+        {"global_rows": 0},
+        {"column_segments": 2},
+        {"normalisation": Normalisation.DEFERRED},
+        {"global_projections": GlobalProjections.PRIVATE},
+    ],
+)
+def test_the_published_area_is_of_the_published_circuit_alone(changes: dict[str, object]) -> None:
+    assert area_mm2(PER_PASS, PUBLISHED) == 4.56
+    assert area_mm2(PER_PASS, WIDE) is None
+    assert area_mm2(dataclasses.replace(PER_PASS, **changes), PUBLISHED) is None
