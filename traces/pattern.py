@@ -1,0 +1,235 @@
+"""Sparse attention patterns as data: bands, global tokens and, for images, a window on a grid.
+
+Obeys the ``window_attention`` contract of ``tandem-trace/1``. Query ``i`` attends key ``j`` if ``j - i`` is
+an offset of some band ``[low, high, dilation]`` (that is ``low, low + dilation, ..., high``, both ends
+included), or if ``i`` or ``j`` is a global token. With a grid of height × width tokens, row by row, the
+window is a box instead: ``[[low_y, high_y], [low_x, high_x]]``, cut off at the edges of the image. Tokens
+outside the grid come first in the sequence and must be global: grid token ``(y, x)`` has the index ``outside
++ y * width + x``. A pair counts once, however many rules admit it; keys before the first and after the last
+token do not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from traces.bands import Band, check_band, disjoint
+from traces.errors import TraceError, shown
+from traces.pairs import grid_pairs, sequence_pairs
+from traces.pattern_rules import (
+    check_attrs,
+    check_global_tokens,
+    check_grid,
+    check_positive,
+    check_seq_len,
+    read_integer,
+    read_integers,
+    read_rows,
+)
+
+__all__ = ["Band", "Pattern"]
+
+Span = tuple[int, int]
+Dims = Mapping[str, int | tuple[int, ...]]
+Attrs = Mapping[str, Any]
+
+#: Where an op states the parts of a pattern.
+PLACES = {"seq_len": "dims.seq_len", "grid": "dims.grid", "bands": "attrs.bands"}
+PLACES["global_tokens"] = "attrs.global_tokens"
+
+
+class _WindowOp(Protocol):
+    """What a pattern reads of an op."""
+
+    @property
+    def dims(self) -> Dims: ...
+    @property
+    def attrs(self) -> Attrs: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """The pairs (query, key) that an attention computes. Immutable and hashable.
+
+    `grid` and `window_2d` come together, and without `bands`. Raises `TraceError` for what breaks a rule.
+    """
+
+    seq_len: int  # tokens, those outside the grid included
+    bands: tuple[Band, ...] = ()
+    global_tokens: tuple[int, ...] = ()  # in the order of the model's global queries
+    grid: Span | None = None  # height, width
+    window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
+
+    def __post_init__(self) -> None:
+        check_seq_len(self.seq_len)
+        check_global_tokens(self.global_tokens, self.seq_len)
+        for band in self.bands:
+            check_band(band, self.seq_len)
+        if self.grid is not None or self.window_2d is not None:
+            check_grid(self.seq_len, self.grid, self.window_2d, bool(self.bands), self.global_tokens)
+        elif not (self.bands or self.global_tokens):
+            raise TraceError("must hold a band, or there must be a global token", field="bands")
+
+    @classmethod
+    def sliding(cls, seq_len: int, window: int) -> Pattern:
+        """`window` keys around each query; of an even number, one more before it than after it."""
+        return cls.dilated(seq_len, window, 1)
+
+    @classmethod
+    def dilated(cls, seq_len: int, window: int, dilation: int) -> Pattern:
+        """`window` keys around each query, `dilation` tokens apart; of an even number, one more before it."""
+        return cls(seq_len=seq_len, bands=(_centred(window, dilation),))
+
+    @classmethod
+    def longformer(cls, seq_len: int, window: int, global_tokens: Iterable[int] = (0,)) -> Pattern:
+        """Longformer (arXiv 2004.05150): the query and `window` // 2 keys on each side (512: 513 keys)."""
+        check_positive(window=window)
+        band = Band(-(window // 2), window // 2, 1)
+        return cls(seq_len=seq_len, bands=(band,), global_tokens=tuple(global_tokens))
+
+    @classmethod
+    def vil(cls, height: int, width: int, window: int, outside: int = 1) -> Pattern:
+        """Vision Longformer (arXiv 2103.15358), exact: `window` × `window` patches around each query.
+
+        `outside` global tokens stand before the `height` × `width` patches.
+        """
+        low, high, _ = _centred(window, 1)
+        return cls(
+            seq_len=outside + height * width,
+            global_tokens=tuple(range(outside)),
+            grid=(height, width),
+            window_2d=((low, high), (low, high)),
+        )
+
+    @classmethod
+    def star(cls, seq_len: int) -> Pattern:
+        """Star-Transformer (arXiv 1902.09113): token 0 is the global relay, the others see both neighbours.
+
+        They form a ring, which two bands of one offset each close between its first and its last token.
+        """
+        around = seq_len - 2
+        closing = (Band(-around, -around, 1), Band(around, around, 1)) if around > 1 else ()
+        return cls(seq_len=seq_len, bands=(Band(-1, 1, 1), *closing), global_tokens=(0,))
+
+    @classmethod
+    def strided_sparse(cls, seq_len: int, local: int, stride: int) -> Pattern:
+        """Sparse Transformer, strided and causal (arXiv 1904.10509).
+
+        A query sees itself, the `local` keys before it, and every `stride`-th key before it.
+        """
+        check_positive(seq_len=seq_len, local=local, stride=stride)
+        furthest = (seq_len - 1) // stride * stride
+        columns = Band(-furthest, 0, stride)
+        return cls(seq_len=seq_len, bands=(Band(-min(local, seq_len - 1), 0, 1), columns))
+
+    @classmethod
+    def bigbird(cls, seq_len: int, window: int, global_tokens: int, random_keys: int = 0) -> Pattern:
+        """BigBird (arXiv 2007.14062), by tokens: `longformer` with the first `global_tokens` tokens global.
+
+        Its random part is no band: any other `random_keys` than 0 is an error.
+        """
+        if random_keys:
+            raise TraceError(f"must be 0: they are not supported, not {shown(random_keys)}", field="random_keys")
+        return cls.longformer(seq_len, window, range(global_tokens))
+
+    @classmethod
+    def dense(cls, seq_len: int) -> Pattern:
+        """Every query attends every key: one full band."""
+        return cls(seq_len=seq_len, bands=(Band(1 - seq_len, seq_len - 1, 1),))
+
+    @classmethod
+    def from_op(cls, op: _WindowOp) -> Pattern:
+        """Return the pattern of a ``window_attention`` op. Errors name the op's field."""
+        return cls.from_statement(op.dims, op.attrs)
+
+    @classmethod
+    def from_statement(cls, dims: Dims, attrs: Attrs) -> Pattern:
+        """Return the pattern that the `dims` and `attrs` of a ``window_attention`` state."""
+        try:
+            return cls(**_stated(dims, attrs))
+        except TraceError as error:
+            raise TraceError(error.message, field=PLACES.get(error.field, error.field)) from None
+
+    def attrs(self) -> dict[str, Any]:
+        """Return ``bands`` and ``global_tokens`` as a ``window_attention`` op states them."""
+        bands: Sequence[Sequence[int]] = self.window_2d if self.window_2d is not None else self.bands
+        return {"bands": [list(band) for band in bands], "global_tokens": list(self.global_tokens)}
+
+    @property
+    def outside(self) -> int:
+        """Number of tokens before the grid; 0 without a grid."""
+        return self.seq_len - self.grid[0] * self.grid[1] if self.grid else 0
+
+    @property
+    def density(self) -> float:
+        """Share of the full score matrix that is computed, 0..1."""
+        return self.pairs() / self.seq_len**2
+
+    def disjoint_bands(self) -> tuple[Band, ...]:
+        """Return bands without common offsets and with the same union, cut to the sequence.
+
+        See `traces.bands.disjoint`. Raises `TraceError` on a grid, where a window is no set of offsets.
+        """
+        if self.grid is not None:
+            raise TraceError("must be without a grid: a 2-D window is no set of offsets", field="grid")
+        return disjoint(self.bands, self.seq_len)
+
+    def pairs(self) -> int:
+        """Return the exact number of distinct (query, key) pairs, in time linear in `seq_len`."""
+        return _pairs(self)
+
+    def mask(self, queries: ArrayLike) -> NDArray[np.bool_]:
+        """Return bool [len(queries), seq_len]: which keys each query attends, by the definition above."""
+        query = np.asarray(queries, np.int64)[:, None]
+        key = np.arange(self.seq_len, dtype=np.int64)[None, :]
+        tokens = np.array(self.global_tokens, np.int64)
+        attends: NDArray[np.bool_] = np.isin(query, tokens) | np.isin(key, tokens)
+        for low, high, dilation in self.bands:
+            offset = key - query
+            attends |= (low <= offset) & (offset <= high) & ((offset - low) % dilation == 0)
+        if self.grid is not None and self.window_2d is not None:
+            query, key = query - self.outside, key - self.outside
+            attends |= (query >= 0) & (key >= 0) & _in_box(query, key, self.grid[1], self.window_2d)
+        return attends
+
+
+def _in_box(
+    query: NDArray[np.int64], key: NDArray[np.int64], width: int, window: tuple[Span, Span]
+) -> NDArray[np.bool_]:
+    (low_y, high_y), (low_x, high_x) = window
+    dy, dx = key // width - query // width, key % width - query % width
+    inside: NDArray[np.bool_] = (low_y <= dy) & (dy <= high_y) & (low_x <= dx) & (dx <= high_x)
+    return inside
+
+
+@lru_cache(maxsize=256)
+def _pairs(pattern: Pattern) -> int:
+    if pattern.grid is None or pattern.window_2d is None:
+        return sequence_pairs(pattern.seq_len, pattern.disjoint_bands(), pattern.global_tokens)
+    rows, cols = (Band(low, high, 1) for low, high in pattern.window_2d)
+    return grid_pairs(pattern.seq_len, pattern.grid, (rows, cols), pattern.global_tokens)
+
+
+def _centred(window: int, dilation: int) -> Band:
+    check_positive(window=window, dilation=dilation)
+    before, after = window // 2, window - 1 - window // 2
+    return Band(-before * dilation, after * dilation, dilation)
+
+
+def _stated(dims: Dims, attrs: Attrs) -> dict[str, Any]:
+    """Return the fields of a `Pattern` from an op."""
+    check_attrs(attrs)
+    fields: dict[str, Any] = {"global_tokens": read_integers(attrs, "global_tokens", "[index, ...]")}
+    if "grid" not in dims:
+        rows = read_rows(attrs, "bands", "[[low, high, dilation], ...]", 3)
+        return fields | {"seq_len": read_integer(dims, "seq_len"), "bands": tuple(Band(*row) for row in rows)}
+    height, width = grid = read_integers(dims, "grid", "[height, width]", 2)
+    window = read_rows(attrs, "bands", "[[low_y, high_y], [low_x, high_x]] on a grid", 2, count=2)
+    seq_len = read_integer({"seq_len": height * width, **dims}, "seq_len")
+    return fields | {"seq_len": seq_len, "grid": grid, "window_2d": window}
