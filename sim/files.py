@@ -1,0 +1,139 @@
+"""Writing files so that nobody ever sees half of one.
+
+A regular file is written beside its place under a temporary name and appears by rename, so a failure leaves
+what was there before. A target that exists and is no regular file (a pipe, ``/dev/stdout``) is written in
+place. What the system refuses becomes one line: a `FileError` that names the path.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sim.arch.checks import UserError
+
+STDOUT = "-"
+
+
+class FileError(UserError):
+    """A file or folder that cannot be written."""
+
+
+@contextmanager
+def written(path: str | Path) -> Iterator[BinaryIO]:
+    """Yield a binary stream whose content becomes the file `path` when the block ends without an error.
+
+    ``-`` is standard output. Raises `FileError` when the system refuses to write.
+    """
+    with _refusals(path):
+        if str(path) == STDOUT:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        elif _is_special(Path(path)):
+            with open(path, "wb") as stream:
+                yield stream
+        else:
+            with _replaced(_resolved(path)) as stream:
+                yield stream
+
+
+@contextmanager
+def written_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder whose files appear in the folder `path` when the block ends without an error.
+
+    A folder that does not exist yet appears whole, by one rename. In one that does, files of the same names
+    are replaced one by one and all others stay. Raises `FileError` when the system refuses to write.
+    """
+    with _refusals(path):
+        place = _resolved(path)
+        parent = place if place.exists() else place.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(parent / place.name)
+        temporary.mkdir()
+        try:
+            yield temporary
+            _publish(temporary, place)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_writable_file(path: str | Path) -> None:
+    """Raise `FileError` if the file `path` plainly cannot be written. Creates nothing.
+
+    Asked before a run, so that a long one does not end in a refusal; a courtesy, not a promise.
+    """
+    target = Path(path)
+    if str(path) == STDOUT or (_is_special(target) and not target.is_dir()):
+        return
+    if target.is_dir():
+        raise FileError(f"an output file must be a file, not the folder {str(path)!r}")
+    _require_writable(path, _resolved(path).parent)
+
+
+def require_writable_folder(path: str | Path) -> None:
+    """Raise `FileError` if the folder `path` plainly cannot be made or written to. Creates nothing."""
+    place = _resolved(path)
+    if place.exists() and not place.is_dir():
+        raise FileError(f"an output folder must be a folder, not the file {str(path)!r}")
+    _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
+
+
+def _require_writable(path: str | Path, folder: Path) -> None:
+    if not folder.exists():
+        raise FileError(f"cannot write {str(path)!r}: the folder {str(folder)!r} does not exist")
+    if not folder.is_dir():
+        raise FileError(f"cannot write {str(path)!r}: {str(folder)!r} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"cannot write {str(path)!r}: the folder {str(folder)!r} is not writable")
+
+
+@contextmanager
+def _refusals(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+
+
+def _resolved(path: str | Path) -> Path:
+    """The place itself, so that a link to it stays a link."""
+    return Path(os.path.realpath(path))
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _temporary(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+
+
+@contextmanager
+def _replaced(place: Path) -> Iterator[BinaryIO]:
+    temporary = _temporary(place)
+    try:
+        with open(temporary, "xb") as stream:  # not mkstemp, whose files only their owner can read
+            yield stream
+        if place.exists():
+            shutil.copymode(place, temporary)
+        os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, place: Path) -> None:
+    if not place.exists():
+        os.rename(temporary, place)
+        return
+    files = sorted(temporary.iterdir())
+    for file in files:  # before the first rename, so that this refusal at least leaves the old set whole
+        if (place / file.name).is_dir():
+            raise FileError(f"cannot write {str(place / file.name)!r}: it is a folder")
+    for file in files:
+        os.replace(file, place / file.name)

@@ -1,0 +1,290 @@
+"""What a run answers: cycles, where they went, traffic, energy, and what did not run.
+
+`Report` is the contract ``tandem-report/1``, printed by ``--json`` and described by
+``docs/report.schema.json``, which `sim.report_schema` generates from the annotations in this file. Machines
+build it, everything else only reads it: `sim.report_text` (terminal), `sim.report_html` and `sim.plots`
+(pictures), `sim.report_table` (Parquet).
+
+Quantities that follow from others are properties, so they cannot disagree; those that could are checked when
+the report is built. A contradiction is an `InvariantError`: a fault of the simulator, never of the user.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple
+
+from sim.arch.checks import digest
+
+SCHEMA = "tandem-report/1"
+PJ_PER_J = 1e12
+
+
+class Rule(NamedTuple):
+    """A keyword of JSON Schema, in an annotation. A text in an annotation is a description."""
+
+    keyword: str
+    value: object
+
+
+Count = Annotated[int, Rule("minimum", 0)]
+Positive = Annotated[int, Rule("minimum", 1)]
+Amount = Annotated[float, Rule("minimum", 0)]
+Ratio = Annotated[float, Rule("minimum", 0), Rule("maximum", 1)]
+Digest = Annotated[str, Rule("pattern", "^[0-9a-f]{64}$")]
+StallCycles = Annotated[Mapping[str, Count], "cycles in which nothing was computed, by cause"]
+
+
+class InvariantError(RuntimeError):
+    """Numbers of a report that contradict each other: a bug in the machine that made them."""
+
+
+def check(holds: bool, claim: str) -> None:
+    """Raise `InvariantError` with `claim` unless it holds."""
+    if not holds:
+        raise InvariantError(f"the report contradicts itself: {claim}")
+
+
+def _check_counts(where: str, counts: Mapping[str, int]) -> None:
+    for name, value in counts.items():
+        check(operator.index(value) >= 0, f"{where}: {name} is {value}")
+
+
+def _check_cycles(where: str, cycles: int, compute_cycles: int, stall_cycles: Mapping[str, int]) -> None:
+    """Every cycle is either one of computing or a stall of one cause."""
+    _check_counts(where, {"cycles": cycles, "compute_cycles": compute_cycles, **stall_cycles})
+    parts = compute_cycles + sum(stall_cycles.values())
+    check(cycles == parts, f"{where}: {cycles} cycles, but compute and stalls are {parts}")
+
+
+def _check_extra(record: object, extra: Mapping[str, Any]) -> None:
+    taken = [name for name in extra if name in KEYS[type(record)]]
+    check(not taken, f"extra fields {taken} hide fields of {type(record).__name__}")
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return ``part / whole``, and 0 where there is no whole."""
+    return part / whole if whole else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpReport:
+    """One op that ran. `extra` holds further fields that a machine wants in the JSON, after these."""
+
+    name: Annotated[str, "the op's name in the trace"]
+    kind: Annotated[str, "the op's kind in the trace"]
+    start_cycle: Annotated[Count, "cycle in which its first transfer or tile began"] = 0
+    cycles: Annotated[Count, "compute_cycles plus every stall; ops may overlap"]
+    compute_cycles: Annotated[Count, "cycles in which an array works on it"]
+    stall_cycles: StallCycles
+    macs: Annotated[Count, "useful multiply-accumulates"]
+    multipliers: Annotated[Positive, "every multiplier of the machine, for this op's number format"]
+    tiles: Annotated[Count, "tiles that ran; fully masked ones are skipped"]
+    dram_read_bytes: Annotated[Count, "bytes of the bursts read for it"] = 0
+    dram_write_bytes: Annotated[Count, "bytes of the bursts written for it"] = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"op {self.name!r}"
+        _check_cycles(where, self.cycles, self.compute_cycles, self.stall_cycles)
+        names = ("start_cycle", "macs", "tiles", "dram_read_bytes", "dram_write_bytes")
+        _check_counts(where, {name: getattr(self, name) for name in names})
+        peak = self.cycles * self.multipliers
+        check(self.macs <= peak, f"{where}: {self.macs} MACs, of at most {peak} in {self.cycles} cycles")
+        _check_extra(self, self.extra)
+
+    @property
+    def utilization(self) -> Annotated[Ratio, "macs / (cycles x multipliers)"]:
+        return ratio(self.macs, self.cycles * self.multipliers)
+
+    @property
+    def dram_bytes(self) -> int:
+        return self.dram_read_bytes + self.dram_write_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRun:
+    """One op that the machine does not run, and why. Its MACs are in no total but `Report.macs_share`."""
+
+    name: Annotated[str, "the op's name in the trace"]
+    kind: Annotated[str, "the op's kind in the trace"]
+    macs: Annotated[Count, "multiply-accumulates that it would have taken"]
+    reason: Annotated[str, "why this machine does not run it"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DramTraffic:
+    """What crossed the DRAM pins, in whole bursts, and how its requests met the row buffers."""
+
+    read_bytes: Annotated[Count, "bytes of all read bursts"]
+    write_bytes: Annotated[Count, "bytes of all write bursts"]
+    useful_read_bytes: Annotated[Count, "bytes that were asked for, of those read"]
+    row_hits: Annotated[Count, "requests that found their row open"]
+    row_misses: Annotated[Count, "requests that found the bank closed"]
+    row_conflicts: Annotated[Count, "requests that found another row open"]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [f.name for f in dataclasses.fields(self) if f.name != "extra"]
+        _check_counts("dram", {name: getattr(self, name) for name in names})
+        useful, read = self.useful_read_bytes, self.read_bytes
+        check(useful <= read, f"dram: {useful} useful bytes of {read} bytes read")
+        _check_extra(self, self.extra)
+
+    @property
+    def requests(self) -> int:
+        return self.row_hits + self.row_misses + self.row_conflicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScratchpadTraffic:
+    """What went through the ports of one scratchpad."""
+
+    read_bytes: Annotated[Count, "bytes read by the array or the DMA"]
+    write_bytes: Annotated[Count, "bytes written by the array or the DMA"]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_counts("scratchpad", {"read_bytes": self.read_bytes, "write_bytes": self.write_bytes})
+        _check_extra(self, self.extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Energy of the run in pJ, by where it was spent."""
+
+    array: Annotated[Amount, "the array's switching energy"]
+    scratchpad: Annotated[Amount, "scratchpad accesses"]
+    dram: Annotated[Amount, "DRAM, with its interface"]
+    static: Annotated[Amount, "leakage and clock over the run's time"]
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            check(0 <= value < float("inf"), f"energy: {name} is {value} pJ")
+
+    @property
+    def total(self) -> float:
+        return self.array + self.scratchpad + self.dram + self.static
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The answer of one run. `extra` holds further results for the JSON, put before the ops."""
+
+    workload: Annotated[str, "the trace's name"]
+    machine: Annotated[str, "as --machine takes it"]
+    preset: Annotated[str, "as --preset takes it"]
+    config: Annotated[Mapping[str, Any], "the machine's complete configuration, defaults and all"]
+    trace_digest: Annotated[Digest, "SHA-256 of the trace"]
+    version: Annotated[str, "version of tandemsim"]
+    clock_hz: Annotated[Positive, "cycles per second"]
+    cycles: Annotated[Count, "from the first event to the last; compute_cycles plus every stall"]
+    compute_cycles: Annotated[Count, "cycles in which any array works"]
+    stall_cycles: StallCycles
+    multipliers: Annotated[Positive, "every multiplier of the machine: its peak MACs per cycle"]
+    dram: DramTraffic
+    dram_peak_bytes_per_cycle: Annotated[Amount | None, "what the DRAM pins can carry; null when unlimited"]
+    scratchpad: Annotated[Mapping[str, ScratchpadTraffic], "by scratchpad"]
+    energy_pj: Energy
+    area_mm2: Annotated[Amount | None, "null when it is not known"]
+    ops: Annotated[tuple[OpReport, ...], "what ran, in the order of the trace"]
+    not_run: Annotated[tuple[NotRun, ...], "what did not run, in the order of the trace"]
+    notes: Annotated[tuple[str, ...], "what a reader must know before quoting these figures"] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_cycles("the run", self.cycles, self.compute_cycles, self.stall_cycles)
+        peak = self.cycles * self.multipliers
+        check(self.macs <= peak, f"the run: {self.macs} MACs, of at most {peak} in {self.cycles} cycles")
+        for op in self.ops:
+            end = op.start_cycle + op.cycles
+            check(end <= self.cycles, f"op {op.name!r} ends in cycle {end} of a run of {self.cycles}")
+        _check_extra(self, self.extra)
+
+    @property
+    def schema(self) -> Annotated[str, Rule("const", SCHEMA)]:
+        return SCHEMA
+
+    @property
+    def config_digest(self) -> Annotated[Digest, "SHA-256 of the config's canonical JSON"]:
+        return digest(self.config)
+
+    @property
+    def seconds(self) -> Annotated[Amount, "cycles / clock_hz"]:
+        return self.cycles / self.clock_hz
+
+    @property
+    def macs(self) -> Annotated[Count, "useful multiply-accumulates of what ran"]:
+        return sum(op.macs for op in self.ops)
+
+    @property
+    def macs_not_run(self) -> Annotated[Count, "multiply-accumulates of the model that did not run"]:
+        return sum(op.macs for op in self.not_run)
+
+    @property
+    def macs_share(self) -> Annotated[Ratio, "the part of the model's MACs that ran"]:
+        return ratio(self.macs, self.macs + self.macs_not_run)
+
+    @property
+    def utilization(self) -> Annotated[Ratio, "macs / (cycles x multipliers)"]:
+        return ratio(self.macs, self.cycles * self.multipliers)
+
+    @property
+    def power_w(self) -> Annotated[Amount, "energy over seconds"]:
+        return ratio(self.energy_pj.total / PJ_PER_J, self.seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values, keys in the order of the contract."""
+        return dict(_items(self))
+
+    def as_json(self) -> bytes:
+        """Return the report as JSON; the same report gives the same bytes."""
+        plain = self.as_dict()
+        text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False, default=operator.index)
+        return (text + "\n").encode()
+
+
+# Keys of each record in the JSON: those of the contract in its order, then what has grown since.
+# "*" is where the record's `extra` fields go.
+KEYS: dict[type, tuple[str, ...]] = {
+    Report: (
+        *("schema", "workload", "machine", "preset", "config", "config_digest", "trace_digest", "version"),
+        *("clock_hz", "cycles", "seconds", "macs", "utilization", "compute_cycles", "stall_cycles"),
+        *("dram", "scratchpad", "energy_pj", "power_w", "area_mm2"),
+        *("multipliers", "dram_peak_bytes_per_cycle", "macs_not_run", "macs_share", "notes"),
+        *("*", "ops", "not_run"),
+    ),
+    OpReport: (
+        *("name", "kind", "cycles", "compute_cycles", "stall_cycles", "macs", "utilization", "tiles"),
+        *("start_cycle", "multipliers", "dram_read_bytes", "dram_write_bytes", "*"),
+    ),
+    NotRun: ("name", "kind", "macs", "reason"),
+    DramTraffic: (
+        *("read_bytes", "write_bytes", "useful_read_bytes", "row_hits", "row_misses", "row_conflicts", "*"),
+    ),
+    ScratchpadTraffic: ("read_bytes", "write_bytes", "*"),
+    Energy: ("array", "scratchpad", "dram", "static"),
+}
+
+
+def as_dict(value: Any) -> Any:
+    """Return a record of this module, or what its fields hold, as plain JSON values."""
+    if type(value) in KEYS:
+        return dict(_items(value))
+    if isinstance(value, Mapping):
+        return {key: as_dict(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [as_dict(item) for item in value]
+    return value
+
+
+def _items(record: Any) -> Iterable[tuple[str, Any]]:
+    for key in KEYS[type(record)]:
+        if key == "*":
+            yield from record.extra.items()
+        else:
+            yield key, as_dict(getattr(record, key))

@@ -1,0 +1,53 @@
+"""How a report's numbers read to people, the same in the terminal, in HTML and in plots."""
+
+from __future__ import annotations
+
+import math
+
+from sim.report import ratio
+
+_PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+PJ = 1e-12
+
+# Names of the places where cycles and energy go, as people read them; others are shown with spaces.
+_TITLES = {"dram": "DRAM", "compute": "compute", "cold_fill": "cold fill"}
+
+
+def si(value: float, unit: str) -> str:
+    """Return `value` to three digits with an SI prefix: ``si(37.66e9, "MAC")`` is ``37.7 GMAC``."""
+    if value == 0:
+        return f"0 {unit}".rstrip()
+    digits = float(f"{value:.2e}")  # rounded first, so that 999.9 becomes 1.00 k and not 1000
+    power = min(max(3 * math.floor(math.log10(abs(digits)) / 3), min(_PREFIXES)), max(_PREFIXES))
+    scaled = digits / 10.0**power
+    decimals = max(0, 2 - math.floor(math.log10(abs(scaled)) + 1e-9))
+    return f"{scaled:.{decimals}f} {_PREFIXES[power]}{unit}".rstrip()
+
+
+def exact(value: int, unit: str) -> str:
+    """Return a whole number with an SI prefix and no digit more than it has: ``1 GHz``."""
+    power = next(power for power in (9, 6, 3, 0) if value >= 10**power or not power)
+    return f"{value / 10**power:g} {_PREFIXES[power]}{unit}"
+
+
+def percent(part: float, whole: float) -> str:
+    """Return the share as text; a share that is small but not nothing is never shown as nothing."""
+    share = 100 * ratio(part, whole)
+    if 0 < share < 0.1:
+        return "< 0.1 %"
+    if 99.95 <= share < 100:
+        return "> 99.9 %"
+    return f"{share:.1f} %"
+
+
+def title(name: str) -> str:
+    """Return how a stall or an energy field is shown: ``cold_fill`` is ``cold fill``."""
+    return _TITLES.get(name, name.replace("_", " "))
+
+
+def shortened(text: str, width: int) -> str:
+    """Return `text` with its middle left out where it is wider than `width`; both ends tell names apart."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return text[:head] + "…" + text[len(text) - (width - 1 - head) :]
