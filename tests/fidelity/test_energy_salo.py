@@ -27,6 +27,17 @@ PER_PASS = SaloArray()
 DEFERRED = SaloArray(normalisation=Normalisation.DEFERRED)
 TINY = SaloArray(rows=2, cols=2, head_dim=4, global_rows=0, global_cols=0)  # four PEs
 NOTHING = SaloActions(*[0] * 10)
+SUM, MERGED_SUM = PUBLISHED.row_sum.width, PUBLISHED.merge_sum.width
+RECIPROCAL, MERGE_WEIGHT = PUBLISHED.reciprocal.fraction, PUBLISHED.merge_weight_fraction
+GATE = 0.01803786 / 32
+
+
+def add(width: int) -> float:
+    return 0.03 + 0.07 * (width - 8) / 24
+
+
+def multiply(width_a: int, width_b: int) -> float:
+    return 0.2 + 2.9 * (width_a * width_b - 64) / 960
 
 
 def test_the_multiply_accumulate_slots_of_a_run_are_used_or_idle() -> None:
@@ -57,43 +68,42 @@ def test_actions_of_ops_add_up() -> None:
 
 
 def test_the_published_array_has_the_registers_of_its_circuit() -> None:
-    # PE.scala: q 9, kv 9, sum 18, sum_exp 5, stage 3, acc 18, prob 9, max_exp 5; the sum has one guard bit more here.
-    pe = 9 + 9 + 19 + 5 + 3 + 18 + 9 + 5
-    # Weighted-sum unit: 64 x 18 bits (24 in the global row), merged sum and sum of both 20, exponent 6, weights 16.
-    unit = 20 + 20 + 6 + 16 + 16
+    # PE.scala: q 9, kv 9, sum 18, sum_exp 5, stage 3, acc 18, prob 9, max_exp 5; the sum has guard bits here.
+    pe = 9 + 9 + max(18, SUM) + 5 + 3 + 18 + 9 + 5
+    assert pe - 76 in (0, 1, 2)
+    # Weighted-sum unit: 64 x 18 bits (24 in the global row), two sums, the exponent, two weights.
+    unit = 2 * MERGED_SUM + PUBLISHED.merge_exponent_width + 2 * MERGE_WEIGHT
     assert register_bits(PER_PASS, PUBLISHED) == 1088 * pe + 32 * (unit + 64 * 18) + (unit + 64 * 24)
 
 
 def test_the_energy_of_a_tiny_run_is_the_sum_by_hand() -> None:
-    """Per pass, published widths: every figure below is worked out from the table of constants in docs/energy.md."""
-    add = lambda width: 0.03 + 0.07 * (width - 8) / 24  # noqa: E731
-    multiply = lambda a, b: 0.2 + 2.9 * (a * b - 64) / 960  # noqa: E731
-    gate, clock, write = 0.01803786 / 32, 0.00793499, 0.001076386
+    """Per pass, published widths; the constants are those of the table in docs/energy.md."""
+    clock, write = 0.00793499, 0.001076386
     actions = SaloActions(24, 24, 16, 6, 6, 6, 6, 12, 8, 99)
     arithmetic = (24 + 6) * (multiply(9, 9) + add(18))  # QK, and the exponentials on the same multiplier
     arithmetic += 24 * (multiply(9, 9) + add(18))  # PV
-    arithmetic += 6 * (add(19) + 2 * 5 * 19 * gate)  # row sum: 19 bits, two shifters of 5 levels
-    arithmetic += 6 * multiply(9, 16)  # probability times reciprocal
-    arithmetic += 6 * multiply(19, 19)  # division
-    arithmetic += 12 * (add(18) + 2 * multiply(18, 16))  # merge
-    bits = 4 * 77 + 2 * (78 + 4 * 18)
-    written = 24 * (9 + 9 + 18) + 24 * (9 + 18) + 8 * (18 + 27) + 6 * 18 + 6 * 19 + 6 * 9 + 12 * 18
+    arithmetic += 6 * (add(SUM) + 2 * 5 * SUM * GATE)  # row sum: two shifters of 5 levels
+    arithmetic += 6 * multiply(9, RECIPROCAL)  # probability times reciprocal
+    arithmetic += 6 * multiply(SUM, SUM)  # division
+    arithmetic += 12 * (add(18) + 2 * multiply(18, MERGE_WEIGHT))  # merge
+    pe, unit = 58 + SUM, 2 * MERGED_SUM + PUBLISHED.merge_exponent_width + 2 * MERGE_WEIGHT
+    bits = 4 * pe + 2 * (unit + 4 * 18)
+    written = 24 * (9 + 9 + 18) + 24 * (9 + 18) + 8 * (18 + 27) + 6 * 18 + 6 * SUM + 6 * 9 + 12 * 18
     by_hand = arithmetic + bits * 99 * clock + written * write
     assert array_pj(ENERGY, TINY, PUBLISHED, actions) == pytest.approx(by_hand)
 
 
 def test_deferred_shifts_partial_sums_and_multiplies_outputs_instead() -> None:
-    gate = 0.01803786 / 32
     free = dataclasses.replace(ENERGY, register_clock_pj_per_bit=0.0, register_toggle_pj_per_bit=0.0)
     tiny = dataclasses.replace(TINY, normalisation=Normalisation.DEFERRED)
 
     def pj(array: SaloArray, **counts: int) -> float:
         return array_pj(free, array, PUBLISHED, NOTHING._replace(**counts))
 
-    shift24 = 24 * 5 * gate
-    assert pj(tiny, pv_macs=1) - pj(TINY, pv_macs=1) == pytest.approx(shift24 + 0.07 * (24 - 18) / 24)
-    assert pj(tiny, merged=1) == pytest.approx(0.03 + 0.07 * 16 / 24 + 2 * shift24)
-    assert pj(tiny, outputs=1) == pytest.approx(0.2 + 2.9 * (24 * 16 - 64) / 960)
+    shift24 = 24 * 5 * GATE
+    assert pj(tiny, pv_macs=1) - pj(TINY, pv_macs=1) == pytest.approx(shift24 + add(24) - add(18))
+    assert pj(tiny, merged=1) == pytest.approx(add(24) + 2 * shift24)
+    assert pj(tiny, outputs=1) == pytest.approx(multiply(24, RECIPROCAL))
     assert pj(TINY, outputs=1) == 0
 
 
@@ -122,7 +132,7 @@ def test_the_parts_of_the_energy_are_array_scratchpad_dram_and_leakage() -> None
         ENERGY, PER_PASS, PUBLISHED, actions, pads, DramTraffic(100, 10, 1), dram, clock_hz=1_000_000_000
     )
     assert list(found) == ["array", "scratchpad", "dram", "static"]
-    assert found["array"] == pytest.approx(124_750 * 1000 * 0.00793499)
+    assert found["array"] == pytest.approx(register_bits(PER_PASS, PUBLISHED) * 1000 * 0.00793499)
     assert found["scratchpad"] == pytest.approx(400 * 20 / 8)
     assert found["dram"] == pytest.approx(100 + 20 + 5 + 1000)
     leakage_w = array_leakage_w(ENERGY, PER_PASS, PUBLISHED) + 65_536 * 7.658e-7
