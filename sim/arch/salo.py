@@ -16,7 +16,6 @@ has left the last column; passes follow one another after ``flush_cycles``, with
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ from sim.arch.checks import ConfigError, require, require_integers
 from sim.arch.dram_standards import DRAMS
 from sim.arch.energy import EnergyConfig
 from sim.arch.memory import DramConfig, ScratchpadConfig
-from sim.arch.salo_numerics import PUBLISHED, Normalisation, SaloNumerics
+from sim.arch.salo_numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
 
 QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at work, one on its way
 
@@ -97,7 +96,7 @@ class SaloArray:
     @property
     def score_shift(self) -> int:
         """Right shift that stands for ``1/sqrt(head_dim)``; what is left of the factor is folded into the query."""
-        return math.ceil(math.log2(math.sqrt(self.head_dim)))
+        return score_shift(self.head_dim)
 
     @property
     def drain(self) -> int:
@@ -189,8 +188,9 @@ class SaloConfig:
 
     @property
     def output_bytes(self) -> int:
-        """Bytes of an output element."""
-        return -(-self.numerics.output.width // 8) if self.numerics.output.width != 18 else 2  # 16 b hold it
+        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs do."""
+        bits = 2 + self.numerics.input.integer_bits + self.numerics.output.fraction
+        return -(-min(bits, self.numerics.output.width) // 8)
 
     def check_head(self, head_dim: int) -> None:
         """Raise `ConfigError` when a head does not fit the array."""

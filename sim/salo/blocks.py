@@ -37,6 +37,7 @@ class BlockGroup(NamedTuple):
     """The queries of one stream in one sweep: they share their bands."""
 
     sweep: int
+    dilation: int
     stream: int
     bands: tuple[StreamBand, ...]
 
@@ -62,7 +63,7 @@ def layout(pattern: Pattern) -> Layout:
         streams += [np.arange(r, pattern.seq_len, dilation, dtype=np.int32) for r in range(classes)]
         for residue in range(classes):
             shifted = (_in_class(band, residue, dilation, first, classes) for band in bands)
-            groups.append(BlockGroup(sweep, first + residue, tuple(band for band in shifted if band is not None)))
+            groups.append(BlockGroup(sweep, dilation, first + residue, tuple(b for b in shifted if b is not None)))
     return Layout(tuple(streams), tuple(groups), len(sweeps))
 
 
@@ -102,4 +103,4 @@ def _grid_layout(pattern: Pattern) -> Layout:
     rows = range(max(low_y, 1 - height), min(high_y, height - 1) + 1)
     bands = tuple(StreamBand(0, dy * width + low_x, dy * width + high_x, dy) for dy in rows if low_x <= high_x)
     grid_tokens = np.arange(pattern.outside, pattern.seq_len, dtype=np.int32)
-    return Layout((grid_tokens,), (BlockGroup(0, 0, bands),), 1)
+    return Layout((grid_tokens,), (BlockGroup(0, 1, 0, bands),), 1)

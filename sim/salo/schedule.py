@@ -34,8 +34,10 @@ class Schedule:
     """
 
     seq_len: int
+    outside: int  # tokens before the grid; 0 in 1-D
     block: npt.NDArray[np.int32]  # [T] query block
     block_rows: npt.NDArray[np.int32]  # [B, R] token of the query in each row, -1 = none
+    dilation: npt.NDArray[np.int32]  # [B] keys of the block lie in residue classes of this dilation
     slots: tl.Slots  # keys and masks of the local rows, see there
     split: npt.NDArray[np.bool_]  # [T] the segments stream different bands, not one band chained
     row_keys: GlobalRows  # keys of the global rows, see there
@@ -215,10 +217,14 @@ class _Plan:
         sweep = np.array([group.sweep for group in self.table.group], np.int64)
         restore, spill = np.zeros(blocks, np.bool_), np.zeros(blocks, np.bool_)
         restore[: len(sweep)], spill[: len(sweep)] = sweep > 0, sweep < self.sweeps - 1
+        dilation = np.ones(blocks, np.int32)
+        dilation[: len(sweep)] = [group.dilation for group in self.table.group]
         return Schedule(
             seq_len=self.seq_len,
+            outside=self.sequence.outside,
             block=block,
             block_rows=self.block_rows,
+            dilation=dilation,
             slots=slots,
             split=np.array([self._is_split(p) for p in self.passes], np.bool_),
             row_keys=rows,

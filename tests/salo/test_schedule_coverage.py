@@ -1,0 +1,129 @@
+"""Every pair of a pattern is in exactly one PE, and no PE takes a pair outside it: against a brute-force count.
+
+The count reads the schedule as the array does, PE by PE, and shares no code with the scheduler; the pairs that should
+be there come from the definition of the pattern (`traces.pattern.Pattern.mask`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.arch.salo import GlobalProjections, SaloArray, SaloScheduling
+from sim.salo.schedule import GLOBAL, Schedule, schedule
+from traces.pattern import Band, Pattern
+
+
+def times_computed(found: Schedule, array: SaloArray) -> np.ndarray:
+    """Return how often the array computes each (query, key) pair: int [seq_len, seq_len]."""
+    count = np.zeros((found.seq_len, found.seq_len), int)
+    rows, width = array.rows, array.cols // array.column_segments
+    for tile in range(found.tiles):
+        queries = found.block_rows[found.block[tile]]
+        for row in np.flatnonzero(queries >= 0):
+            for col in range(array.cols):
+                segment, place = divmod(col, width)
+                slot = row + width - 1 - place
+                key = found.slots.keys[tile, segment, slot]
+                tags = found.slots.row_tag[tile, segment, row], found.slots.key_tag[tile, segment, slot]
+                valid = found.slots.col_mask[tile, col] and found.slots.local_valid[tile, segment, slot]
+                if valid and tags[0] == tags[1]:
+                    count[queries[row], key] += 1
+            for key in found.column_keys[tile]:
+                if key >= 0:
+                    count[queries[row], key] += 1
+        for row, col in np.argwhere(found.row_keys.valid[tile]):
+            key = found.row_keys.keys[tile, row, col]
+            count[found.row_query[tile, row], key] += 1
+            if not found.private_rows:
+                segment, place = divmod(col, width)
+                assert found.slots.keys[tile, segment, rows - 1 + width - 1 - place] == key, "not in the stream"
+    return count
+
+
+def assert_exact(pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool) -> Schedule:
+    """Schedule a pattern and hold it to the brute force."""
+    found = schedule(pattern, array, scheduling, global_projections=separate)
+    expected = pattern.mask(np.arange(pattern.seq_len)).astype(int)
+    np.testing.assert_array_equal(times_computed(found, array), expected)
+    assert found.pairs.sum() == expected.sum() == pattern.pairs()
+    return found
+
+
+arrays = st.builds(
+    lambda rows, width, segments, **rest: SaloArray(rows=rows, cols=width * segments, column_segments=segments, **rest),
+    rows=st.integers(2, 8),
+    width=st.integers(2, 5),
+    segments=st.sampled_from([1, 2]),
+    global_rows=st.integers(0, 2),
+    global_cols=st.integers(0, 2),
+    global_projections=st.sampled_from(list(GlobalProjections)),
+)
+schedulings = st.builds(SaloScheduling, skip_masked=st.booleans(), leftover_keys=st.booleans())
+
+
+@st.composite
+def patterns_1d(draw: st.DrawFn) -> Pattern:
+    seq_len = draw(st.integers(8, 60))
+    bands = []
+    for _ in range(draw(st.integers(0, 3))):
+        dilation = draw(st.sampled_from([1, 1, 2, 3]))
+        low = draw(st.integers(1 - seq_len, seq_len - 1))
+        steps = draw(st.integers(0, (seq_len - 1 - low) // dilation))
+        bands.append(Band(low, low + steps * dilation, dilation))
+    least = 0 if bands else 1
+    tokens = draw(st.lists(st.integers(0, seq_len - 1), min_size=least, max_size=6, unique=True))
+    return Pattern(seq_len=seq_len, bands=tuple(bands), global_tokens=tuple(sorted(tokens)))
+
+
+@st.composite
+def patterns_2d(draw: st.DrawFn) -> Pattern:
+    height, width, outside = draw(st.integers(1, 8)), draw(st.integers(1, 8)), draw(st.integers(0, 2))
+    seq_len = height * width + outside
+    low_y, low_x = draw(st.integers(1 - height, height - 1)), draw(st.integers(1 - width, width - 1))
+    window = ((low_y, draw(st.integers(low_y, height - 1))), (low_x, draw(st.integers(low_x, width - 1))))
+    inside = draw(st.lists(st.integers(0, seq_len - 1), max_size=3, unique=True))
+    tokens = tuple(sorted({*range(outside), *inside}))
+    return Pattern(seq_len=seq_len, grid=(height, width), window_2d=window, global_tokens=tokens)
+
+
+@settings(max_examples=120, deadline=None)
+@given(patterns_1d() | patterns_2d(), arrays, schedulings, st.booleans())
+def test_every_pair_is_computed_exactly_once(
+    pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, separate: bool
+) -> None:
+    found = assert_exact(pattern, array, scheduling, separate=separate)
+    if not found.separate_rows:
+        return
+    for tile in range(found.tiles):
+        queries = found.block_rows[found.block[tile]]
+        for query in queries[queries >= 0]:
+            assert (query in pattern.global_tokens) == (found.source[tile] == GLOBAL)
+        if found.row_keys.valid[tile].any() and not found.private_rows:
+            assert found.source[tile] == GLOBAL, "a global row met the keys of another projection"
+
+
+@pytest.mark.parametrize("seq_len", [128, 100, 96])
+@pytest.mark.parametrize("window", [32, 30, 16])
+@pytest.mark.parametrize(("rows", "cols"), [(8, 8), (4, 8), (8, 16)])
+def test_longformer_on_small_arrays_is_exact(seq_len: int, window: int, rows: int, cols: int) -> None:
+    pattern = Pattern.longformer(seq_len, window, (0,))
+    assert_exact(pattern, SaloArray(rows=rows, cols=cols), SaloScheduling(), separate=False)
+
+
+def test_a_query_whose_keys_are_all_masked_is_still_written() -> None:
+    pattern = Pattern(seq_len=40, bands=(Band(30, 39, 1),))
+    found = schedule(pattern, SaloArray(rows=8, cols=8))
+    assert sorted(found.block_rows[found.block[found.last]].ravel().tolist()) == list(range(40))
+
+
+def test_partial_results_wait_between_the_sweeps_of_a_strided_pattern() -> None:
+    found = schedule(Pattern.strided_sparse(64, 8, 8), SaloArray(rows=4, cols=4))
+    order = {}
+    for tile in np.flatnonzero(found.first):
+        block = found.block[tile]
+        for query in found.block_rows[block]:
+            order.setdefault(int(query), []).append((bool(found.restore[block]), bool(found.spill[block])))
+    assert all(parts == [(False, True), (True, False)] for parts in order.values())
