@@ -1,0 +1,1 @@
+"""Published cost models, re-implemented from what is known of them, to show where ours differ and why."""
