@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.errors import TraceError, shown
+from traces.errors import violation
 
 Bools = NDArray[np.bool_]
 
@@ -42,25 +42,22 @@ def check_band(band: Band, seq_len: int) -> None:
     """Raise `TraceError` unless `band` is a progression that belongs to a sequence of `seq_len` tokens."""
     low, high, dilation = band
     if not all(map(is_integer, band)):
-        raise TraceError(f"must hold integers, not {shown(list(band))}", field="bands")
+        raise violation("bands", "must hold integers", list(band))
     if dilation < 1:
-        raise TraceError(f"must have a positive dilation, not {shown(list(band))}", field="bands")
+        raise violation("bands", "must have a positive dilation", list(band))
     check_span(low, high, seq_len, "tokens")
     if (high - low) % dilation:
-        rule = "must step from low to high by the dilation"
-        raise TraceError(f"{rule}, not {shown(list(band))}", field="bands")
+        raise violation("bands", "must step from low to high by the dilation", list(band))
 
 
 def check_span(low: int, high: int, length: int, unit: str) -> None:
     """Raise `TraceError` for a window that is wider than twice what it slides over, or wholly off it."""
     if not (is_integer(low) and is_integer(high)) or low > high:
-        raise TraceError(f"must be integers with low <= high, not {shown([low, high])}", field="bands")
+        raise violation("bands", "must be integers with low <= high", [low, high])
     if high - low + 1 > 2 * length:
-        rule = f"must span at most twice the {length} {unit}"
-        raise TraceError(f"{rule}, not {shown(high - low + 1)} ({shown(low)}..{shown(high)})", field="bands")
+        raise violation("bands", f"must be at most twice as wide as the {length} {unit}", high - low + 1)
     if low >= length or high <= -length:
-        rule = f"must reach some of the {length} {unit}"
-        raise TraceError(f"{rule}, not only {shown(low)}..{shown(high)}", field="bands")
+        raise violation("bands", f"must reach some of the {length} {unit}", [low, high])
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ LONGEST_VALUE = 80  # characters of a value that a message repeats
 
 
 class TraceError(ValueError):
-    """A trace, pattern or file that breaks a rule. `file`, `op`, `field` are empty where they do not apply."""
+    """A trace, pattern or file breaks a rule. `file`, `op`, `field` are empty where they do not apply."""
 
     def __init__(self, message: str, *, file: str = "", op: str = "", field: str = "") -> None:
         self.message, self.file, self.op, self.field = message, file, op, field
@@ -24,6 +24,11 @@ class TraceError(ValueError):
     def located(self, *, file: str = "", op: str = "") -> TraceError:
         """Return this error with the file or the op added, where it does not name one yet."""
         return TraceError(self.message, file=self.file or file, op=self.op or op, field=self.field)
+
+
+def violation(field: str, rule: str, value: object) -> TraceError:
+    """Return the error of a `field` whose `value` breaks a `rule`: the rule first, the value last."""
+    return TraceError(f"{rule}, not {shown(value)}", field=field)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from traces.errors import TraceError, nearest, shown
+from traces.errors import TraceError, nearest, violation
 from traces.pattern import Pattern
 from traces.pattern_rules import read_integers
 
@@ -59,7 +59,7 @@ def macs(kind: str, dims: Dims, attrs: Attrs) -> int:
     check_dims(kind, dims)
     count = KINDS[kind].macs(dims, attrs)
     if count > MAX_MACS:
-        raise TraceError(f"must stay below 2**63 multiply-accumulates, not {shown(count)}", field="dims")
+        raise violation("dims", "must stay below 2**63 multiply-accumulates", count)
     return count
 
 
@@ -88,7 +88,7 @@ def check_dims(kind: str, dims: Dims) -> None:
             raise TraceError(f"is no dimension of {kind}; {hint}", field=f"dims.{name}")
         least, rule = (0, "a non-negative") if name in PADS else (1, "a positive")
         if not isinstance(value, int) or not least <= value <= MAX_DIM:
-            raise TraceError(f"must be {rule} integer below 2**31, not {shown(value)}", field=f"dims.{name}")
+            raise violation(f"dims.{name}", f"must be {rule} integer below 2**31", value)
 
 
 def conv_output(dims: Dims) -> tuple[int, int]:
@@ -106,8 +106,7 @@ def _output_size(dims: Dims, side: str, axis: str, pads: tuple[str, str]) -> int
     )
     padded, extent = size + before + after, dilation * (kernel - 1) + 1
     if extent > padded:
-        rule = f"must span at most the padded {side} of {padded}"
-        raise TraceError(f"{rule}, not {extent}", field=f"dims.kernel_{axis}")
+        raise violation(f"dims.kernel_{axis}", f"must span at most the padded {side} of {padded}", extent)
     return (padded - extent) // stride + 1
 
 
@@ -119,8 +118,7 @@ def _conv2d_macs(dims: Dims, attrs: Attrs) -> int:
     groups = dim("conv2d", dims, "groups")
     for name in ("in_channels", "out_channels"):
         if dim("conv2d", dims, name) % groups:
-            rule = f"must be a multiple of the {groups} groups"
-            raise TraceError(f"{rule}, not {dims[name]}", field=f"dims.{name}")
+            raise violation(f"dims.{name}", f"must be a multiple of the {groups} groups", dims[name])
     channels = _product("conv2d", dims, "batch", "in_channels", "out_channels") // groups
     return channels * math.prod(conv_output(dims)) * _product("conv2d", dims, "kernel_h", "kernel_w")
 

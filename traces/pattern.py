@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from traces.bands import Band, check_band, disjoint
-from traces.errors import TraceError, shown
+from traces.errors import TraceError, violation
 from traces.pairs import grid_pairs, sequence_pairs
 from traces.pattern_rules import (
     check_attrs,
@@ -135,7 +135,7 @@ class Pattern:
         Its random part is no band: any other `random_keys` than 0 is an error.
         """
         if random_keys:
-            raise TraceError(f"must be 0: they are not supported, not {shown(random_keys)}", field="random_keys")
+            raise violation("random_keys", "must be 0, as random keys are not supported", random_keys)
         return cls.longformer(seq_len, window, range(global_tokens))
 
     @classmethod

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traces.bands import check_span, is_integer
-from traces.errors import TraceError, nearest, shown
+from traces.errors import TraceError, nearest, violation
 
 MAX_SEQ_LEN = 2**24  # assumed: sixteen million tokens, so that an array of that length stays affordable
 ATTRS = ("bands", "global_tokens")  # what a window_attention states in `attrs`
@@ -19,24 +19,24 @@ ATTRS = ("bands", "global_tokens")  # what a window_attention states in `attrs`
 def check_seq_len(seq_len: int) -> None:
     """Check the type and the range of a sequence length."""
     if not is_integer(seq_len) or not 1 <= seq_len <= MAX_SEQ_LEN:
-        raise TraceError(f"must be an integer in 1..{MAX_SEQ_LEN}, not {shown(seq_len)}", field="seq_len")
+        raise violation("seq_len", f"must be an integer in 1..{MAX_SEQ_LEN}", seq_len)
 
 
 def check_positive(**sizes: int) -> None:
     """Check the arguments of a constructor."""
     for name, value in sizes.items():
         if not is_integer(value) or value < 1:
-            raise TraceError(f"must be a positive integer, not {shown(value)}", field=name)
+            raise violation(name, "must be a positive integer", value)
 
 
 def check_global_tokens(tokens: Sequence[int], seq_len: int) -> None:
     """Check that the global tokens are distinct tokens of the sequence."""
-    field, seen = "global_tokens", set[int]()
+    seen: set[int] = set()
     for token in tokens:
         if not is_integer(token) or not 0 <= token < seq_len:
-            raise TraceError(f"must be indices in 0..{seq_len - 1}, not {shown(token)}", field=field)
+            raise violation("global_tokens", f"must be indices in 0..{seq_len - 1}", token)
         if token in seen:
-            raise TraceError(f"must name each token once, not {token} twice", field=field)
+            raise TraceError(f"must name each token once, not {token} twice", field="global_tokens")
         seen.add(token)
 
 
@@ -52,8 +52,7 @@ def check_grid(
         raise TraceError("must come with a 2-D window and without 1-D bands", field="grid")
     height, width = grid
     if not all(is_integer(side) and side >= 1 for side in grid) or height * width > seq_len:
-        rule = f"must be [height, width] within the {seq_len} tokens"
-        raise TraceError(f"{rule}, not {shown(list(grid))}", field="grid")
+        raise violation("grid", f"must be [height, width] within the {seq_len} tokens", list(grid))
     for (low, high), length, unit in zip(window, grid, ("rows", "columns"), strict=True):
         check_span(low, high, length, unit)
     outside = seq_len - height * width
@@ -82,8 +81,9 @@ def read_integer(values: Mapping[str, object], field: str) -> int:
     value = values.get(field)
     if isinstance(value, int) and is_integer(value):
         return value
-    message = "is missing" if value is None else f"must be an integer, not {shown(value)}"
-    raise TraceError(message, field=field)
+    if value is None:
+        raise TraceError("is missing", field=field)
+    raise violation(field, "must be an integer", value)
 
 
 def read_integers(
@@ -99,12 +99,12 @@ def read_rows(
     """Return a JSON list of (`count`) lists of `width` integers."""
     value = values[field]
     if not isinstance(value, (list, tuple)) or (count is not None and len(value) != count):
-        raise TraceError(f"must be {shape}, not {shown(value)}", field=field)
+        raise violation(field, f"must be {shape}", value)
     return tuple(_integers(row, field, shape, width) for row in value)
 
 
 def _integers(value: object, field: str, shape: str, count: int | None) -> tuple[int, ...]:
     items = value if isinstance(value, (list, tuple)) else None
     if items is None or not all(map(is_integer, items)) or (count is not None and len(items) != count):
-        raise TraceError(f"must be {shape}, not {shown(value)}", field=field)
+        raise violation(field, f"must be {shape}", value)
     return tuple(items)

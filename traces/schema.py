@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim
 
-SCHEMA = "tandem-trace/1"
+SCHEMA: Literal["tandem-trace/1"] = "tandem-trace/1"
 
 #: Bits that one element takes in memory, unless its `Quant` says otherwise.
 DTYPE_BITS = {

@@ -1,0 +1,107 @@
+"""Reading and writing traces: ``.json``, or gzip when named ``.json.gz``, with arrays beside it in ``.npz``.
+
+Obeys ``tandem-trace/1``. What is read is checked whole (`traces.validate`); what is written has the same
+bytes each time, one tensor and one op a line. Arrays are never pickled, and their digests are part of the
+trace. Every error is a `TraceError` of one line with the file, the op and the field.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from traces.errors import TraceError, nearest
+from traces.files import write_file
+from traces.messages import explain
+from traces.schema import Trace
+from traces.validate import check
+
+SUFFIXES = (".json", ".json.gz")
+_DECODER = msgspec.json.Decoder(Trace)
+
+
+def load(path: str | Path) -> Trace:
+    """Read and check a trace. Raises `TraceError`."""
+    try:
+        data = Path(path).read_bytes()
+        if str(path).endswith(".gz"):
+            data = gzip.decompress(data)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise TraceError(f"is no valid gzip file: {error}", file=str(path)) from None
+    except OSError as error:
+        raise TraceError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    return loads(data, file=str(path))
+
+
+def loads(data: bytes, *, file: str = "") -> Trace:
+    """Return the trace in a JSON document. `file` is what messages call it."""
+    try:
+        trace = _DECODER.decode(data)
+    except msgspec.DecodeError as error:
+        raise explain(error, data).located(file=file) from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise TraceError(f"is no valid JSON: {error}", file=file) from None
+    try:
+        check(trace)
+    except TraceError as error:
+        raise error.located(file=file) from None
+    return trace
+
+
+def dumps(trace: Trace) -> bytes:
+    """Return the JSON document of a trace."""
+    fields = [b'"schema": %s' % _json(trace.schema), b'"digest": %s' % _json(trace.digest)]
+    fields.append(b'"source": %s' % _json(trace.source))
+    if trace.arrays:
+        fields.append(b'"arrays": %s' % _json(trace.arrays))
+    fields += [b'"tensors": %s' % _lines(trace.tensors), b'"ops": %s' % _lines(trace.ops)]
+    return b"{\n" + b",\n".join(fields) + b"\n}\n"
+
+
+def save(trace: Trace, path: str | Path) -> None:
+    """Check a trace and write it. The file appears whole or not at all. Raises `TraceError`."""
+    check(trace)
+    data = dumps(trace)
+    if str(path).endswith(".gz"):
+        data = gzip.compress(data, mtime=0)  # no time in the header: same trace, same bytes
+    write_file(Path(path), data)
+
+
+def names() -> list[str]:
+    """Return the names of the checked-in traces."""
+    return sorted(_stored())
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Return the file of a checked-in trace, or the path itself.
+
+    Raises `TraceError`, naming the nearest traces, for what is neither a name nor looks like a path.
+    """
+    text = str(name_or_path)
+    stored = _stored()
+    if text in stored:
+        return stored[text]
+    path = Path(name_or_path)
+    if path.exists() or text.endswith(SUFFIXES) or path.name != text:
+        return path
+    raise TraceError(f"unknown trace {text!r}; {nearest(text, stored)}")
+
+
+def _stored() -> dict[str, Path]:
+    """Return the files of the package's data folder by name."""
+    folder = Path(str(resources.files("traces"))) / "data"
+    files = (file for suffix in SUFFIXES for file in folder.glob(f"*{suffix}"))
+    return {file.name.removesuffix(".gz").removesuffix(".json"): file for file in files}
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _lines(items: Iterable[object]) -> bytes:
+    return b"[\n" + b",\n".join(map(_json, items)) + b"\n]"

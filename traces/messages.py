@@ -1,0 +1,72 @@
+"""What is wrong with a document that is no trace, in the words of the trace format.
+
+msgspec reports ``Expected `int`, got `str` - at `$.ops[3].dims[...]```; a user reads
+``longformer.json: op 3 'layer.0.query': dims must be int, not str``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+import msgspec
+
+from traces.errors import TraceError, nearest, shown
+from traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor, Trace
+
+RECORDS: dict[str, type[msgspec.Struct]] = {
+    "ops": Op,
+    "tensors": Tensor,
+    "source": Source,
+    "arrays": ArrayInfo,
+    "quant": Quant,
+}
+
+
+def explain(error: msgspec.DecodeError, data: bytes) -> TraceError:
+    """Return the `TraceError` for a document that msgspec refused."""
+    try:
+        document = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+        return TraceError(f"is no valid JSON: {broken}")
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        found = document.get("schema") if isinstance(document, dict) else document
+        return TraceError(f"must be {SCHEMA!r}, not {shown(found)}", field="schema")
+    text, _, place = str(error).partition(" - at `$")
+    path = place.rstrip("`").lstrip(".")
+    return _message(text.replace("`", ""), path, _where(document, path), path)
+
+
+def _message(text: str, path: str, where: str, field: str) -> TraceError:
+    """Translate one of msgspec's sentences."""
+    if where:
+        field = field.partition(".")[2]
+    if match := re.match(r"Object missing required field (\w+)", text):
+        return TraceError("is missing", op=where, field=".".join(filter(None, (field, match[1]))))
+    if match := re.match(r"Object contains unknown field (.+)", text):
+        hint = nearest(match[1], _record(path).__struct_fields__)
+        return TraceError(f"is no field; {hint}", op=where, field=".".join(filter(None, (field, match[1]))))
+    if match := re.match(r"Invalid enum value '?(.*?)'?$", text):
+        choices = get_args(Role) if field == "role" else [SCHEMA]
+        return TraceError(f"{match[1]!r} is unknown; {nearest(match[1], choices)}", op=where, field=field)
+    if match := re.match(r"Expected (.+), got (.+)", text):
+        return TraceError(f"must be {match[1]}, not {match[2]}", op=where, field=field)
+    return TraceError(re.sub("^Expected", "must be", text), op=where, field=field)
+
+
+def _where(document: dict[str, Any], path: str) -> str:
+    """Name the op or tensor that a path like ``ops[3].dims`` leads to."""
+    match = re.match(r"(ops|tensors)\[(\d+)\]", path)
+    if match is None:
+        return ""
+    item = document[match[1]][int(match[2])]
+    if not isinstance(item, dict):
+        return match[0]
+    what = match[1].rstrip("s")
+    return f"{what} {shown(item.get('id'))}" + (f" {shown(item.get('name'))}" if what == "op" else "")
+
+
+def _record(path: str) -> type[msgspec.Struct]:
+    """Return the type of the object that a path leads to."""
+    names = [name for name in re.findall(r"[a-z]+", path) if name in RECORDS]
+    return RECORDS[names[-1]] if names else Trace
