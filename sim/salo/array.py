@@ -1,0 +1,175 @@
+"""The PE array, bit for bit: what a schedule makes of the queries, keys and values of one head.
+
+Obeys: the number formats of `sim.arch.salo_numerics`; each PE is `sim.salo.pe`, each row ends in a
+`sim.salo.weighted_sum`. Tile by tile, row by row, in the order of the schedule, with the state that the
+hardware has: a weighted-sum unit for each local row and each global row. Cycles are the concern of
+`SaloArray`: a pass takes pass_cycles(head_dim), all of them total_cycles(passes, head_dim).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_constants import array_constants, merge_constants
+from sim.engine.jit import jit
+from sim.salo.fixed import SATURATIONS, no_saturations
+from sim.salo.row import Projection, row_scratch, run_row
+from sim.salo.row_states import begin, finish, join, row_states, spill
+from sim.salo.schedule import Schedule
+from sim.salo.tiles import Slots, takes_part
+
+Raw = npt.NDArray[np.int64]
+
+
+class TileArrays(NamedTuple):
+    """A `Schedule` as the kernel takes it."""
+
+    block: npt.NDArray[np.int32]
+    block_rows: npt.NDArray[np.int32]
+    slots: Slots
+    row_keys: npt.NDArray[np.int32]
+    row_valid: npt.NDArray[np.bool_]
+    row_query: npt.NDArray[np.int32]
+    column_keys: npt.NDArray[np.int32]
+    source: npt.NDArray[np.uint8]
+    row_source: npt.NDArray[np.uint8]  # [T] projections that feed the global rows
+    first: npt.NDArray[np.bool_]
+    last: npt.NDArray[np.bool_]
+    row_first: npt.NDArray[np.bool_]
+    row_last: npt.NDArray[np.bool_]
+    restore: npt.NDArray[np.bool_]
+    spill: npt.NDArray[np.bool_]
+
+
+class HeadResult(NamedTuple):
+    """What the array makes of one head."""
+
+    output: Raw  # [n, head_dim], SaloNumerics.output; 0 for tokens that the schedule has no query for
+    saturations: dict[str, int]  # by register
+
+
+class PEArray:
+    """Rows of PEs, each with its weighted-sum unit."""
+
+    def __init__(self, config: SaloConfig) -> None:
+        array, numerics = config.array, config.numerics
+        self._array = array
+        self._constants = array_constants(numerics, array.normalisation, array.head_dim)
+        self._local = merge_constants(numerics, array.normalisation, global_row=False)
+        self._global = merge_constants(numerics, array.normalisation, global_row=True)
+
+    def run(self, schedule: Schedule, own: Projection, for_globals: Projection | None = None) -> HeadResult:
+        """Run one head on its raw queries, keys and values; `for_globals` are those of global queries."""
+        seq_len, head_dim = own.query.shape
+        out = np.zeros((seq_len, head_dim), np.int64)
+        counters = no_saturations()
+        spills = seq_len if schedule.spill.any() else 0
+        units = schedule.block_rows.shape[1] + schedule.row_query.shape[1]
+        _run_tiles(
+            _tile_arrays(schedule),
+            own,
+            for_globals if for_globals is not None else own,
+            self._constants,
+            (self._local, self._global),
+            row_states(units, spills, head_dim, self._constants.exponent_minimum),
+            row_scratch(self._array.cols + self._array.global_cols, head_dim),
+            out,
+            counters,
+        )
+        return HeadResult(out, dict(zip(SATURATIONS, counters.tolist(), strict=True)))
+
+
+def _tile_arrays(schedule: Schedule) -> TileArrays:
+    everything = np.ones_like(schedule.source)
+    return TileArrays(
+        schedule.block,
+        schedule.block_rows,
+        schedule.slots,
+        schedule.row_keys.keys,
+        schedule.row_keys.valid,
+        schedule.row_query,
+        schedule.column_keys,
+        schedule.source,
+        everything if schedule.private_rows else schedule.source,
+        schedule.first,
+        schedule.last,
+        schedule.row_first,
+        schedule.row_last,
+        schedule.restore,
+        schedule.spill,
+    )
+
+
+@jit
+def _run_tiles(tiles, own, for_globals, constants, merges, states, scratch, out, counters):
+    rows = tiles.block_rows.shape[1]
+    for tile in range(len(tiles.block)):
+        for unit in range(len(states.row_max)):
+            query, first, last, from_globals = _work(tiles, tile, unit)
+            if query < 0:
+                continue
+            block, is_local = tiles.block[tile], unit < rows
+            merge = merges[0] if is_local else merges[1]
+            if first:
+                begin(states, unit, query, is_local and tiles.restore[block], constants)
+            count = _keys(tiles, tile, unit, scratch.keys)
+            if count > 0:
+                source = for_globals if from_globals else own
+                part = run_row(query, count, source, constants, scratch, counters)
+                join(states, unit, part, scratch.psum, merge, counters)
+            if last and is_local and tiles.spill[block]:
+                spill(states, unit, query)
+            elif last:
+                finish(states, unit, query, out, merge, counters)
+
+
+@jit
+def _work(tiles, tile, unit):
+    """Return (query, first, last, from_globals) of a row in a tile; local rows come first. -1: no query."""
+    grow = unit - tiles.block_rows.shape[1]
+    if grow < 0:
+        query = tiles.block_rows[tiles.block[tile], unit]
+        return query, tiles.first[tile], tiles.last[tile], tiles.source[tile]
+    edges = tiles.row_first[tile, grow], tiles.row_last[tile, grow]
+    return tiles.row_query[tile, grow], edges[0], edges[1], tiles.row_source[tile]
+
+
+@jit
+def _keys(tiles, tile, unit, keys):
+    """Write the tokens of the PEs of a row that take part, from the left, into `keys`; return how many."""
+    rows = tiles.block_rows.shape[1]
+    if unit < rows:
+        return _local_keys(tiles, tile, unit, keys)
+    return _global_keys(tiles, tile, unit - rows, keys)
+
+
+@jit
+def _local_keys(tiles, tile, row, keys):
+    slots = tiles.slots
+    cols = slots.col_mask.shape[1]
+    segment_cols = cols // slots.keys.shape[1]
+    count = 0
+    for col in range(cols):
+        if takes_part(slots, tiles.block_rows, tiles.block[tile], tile, row, col):
+            segment = col // segment_cols
+            keys[count] = slots.keys[tile, segment, row + segment_cols - 1 - (col - segment * segment_cols)]
+            count += 1
+    for col in range(tiles.column_keys.shape[1]):
+        if tiles.column_keys[tile, col] >= 0:
+            keys[count] = tiles.column_keys[tile, col]
+            count += 1
+    return count
+
+
+@jit
+def _global_keys(tiles, tile, grow, keys):
+    count = 0
+    for col in range(tiles.row_valid.shape[2]):
+        if tiles.row_valid[tile, grow, col]:
+            keys[count] = tiles.row_keys[tile, grow, col]
+            count += 1
+    return count

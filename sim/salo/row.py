@@ -1,0 +1,136 @@
+"""One row of PEs in one pass: the values that leave its last column, computed for whole heads at a time.
+
+Obeys: `sim.salo.pe`, whose functions say what each PE does; PEs that take no part pass everything on
+unchanged and so do not appear here. Where no partial result can leave its format, which two bounds tell
+beforehand, the same integers are added in any order, and without a look at each: that is what makes a layer
+take seconds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.engine.jit import jit
+from sim.salo.exp import exponential
+from sim.salo.fixed import shift_half_up
+from sim.salo.pe import add_product, join_row, multiply_accumulate, narrow_product, probability
+from sim.salo.reciprocal import reciprocal
+
+
+class Projection(NamedTuple):
+    """Query, key and value of one head, raw, int16 [n, head_dim], and float64 [n] norms of the first two."""
+
+    query: npt.NDArray[np.int16]
+    key: npt.NDArray[np.int16]
+    value: npt.NDArray[np.int16]
+    query_norm: npt.NDArray[np.float64]
+    key_norm: npt.NDArray[np.float64]
+
+
+class RowScratch(NamedTuple):
+    """What a row holds in a pass: int64 [PEs of the longest row], except psum."""
+
+    keys: npt.NDArray[np.int64]  # tokens of the PEs that take part, from the left
+    exponents: npt.NDArray[np.int64]
+    mantissas: npt.NDArray[np.int64]
+    shifts: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.int64]
+    psum: npt.NDArray[np.int64]  # [head_dim]
+
+
+def row_scratch(chain: int, head_dim: int) -> RowScratch:
+    """Return scratch space for rows of `chain` PEs."""
+    return RowScratch(*(np.zeros(chain, np.int64) for _ in range(5)), np.zeros(head_dim, np.int64))
+
+
+def projection(query: npt.ArrayLike, key: npt.ArrayLike, value: npt.ArrayLike) -> Projection:
+    """Return raw values as the kernels take them."""
+    raw = [np.ascontiguousarray(array, np.int16) for array in (query, key, value)]
+    norms = [np.sqrt((array.astype(np.int64) ** 2).sum(axis=1)) for array in raw[:2]]
+    return Projection(raw[0], raw[1], raw[2], norms[0], norms[1])
+
+
+@jit
+def run_row(query, count, source, constants, scratch, counters):
+    """Return (row_max, row_sum) of a row with `count` keys in `scratch`, and leave its psum there."""
+    _scores(query, count, source, constants, scratch, counters)
+    row_max, row_sum = constants.exponent_minimum, 0
+    for pe in range(count):
+        score = scratch.exponents[pe], scratch.mantissas[pe]
+        joined = join_row(row_max, row_sum, score[0], score[1], constants, counters)
+        row_max, row_sum, scratch.shifts[pe], scratch.weights[pe] = joined
+    if not constants.deferred:
+        _normalise(count, row_max, row_sum, constants, scratch, counters)
+    _weighted_sum(count, source.value, constants, scratch, counters)
+    return row_max, row_sum
+
+
+@jit
+def _scores(query, count, source, constants, scratch, counters):
+    # By Cauchy and Schwarz no partial sum exceeds the product of the norms.
+    safe_norm = constants.score_maximum / (source.query_norm[query] + 1.0)
+    for pe in range(count):
+        key = scratch.keys[pe]
+        if source.key_norm[key] < safe_norm:
+            score = _dot(source.query, query, source.key, key)
+        else:
+            score = 0
+            for n in range(source.query.shape[1]):
+                factors = int(source.query[query, n]), int(source.key[key, n])
+                score = multiply_accumulate(score, factors[0], factors[1], constants, counters)
+        scratch.exponents[pe], scratch.mantissas[pe] = exponential(score, constants, counters)
+
+
+@jit
+def _dot(query, query_index, key, key_index):
+    total = 0
+    for n in range(query.shape[1]):
+        total += int(query[query_index, n]) * int(key[key_index, n])
+    return total
+
+
+@jit
+def _normalise(count, row_max, row_sum, constants, scratch, counters):
+    inverse, exponent = reciprocal(row_sum, constants)
+    exponent += row_max
+    for pe in range(count):
+        score = scratch.exponents[pe], scratch.mantissas[pe]
+        scratch.weights[pe] = probability(score[0], score[1], inverse, exponent, constants, counters)
+
+
+@jit
+def _weighted_sum(count, values, constants, scratch, counters):
+    psum = scratch.psum
+    for n in range(len(psum)):
+        psum[n] = 0
+    safe = _cannot_saturate(count, constants, scratch)
+    for pe in range(count):
+        key, shift, weight = scratch.keys[pe], scratch.shifts[pe], scratch.weights[pe]
+        if not safe:
+            for n in range(len(psum)):
+                psum[n] = add_product(psum[n], shift, weight, int(values[key, n]), constants, counters)
+            continue
+        if pe > 0 and shift > 0:  # before the first PE the sum is 0
+            for n in range(len(psum)):
+                psum[n] = shift_half_up(psum[n], shift)
+        if constants.product_drop == 0:
+            for n in range(len(psum)):
+                psum[n] += weight * int(values[key, n])
+        else:
+            for n in range(len(psum)):
+                psum[n] += narrow_product(weight * int(values[key, n]), constants)
+
+
+@jit
+def _cannot_saturate(count, constants, scratch):
+    """Whether all values at their highest stay inside a partial sum; alignment only shrinks the sum."""
+    highest = 0
+    for pe in range(count):
+        highest += scratch.weights[pe]
+    highest = (highest << constants.value_bits) + 1
+    drop = constants.product_drop
+    highest = (highest >> drop) + 1 if drop > 0 else highest << -drop
+    return highest + count < constants.psum_maximum  # each PE rounds twice, by a half at most

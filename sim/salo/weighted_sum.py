@@ -1,0 +1,194 @@
+"""The weighted-sum unit: joins the passes of a row, one unit at the end of each local and each global row.
+
+Obeys: SALO (arXiv 2206.14550) section 4, merging of a split softmax, and the weight control of its artifact.
+The artifact's unit divides integers and so gets weights of 0 and 1; here the weights have fractions
+(`sim.arch.reciprocal`).
+
+State of a row: the exponent `merged_max`, the row sum `merged_sum` relative to it, and head_dim sums
+`merged`. The row sum stays below 2**renormalise_at: when a pass would take it there, the exponent is raised
+by one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_constants import merge_constants
+from sim.arch.salo_stages import Stage
+from sim.engine.jit import jit
+from sim.salo.fixed import MERGE, MERGE_EXPONENT, OUTPUT, no_saturations, saturate, shift_half_up
+from sim.salo.reciprocal import reciprocal
+
+
+@jit
+def align(merged_max, merged_sum, row_max, row_sum, constants, counters):
+    """Return (merged_max, merged_sum, merged_shift, row_shift, row_sum): the row sums of what was and of a
+    pass, joined.
+
+    The shifts, rounding half up, bring what was and the pass to the new exponent; the row sum returned is the
+    pass's.
+    """
+    joined_max = max(merged_max, row_max)
+    total = shift_half_up(merged_sum, joined_max - merged_max) + shift_half_up(row_sum, joined_max - row_max)
+    if total >= constants.renormalise:
+        joined_max += 1
+    merged_shift, row_shift = joined_max - merged_max, joined_max - row_max
+    row_part = shift_half_up(row_sum, row_shift)
+    joined_sum = shift_half_up(merged_sum, merged_shift) + row_part
+    joined_max = saturate(
+        joined_max, constants.exponent_minimum, constants.exponent_maximum, counters, MERGE_EXPONENT
+    )
+    return joined_max, joined_sum, merged_shift, row_shift, row_part
+
+
+@jit
+def pass_weight(joined_sum, row_part, constants):
+    """Return the weight of a pass in the mean of all, ``row_part / joined_sum`` rounded half up; per_pass
+    only.
+
+    1.0 when nothing came before it, 0 when no PE of the row took part in it: both exactly.
+    """
+    one = 1 << constants.weight_fraction
+    if row_part == joined_sum:
+        return one if row_part > 0 else 0
+    inverse, exponent = reciprocal(joined_sum, constants)
+    drop = constants.reciprocal_fraction + exponent - constants.weight_fraction
+    return min(one, shift_half_up(row_part * inverse, drop))
+
+
+@jit
+def merge(merged, psum, merged_shift, row_shift, weight, constants, counters):
+    """Return one of the head_dim sums with that of a pass merged in, saturated.
+
+    Deferred: both moved to the joined exponent (each rounded half up), added. Per pass: their mean with
+    `weight` for the pass and 1 - weight for what was, rounded half up once.
+    """
+    if constants.deferred:
+        total = shift_half_up(merged, merged_shift) + shift_half_up(psum, row_shift)
+    else:
+        common = max(constants.fraction, constants.psum_fraction)
+        old = ((1 << constants.weight_fraction) - weight) * merged << (common - constants.fraction)
+        new = weight * psum << (common - constants.psum_fraction)
+        total = shift_half_up(old + new, constants.weight_fraction + common - constants.fraction)
+    return saturate(total, constants.minimum, constants.maximum, counters, MERGE)
+
+
+@jit
+def output(merged, inverse, inverse_exponent, constants, counters):
+    """Return the output of a merged sum, rounded half up to the output format and saturated.
+
+    Deferred it is first divided by the row sum, whose reciprocal is (inverse, inverse_exponent).
+    """
+    drop = constants.fraction - constants.output_fraction
+    if constants.deferred:
+        drop += constants.reciprocal_fraction + inverse_exponent - constants.sum_fraction
+        merged = merged * inverse
+    value = shift_half_up(merged, drop)
+    return saturate(value, constants.output_minimum, constants.output_maximum, counters, OUTPUT)
+
+
+class WeightedSumInputs(NamedTuple):
+    """What the unit sees in a cycle."""
+
+    stage: int  # Stage; from the last PE of the row, as the three below: what it did a cycle ago
+    row_max: int  # sampled with ROW_SUM
+    row_sum: int  # sampled with ROW_SUM
+    psum: int  # sampled with WEIGHTED_SUM: value n of the head in the n-th of its cycles
+    first: bool  # sampled with ROW_SUM: the pass begins the row's result
+    restore: bool  # sampled with ROW_SUM: the result begins with the restored state, not from nothing
+    restored_max: int  # sampled with ROW_SUM
+    restored_sum: int  # sampled with ROW_SUM
+    restored: int  # sampled with WEIGHTED_SUM: sum n of the restored state
+
+
+class WeightedSumOutputs(NamedTuple):
+    """What the unit shows in the cycle after: registers, all of them."""
+
+    merged_max: int
+    merged_sum: int
+    merged: int  # sum n in the n-th cycle in which merged_valid holds: what is spilled
+    merged_valid: bool
+    output: int  # SaloNumerics.output: element n in the n-th cycle in which output_valid holds
+    output_valid: bool
+
+
+class WeightedSum:
+    """Merges the passes of a local row, and divides by the row sum.
+
+    What, by `stage`:
+
+    ROW_SUM       first: the state is cleared (lowest exponent, row sum 0, sums 0), or, with `restore`, taken
+                  from the restored ports: as spilled, as if the row had never stopped. Then `align`.
+    after it      per_pass: weight <- `pass_weight`. Deferred: inverse <- `reciprocal` of merged_sum.
+    WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from 0
+                  after each ROW_SUM. One cycle later the output register takes `output` of it.
+
+    When, for merge_latency 1 and reciprocal_latency 1: sum n is in `merged`, and merged_valid, in the cycle
+    after psum n was sampled; output n, and output_valid, in the cycle after that. Every further cycle of
+    either latency adds one register stage to that path. The unit answers in every pass; who needs only the
+    row's result takes the last.
+    """
+
+    global_row = False
+
+    def __init__(self, config: SaloConfig) -> None:
+        self._constants = merge_constants(config.numerics, config.array.normalisation, self.global_row)
+        self.saturations = no_saturations()
+        self.merged_max, self.merged_sum = self._constants.exponent_minimum, 0
+        self.buffer = [0] * config.array.head_dim
+        self.merged_shift = self.row_shift = self.row_part = 0
+        self.weight = self.inverse = self.inverse_exponent = 0
+        self.first = self.restore = self.divide = False
+        self.index = 0
+        self.merged, self.merged_valid = 0, False
+
+    def __call__(self, inputs: WeightedSumInputs) -> WeightedSumOutputs:
+        """Run one cycle; return what the outputs show in the next."""
+        finished = self._output(), self.merged_valid
+        if self.divide:
+            self._divide()
+        self.divide = inputs.stage == Stage.ROW_SUM
+        self.merged_valid = inputs.stage == Stage.WEIGHTED_SUM
+        if self.divide:
+            self._align(inputs)
+        elif self.merged_valid:
+            self._merge(inputs)
+        return WeightedSumOutputs(self.merged_max, self.merged_sum, self.merged, self.merged_valid, *finished)
+
+    def _align(self, inputs: WeightedSumInputs) -> None:
+        self.first, self.restore, self.index = inputs.first, inputs.first and inputs.restore, 0
+        if self.restore:
+            self.merged_max, self.merged_sum = inputs.restored_max, inputs.restored_sum
+        elif self.first:
+            self.merged_max, self.merged_sum = self._constants.exponent_minimum, 0
+        state = self.merged_max, self.merged_sum
+        row = inputs.row_max, inputs.row_sum
+        joined = align(*state, *row, self._constants, self.saturations)
+        self.merged_max, self.merged_sum, self.merged_shift, self.row_shift, self.row_part = joined
+
+    def _divide(self) -> None:
+        if self._constants.deferred:
+            self.inverse, self.inverse_exponent = reciprocal(self.merged_sum, self._constants)
+        else:
+            self.weight = pass_weight(self.merged_sum, self.row_part, self._constants)
+
+    def _merge(self, inputs: WeightedSumInputs) -> None:
+        old = self.buffer[self.index]
+        if self.first:
+            old = inputs.restored if self.restore else 0
+        shifts = self.merged_shift, self.row_shift
+        self.merged = merge(old, inputs.psum, *shifts, self.weight, self._constants, self.saturations)
+        self.buffer[self.index] = self.merged
+        self.index += 1
+
+    def _output(self) -> int:
+        if not self.merged_valid:
+            return 0
+        return output(self.merged, self.inverse, self.inverse_exponent, self._constants, self.saturations)
+
+
+class GlobalWeightedSum(WeightedSum):
+    """Merges the passes of a global row: a `WeightedSum` with the merge format of the global rows."""
+
+    global_row = True
