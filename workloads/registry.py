@@ -1,0 +1,52 @@
+"""The models that are exported to `traces/data`: name, one line, how to build, and the input of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from sim.arch.checks import to_dict
+from workloads import longformer, vil
+from workloads.inputs import InputSpec
+from workloads.longformer import Longformer, LongformerConfig
+from workloads.vil import ViL, ViLConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A model that can be exported. `configuration` goes into the header of the trace."""
+
+    name: str
+    summary: str
+    build: Callable[[], nn.Module]
+    inputs: tuple[InputSpec, ...]
+    configuration: Mapping[str, Any]
+
+
+def _longformer(name: str, summary: str, config: LongformerConfig) -> Workload:
+    ids = InputSpec(shape=(1, config.seq_len), dtype="int64", first=config.padding_index + 1, end=config.vocab)
+    return Workload(
+        name=name, summary=summary, build=lambda: Longformer(config), inputs=(ids,), configuration=to_dict(config)
+    )
+
+
+def _vil(name: str, summary: str, config: ViLConfig) -> Workload:
+    image = InputSpec(shape=(1, config.channels, config.image, config.image))
+    return Workload(name=name, summary=summary, build=lambda: ViL(config), inputs=(image,), configuration=to_dict(config))
+
+
+_ALL = (
+    _longformer("longformer", "Longformer base, 4096 tokens, 513 keys, 1 global token, 12 layers", longformer.BASE),
+    _longformer("longformer-large", "Longformer large, 4096 tokens, 24 layers of 1024 with 16 heads", longformer.LARGE),
+    _longformer("longformer-16k", "Longformer base on 16384 tokens", longformer.BASE_16K),
+    _vil("vil-tiny", "ViL tiny, 224x224 image, 15x15 windows in stages 1 and 2, 12 layers", vil.TINY),
+    _vil("vil-small", "ViL small, 224x224 image, 12 layers", vil.SMALL),
+    _vil("vil-medium-wide", "ViL medium-wide, 224x224 image, 12 layers of up to 768", vil.MEDIUM_WIDE),
+)
+
+#: Every workload by name, in the order in which they are listed.
+WORKLOADS: Mapping[str, Workload] = MappingProxyType({workload.name: workload for workload in _ALL})

@@ -1,0 +1,74 @@
+"""The ops of a run in the order in which they were seen, and how they become a trace: names, numbers, what is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from traces.kinds import macs
+from traces.schema import Op, Source, Tensor, Trace
+from traces.validate import seal
+from workloads.aten import Lowered
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One op as it was seen: the module that called it, what it became, the numbers of its tensors."""
+
+    owner: str
+    lowered: Lowered
+    inputs: list[int]
+    outputs: list[int]
+
+
+def assemble(source: Source, steps: Sequence[Step], tensors: Sequence[Tensor], returned: Sequence[int]) -> Trace:
+    """Return the checked trace of all steps. `returned` are the numbers of the tensors that the model returns.
+
+    Tensors that no step uses are left out (an unused second output too, such as a norm's statistics), the others are
+    numbered anew. Raises `TraceError` for what breaks a rule of the format.
+    """
+    read = {number for step in steps for number in step.inputs} | set(returned)
+    outputs = [[n for position, n in enumerate(step.outputs) if position == 0 or n in read] for step in steps]
+    used = read.union(*outputs)
+    used |= {base for number in used if (base := tensors[number].alias_of) is not None}
+    number = {old: new for new, old in enumerate(sorted(used))}
+    ops = [
+        Op(
+            id=position,
+            kind=step.lowered.kind,
+            name=name,
+            inputs=tuple(number[old] for old in step.inputs),
+            outputs=tuple(number[old] for old in kept),
+            dims=step.lowered.dims,
+            attrs=step.lowered.attrs,
+            macs=macs(step.lowered.kind, step.lowered.dims, step.lowered.attrs),
+        )
+        for position, (step, kept, name) in enumerate(zip(steps, outputs, names(steps), strict=True))
+    ]
+    kept_tensors = [_renumbered(tensors[old], number) for old in sorted(used)]
+    return seal(source=source, tensors=kept_tensors, ops=ops)
+
+
+def names(steps: Sequence[Step]) -> list[str]:
+    """Name each op by its owner; by owner and function where the owner has several; numbered where that repeats."""
+    per_owner = Counter(step.owner for step in steps)
+    result: list[str] = []
+    seen: Counter[str] = Counter()
+    for step in steps:
+        name = step.owner if step.owner and per_owner[step.owner] == 1 else label(step.owner, step.lowered.function)
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return result
+
+
+def label(owner: str, function: str) -> str:
+    """Return ``owner.function``; the model itself is the owner without a name."""
+    return f"{owner}.{function}" if owner else function
+
+
+def _renumbered(tensor: Tensor, number: dict[int, int]) -> Tensor:
+    base = None if tensor.alias_of is None else number[tensor.alias_of]
+    return replace(tensor, id=number[tensor.id], alias_of=base)

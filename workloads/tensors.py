@@ -1,0 +1,129 @@
+"""The tensors of a running model, numbered, with views told apart from values.
+
+Obeys the tensor rules of the trace format (`traces/schema.py`): a view is a tensor with `alias_of`, an alias has the
+role of what it views, constants and parameters are weights, whole numbers that are no input are indices. A write in
+place makes a new tensor: views taken before the write are, when next used, aliases of the new one, as they share its
+memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from msgspec.structs import replace
+
+from sim.arch.checks import ConfigError
+from traces.schema import Role
+from traces.schema import Tensor as Record
+
+DTYPES = {
+    torch.float64: "float64", torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16",
+    torch.int64: "int64", torch.int32: "int32", torch.int16: "int16", torch.int8: "int8", torch.uint8: "uint8",
+    torch.bool: "bool",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Memory:
+    """One storage: the first tensor in it, the number of its present value, and how often that was overwritten."""
+
+    base: torch.Tensor
+    number: int
+    constant: bool
+    version: int = 0
+    users: list[torch.Tensor] = field(default_factory=list)  # kept alive, so that no identity is used again
+
+
+class TensorTable:
+    """Numbers and trace records for PyTorch tensors, in order of first use."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._memories: dict[int, _Memory] = {}
+        self._numbers: dict[tuple[int, int], int] = {}  # (identity of a tensor, version of its memory) to number
+
+    def add_input(self, tensor: torch.Tensor) -> None:
+        """Enter an input of the model."""
+        self._add(tensor, "input", constant=False)
+
+    def add_constant(self, tensor: torch.Tensor, name: str) -> None:
+        """Enter a parameter, a buffer, or what is computed from them before the model runs."""
+        known = self._memories.get(_address(tensor))
+        if known is None or not known.constant:
+            self._add(tensor, "index" if _is_whole(tensor) else "weight", constant=True, name=name)
+
+    def add_result(self, tensor: torch.Tensor) -> int:
+        """Enter the result of an op; return its number."""
+        return self._add(tensor, "index" if _is_whole(tensor) else "activation", constant=False)
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """Return the number of a tensor. One never seen views a known memory; without that it is a constant."""
+        if _address(tensor) not in self._memories:
+            self.add_constant(tensor, "")
+        memory = self._memories[_address(tensor)]
+        known = self._numbers.get((id(tensor), memory.version))
+        if known is None:
+            known = self._append(tensor, self.records[memory.number].role, alias_of=memory.number)
+            self._remember(tensor, known, memory)
+        return known
+
+    def is_constant(self, tensor: torch.Tensor) -> bool:
+        """Return whether the tensor's value is known before the model runs."""
+        self.number(tensor)
+        return self._memories[_address(tensor)].constant
+
+    def partly_written(self, result: torch.Tensor) -> torch.Tensor | None:
+        """Return the whole tensor of which an op's `result` has overwritten a part, None if it is new or whole."""
+        memory = self._memories.get(_address(result))
+        return None if memory is None or memory.base.numel() == result.numel() else memory.base
+
+    def mark_outputs(self, tensors: Iterable[torch.Tensor]) -> list[int]:
+        """Give what the model returns the role `output`; return its numbers."""
+        numbers = [self.number(tensor) for tensor in tensors]
+        for number in numbers:
+            record = self.records[number]
+            if record.alias_of is not None or record.role in ("activation", "index"):
+                self._set_role(number, "output")
+        for record in self.records:
+            if record.alias_of is not None and record.id not in numbers:
+                self._set_role(record.id, self.records[record.alias_of].role)
+        return numbers
+
+    def _set_role(self, number: int, role: Role) -> None:
+        self.records[number] = replace(self.records[number], role=role)
+
+    def _add(self, tensor: torch.Tensor, role: Role, *, constant: bool, name: str = "") -> int:
+        """Enter a value: that of a new memory, or the next of one that is overwritten, whole or in part."""
+        memory = self._memories.get(_address(tensor))
+        if memory is None:
+            memory = _Memory(base=tensor, number=len(self.records), constant=constant)
+            self._memories[_address(tensor)] = memory
+        else:
+            memory.number, memory.constant, memory.version = len(self.records), constant, memory.version + 1
+        number = self._append(memory.base, role, name=name)
+        self._remember(memory.base, number, memory)
+        return number
+
+    def _append(self, tensor: torch.Tensor, role: Role, *, alias_of: int | None = None, name: str = "") -> int:
+        if tensor.dtype not in DTYPES:
+            raise ConfigError(f"a traced tensor must be of type {', '.join(DTYPES.values())}, not {tensor.dtype}")
+        number, shape = len(self.records), tuple(tensor.shape)
+        self.records.append(
+            Record(id=number, shape=shape, dtype=DTYPES[tensor.dtype], role=role, alias_of=alias_of, name=name)
+        )
+        return number
+
+    def _remember(self, tensor: torch.Tensor, number: int, memory: _Memory) -> None:
+        memory.users.append(tensor)
+        self._numbers[id(tensor), memory.version] = number
+
+
+def _address(tensor: torch.Tensor) -> int:
+    """Return what tells one memory from another; unlike the data pointer it exists on the `meta` device too."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _is_whole(tensor: torch.Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool)
