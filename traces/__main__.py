@@ -1,0 +1,106 @@
+"""The command line of the traces: ``python -m traces TRACE``, ``convert`` and ``schema``.
+
+Wrong input is one line on stderr and exit code 2; what is printed on request goes to stdout, all else to
+stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from traces.codec import dumps, find, load, names, save
+from traces.errors import TraceError
+from traces.files import write_file
+from traces.scalesim import from_csv, to_csv
+from traces.schema import Trace, json_schema
+from traces.summary import summary
+
+USAGE = """python -m traces TRACE
+       python -m traces convert FILE --out FILE
+       python -m traces schema [--out FILE]"""
+
+DESCRIPTION = "Summarise a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
+
+CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
+GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; blank rows and
+further columns are ignored, layer names are kept, the batch is 1. Of a trace, the gemm and conv2d ops are
+written; what SCALE-Sim cannot express is listed on stderr."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"convert": _convert, "schema": _schema}
+    try:
+        if words and words[0] in commands:
+            commands[words[0]](words[1:])
+        else:
+            _summary(words)
+        sys.stdout.flush()
+    except TraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _summary(words: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m traces", usage=USAGE, description=DESCRIPTION)
+    stored = ", ".join(names())
+    parser.add_argument("trace", help=f"a .json or .json.gz file, or the name of a stored one: {stored}")
+    print(summary(load(find(parser.parse_args(words).trace))))
+
+
+def _convert(words: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m traces convert", description=CONVERT)
+    parser.add_argument("file", help="a topology (.csv), a trace, or the name of a stored trace")
+    parser.add_argument("--out", required=True, metavar="FILE", help="what to write; - for stdout")
+    options = parser.parse_args(words)
+    if options.file.lower().endswith(".csv"):
+        _write_trace(_read_topology(Path(options.file)), options.out)
+        return
+    text, left_out = to_csv(load(find(options.file)))
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    _write(text.encode(), options.out)
+
+
+def _schema(words: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m traces schema", description="Print the JSON Schema.")
+    parser.add_argument("--out", default="-", metavar="FILE", help="what to write instead of stdout")
+    _write(json.dumps(json_schema(), indent=2).encode() + b"\n", parser.parse_args(words).out)
+
+
+def _read_topology(path: Path) -> Trace:
+    try:
+        return from_csv(path.read_text(encoding="utf-8-sig"), path.stem)
+    except TraceError as error:
+        raise error.located(file=str(path)) from None
+    except OSError as error:
+        raise TraceError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise TraceError(f"is no text in UTF-8: {error}", file=str(path)) from None
+
+
+def _write_trace(trace: Trace, out: str) -> None:
+    if out == "-":
+        _write(dumps(trace), out)
+    else:
+        save(trace, out)
+
+
+def _write(data: bytes, out: str) -> None:
+    if out == "-":
+        sys.stdout.buffer.write(data)
+    else:
+        write_file(Path(out), data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
