@@ -1,37 +1,31 @@
-"""`jit`: the decorator of every kernel, and the disk cache that is never stale. The only importer of numba.
+"""`jit`: the decorator of every kernel, with a disk cache that is never stale. The only importer of numba.
 
-numba's own cache (0.68) looks at the file that holds a kernel, and at nothing else: after an edit to a helper
-in another file it silently answers with the old code. So the cache folder is named by a digest of all sources
-that a kernel can be made of, and of the versions that compile it; an edit lands in a fresh folder.
+numba's own cache (0.68) looks at the file that holds a kernel, and at nothing else: after an edit to a
+helper in another file it silently answers with the old code. So every kernel's folder is
+`kernel_cache.cache_folder`, chosen before anything is compiled. With ``NUMBA_DISABLE_JIT=1`` kernels run as
+plain Python, with the same answers.
 
-The folders live below ``kernels/`` in ``$TANDEM_CACHE_DIR``, else ``$XDG_CACHE_HOME/tandemsim``, else
-``~/.cache/tandemsim``; where that cannot be written, below the system's temporary folder; where that cannot be
-either, kernels are compiled in each process. With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python.
+A helper that takes a NamedTuple of arrays belongs to ``@jit(inline="always")``: a call would count a
+reference to each array, by atomic instructions (measured: an event loop runs at 0.6 of its speed). A helper
+that loops over plain arrays is better called: it is compiled once, and not at each place that uses it.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
-import platform
-import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numba
-import numpy
+from numba.core.caching import FunctionCache
+
+from sim.engine.kernel_cache import SIM, SOURCES, cache_folder
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-SIM = Path(__file__).resolve().parents[1]
-SOURCES = (SIM, SIM.parent / "traces")  # kernels live in `sim`; constants that they freeze may be of `traces`
-DIGEST_LENGTH = 32  # hex digits, 128 bits
-KEPT_FOLDERS = 8  # assumed: checkouts and versions that one user alternates between
-NUMBA_SETTINGS: Any = numba.config  # made at run time, so that type checkers see no attributes
+SETTINGS: Any = numba.config  # made at run time, so that type checkers see no attributes
+LASTING_PACKAGES = {folder.name for folder in SOURCES}
 
 
 @overload
@@ -49,81 +43,44 @@ def jit(function: Kernel | None = None, /, **options: Any) -> Kernel | Callable[
     return _compiled(function, **options)
 
 
-def source_digest(folders: tuple[Path, ...] = SOURCES) -> str:
-    """Return the digest of all ``.py`` files below `folders` and of the versions that compile them."""
-    digest = hashlib.sha256()
-    digest.update(repr((platform.python_version(), numpy.__version__, numba.__version__)).encode())
-    for folder in folders:
-        for path in sorted(_python_files(folder)):
-            text = Path(path).read_bytes()
-            digest.update(f"\0{os.path.relpath(path, folder.parent)}\0{len(text)}\0".encode())
-            digest.update(text)
-    return digest.hexdigest()[:DIGEST_LENGTH]
-
-
-@functools.cache
-def cache_folder() -> Path | None:
-    """Return the folder of this process's compiled kernels, or None where no folder can be written."""
-    digest = source_digest()
-    for parent in _parents():
-        folder = parent / "kernels" / digest
-        if _usable(folder):
-            _remove_old_folders(folder.parent)
-            return folder
-    return None
-
-
 def _compiled(function: Kernel, **options: Any) -> Kernel:
-    options = {"nogil": True, "cache": _is_cached(function), **options}
-    before = NUMBA_SETTINGS.CACHE_DIR
-    if options["cache"]:
-        NUMBA_SETTINGS.CACHE_DIR = str(cache_folder())
-    try:
-        kernel: Kernel = numba.njit(**options)(function)  # this, and not the first call, chooses the folder
-    finally:
-        NUMBA_SETTINGS.CACHE_DIR = before  # others who use numba in this process keep their own
+    kernel = numba.njit(nogil=True, **options)(function)
+    if _is_cached(function):
+        kernel._cache = _disk_cache(function)  # what njit(cache=True) does, but for the folder and the class
     return kernel
 
 
 def _is_cached(function: Callable[..., Any]) -> bool:
-    if NUMBA_SETTINGS.DISABLE_JIT:
+    if SETTINGS.DISABLE_JIT:
         return False
     return Path(function.__code__.co_filename).resolve().is_relative_to(SIM) and cache_folder() is not None
 
 
-def _python_files(folder: Path) -> Iterator[str]:
-    for root, _, files in os.walk(folder):
-        yield from (os.path.join(root, name) for name in files if name.endswith(".py"))
-
-
-def _parents() -> Iterator[Path]:
-    if named := os.environ.get("TANDEM_CACHE_DIR"):
-        yield Path(named)
-    else:
-        yield Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tandemsim"
-    yield Path(tempfile.gettempdir()) / f"tandemsim-{os.getuid()}"
-
-
-def _usable(folder: Path) -> bool:
-    """Create `folder`, and say whether we can write to it and it is our own: what lies in it will be run."""
+def _disk_cache(function: Callable[..., Any]) -> FunctionCache:
+    before = SETTINGS.CACHE_DIR
+    SETTINGS.CACHE_DIR = str(cache_folder())
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.utime(folder)  # marks the folder as used, for _remove_old_folders
-        ours = all(path.stat().st_uid == os.getuid() for path in (folder, *folder.parents[:2]))
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return False
-    return ours and os.access(folder, os.W_OK)
+        return _LastingCache(function)
+    finally:
+        SETTINGS.CACHE_DIR = before  # others who use numba in this process keep their own
 
 
-def _remove_old_folders(kernels: Path) -> None:
-    """Keep the most recently used folders. A running process whose folder goes will only compile again."""
-    named = [path for path in kernels.iterdir() if re.fullmatch(f"[0-9a-f]{{{DIGEST_LENGTH}}}", path.name)]
-    for old in sorted(named, key=_last_use, reverse=True)[KEPT_FOLDERS:]:
-        shutil.rmtree(old, ignore_errors=True)
+class _LastingCache(FunctionCache):
+    """numba's cache, for signatures that every process can read.
+
+    A kernel's index names the classes of its arguments. One IntEnum of a test or of a user's script, and a
+    process that cannot import it could not read the index at all.
+    """
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        modules = {owner.__module__.partition(".")[0] for owner in _classes(getattr(sig, "args", sig))}
+        if modules <= LASTING_PACKAGES:
+            super().save_overload(sig, data)
 
 
-def _last_use(folder: Path) -> float:
-    try:
-        return folder.stat().st_mtime
-    except OSError:  # another process has just removed it
-        return 0.0
+def _classes(types: Iterable[Any]) -> Iterator[type]:
+    """Yield the Python classes (IntEnums, NamedTuples) that numba types are made of."""
+    for kind in types:
+        if hasattr(kind, "instance_class"):
+            yield kind.instance_class
+        yield from _classes(getattr(kind, "types", ()))
