@@ -1,11 +1,11 @@
 """SALO's workloads measured on this machine's CPU: ``python -m workloads.cpu_attention``.
 
-Three ways to compute one layer in float32, batch 1, without projections: PyTorch's scaled_dot_product_attention
-over all pairs, the same with a boolean mask of the pattern, and this package's windowed operator, which computes
-blocks of queries and only the keys in their reach. JSON on stdout; `sim.papers.cpu_baseline` runs it.
+Three ways to compute one layer in float32, batch 1, without projections: scaled_dot_product_attention over
+all pairs, the same with a boolean mask of the pattern, and this package's windowed operator, which computes
+blocks of queries and the keys in their reach. JSON on stdout; `sim.papers.cpu_baseline` runs it.
 
-Medians of a few repeats on a machine that does other things too: they rank these ways on this machine, and are
-no baseline of an accelerator. A compiled FlexAttention is faster still, but compiles for a minute: not run.
+Medians of a few repeats on a machine that does other things too: they rank these ways on this machine, and
+are no baseline of an accelerator. A compiled FlexAttention may be faster; it compiles for a minute: not run.
 """
 
 from __future__ import annotations
