@@ -16,8 +16,9 @@ from pathlib import Path
 from traces.codec import dumps, find, load, names, save
 from traces.errors import TraceError
 from traces.files import write_file
+from traces.json_schema import json_schema
 from traces.scalesim import from_csv, to_csv
-from traces.schema import Trace, json_schema
+from traces.schema import Trace
 from traces.summary import summary
 
 USAGE = """python -m traces TRACE

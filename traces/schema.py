@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim
@@ -133,9 +132,3 @@ class Trace(TraceBody, frozen=True, kw_only=True):
     def macs(self) -> int:
         """Useful multiply-accumulates of all ops."""
         return sum(op.macs for op in self.ops)
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a trace document, as published in `docs/trace.schema.json`."""
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, "title": SCHEMA, **msgspec.json.schema(Trace)}
