@@ -16,7 +16,9 @@ from sim.arch.checks import require, require_integers
 from sim.arch.dram_timing import DramStandard, Spacing, spacing_of
 
 PS_PER_SECOND = 1_000_000_000_000
-QUEUE_LIMIT = 4096  # assumed: beyond it a scheduler that looks at every request makes no sense
+MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1
+MAX_BANKS = 64  # of a channel: four ranks of DDR4
+MAX_CHANNEL_RANKS = 8  # or pseudo-channels; assumed
 
 
 class Buffering(enum.StrEnum):
@@ -113,9 +115,12 @@ class DramConfig:
         for field in ("channels", "ranks"):
             value = getattr(self, field)
             require(value & (value - 1) == 0, f"DramConfig.{field} must be a power of two", value)
+        require(self.ranks <= MAX_CHANNEL_RANKS, f"DramConfig.ranks must be at most {MAX_CHANNEL_RANKS}", self.ranks)
         for field in ("read_queue", "write_queue"):
             value = getattr(self, field)
-            require(value <= QUEUE_LIMIT, f"DramConfig.{field} must be at most {QUEUE_LIMIT}", value)
+            require(value <= MAX_QUEUE, f"DramConfig.{field} must be at most {MAX_QUEUE}", value)
+        banks = self._scopes * self.standard.bank_groups * self.standard.banks
+        require(banks <= MAX_BANKS, f"DramConfig must have at most {MAX_BANKS} banks a channel", banks)
         low, high = self.write_low_watermark, self.write_high_watermark
         require(0 <= low <= high <= 1, "DramConfig watermarks must satisfy 0 <= low <= high <= 1", (low, high))
         single = self.ranks == 1 or self.standard.pseudo_channels == 1

@@ -1,0 +1,220 @@
+"""The DMA: moves tiles between a machine and its DRAM, in machine cycles, as bursts in order of submission.
+
+A transfer is `rows` pieces of `row_bytes` bytes, `stride` bytes apart. Its bursts are offered to their channels one
+after the other, each as soon as the queue has room, at most one in a clock of a channel. Neighbouring pieces that
+share a burst move it once. A read is complete when its last data have arrived, a write when its last data have left
+the bus. Transfers may complete out of order, as far as channels reorder bursts.
+
+The DRAM has a clock of its own. A transfer submitted in a cycle starts on the first DRAM clock that is not before
+it, and is complete in the first cycle that is not before its last burst's end. ::
+
+    dma = new_dma(config.dram, config.cycle_ps)
+    dma_submit(dma, address, rows, row_bytes, stride, WRITE, tag, cycle)
+    cycle, tag = dma_advance(dma, until)  # (NEVER, -1): nothing completes up to `until`
+"""
+
+from __future__ import annotations
+
+from sim.engine.event import NEVER
+from sim.engine.jit import jit
+from sim.memory.dma_state import MAX_TRANSFERS, Dma
+from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
+from sim.memory.dram_state import FAR, NONE, Record, Records
+
+
+class DmaFullError(RuntimeError):
+    """More transfers are on their way than a DMA has room for: a fault of the machine."""
+
+
+@jit
+def dma_room(dma: Dma) -> int:
+    """Return how many transfers can be submitted now."""
+    state = dma.state[0]
+    return MAX_TRANSFERS - (state.last - state.first) - state.completed_count
+
+
+@jit
+def dma_submit(
+    dma: Dma, address: int, rows: int, row_bytes: int, stride: int, kind: int, tag: int, cycle: int
+) -> None:
+    """Submit a transfer in `cycle`, which is not before what `dma_advance` has simulated; `kind` is READ or WRITE.
+
+    Raises `DmaFullError` when there is no room (`dma_room`), and ValueError for a transfer of no bytes.
+    """
+    if dma_room(dma) == 0:
+        raise DmaFullError("more transfers are on their way than a DMA has room for")
+    if rows <= 0 or row_bytes <= 0:
+        raise ValueError("a transfer must have at least one row of at least one byte")
+    state = dma.state[0]
+    transfer = state.transfer[state.last % MAX_TRANSFERS]
+    transfer.address = address
+    transfer.rows = rows
+    transfer.row_bytes = row_bytes
+    transfer.stride = stride
+    transfer.kind = kind
+    transfer.tag = tag
+    transfer.ready = -(-cycle * state.cycle_ps // dma.dram.timing[0].tck_ps)
+    transfer.open = 1
+    transfer.end = 0
+    state.last += 1
+    state.useful_bytes[kind] += rows * row_bytes
+
+
+@jit
+def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
+    """Return (cycle, tag) of the next transfer that completes, or (NEVER, -1) if none does up to cycle `until`.
+
+    Simulates no further than that, since the machine may then submit more.
+    """
+    state, timing, channels = dma.state[0], dma.dram.timing[0], dma.dram.channel
+    limit = min(until, FAR // state.cycle_ps) * state.cycle_ps // timing.tck_ps
+    lookahead = 1 + min(timing.read_latency, timing.write_latency)  # no burst completes earlier than so
+    while True:
+        earliest = _earliest(state)
+        if earliest <= state.clock:
+            state.completed_count -= 1
+            return -(-earliest * timing.tck_ps // state.cycle_ps), state.completed[state.completed_count].tag
+        horizon = min(limit, earliest)
+        if state.in_flight > 0:
+            horizon = min(horizon, state.clock + lookahead)
+        elif state.offered < state.last:
+            ready = state.transfer[state.offered % MAX_TRANSFERS].ready
+            horizon = min(horizon, max(state.clock, ready) + lookahead)
+        elif earliest == FAR:
+            return NEVER, -1
+        if state.clock >= limit:
+            return NEVER, -1
+        horizon = _feed(state, timing, channels, horizon)
+        for c in range(timing.channels):
+            _run(state, timing, channels[c], horizon)
+        state.clock = horizon
+
+
+@jit
+def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int:
+    """Offer bursts up to clock `horizon`; return that clock, or an earlier one on which a transfer completes.
+
+    Of the channels only that of the burst on offer is simulated: the others cannot change when it is accepted.
+    """
+    while _aim(state, timing):
+        i = state.offered % MAX_TRANSFERS
+        channel = channels[state.channel]
+        at = max(state.transfer[i].ready, state.offer_at, channel.accepted + 1)
+        if at > horizon:
+            break
+        _run(state, timing, channel, at)
+        became = _offer(state, timing, channel, i)
+        while became == REFUSED and channel.clock < horizon:
+            _finish(state, channel, step(timing, channel, horizon))
+            became = _offer(state, timing, channel, i)
+        if became == REFUSED:
+            break
+        channel.accepted = channel.clock
+        _accepted(state, timing, i, became, channel.clock)
+        horizon = min(horizon, _earliest(state))
+    return horizon
+
+
+@jit
+def _offer(state: Record, timing: Record, channel: Record, i: int) -> int:
+    address = state.burst << timing.burst_shift
+    return accept(timing, channel, state.bank, state.bank_row, state.transfer[i].kind, address, i)
+
+
+@jit
+def _accepted(state: Record, timing: Record, i: int, became: int, clock: int) -> None:
+    """Account for the acceptance of the burst on offer, and go to the next."""
+    state.bursts[state.transfer[i].kind] += 1
+    state.offer_at = clock
+    state.channel = NONE
+    state.in_flight += 1
+    state.transfer[i].open += 1
+    if became == ABSORBED:
+        _burst_done(state, i, clock + 1)
+    if not _next_burst(state, timing, i):
+        state.offered += 1
+        state.row = 0
+        state.row_end = NONE
+        _close(state, i)
+
+
+@jit
+def _aim(state: Record, timing: Record) -> bool:
+    """Make sure that a burst is on offer; False when all bursts of all transfers have been accepted."""
+    if state.channel != NONE:
+        return True
+    if state.offered == state.last:
+        return False
+    if state.row_end == NONE:
+        transfer = state.transfer[state.offered % MAX_TRANSFERS]
+        state.burst = transfer.address >> timing.burst_shift
+        state.row_end = (transfer.address + transfer.row_bytes - 1) >> timing.burst_shift
+    state.channel, state.bank, state.bank_row = locate(timing, state.burst << timing.burst_shift)
+    return True
+
+
+@jit
+def _next_burst(state: Record, timing: Record, i: int) -> bool:
+    """Go to the next burst of transfer `i`, leaving out one that the row before has moved. False at the end."""
+    transfer = state.transfer[i]
+    state.burst += 1
+    while state.burst > state.row_end:
+        state.row += 1
+        if state.row == transfer.rows:
+            return False
+        start = transfer.address + state.row * transfer.stride
+        first = start >> timing.burst_shift
+        state.burst = first + 1 if first == state.row_end else first
+        state.row_end = (start + transfer.row_bytes - 1) >> timing.burst_shift
+    return True
+
+
+@jit
+def _run(state: Record, timing: Record, channel: Record, limit: int) -> None:
+    """Simulate a channel to clock `limit`."""
+    while channel.clock < limit:
+        _finish(state, channel, step(timing, channel, limit))
+
+
+@jit
+def _finish(state: Record, channel: Record, owner: int) -> None:
+    """Account for what `step` has returned."""
+    if owner >= 0:
+        _burst_done(state, owner, channel.done)
+
+
+@jit
+def _burst_done(state: Record, i: int, clock: int) -> None:
+    state.in_flight -= 1
+    state.transfer[i].end = max(state.transfer[i].end, clock)
+    _close(state, i)
+
+
+@jit
+def _close(state: Record, i: int) -> None:
+    """Take one from the open bursts of transfer `i`; at none, it is complete."""
+    transfer = state.transfer[i]
+    transfer.open -= 1
+    if transfer.open == 0:
+        _insert_completed(state, transfer.end, transfer.tag)
+        while state.first < state.offered and state.transfer[state.first % MAX_TRANSFERS].open == 0:
+            state.first += 1
+
+
+@jit
+def _insert_completed(state: Record, clock: int, tag: int) -> None:
+    """Keep `completed` sorted, the earliest last; of equals the one found first is reported first."""
+    place = state.completed_count
+    while place > 0 and state.completed[place - 1].clock <= clock:
+        state.completed[place].clock = state.completed[place - 1].clock
+        state.completed[place].tag = state.completed[place - 1].tag
+        place -= 1
+    state.completed[place].clock = clock
+    state.completed[place].tag = tag
+    state.completed_count += 1
+
+
+@jit
+def _earliest(state: Record) -> int:
+    """Return the clock of the earliest completion that has not been reported, or FAR."""
+    return state.completed[state.completed_count - 1].clock if state.completed_count > 0 else FAR
