@@ -16,7 +16,8 @@ from rich.table import Table
 
 SCHEMA = "tandem-reproduce/1"
 TEXT_WIDTH = 150  # columns, where no terminal says how wide it is
-WHOLE = ("cycles", "tiles", "MHz")  # units of figures that are integers
+COUNTED = ("cycles", "tiles")  # units that the name of a figure already says
+WHOLE = (*COUNTED, "MHz")  # units of figures that are integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Row:
     paper: float | None = None  # read in the paper or its artifact's README, never recalled
     cost_model: float | None = None  # of the authors, re-implemented
     ours: float | None = None
-    gap: float | None = None  # ours / cost_model - 1, or ours / paper - 1 where no model says anything
+    gap: float | None = None  # ours / cost_model - 1; ours / paper - 1 where the model says nothing
     step: float | None = None  # in a ladder: the change against the figure that it starts from
     reason: str
     source: str
@@ -63,7 +64,7 @@ def _cells(row: Row) -> list[str]:
     figures = [_shown(value, row.unit) for value in (row.paper, row.cost_model, row.ours)]
     gap = "" if row.gap is None else f"{100 * row.gap:+.1f} %"
     step = "" if row.step is None else f"{row.step:+,.0f}"
-    unit = f" ({row.unit})" if row.unit and row.unit != "cycles" else ""
+    unit = f" ({row.unit})" if row.unit and row.unit not in COUNTED else ""
     return [f"  {row.figure}{unit}", *figures, gap, step, row.reason]
 
 

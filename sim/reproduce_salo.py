@@ -13,10 +13,10 @@ from typing import Protocol
 
 from sim.arch.energy import EnergyConfig
 from sim.arch.salo import SaloArray
-from sim.arch.salo_energy import PUBLISHED_SYNTHESIS_HZ, area_mm2, array_power_w
+from sim.arch.salo_energy import PUBLISHED_SYNTHESIS_HZ, array_power_w
 from sim.arch.salo_numerics import PUBLISHED
 from sim.papers.cpu_baseline import CpuBaseline
-from sim.papers.salo import CostModel, published, workload
+from sim.papers.salo import CostModel, Workload, published, workload
 from sim.papers.salo_steps import OUR_PRESET, STEPS, Step
 from sim.reproduce import Row
 
@@ -24,6 +24,10 @@ PAPER = "SALO, DAC 2022, arXiv 2206.14550"
 SCRIPT = "performance_model.py at commit 07252a8"
 AT_SYNTHESIS_CLOCK = {"clock_hz": str(PUBLISHED_SYNTHESIS_HZ)}
 
+FORMULA = "closed form: no masks, no data movement, no time for the global token"
+ALTERNATIVE = "a commented-out line of the script: no wait and no normalisation in a tile"
+CLOCK_OF_SCRIPT = "the clock of the script; no synthesis states that it is reached"
+CLOCK_OF_SYNTHESIS = "the clock of the synthesis: the latency that belongs to its power"
 UTILIZATION = (
     "not one quantity: the script counts the operations of all stages, and the global row and column for two "
     "keys of every query; ours are the useful multiply-accumulates of the pattern"
@@ -33,8 +37,8 @@ POWER = (
     "gated; what activity the synthesis assumed is not stated"
 )
 CLOCK = (
-    "synthesised at 500 MHz, counted at 1 GHz; the synthesis script constrains a port 'clk', the circuit's is "
-    "'clock'. That power must not stand beside that latency"
+    "synthesised at 500 MHz, counted at 1 GHz; the synthesis script constrains a port 'clk', the circuit has "
+    "a 'clock'. That power must not stand beside that latency"
 )
 SPEEDUPS = {
     "mean speedup over a GPU": (
@@ -86,58 +90,44 @@ class _Remembered:
 
 
 def _ladder(name: str, ours: Ours) -> Iterator[Row]:
-    """Yield the published cycles, then each step from there to ours."""
-    model, layer = CostModel(), workload(name)
-    yield Row(
-        workload=name,
-        figure="published formula",
-        unit="cycles",
-        cost_model=model.cycles(layer),
-        reason="closed form: no masks, no data movement, no time for the global token",
-        source=SCRIPT,
-    )
-    yield Row(
-        workload=name,
-        figure="its deferred alternative",
-        unit="cycles",
-        cost_model=CostModel(deferred=True).cycles(layer),
-        reason="a commented-out line of the script: no wait and no normalisation in a tile",
-        source=SCRIPT,
-    )
-    start: float = model.cycles(layer)
+    """Yield the published cycles, then each step from there to ours. Gaps are against the same layer."""
+    yield _model_row(name, workload(name), "published formula", FORMULA)
+    yield _model_row(name, workload(name), "its deferred alternative", ALTERNATIVE, deferred=True)
+    model = start = CostModel().cycles(workload(name))
     for step in STEPS[name]:
-        row = _model_row(name, step, start) if step.variant else _run_row(name, step, start, ours)
+        if step.variant:
+            row = _model_row(name, workload(step.variant), step.figure, step.reason)
+            row = dataclasses.replace(row, step=CostModel().cycles(workload(step.variant)) - start)
+            model = start + int(row.step or 0)
+        else:
+            row = _run_row(name, step, model, start, ours)
         yield row
         if not step.aside:
-            start += row.step or 0
+            start += int(row.step or 0)
 
 
-def _model_row(name: str, step: Step, start: float) -> Row:
-    layer = workload(step.variant)
-    cycles = CostModel().cycles(layer)
+def _model_row(name: str, layer: Workload, figure: str, reason: str, deferred: bool = False) -> Row:
     return Row(
         workload=name,
-        figure=step.figure,
+        figure=figure,
         unit="cycles",
-        cost_model=cycles,
-        step=cycles - start,
-        reason=step.reason,
-        source=f"{SCRIPT}, {layer.source}",
+        cost_model=CostModel(deferred=deferred).cycles(layer),
+        reason=reason,
+        source=f"{SCRIPT}: {layer.source}",
     )
 
 
-def _run_row(name: str, step: Step, start: float, ours: Ours) -> Row:
+def _run_row(name: str, step: Step, model: int, start: int, ours: Ours) -> Row:
     counted = "cycles" if step.waits else "compute_cycles"
     cycles = int(ours(name, step.preset, step.settings)[counted])
     settings = "".join(f" --set {key}={value}" for key, value in step.settings.items())
-    whole = CostModel().cycles(workload(name))
     return Row(
         workload=name,
         figure=step.figure,
         unit="cycles",
-        cost_model=whole,
+        cost_model=model,
         ours=cycles,
-        gap=cycles / whole - 1,
+        gap=cycles / model - 1,
         step=cycles - start,
         reason=step.reason,
         source=f"--preset {step.preset}{settings}: {counted}",
@@ -146,16 +136,15 @@ def _run_row(name: str, step: Step, start: float, ours: Ours) -> Row:
 
 def _summary(name: str, ours: Ours) -> Iterator[Row]:
     """Yield tiles, utilisation, and latency at each of the two published clocks."""
-    model, layer, run = CostModel(), workload(name), ours(name, OUR_PRESET, {})
+    layer = workload(next((step.variant for step in STEPS[name] if step.variant), name))
+    model, run = CostModel(), ours(name, OUR_PRESET, {})
     slow = dataclasses.replace(model, clock_hz=PUBLISHED_SYNTHESIS_HZ)
     at_1_ghz, at_500_mhz = run["seconds"], ours(name, OUR_PRESET, AT_SYNTHESIS_CLOCK)["seconds"]
-    clock_of_script = "the clock of the script; no synthesis states that it is reached"
-    clock_of_synthesis = "the clock of the synthesis: the latency that belongs to its power"
     figures = (
         ("tiles", "tiles", model.tiles(layer), run["tiles"], "passes of the array, all heads"),
-        ("utilization", "", model.utilization(layer), run["utilization"], UTILIZATION),
-        ("latency at 1 GHz", "ms", model.seconds(layer) * 1e3, at_1_ghz * 1e3, clock_of_script),
-        ("latency at 500 MHz", "ms", slow.seconds(layer) * 1e3, at_500_mhz * 1e3, clock_of_synthesis),
+        ("utilization", "", model.utilization(workload(name)), run["utilization"], UTILIZATION),
+        ("latency at 1 GHz", "ms", model.seconds(layer) * 1e3, at_1_ghz * 1e3, CLOCK_OF_SCRIPT),
+        ("latency at 500 MHz", "ms", slow.seconds(layer) * 1e3, at_500_mhz * 1e3, CLOCK_OF_SYNTHESIS),
     )
     for figure, unit, theirs, found, reason in figures:
         yield Row(
@@ -164,9 +153,9 @@ def _summary(name: str, ours: Ours) -> Iterator[Row]:
             unit=unit,
             cost_model=theirs,
             ours=found,
-            gap=found / theirs - 1,
+            gap=None if reason is UTILIZATION else found / theirs - 1,
             reason=reason,
-            source=f"{SCRIPT}; --preset {OUR_PRESET}",
+            source=f"{SCRIPT}: {layer.source}; --preset {OUR_PRESET}",
         )
 
 
@@ -189,8 +178,7 @@ def _synthesis() -> Iterator[Row]:
         figure="area",
         unit=area.unit,
         paper=area.value,
-        ours=area_mm2(SaloArray(), PUBLISHED),
-        reason="quoted, for the published circuit without scratchpads; of any other circuit we state none",
+        reason="of the published circuit, without scratchpads; quoted in reports for that circuit alone",
         source=area.source,
     )
     yield Row(
