@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from sim.report import ratio
 
@@ -43,6 +44,19 @@ def percent(part: float, whole: float) -> str:
 def title(name: str) -> str:
     """Return how a stall or an energy field is shown: ``cold_fill`` is ``cold fill``."""
     return _TITLES.get(name, name.replace("_", " "))
+
+
+def plain(value: object) -> str:
+    """Return a value of a config or a result as people write it; lists and mappings in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{title(str(name))} {plain(item)}" for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(item) for item in value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def shortened(text: str, width: int) -> str:

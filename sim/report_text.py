@@ -8,10 +8,10 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from sim.report import DramTraffic, Report, ratio
-from sim.report_format import PJ, exact, percent, shortened, si, title
+from sim.report_format import PJ, exact, percent, plain, shortened, si, title
 from sim.report_groups import grouped, longest, not_run_groups
 
 MAX_WIDTH = 100
@@ -167,18 +167,8 @@ def _extra(report: Report, width: int) -> list[str]:
     lines = []
     for name, value in report.extra.items():
         label = f"{title(name)}: "
-        lines += textwrap.wrap(label + _plain(value), width, subsequent_indent="  ")
+        lines += textwrap.wrap(label + plain(value), width, subsequent_indent="  ")
     return lines
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{title(name)} {_plain(item)}" for name, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_plain(item) for item in value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _notes(report: Report, width: int) -> list[str]:
