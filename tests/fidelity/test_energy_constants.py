@@ -89,3 +89,9 @@ def test_an_sram_without_capacity_is_refused() -> None:
 def test_energies_out_of_range_are_refused(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"EnergyConfig.{field} must be"):
         EnergyConfig(**{field: value})
+
+
+def test_half_way_between_two_published_capacities_is_their_geometric_mean() -> None:
+    assert 8 * sram_read_pj_per_byte(ENERGY, 16 * KIB) == pytest.approx(math.sqrt(10.0 * 20.0))
+    between = int(math.sqrt(32 * 1024) * KIB)
+    assert 8 * sram_read_pj_per_byte(ENERGY, between) == pytest.approx(math.sqrt(20.0 * 100.0), rel=1e-4)

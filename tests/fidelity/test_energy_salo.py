@@ -172,3 +172,20 @@ def test_the_published_area_is_of_the_published_circuit_alone(changes: dict[str,
     assert area_mm2(PER_PASS, PUBLISHED) == 4.56
     assert area_mm2(PER_PASS, WIDE) is None
     assert area_mm2(dataclasses.replace(PER_PASS, **changes), PUBLISHED) is None
+
+
+def test_deferred_keeps_two_alignment_shifts_and_wider_sums_in_every_pe() -> None:
+    one_pe = SaloArray(rows=1, cols=1, head_dim=1, global_rows=0, global_cols=0)
+    deferred = dataclasses.replace(one_pe, normalisation=Normalisation.DEFERRED)
+    shifts, partial_sum, merge_buffer = 2 * 5, 24 - SUM, 24 - 18
+    by_hand = shifts + partial_sum + merge_buffer
+    assert register_bits(deferred, PUBLISHED) - register_bits(one_pe, PUBLISHED) == by_hand
+
+
+def test_leakage_is_that_of_the_units_by_their_area() -> None:
+    """One row of two PEs: two multipliers and adders, one divider, one merge multiplier, all registers."""
+    row = SaloArray(rows=1, cols=2, head_dim=4, global_rows=0, global_cols=0)
+    multiplier, adder, bit = 4.831147e-5 / 1024, 2.380803e-6 / 32, 7.395312e-8
+    by_hand = 2 * (81 * multiplier + 18 * adder) + (SUM * SUM + 18 * MERGE_WEIGHT) * multiplier
+    by_hand += register_bits(row, PUBLISHED) * bit
+    assert array_leakage_w(ENERGY, row, PUBLISHED) == pytest.approx(by_hand)
