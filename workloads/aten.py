@@ -1,7 +1,7 @@
 """What each PyTorch operator becomes in a trace: its kind, dims, attrs and the order of its inputs.
 
-Obeys `traces/kinds.py`. `SPECIAL` and `PER_ELEMENT` are the whole vocabulary: an operator in neither is an error of
-the tracer, never dropped. In-place variants (``add_``) share the entry of their plain form.
+Obeys `traces/kinds.py`. `SPECIAL` and `PER_ELEMENT` are the whole vocabulary: an operator in neither is an
+error of the tracer, never dropped. In-place variants (``add_``) share the entry of their plain form.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Dims = dict[str, int | tuple[int, ...]]
 
 
 class Call(NamedTuple):
-    """One call of an operator: its bare name, its arguments by name (defaults included), the tensors in and out."""
+    """One call of an operator: its bare name, its arguments by name (defaults included), the tensors."""
 
     name: str
     args: dict[str, Any]
@@ -30,10 +30,10 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """An op of the trace, but for its name and the numbers of its tensors. `function` is the operator in plain words."""
+    """An op of the trace, but for its name and the numbers of its tensors."""
 
     kind: str
-    function: str
+    function: str  # the operator in plain words
     dims: Dims
     inputs: list[Tensor]
     outputs: list[Tensor]
@@ -54,23 +54,29 @@ def lower(call: Call) -> Lowered | None:
 
 
 def _listed(kind: str, names: str) -> dict[str, tuple[str, str]]:
-    """Return table entries for operators; the function is the operator's name, or what follows its colon."""
+    """Return table entries; the function is the operator's name, or what follows its colon."""
     entries = (word.partition(":") for word in names.split())
     return {name: (kind, function or name) for name, _, function in entries}
 
 
 #: Operators that do the same work for each element of their output.
 PER_ELEMENT: dict[str, tuple[str, str]] = {
-    **_listed("eltwise", "add sub rsub mul div neg abs exp exp2 expm1 log log2 log1p sqrt rsqrt reciprocal pow square"),
-    **_listed("eltwise", "sin cos erf floor ceil round trunc sign remainder fmod floor_divide lerp addcmul addcdiv"),
-    **_listed("eltwise", "maximum minimum clamp clamp_min clamp_max where masked_fill fill zero tril triu"),
+    **_listed("eltwise", "add sub rsub mul div neg abs exp exp2 expm1 log log2 log1p sqrt rsqrt reciprocal"),
+    **_listed(
+        "eltwise", "pow square sin cos erf floor ceil round trunc sign remainder fmod floor_divide lerp"
+    ),
+    **_listed(
+        "eltwise", "addcmul addcdiv maximum minimum clamp clamp_min clamp_max where masked_fill fill zero"
+    ),
     **_listed("eltwise", "eq ne lt le gt ge logical_and logical_or logical_not logical_xor isnan isinf"),
-    **_listed("eltwise", "bitwise_and bitwise_or bitwise_not bitwise_xor"),
-    **_listed("eltwise", "clone:copy copy _to_copy:cast cat:concat stack:concat constant_pad_nd:pad reflection_pad2d:pad"),
-    **_listed("eltwise", "roll flip repeat"),
-    **_listed("act", "relu gelu silu sigmoid tanh hardswish hardsigmoid hardtanh leaky_relu elu softplus mish threshold"),
-    **_listed("act", "log_sigmoid_forward:log_sigmoid _prelu_kernel:prelu glu"),
-    **_listed("gather", "embedding index index_select gather upsample_nearest2d pixel_shuffle"),
+    **_listed("eltwise", "bitwise_and bitwise_or bitwise_not bitwise_xor tril triu roll flip repeat"),
+    **_listed("eltwise", "clone:copy _to_copy:cast cat:concat stack:concat"),
+    **_listed("eltwise", "constant_pad_nd:pad reflection_pad2d:pad upsample_nearest2d upsample_bilinear2d"),
+    **_listed(
+        "act", "relu gelu silu sigmoid tanh hardswish hardsigmoid hardtanh leaky_relu elu softplus mish"
+    ),
+    **_listed("act", "threshold log_sigmoid_forward:log_sigmoid _prelu_kernel:prelu glu"),
+    **_listed("gather", "embedding index index_select gather pixel_shuffle"),
     **_listed("scatter", "scatter scatter_add scatter_reduce index_add index_put index_copy"),
     **_listed("norm", "native_batch_norm:batch_norm _native_batch_norm_legit_no_training:batch_norm"),
 }
@@ -86,7 +92,13 @@ def _lowers(*names: str) -> Callable[[Callable[[Call], Lowered]], Callable[[Call
     return register
 
 
-# -- multiply-accumulate ------------------------------------------------------------------------------------------
+@_lowers("copy")
+def _copy(call: Call) -> Lowered:
+    """A write over a tensor, which is in the call too but is not read."""
+    return _per_element("eltwise", "copy", call._replace(inputs=call.inputs[1:]))
+
+
+# -- multiply-accumulate ------------------------------------------------------------------------------------
 
 
 @_lowers("mm", "bmm", "addmm", "baddbmm", "mv", "addmv", "dot")
@@ -116,9 +128,12 @@ def _convolution(call: Call) -> Lowered:
         "height": image.shape[2], "width": image.shape[3],
         "kernel_h": weight.shape[2], "kernel_w": weight.shape[3],
         "stride_h": stride_h, "stride_w": stride_w, "dilation_h": dilation_h, "dilation_w": dilation_w,
-        "pad_top": pad_h, "pad_bottom": pad_h, "pad_left": pad_w, "pad_right": pad_w, "groups": args["groups"],
+        "pad_top": pad_h, "pad_bottom": pad_h, "pad_left": pad_w, "pad_right": pad_w, "groups":
+        args["groups"],
     }  # fmt: skip
-    return Lowered("conv2d", "convolution", dims, [image, weight, *call.inputs[2:]], [_as_image(call.outputs[0])])
+    return Lowered(
+        "conv2d", "convolution", dims, [image, weight, *call.inputs[2:]], [_as_image(call.outputs[0])]
+    )
 
 
 @_lowers("window_attention")
@@ -141,7 +156,7 @@ def _attention(call: Call) -> Lowered:
     return Lowered("attention", call.name, dims, call.inputs, call.outputs, attrs)
 
 
-# -- several elements meet in one ---------------------------------------------------------------------------------
+# -- several elements meet in one ---------------------------------------------------------------------------
 
 
 @_lowers("native_layer_norm", "_fused_rms_norm")
@@ -164,7 +179,9 @@ def _softmax(call: Call) -> Lowered:
 @_lowers("max_pool2d_with_indices", "avg_pool2d")
 def _pool(call: Call) -> Lowered:
     kernel_h, kernel_w = _pair(call.args["kernel_size"], 2, 1)
-    return _per_element("pool", "max" if call.name.startswith("max") else "average", call, kernel_h * kernel_w)
+    return _per_element(
+        "pool", "max" if call.name.startswith("max") else "average", call, kernel_h * kernel_w
+    )
 
 
 @_lowers("_adaptive_avg_pool2d")
@@ -173,7 +190,9 @@ def _adaptive_pool(call: Call) -> Lowered:
     return _per_element("pool", "average", call, -(-call.inputs[0].numel() // call.outputs[0].numel()))
 
 
-@_lowers("mean", "sum", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "any", "all", "var", "var_mean")
+@_lowers(
+    "mean", "sum", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "any", "all", "var", "var_mean"
+)
 def _reduce(call: Call) -> Lowered:
     if len(call.inputs) > 1:  # torch.max(a, b) compares two tensors
         return _per_element("eltwise", f"{call.name}imum", call)
@@ -200,10 +219,10 @@ def _per_element(kind: str, function: str, call: Call, reduced: int = 1) -> Lowe
 
 def _as_image(tensor: Tensor) -> Tensor:
     """Return a 3-D tensor as the view of it that has height 1."""
-    return tensor.unsqueeze(2) if tensor.dim() == 3 else tensor  # noqa: PLR2004
+    return tensor.unsqueeze(2) if tensor.dim() == 3 else tensor
 
 
 def _pair(values: Sequence[int], spatial: int, missing: int) -> tuple[int, int]:
-    """Return the numbers of (height, width). PyTorch gives one for both, and 1-D convolutions have none for height."""
+    """Return the numbers of (height, width). One alone is for both; a 1-D convolution has none for height."""
     numbers = list(values) * spatial if len(values) == 1 else list(values)
     return (missing, numbers[0]) if spatial == 1 else (numbers[0], numbers[1])

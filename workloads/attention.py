@@ -1,13 +1,14 @@
 """Windowed attention as one PyTorch operator, ``tandem::window_attention``, that really computes.
 
-Obeys the ``window_attention`` contract of the trace format (`traces/schema.py`): bands are offsets of the key from
-the query, both ends included; a global token sees every token and is seen by every token; a pair that is both in
-a band and global counts once; sequence ends are clipped; a query without any key yields zeros.
+Obeys the ``window_attention`` contract of the trace format (`traces/pattern.py`): bands are offsets of the
+key from the query, both ends included; a global token sees every token and is seen by every token; a pair
+that is both in a band and global counts once; sequence ends are clipped; a query without any key yields
+zeros.
 
-A registered operator is what a dispatch tracer sees as one op, where the usual sliding-chunk emulation (overlapping
-chunks, masked) would show as a dozen ops that do up to twice the work. The implementation here walks over blocks of
-queries, so its memory is linear in the sequence length, and its result is that of a masked dense softmax.
-It has no gradient: the models of this package only infer.
+A registered operator is what a dispatch tracer sees as one op, where the usual sliding-chunk emulation
+(overlapping chunks, masked) would show as a dozen ops that do up to twice the work. The implementation here
+walks over blocks of queries, so its memory is linear in the sequence length, and its result is that of a
+masked dense softmax. It has no gradient: the models of this package only infer.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ BLOCK = 256
 
 
 class WindowAttention(nn.Module):
-    """The operator with its pattern: ``WindowAttention(bands, global_tokens, grid)(q, k, v)``. It has no parameters.
-
-    As a module it gives the op in the trace a name of its own.
-    """
+    """The operator with its pattern, as a module without parameters, so that its op has a name in a trace."""
 
     def __init__(
-        self, bands: Sequence[Sequence[int]], global_tokens: Sequence[int] = (), grid: Sequence[int] | None = None
+        self,
+        bands: Sequence[Sequence[int]],
+        global_tokens: Sequence[int] = (),
+        grid: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.bands, self.global_tokens, self.grid = bands, global_tokens, grid
@@ -61,13 +62,14 @@ def window_attention(
     global_tokens: Sequence[int] = (),
     grid: Sequence[int] | None = None,
 ) -> Tensor:
-    """Return softmax(q k^T / sqrt(head_dim)) v over the pairs of a pattern; shape (batch, heads, seq_len, head_dim).
+    """Return softmax(q k^T / sqrt(head_dim)) v over the pairs of a pattern.
 
-    `q`, `k`, `v` have that shape too. Without a grid, `bands` is ``[[low, high, dilation], ...]``; with a grid
-    ``[height, width]`` it is ``[[low_y, high_y], [low_x, high_x]]``, and tokens outside the grid come first in the
-    sequence. `global_qkv` are the global tokens' own projections, where the model has them: the query of shape
-    (batch, heads, len(global_tokens), head_dim), key and value of all tokens. Raises `TraceError` for a pattern that
-    breaks a rule, `ConfigError` for shapes that do not fit together.
+    `q`, `k`, `v` and the result have the shape (batch, heads, seq_len, head_dim). Without a grid, `bands` is
+    ``[[low, high, dilation], ...]``; with a grid ``[height, width]`` it is ``[[low_y, high_y], [low_x,
+    high_x]]``, and tokens outside the grid come first in the sequence. `global_qkv` are the global tokens'
+    own projections, where the model has them: the query of shape (batch, heads, len(global_tokens),
+    head_dim), key and value of all tokens. Raises `TraceError` for a pattern that breaks a rule,
+    `ConfigError` for shapes that do not fit together.
     """
     _check_shapes(q, k, v, global_qkv, len(global_tokens))
     _pattern(q.shape[2], bands, global_tokens, grid)
@@ -78,7 +80,9 @@ def window_attention(
     return result
 
 
-def pattern_of(seq_len: int, bands: Sequence[int], global_tokens: Sequence[int], grid: Sequence[int]) -> Pattern:
+def pattern_of(
+    seq_len: int, bands: Sequence[int], global_tokens: Sequence[int], grid: Sequence[int]
+) -> Pattern:
     """Return the pattern of a call of the operator, which takes the numbers of all bands in one list."""
     width = 2 if grid else 3
     return _pattern(seq_len, [bands[i : i + width] for i in range(0, len(bands), width)], global_tokens, grid)
@@ -157,7 +161,7 @@ def _flops(
     q: Sequence[int], k: Any, v: Any, global_q: Any, global_k: Any, global_v: Any,
     bands: list[int], global_tokens: list[int], grid: list[int], *, out_shape: Any,
 ) -> int:  # fmt: skip
-    """Return the useful operations for PyTorch's own counter: a multiplication and an addition a pair, twice."""
+    """Return the useful operations for PyTorch's counter: twice a multiplication and an addition a pair."""
     batch, heads, seq_len, head_dim = q
     return 4 * batch * heads * head_dim * pattern_of(seq_len, bands, global_tokens, grid).pairs()
 
@@ -194,7 +198,7 @@ def _local_rows(
 
 
 def _reach(start: int, stop: int, seq_len: int, bands: list[int], grid: list[int]) -> tuple[int, int]:
-    """Return the range of keys, first and one past the last, that holds every band's keys of these queries."""
+    """Return the range of keys, first and one past the last, that the bands of these queries reach."""
     if grid:
         (height, width), (low_y, high_y) = grid, bands[:2]
         outside = seq_len - height * width

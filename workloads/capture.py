@@ -1,7 +1,8 @@
-"""Queries, keys and values that a model's windowed attention is given, from a run on the CPU with random weights.
+"""Queries, keys and values that a model's windowed attention is given, in a run on the CPU with random
+weights.
 
-They feed a simulator's functional mode. The run stops after the last attention that is wanted, so the first layer of
-a large model costs seconds.
+They feed a simulator's functional mode. The run stops at the last attention that is wanted, so the first
+layer of a large model costs seconds.
 """
 
 from __future__ import annotations
@@ -24,20 +25,23 @@ OPERANDS = ("q", "k", "v", "global_q", "global_k", "global_v")
 
 
 def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | None, seed: int) -> list[str]:
-    """Write the operands of the first `layers` window attentions (None: of all) to an ``.npz``; return its keys.
+    """Write the operands of the first `layers` window attentions (None: of all) to an ``.npz``; return its
+    keys.
 
-    `trace` is the workload's own and names the ops. The file appears by rename. Raises `ConfigError` if the model has
-    no window attention.
+    `trace` is the workload's own and names the ops. The file appears by rename. Raises `ConfigError` if the
+    model has no window attention.
     """
     names = [op.name for op in trace.ops if op.kind == "window_attention"][:layers]
     if not names:
         raise ConfigError(f"--tensors needs a model with window attention; {workload.name} has none")
     calls = capture(workload, len(names), seed)
-    arrays = {f"{op}/{key}": array for op, call in zip(names, calls, strict=True) for key, array in call.items()}
+    arrays = {
+        f"{op}/{key}": array for op, call in zip(names, calls, strict=True) for key, array in call.items()
+    }
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -45,7 +49,7 @@ def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | Non
 
 
 def capture(workload: Workload, count: int, seed: int) -> list[dict[str, np.ndarray]]:
-    """Run the model until its first `count` window attentions have been called; return the operands of each."""
+    """Run the model up to its `count`-th window attention; return the operands of each."""
     torch.manual_seed(seed)
     module = workload.build().eval()
     generator = torch.Generator().manual_seed(seed)
@@ -54,12 +58,12 @@ def capture(workload: Workload, count: int, seed: int) -> list[dict[str, np.ndar
     try:
         with torch.no_grad(), recorder:
             module(*inputs)
-    except _Enough:
+    except _EnoughError:
         pass
     return recorder.calls
 
 
-class _Enough(Exception):
+class _EnoughError(Exception):
     """Ends the run once every wanted operand is there."""
 
 
@@ -70,11 +74,15 @@ class _Recorder(TorchDispatchMode):
         self.calls: list[dict[str, np.ndarray]] = []
 
     def __torch_dispatch__(
-        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: OpOverload,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if func is torch.ops.tandem.window_attention.default:
             operands = zip(OPERANDS, args, strict=False)
             self.calls.append({name: t.float().numpy().copy() for name, t in operands if t is not None})
             if len(self.calls) == self.count:
-                raise _Enough
+                raise _EnoughError
         return func(*args, **(kwargs or {}))

@@ -1,8 +1,8 @@
 """Dense attention as one operator, ``tandem::attention``, while a model is traced.
 
-PyTorch's `scaled_dot_product_attention` is one fused kernel on real devices, but on the `meta` device it falls apart
-into two matrix products, a softmax and copies. Under `FusedAttention` it stays the one op that `traces/kinds.py`
-calls ``attention``. Models need not know.
+PyTorch's `scaled_dot_product_attention` is one fused kernel on real devices, but on the `meta` device it
+falls apart into two matrix products, a softmax and copies. Under `FusedAttention` it stays the one op that
+`traces/kinds.py` calls ``attention``. Models need not know.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def _fused(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Take what PyTorch's function takes. Dropout and scale change neither shapes nor multiply-accumulates."""
+    """Take what PyTorch's function takes. Dropout and scale change no shape and no multiply-accumulate."""
     del dropout_p, scale, enable_gqa
     queries, keys, values = (list(operand.shape) for operand in (query, key, value))
-    if len(queries) != 4 or keys != values or [*queries[:2], queries[3]] != [*keys[:2], keys[3]]:  # noqa: PLR2004
+    if len(queries) != 4 or keys != values or [*queries[:2], queries[3]] != [*keys[:2], keys[3]]:
         raise ConfigError(
-            "a traced attention must have q, k, v of shape (batch, heads, tokens, head_dim) that differ in tokens "
-            f"only, not {queries}, {keys}, {values}"
+            "a traced attention must have q, k, v of shape (batch, heads, tokens, head_dim), alike but for "
+            f"the tokens of k and v, not {queries}, {keys}, {values}"
         )
     result: Tensor = torch.ops.tandem.attention(query, key, value, attn_mask, is_causal)
     return result
@@ -56,5 +56,5 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, c
 
 @_attention.register_fake
 def _(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-    token_major = query.transpose(1, 2)  # heads of one token lie side by side, as the fused kernels write them
-    return query.new_empty(token_major.shape).transpose(1, 2)
+    # Heads of one token lie side by side, as the fused kernels write them.
+    return query.new_empty(query.transpose(1, 2).shape).transpose(1, 2)

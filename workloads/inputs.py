@@ -24,7 +24,7 @@ class InputSpec:
     end: int = 2  # assumed: without a given range, indices that every table has
 
     def __post_init__(self) -> None:
-        require(bool(self.shape) and min(self.shape) > 0, "an input's lengths must be positive", list(self.shape))
+        require(0 not in self.shape, "an input's lengths must be positive", list(self.shape))
         if self.dtype not in _DTYPES:
             raise ConfigError(nearest("type of input", self.dtype, _DTYPES))
         require(self.first < self.end, f"an input's range must end above {self.first}", self.end)
@@ -48,7 +48,7 @@ def parse_input(text: str) -> InputSpec:
     """Parse ``1x3x224x224``, ``1x128:int64`` or ``1x128:int64:30522``, the last with values below 30522."""
     match = re.fullmatch(r"(\d+(?:x\d+)*)(?::([a-z]+\d+))?(?::(\d+))?", text)
     if match is None:
-        raise ConfigError(f"--input takes SHAPE[:TYPE[:END]], such as 1x3x224x224 or 1x128:int64:30522, not {text!r}")
+        raise ConfigError(f"--input takes SHAPE[:TYPE[:END]], such as 1x128:int64:30522, not {text!r}")
     lengths, dtype, end = match.groups()
     shape = tuple(int(length) for length in lengths.split("x"))
     return InputSpec(shape=shape, dtype=dtype or "float32", end=int(end or InputSpec(shape=(1,)).end))

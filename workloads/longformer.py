@@ -1,9 +1,9 @@
 """Longformer (Beltagy et al., arXiv 2004.05150) as a PyTorch module, around one windowed-attention operator.
 
-Layer for layer, and parameter name for parameter name, the encoder of Hugging Face's `LongformerModel`, so that its
-state dict loads here: RoBERTa embeddings (positions start after the padding index), post-norm layers, separate
-query, key and value projections for global tokens, and the pooler. Inference only (no dropout), and no padding: every
-token of the input is a real one.
+Layer for layer, and parameter name for parameter name, the encoder of Hugging Face's `LongformerModel`, so
+that its state dict loads here: RoBERTa embeddings (positions start after the padding index), post-norm
+layers, separate query, key and value projections for global tokens, and the pooler. Inference only (no
+dropout), and no padding: every token of the input is a real one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class LongformerConfig:
         sizes = ("layers", "hidden", "heads", "ffn", "window", "seq_len", "vocab", "token_types")
         require_integers(self, 1, *sizes)
         require_integers(self, 0, "padding_index")
-        require(self.hidden % self.heads == 0, "LongformerConfig.hidden must be a multiple of heads", self.hidden)
+        divides = self.hidden % self.heads == 0
+        require(divides, "LongformerConfig.hidden must be a multiple of heads", self.hidden)
         require(self.window % 2 == 0, "LongformerConfig.window must be even", self.window)
 
     @property
@@ -57,7 +58,7 @@ BASE_16K = LongformerConfig(seq_len=16384)  # base with a longer position table;
 
 
 class Longformer(nn.Module):
-    """Token ids (batch, seq_len) to hidden states (batch, seq_len, hidden) and the pooled first token (batch, hidden)."""
+    """Token ids (batch, seq_len) to hidden states (batch, seq_len, hidden) and the pooled first of them."""
 
     def __init__(self, config: LongformerConfig = BASE) -> None:
         super().__init__()
@@ -80,7 +81,9 @@ class Embeddings(nn.Module):
         super().__init__()
         self.first_position = config.padding_index + 1
         self.word_embeddings = nn.Embedding(config.vocab, config.hidden, padding_idx=config.padding_index)
-        self.position_embeddings = nn.Embedding(config.positions, config.hidden, padding_idx=config.padding_index)
+        self.position_embeddings = nn.Embedding(
+            config.positions, config.hidden, padding_idx=config.padding_index
+        )
         self.token_type_embeddings = nn.Embedding(config.token_types, config.hidden)
         self.LayerNorm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
 
@@ -136,6 +139,8 @@ class Attention(nn.Module):
 class SelfAttention(nn.Module):
     """Projections of queries, keys and values, once for the window and once for the global tokens."""
 
+    global_index: Tensor
+
     def __init__(self, config: LongformerConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -144,7 +149,8 @@ class SelfAttention(nn.Module):
             nn.Linear(config.hidden, config.hidden) for _ in range(3)
         )
         self.window = WindowAttention(config.bands, config.global_tokens)
-        self.register_buffer("global_index", torch.tensor(config.global_tokens, dtype=torch.long), persistent=False)
+        index = torch.tensor(config.global_tokens, dtype=torch.long)
+        self.register_buffer("global_index", index, persistent=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
         qkv = (self._split(projection(hidden)) for projection in (self.query, self.key, self.value))
@@ -154,12 +160,14 @@ class SelfAttention(nn.Module):
         """Project the global tokens' queries, and everybody's keys and values as those queries see them."""
         if not len(self.global_index):
             return None
-        query = self.query_global(hidden.index_select(1, self.global_index))
-        return self._split(query), self._split(self.key_global(hidden)), self._split(self.value_global(hidden))
+        own = hidden.index_select(1, self.global_index)
+        projected = self.query_global(own), self.key_global(hidden), self.value_global(hidden)
+        query, key, value = (self._split(tensor) for tensor in projected)
+        return query, key, value
 
     def _split(self, projected: Tensor) -> Tensor:
         """(batch, tokens, hidden) to (batch, heads, tokens, head_dim), as a view."""
-        return projected.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return projected.view(*projected.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class Output(nn.Module):

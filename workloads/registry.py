@@ -28,24 +28,34 @@ class Workload:
 
 
 def _longformer(name: str, summary: str, config: LongformerConfig) -> Workload:
-    ids = InputSpec(shape=(1, config.seq_len), dtype="int64", first=config.padding_index + 1, end=config.vocab)
-    return Workload(
-        name=name, summary=summary, build=lambda: Longformer(config), inputs=(ids,), configuration=to_dict(config)
-    )
+    shape, first = (1, config.seq_len), config.padding_index + 1
+    ids = InputSpec(shape=shape, dtype="int64", first=first, end=config.vocab)
+    return _workload(name, summary, lambda: Longformer(config), ids, config)
 
 
 def _vil(name: str, summary: str, config: ViLConfig) -> Workload:
     image = InputSpec(shape=(1, config.channels, config.image, config.image))
-    return Workload(name=name, summary=summary, build=lambda: ViL(config), inputs=(image,), configuration=to_dict(config))
+    return _workload(name, summary, lambda: ViL(config), image, config)
+
+
+def _workload(
+    name: str,
+    summary: str,
+    build: Callable[[], nn.Module],
+    spec: InputSpec,
+    config: LongformerConfig | ViLConfig,
+) -> Workload:
+    configuration = to_dict(config)
+    return Workload(name=name, summary=summary, build=build, inputs=(spec,), configuration=configuration)
 
 
 _ALL = (
-    _longformer("longformer", "Longformer base, 4096 tokens, 513 keys, 1 global token, 12 layers", longformer.BASE),
-    _longformer("longformer-large", "Longformer large, 4096 tokens, 24 layers of 1024 with 16 heads", longformer.LARGE),
+    _longformer("longformer", "Longformer base, 4096 tokens, 513 keys, 1 global token", longformer.BASE),
+    _longformer("longformer-large", "Longformer large, 4096 tokens, 24 layers, 16 heads", longformer.LARGE),
     _longformer("longformer-16k", "Longformer base on 16384 tokens", longformer.BASE_16K),
-    _vil("vil-tiny", "ViL tiny, 224x224 image, 15x15 windows in stages 1 and 2, 12 layers", vil.TINY),
-    _vil("vil-small", "ViL small, 224x224 image, 12 layers", vil.SMALL),
-    _vil("vil-medium-wide", "ViL medium-wide, 224x224 image, 12 layers of up to 768", vil.MEDIUM_WIDE),
+    _vil("vil-tiny", "ViL tiny, 224x224 image, 15x15 windows in stages 1 and 2, 6.7 M parameters", vil.TINY),
+    _vil("vil-small", "ViL small, 224x224 image, 24.6 M parameters", vil.SMALL),
+    _vil("vil-medium-wide", "ViL medium-wide, 224x224 image, 39.8 M parameters", vil.MEDIUM_WIDE),
 )
 
 #: Every workload by name, in the order in which they are listed.

@@ -1,4 +1,8 @@
-"""The ops of a run in the order in which they were seen, and how they become a trace: names, numbers, what is kept."""
+"""The ops of a run in the order in which they were seen, and how they become a trace.
+
+Names come from the modules that called the ops, numbers count what is used, and `traces.validate` checks the
+whole.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,14 @@ class Step:
     outputs: list[int]
 
 
-def assemble(source: Source, steps: Sequence[Step], tensors: Sequence[Tensor], returned: Sequence[int]) -> Trace:
-    """Return the checked trace of all steps. `returned` are the numbers of the tensors that the model returns.
+def assemble(
+    source: Source, steps: Sequence[Step], tensors: Sequence[Tensor], returned: Sequence[int]
+) -> Trace:
+    """Return the checked trace of all steps. `returned` are the numbers of the tensors that the model
+    returns.
 
-    Tensors that no step uses are left out (an unused second output too, such as a norm's statistics), the others are
-    numbered anew. Raises `TraceError` for what breaks a rule of the format.
+    Tensors that no step uses are left out (an unused second output too, such as a norm's statistics), the
+    others are numbered anew. Raises `TraceError` for what breaks a rule of the format.
     """
     read = {number for step in steps for number in step.inputs} | set(returned)
     outputs = [[n for position, n in enumerate(step.outputs) if position == 0 or n in read] for step in steps]
@@ -53,12 +60,13 @@ def assemble(source: Source, steps: Sequence[Step], tensors: Sequence[Tensor], r
 
 
 def names(steps: Sequence[Step]) -> list[str]:
-    """Name each op by its owner; by owner and function where the owner has several; numbered where that repeats."""
+    """Name each op by its owner, or by owner and function where that has several; number what repeats."""
     per_owner = Counter(step.owner for step in steps)
     result: list[str] = []
     seen: Counter[str] = Counter()
     for step in steps:
-        name = step.owner if step.owner and per_owner[step.owner] == 1 else label(step.owner, step.lowered.function)
+        alone = step.owner and per_owner[step.owner] == 1
+        name = step.owner if alone else label(step.owner, step.lowered.function)
         seen[name] += 1
         result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return result

@@ -1,9 +1,9 @@
 """The tensors of a running model, numbered, with views told apart from values.
 
-Obeys the tensor rules of the trace format (`traces/schema.py`): a view is a tensor with `alias_of`, an alias has the
-role of what it views, constants and parameters are weights, whole numbers that are no input are indices. A write in
-place makes a new tensor: views taken before the write are, when next used, aliases of the new one, as they share its
-memory.
+Obeys the tensor rules of the trace format (`traces/schema.py`): a view is a tensor with `alias_of`, an alias
+has the role of what it views, constants and parameters are weights, whole numbers that are no input are
+indices. A write in place makes a new tensor: views taken before the write are, when next used, aliases of the
+new one, as they share its memory.
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ from traces.schema import Role
 from traces.schema import Tensor as Record
 
 DTYPES = {
-    torch.float64: "float64", torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16",
-    torch.int64: "int64", torch.int32: "int32", torch.int16: "int16", torch.int8: "int8", torch.uint8: "uint8",
-    torch.bool: "bool",
-}  # fmt: skip
+    **{
+        torch.float64: "float64",
+        torch.float32: "float32",
+        torch.float16: "float16",
+        torch.bfloat16: "bfloat16",
+    },
+    **{torch.int64: "int64", torch.int32: "int32", torch.int16: "int16", torch.int8: "int8"},
+    **{torch.uint8: "uint8", torch.bool: "bool"},
+}
 
 
 @dataclass(slots=True)
 class _Memory:
-    """One storage: the first tensor in it, the number of its present value, and how often that was overwritten."""
+    """One storage: the first tensor in it, the number of its present value, how often it was overwritten."""
 
     base: torch.Tensor
     number: int
@@ -42,7 +47,7 @@ class TensorTable:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self._memories: dict[int, _Memory] = {}
-        self._numbers: dict[tuple[int, int], int] = {}  # (identity of a tensor, version of its memory) to number
+        self._numbers: dict[tuple[int, int, tuple[int, ...]], int] = {}  # see `_key`
 
     def add_input(self, tensor: torch.Tensor) -> None:
         """Enter an input of the model."""
@@ -59,11 +64,11 @@ class TensorTable:
         return self._add(tensor, "index" if _is_whole(tensor) else "activation", constant=False)
 
     def number(self, tensor: torch.Tensor) -> int:
-        """Return the number of a tensor. One never seen views a known memory; without that it is a constant."""
+        """Return the number of a tensor. One never seen views a known memory, or else is a constant."""
         if _address(tensor) not in self._memories:
             self.add_constant(tensor, "")
         memory = self._memories[_address(tensor)]
-        known = self._numbers.get((id(tensor), memory.version))
+        known = self._numbers.get(_key(tensor, memory))
         if known is None:
             known = self._append(tensor, self.records[memory.number].role, alias_of=memory.number)
             self._remember(tensor, known, memory)
@@ -75,7 +80,7 @@ class TensorTable:
         return self._memories[_address(tensor)].constant
 
     def partly_written(self, result: torch.Tensor) -> torch.Tensor | None:
-        """Return the whole tensor of which an op's `result` has overwritten a part, None if it is new or whole."""
+        """Return the tensor of which an op's `result` has overwritten a part, None if it is new or whole."""
         memory = self._memories.get(_address(result))
         return None if memory is None or memory.base.numel() == result.numel() else memory.base
 
@@ -106,22 +111,30 @@ class TensorTable:
         self._remember(memory.base, number, memory)
         return number
 
-    def _append(self, tensor: torch.Tensor, role: Role, *, alias_of: int | None = None, name: str = "") -> int:
-        if tensor.dtype not in DTYPES:
-            raise ConfigError(f"a traced tensor must be of type {', '.join(DTYPES.values())}, not {tensor.dtype}")
+    def _append(
+        self, tensor: torch.Tensor, role: Role, *, alias_of: int | None = None, name: str = ""
+    ) -> int:
+        dtype = DTYPES.get(tensor.dtype)
+        if dtype is None:
+            raise ConfigError(f"a traced tensor must be {', '.join(DTYPES.values())}, not {tensor.dtype}")
         number, shape = len(self.records), tuple(tensor.shape)
         self.records.append(
-            Record(id=number, shape=shape, dtype=DTYPES[tensor.dtype], role=role, alias_of=alias_of, name=name)
+            Record(id=number, shape=shape, dtype=dtype, role=role, alias_of=alias_of, name=name)
         )
         return number
 
     def _remember(self, tensor: torch.Tensor, number: int, memory: _Memory) -> None:
         memory.users.append(tensor)
-        self._numbers[id(tensor), memory.version] = number
+        self._numbers[_key(tensor, memory)] = number
+
+
+def _key(tensor: torch.Tensor, memory: _Memory) -> tuple[int, int, tuple[int, ...]]:
+    """Return what a number belongs to: a tensor until its memory is overwritten or its shape changed."""
+    return id(tensor), memory.version, tuple(tensor.shape)
 
 
 def _address(tensor: torch.Tensor) -> int:
-    """Return what tells one memory from another; unlike the data pointer it exists on the `meta` device too."""
+    """Return what tells one memory from another; unlike the data pointer it exists on `meta` too."""
     return int(tensor.untyped_storage()._cdata)
 
 

@@ -1,10 +1,10 @@
 """Runs a PyTorch module on the `meta` device and writes down what it computes as a trace.
 
-A `TorchDispatchMode` sees every operator that PyTorch calls, after composite ones are taken apart, with shapes but no
-values. Rules, those of the trace format (`traces/schema.py`, `traces/kinds.py`):
+A `TorchDispatchMode` sees every operator that PyTorch calls, after composite ones are taken apart, with
+shapes but no values. Rules, those of the trace format (`traces/schema.py`, `traces/kinds.py`):
 
-* views are aliases, not ops; what a model computes from parameters and constants alone, without matrix products or
-  look-ups, is a constant of the trace (a compiler folds it too), not an op;
+* views are aliases, not ops; what a model computes from parameters and constants alone, without matrix
+  products or look-ups, is a constant of the trace (a compiler folds it too), not an op;
 * an op is named by the module that calls it, with the function appended where that module calls several;
 * an operator that `workloads.aten` does not know is an error, never dropped.
 """
@@ -26,11 +26,12 @@ from sim.arch.checks import ConfigError
 from traces.schema import Source, Trace
 from workloads.aten import Call, Lowered, lower
 from workloads.fused import FusedAttention
+from workloads.recipes import Recipes
 from workloads.steps import Step, assemble, label
 from workloads.tensors import TensorTable
 
 #: Operators that return their input, or a view of it, without saying so in their schema.
-VIEWS = {"_unsafe_view", "_reshape_alias", "lift_fresh"}
+VIEWS = {"_unsafe_view", "_reshape_alias", "lift_fresh", "unsafe_split", "unsafe_split_with_sizes"}
 
 #: Operators that make a tensor from nothing but its shape.
 FACTORIES = {
@@ -39,15 +40,16 @@ FACTORIES = {
     *("empty_like", "zeros_like", "ones_like", "full_like"),
 }
 
-#: Kinds that are folded when all their operands are constants. Matrix products stay, so that no MAC is lost, and so
-#: do look-ups, so that an embedding's table is counted and not the rows it yields.
+#: Kinds that are folded when all their operands are constants. Matrix products stay, so that no MAC is lost,
+#: and so do look-ups, so that an embedding's table is counted and not the rows it yields.
 FOLDED = {"eltwise", "reduce"}
 
 
 def trace(module: nn.Module, inputs: Sequence[Tensor], source: Source) -> Trace:
     """Return the trace of ``module(*inputs)``; both must be on the `meta` device.
 
-    Raises `ConfigError` for an operator, or a use of one, that a trace cannot say, naming the module that called it.
+    Raises `ConfigError` for an operator, or a use of one, that a trace cannot say, naming the module that
+    calls it.
     """
     recorder = _Recorder()
     tensors = recorder.tensors
@@ -68,6 +70,7 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.tensors = TensorTable()
         self.steps: list[Step] = []
+        self._recipes = Recipes()
         self._owners = [""]
 
     @contextmanager
@@ -87,26 +90,42 @@ class _Recorder(TorchDispatchMode):
         self._owners.pop()
 
     def __torch_dispatch__(
-        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: OpOverload,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        name = _bare_name(func)
+        name, kwargs = _bare_name(func), kwargs or {}
         if name == "_local_scalar_dense":
-            raise ConfigError(f"{self._where()} asks for the value of a tensor, and a trace knows only shapes")
-        result = func(*args, **(kwargs or {}))
+            return self._value(args[0])
+        result = func(*args, **kwargs)
+        self._recipes.note(func, args, kwargs, result)
         outputs = _tensors(result)
         if outputs and not _is_view(func, name):
             if name in FACTORIES:
                 self._constants(outputs, name)
             else:
-                self._record(Call(name, _bound(func, args, kwargs or {}), _tensors((args, kwargs)), outputs))
+                self._record(Call(name, _bound(func, args, kwargs), _tensors((args, kwargs)), outputs))
         return result
+
+    def _value(self, tensor: Tensor) -> Any:
+        """Return the value of a scalar that the model asks for, if it follows from shapes."""
+        value = self._recipes.value(tensor)
+        if value is None:
+            raise ConfigError(f"{self._where()} asks for a tensor's value, and a trace knows only shapes")
+        return value.item()
 
     def _record(self, call: Call) -> None:
         lowered = self._lowered(call)
         inputs = [self.tensors.number(tensor) for tensor in lowered.inputs]
-        if lowered.kind in FOLDED and all(self.tensors.is_constant(tensor) for tensor in lowered.inputs):
+        if lowered.kind in FOLDED and all(self.tensors.is_constant(tensor) for tensor in call.inputs):
             self._constants(lowered.outputs, lowered.function)
             return
+        base = self.tensors.partly_written(lowered.outputs[0])
+        if base is not None:
+            lowered = self._scattered(lowered, base)
+            inputs = [self.tensors.number(base), *inputs]
         outputs = [self.tensors.add_result(tensor) for tensor in lowered.outputs]
         self.steps.append(Step(self._owners[-1], lowered, inputs, outputs))
 
@@ -117,17 +136,14 @@ class _Recorder(TorchDispatchMode):
             raise ConfigError(f"{error} (in {self._where()})") from None
         if lowered is None:
             raise ConfigError(f"operator {call.name!r}, called by {self._where()}, has no kind in a trace")
-        base = self.tensors.partly_written(lowered.outputs[0])
-        return lowered if base is None else self._scattered(lowered, base)
+        return lowered
 
     def _scattered(self, lowered: Lowered, base: Tensor) -> Lowered:
-        """Return the write to a part of `base` as what it is to the whole: a scatter of the written elements."""
+        """Return the write to a part of `base` as what it is to the whole: a scatter."""
         if "elements" not in lowered.dims:
-            raise ConfigError(f"{lowered.kind} writes to a part of a tensor (in {self._where()}); a trace has no such op")
+            raise ConfigError(f"{lowered.function} must not write to a part of a tensor (in {self._where()})")
         attrs = {**lowered.attrs, "written": lowered.dims["elements"]}
-        return replace(
-            lowered, kind="scatter", dims={"elements": base.numel()}, attrs=attrs, inputs=[base, *lowered.inputs]
-        )
+        return replace(lowered, kind="scatter", dims={"elements": base.numel()}, attrs=attrs)
 
     def _constants(self, tensors: Sequence[Tensor], function: str) -> None:
         for tensor in tensors:
@@ -138,7 +154,7 @@ class _Recorder(TorchDispatchMode):
 
 
 def _tensors(values: Any) -> list[Tensor]:
-    """Return the tensors in a nest of values, without empty ones, which hold nothing to move or to compute."""
+    """Return the tensors in a nest of values, without empty ones, which hold nothing."""
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.numel()]
 
 
@@ -150,7 +166,8 @@ def _bare_name(func: OpOverload) -> str:
 
 def _is_view(func: OpOverload, name: str) -> bool:
     aliases = [value.alias_info for value in func._schema.returns]
-    return name in VIEWS or any(alias is not None and not alias.is_write for alias in aliases)
+    says_so = any(alias is not None and not alias.is_write for alias in aliases)
+    return says_so or name in VIEWS or torch.Tag.inplace_view in func.tags
 
 
 def _bound(func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

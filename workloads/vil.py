@@ -1,10 +1,10 @@
 """ViL, the Multi-Scale Vision Longformer (Zhang et al., arXiv 2103.15358), as a PyTorch module.
 
-Follows the authors' released code (github.com/microsoft/vision-longformer, `src/models/msvit.py`) with its defaults:
-absolute x/y positions, norm after the patch embedding, projections shared by local and global tokens. Stages 1 and 2
-attend inside exact 15x15 windows (its option SW_EXACT=1) and to one global token, stages 3 and 4 to everything.
-Not modelled: the default SW_EXACT=0, which masks 3x3 chunks of 7x7, and the later checkpoints with a relative position
-bias. Inference only: no dropout, no stochastic depth.
+Follows the authors' released code (github.com/microsoft/vision-longformer, `src/models/msvit.py`) with its
+defaults: absolute x/y positions, norm after the patch embedding, projections shared by local and global
+tokens. Stages 1 and 2 attend inside exact 15x15 windows (its option SW_EXACT=1) and to one global token,
+stages 3 and 4 to everything. Not modelled: the default SW_EXACT=0, which masks 3x3 chunks of 7x7, and the
+later checkpoints with a relative position bias. Inference only: no dropout, no stochastic depth.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Stage:
     def __post_init__(self) -> None:
         require_integers(self, 1, "heads", "hidden", "layers", "patch")
         require_integers(self, 0, "global_tokens")
-        require(self.hidden % (2 * self.heads) == 0, "Stage.hidden must be a multiple of 2 heads", self.hidden)
+        divides = self.hidden % self.heads == 0 and self.hidden % 2 == 0
+        require(divides, "Stage.hidden must be even and a multiple of heads", self.hidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,9 @@ class ViL(nn.Module):
         self.head = nn.Linear(channels, config.classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        wanted = (self.config.channels, self.config.image, self.config.image)
-        require(image.shape[1:] == wanted, f"ViL input must be (batch, {wanted[0]}, {wanted[1]}, {wanted[2]})", list(image.shape))
+        wanted = [self.config.channels, self.config.image, self.config.image]
+        given = list(image.shape)
+        require(given[1:] == wanted, f"ViL input must be [batch, {', '.join(map(str, wanted))}]", given)
         for stage in self.stages:
             image, tokens = stage(image)
         tokens = self.norm(tokens)
@@ -116,7 +118,7 @@ class StageModule(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         grid = tokens[:, self.global_tokens :].transpose(1, 2)
-        return grid.unflatten(2, (self.side, self.side)), tokens
+        return grid.view(*grid.shape[:2], self.side, self.side), tokens
 
 
 class PatchEmbed(nn.Module):
@@ -128,7 +130,7 @@ class PatchEmbed(nn.Module):
         self.norm = Norm(stage.hidden)
         self.global_token = _embedding(stage.global_tokens, stage.hidden)
         self.global_position = _embedding(stage.global_tokens, stage.hidden)
-        self.x_position = _embedding(side, stage.hidden // 2)  # of the image row, in the released code's naming
+        self.x_position = _embedding(side, stage.hidden // 2)  # of the row, in the released code's naming
         self.y_position = _embedding(side, stage.hidden // 2)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -150,7 +152,9 @@ class Block(nn.Module):
     def __init__(self, stage: Stage, side: int, ffn_ratio: int) -> None:
         super().__init__()
         self.norm1 = Norm(stage.hidden)
-        self.attention = FullAttention(stage) if stage.reach is None else LocalAttention(stage, stage.reach, side)
+        self.attention = (
+            FullAttention(stage) if stage.reach is None else LocalAttention(stage, stage.reach, side)
+        )
         self.norm2 = Norm(stage.hidden)
         self.mlp = nn.Sequential()
         self.mlp.add_module("fc1", nn.Linear(stage.hidden, stage.hidden * ffn_ratio))
@@ -197,9 +201,10 @@ class LocalAttention(nn.Module):
 
 def _split(projected: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
     """(batch, tokens, parts * hidden) to `parts` views of shape (batch, heads, tokens, head_dim)."""
-    return projected.unflatten(-1, (parts, heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+    return projected.view(*projected.shape[:2], parts, heads, -1).permute(2, 0, 3, 1, 4).unbind()
 
 
 def _embedding(count: int, hidden: int) -> nn.Parameter:
     values = torch.empty(1, count, hidden)
-    return nn.Parameter(nn.init.trunc_normal_(values, std=0.02) if count else values)  # released code's spread
+    # The spread is that of the released code.
+    return nn.Parameter(nn.init.trunc_normal_(values, std=0.02) if count else values)

@@ -1,4 +1,4 @@
-"""These tests need torch and transformers: without them they are skipped, or fail where TANDEM_REQUIRE_TORCH is set."""
+"""These tests need torch and transformers: else they are skipped, or fail if TANDEM_REQUIRE_TORCH is set."""
 
 import os
 from importlib.util import find_spec

@@ -26,7 +26,9 @@ def hugging_face(config):
     ).eval()  # fmt: skip
     with torch.no_grad():
         for parameter in theirs.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))  # biases and norms start at 0 and 1: no test of them
+            parameter.add_(
+                0.1 * torch.randn_like(parameter)
+            )  # biases and norms start at 0 and 1: no test of them
     return theirs
 
 
@@ -56,7 +58,9 @@ def test_a_global_token_changes_the_outputs():
         assert (with_global(ids)[0] - without(ids)[0]).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize(("config", "published"), [(BASE, 148_659_456), (LARGE, 434_600_960)], ids=["base", "large"])
+@pytest.mark.parametrize(
+    ("config", "published"), [(BASE, 148_659_456), (LARGE, 434_600_960)], ids=["base", "large"]
+)
 def test_parameter_counts_are_the_published_ones(config, published):
     with torch.device("meta"):
         assert sum(parameter.numel() for parameter in Longformer(config).parameters()) == published

@@ -25,7 +25,9 @@ class Masked(torch.nn.Module):
         (low, high), (height, width) = window.bands[0], window.grid
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         place = torch.stack([y.flatten(), x.flatten()])
-        near = ((place[:, None, :] - place[:, :, None] >= low) & (place[:, None, :] - place[:, :, None] <= high)).all(0)
+        near = (
+            (place[:, None, :] - place[:, :, None] >= low) & (place[:, None, :] - place[:, :, None] <= high)
+        ).all(0)
         count = len(window.global_tokens)
         self.mask = torch.ones(count + height * width, count + height * width, dtype=torch.bool)
         self.mask[count:, count:] = near
@@ -63,7 +65,9 @@ def test_an_interior_token_of_the_published_sizes_sees_a_15x15_window():
 
 # README of github.com/microsoft/vision-longformer, in millions
 @pytest.mark.parametrize(
-    ("config", "published"), [(vil.TINY, 6.7), (vil.SMALL, 24.6), (vil.MEDIUM_WIDE, 39.8)], ids=["tiny", "small", "wide"]
+    ("config", "published"),
+    [(vil.TINY, 6.7), (vil.SMALL, 24.6), (vil.MEDIUM_WIDE, 39.8)],
+    ids=["tiny", "small", "wide"],
 )
 def test_parameter_counts_round_to_the_published_ones(config, published):
     with torch.device("meta"):
@@ -74,7 +78,8 @@ def test_parameter_counts_round_to_the_published_ones(config, published):
 def test_an_image_of_another_size_is_refused():
     with torch.device("meta"):
         model = ViL(vil.TINY)
-        with pytest.raises(ConfigError, match=r"ViL input must be \(batch, 3, 224, 224\), not \[1, 3, 192, 192\]"):
+        message = r"ViL input must be \[batch, 3, 224, 224\], not \[1, 3, 192, 192\]"
+        with pytest.raises(ConfigError, match=message):
             model(torch.empty(1, 3, 192, 192))
 
 

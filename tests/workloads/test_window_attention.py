@@ -27,7 +27,7 @@ def small_blocks():
 
 
 def dense(q, k, v, attends):
-    """Masked attention by definition, one row of softmax for each query; a query without keys yields zeros."""
+    """Masked attention by its definition, one softmax for each query; a query without keys yields zeros."""
     scores = torch.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(q.shape[-1])
     weights = torch.where(attends, (scores - scores.amax()).exp(), 0.0)
     total = weights.sum(-1, keepdim=True)
@@ -69,12 +69,12 @@ def random_qkv(seq_len, batch=2, heads=2, head_dim=4, seed=0):
 def band_patterns(draw):
     seq_len = draw(st.integers(1, 40))
     bands = []
-    for _ in range(draw(st.integers(0, 3))):
+    tokens = draw(st.lists(st.integers(0, seq_len - 1), max_size=3, unique=True))
+    for _ in range(draw(st.integers(0 if tokens else 1, 3))):
         dilation = draw(st.integers(1, 5))
         low = draw(st.integers(1 - seq_len, seq_len - 1))
         steps = draw(st.integers(0, (seq_len - 1 - low) // dilation))
         bands.append([low, low + steps * dilation, dilation])
-    tokens = draw(st.lists(st.integers(0, seq_len - 1), max_size=3, unique=True))
     return seq_len, bands, tokens
 
 
@@ -84,7 +84,9 @@ def test_any_bands_equal_the_masked_dense_softmax(pattern, seed):
     seq_len, bands, tokens = pattern
     q, k, v = random_qkv(seq_len, seed=seed)
     expected = dense(q, k, v, with_globals(in_bands(seq_len, bands), tokens))
-    torch.testing.assert_close(window_attention(q, k, v, bands=bands, global_tokens=tokens), expected, **TOLERANCE)
+    torch.testing.assert_close(
+        window_attention(q, k, v, bands=bands, global_tokens=tokens), expected, **TOLERANCE
+    )
 
 
 @given(
@@ -95,7 +97,10 @@ def test_any_bands_equal_the_masked_dense_softmax(pattern, seed):
 @settings(max_examples=40, deadline=None)
 def test_any_window_on_a_grid_equals_the_masked_dense_softmax(grid, reach, outside):
     (height, width), (low_y, high_y, low_x, high_x) = grid, reach
-    window = [[max(low_y, 1 - height), min(high_y, height - 1)], [max(low_x, 1 - width), min(high_x, width - 1)]]
+    window = [
+        [max(low_y, 1 - height), min(high_y, height - 1)],
+        [max(low_x, 1 - width), min(high_x, width - 1)],
+    ]
     seq_len = outside + height * width
     q, k, v = random_qkv(seq_len)
     expected = dense(q, k, v, with_globals(in_window(seq_len, grid, window), range(outside)))
@@ -108,7 +113,9 @@ def test_global_rows_use_their_own_projections_and_nobody_else_does(tokens):
     q, k, v = random_qkv(20)
     full_q, global_k, global_v = random_qkv(20, seed=1)
     global_q = full_q[:, :, tokens]
-    actual = window_attention(q, k, v, (global_q, global_k, global_v), bands=[[-2, 2, 1]], global_tokens=tokens)
+    actual = window_attention(
+        q, k, v, (global_q, global_k, global_v), bands=[[-2, 2, 1]], global_tokens=tokens
+    )
     expected = dense(q, k, v, with_globals(in_bands(20, [[-2, 2, 1]]), tokens))
     everything = torch.ones(len(tokens), 20, dtype=torch.bool)
     expected[:, :, tokens] = dense(global_q, global_k, global_v, everything)
@@ -133,7 +140,9 @@ class LargestTensor(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        self.elements = max([self.elements, *(t.numel() for t in tree_leaves(result) if isinstance(t, torch.Tensor))])
+        self.elements = max(
+            [self.elements, *(t.numel() for t in tree_leaves(result) if isinstance(t, torch.Tensor))]
+        )
         return result
 
 
@@ -145,7 +154,9 @@ def test_memory_does_not_grow_with_the_square_of_the_sequence(grid):
         taller = grid and (factor * grid[0], grid[1])
         q, k, v = random_qkv(512 * factor, batch=1, heads=1)
         with LargestTensor() as mode:
-            attention._window_attention._init_fn(q, k, v, None, None, None, sum(bands, []), [], list(taller or ()))
+            attention._window_attention._init_fn(
+                q, k, v, None, None, None, sum(bands, []), [], list(taller or ())
+            )
         largest.append(mode.elements)
     assert largest[1] <= 2 * largest[0]
     assert largest[1] < 1024 * 64
@@ -154,7 +165,9 @@ def test_memory_does_not_grow_with_the_square_of_the_sequence(grid):
 def test_the_operator_keeps_the_rules_of_pytorch():
     q, k, v = random_qkv(9)
     arguments = (q, k, v, q[:, :, [0]], k, v, [-2, 2, 1], [0], [])
-    torch.library.opcheck(torch.ops.tandem.window_attention.default, arguments, test_utils=("test_schema", "test_faketensor"))
+    torch.library.opcheck(
+        torch.ops.tandem.window_attention.default, arguments, test_utils=("test_schema", "test_faketensor")
+    )
 
 
 def test_heads_of_a_token_lie_side_by_side_on_every_device():
@@ -174,7 +187,7 @@ def test_pytorch_counts_the_useful_operations():
 
 def test_a_pattern_that_breaks_a_rule_is_refused():
     q, k, v = random_qkv(8)
-    with pytest.raises(TraceError, match=r"bands must have low <= high, not \[2, 1, 1\]"):
+    with pytest.raises(TraceError, match="low <= high"):
         window_attention(q, k, v, bands=[[2, 1, 1]])
     with pytest.raises(TraceError, match="global_tokens"):
         window_attention(q, k, v, bands=[[-1, 1, 1]], global_tokens=[8])
