@@ -2,7 +2,8 @@
 
 A global query needs every key once. Fed from the stream, its row takes those of the keys leaving the bottom of the
 array that it has not taken before (first seen, first taken), so it needs no pass of its own as long as the local rows
-stream the whole sequence past it. Fed by private ports it takes the sequence in order, spread evenly over the tiles.
+stream the whole sequence past it. Keys that the local rows use have precedence, for they are fetched
+anyway. Fed by private ports it takes the sequence in order, spread evenly over the tiles.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ def no_global_rows(tiles: int, global_rows: int, cols: int) -> GlobalRows:
 
 
 @jit
-def take_first_seen(slots, rows, fed, taken, out):
+def take_first_seen(slots, rows, fed, offered, taken, out):
     """Let every global row take the keys that it sees for the first time, in the tiles that feed it.
 
-    `fed` is bool [T]; `taken` is bool [G, seq_len] and is updated.
+    `fed` is bool [T], `offered` bool [T, S, L]; `taken` is bool [G, seq_len] and is updated.
     """
     tiles, global_rows, cols = out.valid.shape
     for tile in range(tiles):
@@ -43,7 +44,9 @@ def take_first_seen(slots, rows, fed, taken, out):
                 segment, slot = bottom_slot(slots, rows, col)
                 key = slots.keys[tile, segment, slot]
                 out.keys[tile, grow, col] = key
-                if fed[tile] and grow < taken.shape[0] and key >= 0 and not taken[grow, key]:
+                if not (fed[tile] and offered[tile, segment, slot]):
+                    continue
+                if grow < taken.shape[0] and key >= 0 and not taken[grow, key]:
                     taken[grow, key] = True
                     out.valid[tile, grow, col] = True
 

@@ -172,14 +172,18 @@ class _Plan:
         elif self.row_queries:
             slots, rows = self._fed_from_stream(slots, rows)
         block = np.array([p.block for p in self.passes], np.int32)
-        pairs = tl.prune(slots, self.block_rows, block, rows.valid, private)
+        used, pairs = tl.local_use(slots, self.block_rows, block)
+        tl.prune(slots, used, self.array.rows, rows.valid[:, : 0 if private else None])
         return self._schedule(block, slots, rows, pairs, private=private)
 
     def _fed_from_stream(self, slots: tl.Slots, rows: GlobalRows) -> tuple[tl.Slots, GlobalRows]:
         """Feed the global rows from the stream, and append tiles for the keys that none of the tiles shows them."""
         fed = np.array([p.source == int(self.separate) for p in self.passes], np.bool_)
         taken = np.zeros((len(self.row_queries), self.seq_len), np.bool_)
-        take_first_seen(slots, self.array.rows, fed, taken, rows)
+        block = np.array([p.block for p in self.passes], np.int32)
+        used, _ = tl.local_use(slots, self.block_rows, block)
+        take_first_seen(slots, self.array.rows, fed, used, taken, rows)
+        take_first_seen(slots, self.array.rows, fed, slots.keys >= 0, taken, rows)
         missing = np.flatnonzero(~taken.all(axis=0)).astype(np.int32)
         missing = missing[take_in_free_slots(slots, self.array.rows, fed, missing, taken, rows) :]
         if len(missing) == 0:
@@ -191,7 +195,7 @@ class _Plan:
         added = self._stream_to_rows(stream, int(self.separate))
         more = self._filled(added)
         more_rows = no_global_rows(len(added), self.array.global_rows, self.array.cols)
-        take_first_seen(more, self.array.rows, np.ones(len(added), np.bool_), taken, more_rows)
+        take_first_seen(more, self.array.rows, np.ones(len(added), np.bool_), more.keys >= 0, taken, more_rows)
         self.passes += added
         joined = tl.Slots(*(np.concatenate(pair) for pair in zip(slots, more, strict=True)))
         return joined, GlobalRows(*(np.concatenate(pair) for pair in zip(rows, more_rows, strict=True)))

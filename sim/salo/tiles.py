@@ -107,29 +107,38 @@ def bottom_slot(slots, rows, col):
 
 
 @jit
-def prune(slots, block_rows, block, grow_valid, private):
-    """Empty the slots that no PE uses, so that nobody fetches their keys; return the local pairs of each tile."""
+def local_use(slots, block_rows, block):
+    """Return bool [T, S, L]: the slots whose keys some local PE uses; and int64 [T]: its pairs."""
     tiles, segments, width = slots.keys.shape
     rows, cols = block_rows.shape[1], slots.col_mask.shape[1]
     segment_cols = cols // segments
     pairs = np.zeros(tiles, np.int64)
-    used = np.zeros((segments, width), np.bool_)
+    used = np.zeros((tiles, segments, width), np.bool_)
     for tile in range(tiles):
-        used[:] = False
         for col in range(cols):
             segment = col // segment_cols
             for row in range(rows):
                 if takes_part(slots, block_rows, block[tile], tile, row, col):
-                    used[segment, row + segment_cols - 1 - (col - segment * segment_cols)] = True
+                    used[tile, segment, row + segment_cols - 1 - (col - segment * segment_cols)] = True
                     pairs[tile] += 1
-            if not private:
-                for grow in range(grow_valid.shape[1]):
-                    if grow_valid[tile, grow, col]:
-                        bottom_segment, slot = bottom_slot(slots, rows, col)
-                        used[bottom_segment, slot] = True
+    return used, pairs
+
+
+@jit
+def prune(slots, used, rows, row_valid):
+    """Empty the slots that no PE uses, so that nobody fetches their keys.
+
+    `used` are those of the local rows; `row_valid` bool [T, G, C] the PEs of the global rows that the stream feeds.
+    """
+    tiles, segments, width = slots.keys.shape
+    for tile in range(tiles):
+        for grow in range(row_valid.shape[1]):
+            for col in range(row_valid.shape[2]):
+                if row_valid[tile, grow, col]:
+                    segment, slot = bottom_slot(slots, rows, col)
+                    used[tile, segment, slot] = True
         for segment in range(segments):
             for slot in range(width):
-                if not used[segment, slot]:
+                if not used[tile, segment, slot]:
                     slots.keys[tile, segment, slot] = -1
                     slots.local_valid[tile, segment, slot] = False
-    return pairs

@@ -1,0 +1,53 @@
+"""Presets: one constant for each machine, published or ours. Variants by `dataclasses.replace`, never by inheritance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sim.arch.dram_standards import DRAMS
+from sim.arch.memory import Buffering, ScratchpadConfig
+from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
+from sim.arch.salo_numerics import PUBLISHED, Normalisation
+
+KIB = 1024
+
+SALO = SaloConfig(
+    array=SaloArray(
+        column_segments=2,  # two 15-wide bands of ViL in one pass
+        normalisation=Normalisation.DEFERRED,  # 130 cycles a pass in place of 163
+        global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token apart
+    ),
+    numerics=PUBLISHED,
+    # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.
+    query_scratchpad=ScratchpadConfig(capacity_bytes=16 * KIB, banks=32, buffering=Buffering.CIRCULAR),
+    key_scratchpad=ScratchpadConfig(capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR),
+    value_scratchpad=ScratchpadConfig(capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR),
+    global_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
+    output_scratchpad=ScratchpadConfig(capacity_bytes=16 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR),
+    dram=DRAMS["ddr4-2400"],
+    clock_hz=1_000_000_000,  # the clock of the published cost model
+)
+
+SALO_DAC22 = SaloConfig(
+    array=SaloArray(),  # 32 x 32, one global row, one global column; divides in every pass
+    numerics=PUBLISHED,
+    # The published cost model runs every chunk of every block, and has no memory.
+    scheduling=SaloScheduling(skip_masked=False, leftover_keys=False),
+    # Sizes assumed: the artifact has one 16 KiB memory, used nowhere.
+    query_scratchpad=replace(SALO.query_scratchpad),
+    key_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
+    value_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
+    global_scratchpad=replace(SALO.global_scratchpad),
+    output_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR),
+    dram=replace(DRAMS["ideal"], bandwidth_bytes_per_second=256_000_000_000),  # assumed: never the bottleneck
+    clock_hz=1_000_000_000,  # the cost model's; the synthesis is stated at 500 MHz
+)
+
+SALO_PRESETS = {"salo": SALO, "salo-dac22": SALO_DAC22}
+
+# What `--set` accepts beside dotted fields, on every array machine.
+SALO_SHORT_NAMES = {
+    "rows": "array.rows",
+    "cols": "array.cols",
+    "schedule": "array.overlap",
+}

@@ -1,0 +1,86 @@
+"""The table of machines: name -> presets, what it runs, and the settings that `--set` takes by a short name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sim.arch.checks import ConfigError, nearest, with_settings
+from sim.arch.dram_standards import DRAMS
+from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES
+from sim.arch.salo_numerics import NUMERICS
+
+# Settings that put a whole catalogued section in place, and which: `--set memory=hbm2`.
+SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {"memory": ("dram", DRAMS), "numerics": ("numerics", NUMERICS)}
+
+PRESET_LINES = {
+    "salo": "what we would build: deferred division, two column segments, private global ports, DDR4-2400",
+    "salo-dac22": "what was published: division in each pass, every chunk runs, no memory bottleneck",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One machine. The first of its presets is the default."""
+
+    name: str
+    line: str  # what it is, for `sim list`
+    presets: Mapping[str, Any]
+    short_names: Mapping[str, str]
+    fixed: Mapping[str, str]  # short names of other machines that this one cannot set, and why
+    runs: frozenset[str]  # kinds of ops
+    runner: str  # module with `run(trace, machine, preset, config, ...) -> Run`
+
+    def config(self, preset: str | None, settings: Mapping[str, object]) -> Any:
+        """Return a preset's config with `settings` in place; a section named whole comes before its fields."""
+        name = preset or next(iter(self.presets))
+        if name not in self.presets:
+            raise ConfigError(nearest(f"preset of {self.name}", name, self.presets))
+        for key in settings:
+            if key in self.fixed:
+                raise ConfigError(f"config key {key!r} cannot be set: {self.fixed[key]}")
+        config = self.presets[name]
+        for key, (section, choices) in SECTIONS.items():
+            if key in settings:
+                choice = str(settings[key])
+                if choice not in choices:
+                    raise ConfigError(nearest(f"value of {key}", choice, choices))
+                config = replace(config, **{section: choices[choice]})
+        fields = {key: value for key, value in settings.items() if key not in SECTIONS}
+        return with_settings(config, fields, self.short_names | dict.fromkeys(SECTIONS, ""))
+
+
+MACHINES = {
+    machine.name: machine
+    for machine in (
+        Machine(
+            name="salo",
+            line="SALO, DAC 2022: spatial array for sliding-window, dilated and global attention",
+            presets=SALO_PRESETS,
+            short_names=SALO_SHORT_NAMES,
+            fixed={"dataflow": "SALO keeps queries in place for QK and probabilities for PV; its wiring is that dataflow"},
+            runs=frozenset({"window_attention"}),
+            runner="sim.run_salo",
+        ),
+    )
+}
+
+
+def machine_named(name: str) -> Machine:
+    """Return a machine by name; `ConfigError` names the nearest of an unknown one."""
+    if name not in MACHINES:
+        raise ConfigError(nearest("machine", name, MACHINES))
+    return MACHINES[name]
+
+
+def default_machine(kinds: set[str]) -> str:
+    """Return the machine for a trace with ops of these kinds: the first that runs any of them."""
+    for machine in MACHINES.values():
+        if machine.runs & kinds:
+            return machine.name
+    raise ConfigError(f"no machine runs any op of this trace; machines run {', '.join(sorted(_all_kinds()))}")
+
+
+def _all_kinds() -> set[str]:
+    return {kind for machine in MACHINES.values() for kind in machine.runs}

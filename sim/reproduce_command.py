@@ -1,0 +1,58 @@
+"""``tandem reproduce``: runs our machines for a paper's comparison, and shows the rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+
+from sim.files import written
+from sim.machines import MACHINES
+from sim.papers.cpu_baseline import measure_cpu
+from sim.papers.salo_steps import TRACES
+from sim.reproduce import document, print_table
+from sim.reproduce_salo import PAPER, Ours, salo_rows
+from sim.run import Progress
+from sim.salo.machine import KIND, simulate_op
+from traces import codec
+
+PAPERS = {"salo": PAPER}
+
+
+def reproduce(paper: str, target: str | None, *, show: bool, progress: Progress | None) -> None:
+    """Compare; write the rows as JSON to `target`, and show them as a table unless told not to."""
+    if progress:
+        progress("this machine's CPU", 0, 1)
+    cpu = measure_cpu()
+    if progress:
+        progress("this machine's CPU", 1, 1)
+    rows = salo_rows(_runs(progress), cpu)
+    if target:
+        with written(target) as stream:
+            stream.write((json.dumps(document(paper, rows), indent=1, ensure_ascii=False) + "\n").encode())
+    if show:
+        print_table(PAPERS[paper], rows, sys.stdout)
+
+
+def _runs(progress: Progress | None) -> Ours:
+    """Return the function that runs a workload of the comparison on our machine."""
+    done = 0
+
+    def ours(workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
+        nonlocal done
+        done += 1
+        trace, index = TRACES[workload]
+        ops = [op for op in codec.load(codec.find(trace)).ops if op.kind == KIND]
+        config = MACHINES["salo"].config(preset, settings)
+        result = simulate_op(ops[index], config)
+        if progress:
+            progress("runs", done, done + 1)
+        return {
+            "cycles": result.cycles,
+            "compute_cycles": result.compute_cycles,
+            "tiles": result.program.tiles,
+            "utilization": result.macs / (result.cycles * config.array.pes),
+            "seconds": result.cycles / config.clock_hz,
+        }
+
+    return ours

@@ -1,0 +1,221 @@
+"""SALO's results as a report: what `sim.run` calls for the machine `salo`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim import __version__
+from sim.arch.checks import to_dict
+from sim.arch.dram_energy import DramTraffic as DramEvents
+from sim.arch.dram_energy_table import dram_energy
+from sim.arch.energy import SramTraffic
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_energy import (
+    PUBLISHED_POWER_W,
+    PUBLISHED_SYNTHESIS_HZ,
+    area_mm2,
+    salo_actions,
+    salo_energy,
+    sum_actions,
+)
+from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
+from sim.run import Progress, Request, Run, workload_name
+from sim.salo import functional
+from sim.salo.machine import LayerResult, RunLayer, SaloRun, simulate
+from sim.salo.schedule import schedule
+from sim.salo.tensors import load_tensors, random_tensors
+from sim.salo.transfers import Kind
+from sim.timeline import NONE, Activity, Timeline
+from traces.pattern import Pattern
+from traces.schema import Trace
+from traces.summary import describe
+
+BINS = 512  # of the plots over time: about one a pixel
+REASON = "SALO computes window attention only; this runs elsewhere, before or after it"
+TRACKS = ("array", "DMA reads", "DMA writes")
+ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
+
+
+def run(
+    trace: Trace, machine: str, preset: str, config: SaloConfig, request: Request, progress: Progress | None
+) -> Run:
+    """Run a trace on SALO and report it."""
+    told = (lambda done, count: progress("layers", done, count)) if progress else None
+    done = simulate(trace, config, request.batch, told)
+    extra = {"functional": _functional(done, config, request, progress)} if request.functional else {}
+    report = _report(trace, machine, preset, config, request, done, extra)
+    return Run(report, _timeline(done), _activity(done))
+
+
+def _report(
+    trace: Trace, machine: str, preset: str, config: SaloConfig, request: Request, done: SaloRun, extra: dict[str, Any]
+) -> Report:
+    results = [layer.result for layer in done.layers]
+    dram = _summed(result.dram for result in results)
+    pads = {name: _sum_traffic(results, name) for name in results[0].scratchpads}
+    return Report(
+        workload=workload_name(request.workload),
+        machine=machine,
+        preset=preset,
+        config=to_dict(config),
+        trace_digest=trace.digest,
+        version=__version__,
+        clock_hz=config.clock_hz,
+        cycles=done.cycles,
+        compute_cycles=sum(result.compute_cycles for result in results),
+        stall_cycles=_summed(result.stalls for result in results),
+        multipliers=config.array.pes,
+        dram=DramTraffic(
+            **{name: dram[name] for name in ("read_bytes", "write_bytes", "useful_read_bytes", *ROW_EVENTS)},
+            extra={"activates": dram["activates"], "refreshes": dram["refreshes"]},
+        ),
+        dram_peak_bytes_per_cycle=config.dram.peak_bytes_per_second / config.clock_hz,
+        scratchpad={name: _traffic(pad) for name, pad in pads.items()},
+        energy_pj=_energy(config, done, dram, pads),
+        area_mm2=area_mm2(config.array, config.numerics),
+        ops=tuple(_op_report(layer, config, request.batch) for layer in done.layers),
+        not_run=tuple(NotRun(name=op.name, kind=op.kind, macs=op.macs * request.batch, reason=REASON) for op in done.not_run),
+        notes=(*done.notes, *_caveats(config)),
+        extra={"batch": request.batch, "seed": request.seed, **extra},
+    )
+
+
+def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
+    result, op = layer.result, layer.op
+    found = result.program.schedule
+    pattern = Pattern.from_op(op)
+    feed = config.array.global_projections.value if found.separate_rows else "shared"
+    return OpReport(
+        name=op.name,
+        kind=op.kind,
+        start_cycle=layer.start,
+        cycles=result.cycles,
+        compute_cycles=result.compute_cycles,
+        stall_cycles=result.stalls,
+        macs=result.macs,
+        multipliers=config.array.pes,
+        tiles=result.program.tiles,
+        dram_read_bytes=result.dram["read_bytes"],
+        dram_write_bytes=result.dram["write_bytes"],
+        extra={
+            "pattern": describe(pattern),
+            "heads": op.dim("heads") * batch,
+            "head_dim": op.dim("head_dim"),
+            "seq_len": pattern.seq_len,
+            "tiles_per_head": found.tiles,
+            "global_projections": feed,
+        },
+    )
+
+
+def _energy(config: SaloConfig, done: SaloRun, dram: dict[str, int], pads: dict[str, SramTraffic]) -> Energy:
+    actions = sum_actions(salo_actions(config.array, layer.result.work) for layer in done.layers)
+    events = DramEvents(dram["read_bytes"], dram["write_bytes"], dram["activates"], config.dram.channels)
+    standard = dram_energy(config.dram.standard.name)
+    spent = salo_energy(config.energy, config.array, config.numerics, actions, pads, events, standard, config.clock_hz)
+    return Energy(**spent)
+
+
+def _caveats(config: SaloConfig) -> Iterator[str]:
+    if config.clock_hz != PUBLISHED_SYNTHESIS_HZ:
+        yield (
+            f"Time and power here are both at {config.clock_hz / 1e6:.0f} MHz. The published synthesis"
+            f" ({PUBLISHED_POWER_W * 1000:.2f} mW, array alone) is at {PUBLISHED_SYNTHESIS_HZ / 1e6:.0f} MHz:"
+            " do not put that power beside this time."
+        )
+    yield "Energy is counted per action, with constants of 40 and 45 nm libraries (docs/energy.md); it is an estimate."
+    yield "Each layer starts with an idle array and its tensors in DRAM, for the projections before it run elsewhere."
+
+
+def _summed(parts: Any) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def _sum_traffic(results: list[LayerResult], name: str) -> SramTraffic:
+    read = sum(result.scratchpads[name].read_bytes for result in results)
+    write = sum(result.scratchpads[name].write_bytes for result in results)
+    return SramTraffic(results[0].scratchpads[name].capacity_bytes, read, write)
+
+
+def _traffic(pad: SramTraffic) -> ScratchpadTraffic:
+    return ScratchpadTraffic(
+        read_bytes=pad.read_bytes, write_bytes=pad.write_bytes, extra={"capacity_bytes": pad.capacity_bytes}
+    )
+
+
+def _timeline(done: SaloRun) -> Timeline:
+    """One slice for each tile and each transfer, layer after layer."""
+    columns: list[list[npt.NDArray[np.int64]]] = []
+    for layer in done.layers:
+        record, transfers, start = layer.result.record, layer.result.program.transfers, layer.start
+        tiles = np.arange(len(record.tile_start))
+        none = np.full_like(tiles, NONE)
+        spent = record.tile_end - record.tile_start
+        columns.append([none * 0, none * 0, record.tile_start + start, spent, tiles, none])
+        begun = _served(record.transfer_issued, record.transfer_end)
+        size = transfers.rows * transfers.row_bytes
+        spent = record.transfer_end - begun
+        no_tile = np.full_like(size, NONE)
+        columns.append([1 + transfers.is_write, 1 + transfers.kind, begun + start, spent, no_tile, size])
+    track, label, begin, duration, tile, size = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    labels = ("tile", *(kind.name.lower() for kind in Kind))
+    return Timeline(
+        tracks=TRACKS,
+        labels=labels,
+        track=track,
+        label=label,
+        start=begin,
+        duration=duration,
+        arguments={"tile": tile, "bytes": size},
+    )
+
+
+def _served(issued: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return when the DMA turned to each transfer: when it was issued, or when those before it had ended."""
+    before = np.concatenate(([0], np.maximum.accumulate(end)[:-1]))
+    return np.minimum(np.maximum(issued, before), end)
+
+
+def _activity(done: SaloRun) -> Activity:
+    """Useful multiply-accumulates and DRAM bytes over time."""
+    bin_cycles = max(1, -(-done.cycles // BINS))
+    bins = -(-done.cycles // bin_cycles)
+    edges = np.arange(bins + 1) * bin_cycles
+    macs, moved = np.zeros(bins), np.zeros(bins)
+    for layer in done.layers:
+        record, plan = layer.result.record, layer.result.program
+        times = np.stack((record.tile_start, record.tile_end), axis=1).ravel() + layer.start
+        work = np.tile(plan.schedule.pairs, plan.layer.heads) * 2 * plan.layer.head_dim
+        total = np.cumsum(work)
+        reached = np.stack((total - work, total), axis=1).ravel()
+        macs += np.diff(np.interp(edges, times, reached))
+        size = plan.transfers.rows * plan.transfers.row_bytes
+        at = np.minimum((record.transfer_end + layer.start) // bin_cycles, bins - 1)
+        moved += np.bincount(at, weights=size, minlength=bins)
+    return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved)
+
+
+def _functional(done: SaloRun, config: SaloConfig, request: Request, progress: Progress | None) -> list[dict[str, Any]]:
+    """Run values through the first layer, or through the layer whose tensors were given."""
+    layer = done.layers[0]
+    pattern = Pattern.from_op(layer.op)
+    found = layer.result.program.schedule
+    if request.tensors is None:
+        apart = len(pattern.global_tokens) if found.separate_rows else 0
+        heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
+        tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=request.seed, global_tokens=apart)
+    else:
+        tensors = load_tensors(request.tensors, None)
+        if tensors.global_query is not None and not found.separate_rows:
+            found = schedule(pattern, config.array, config.scheduling, global_projections=True)
+    told = (lambda head, count: progress("heads", head, count)) if progress else None
+    result = functional.run(found, pattern, tensors, config, told)
+    return [{"op": layer.op.name, "tensors": str(request.tensors or "N(0, 1)"), **to_dict(result)}]

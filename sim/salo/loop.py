@@ -1,0 +1,232 @@
+"""The event loop of the SALO machine: one array, one DMA, one DRAM.
+
+The array runs one tile after the other. A tile's first phase (QK) starts when column 0 is free and its keys and queries
+are there; its second (PV) when the weights are known, its values are there, and a staging buffer is free if its outputs
+need one. The DMA issues transfers in their fixed order, each as soon as its trigger has happened. Cycles are those of
+column 0; `sim.arch.salo` says how far the other columns run behind.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.engine.deadlock import outcome_of
+from sim.engine.event import NEVER, NOBODY
+from sim.engine.jit import jit
+from sim.engine.queue import EventQueue, peek, pop, push
+from sim.engine.resource import Resources, acquire, release
+from sim.memory.dma import dma_advance, dma_room, dma_submit
+from sim.salo.transfers import PHASES, Phase, Transfers
+
+Integers = npt.NDArray[np.int64]
+
+
+class Event(enum.IntEnum):
+    """What happens; who is the tile."""
+
+    QK_FINISHED = 0
+    PV_FINISHED = 1
+    OUTPUT_FINISHED = 2
+
+
+class Stall(enum.IntEnum):
+    """Why column 0 waited: counters, in cycles."""
+
+    COLD_FILL = 0  # for the first tile's operands
+    DRAM = 1  # for the operands of any other
+    OUTPUT = 2  # for a staging buffer, whose outputs are not yet in DRAM
+    SCRATCHPAD = 3  # bank conflicts
+    WRITE_BACK = 4  # for the last outputs to reach DRAM
+
+
+class Port(enum.IntEnum):
+    """Resources."""
+
+    STAGING = 0
+
+
+class Doing(enum.IntEnum):
+    """What the array does with its present tile."""
+
+    AWAITING_OPERANDS = 0
+    QK = 1
+    AWAITING_VALUES = 2
+    AWAITING_STAGING = 3
+    PV = 4
+
+
+class Array(NamedTuple):
+    """Words of the array's state, an int64 array."""
+
+    tile: int = 0
+    doing: int = 1
+    ready: int = 2  # cycle from which column 0 is free for the next phase
+    issued: int = 3  # transfers issued so far
+
+
+STATE = Array()
+
+
+class Timing(NamedTuple):
+    """Cycles of a tile."""
+
+    head_dim: int
+    between: int  # QK to PV
+    gap: int  # PV to the next tile's QK
+    drain: int  # last column behind column 0, and the merge
+
+
+class Tiles(NamedTuple):
+    """What the loop knows of each tile; T tiles of all heads."""
+
+    awaited: Integers  # [T, 2] transfers that QK and PV still wait for; counts down
+    qk_steps: Integers  # [T] cycles that a scratchpad takes to serve one cycle of QK; 1 without bank conflicts
+    staged: npt.NDArray[np.bool_]  # [T] the outputs take a staging buffer
+    finished: npt.NDArray[np.bool_]  # [T] some transfer waits for its outputs
+
+
+class Record(NamedTuple):
+    """When things happened, for the timeline: tiles and transfers."""
+
+    tile_start: Integers  # [T]
+    tile_end: Integers  # [T] end of PV in column 0
+    transfer_issued: Integers  # [N]
+    transfer_end: Integers  # [N]
+
+
+@jit
+def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
+    """Run a layer; return the cycle in which it is complete, and its `Outcome`."""
+    state = np.zeros(len(STATE), np.int64)
+    done = np.full(PHASES, -1, np.int64)  # last tile whose phase has ended
+    count = len(tiles.qk_steps)
+    complete = 0  # transfers
+    cycle = 0
+    _issue(state, dma, transfers, done, record, cycle)
+    _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
+    while True:
+        planned = peek(queue).cycle
+        arrived, transfer = dma_advance(dma, planned)
+        if transfer != NOBODY:
+            cycle = arrived
+            complete += 1
+            record.transfer_end[transfer] = cycle
+            _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, record, cycle)
+        elif planned == NEVER:
+            break
+        else:
+            event = pop(queue)
+            cycle = event.cycle
+            if event.kind == Event.QK_FINISHED:
+                done[Phase.QK] = event.who
+                state[STATE.ready] = cycle + timing.between
+                _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle)
+            elif event.kind == Event.PV_FINISHED:
+                done[Phase.PV] = event.who
+                record.tile_end[event.who] = cycle
+                if tiles.finished[event.who]:
+                    push(queue, cycle + timing.drain, Event.OUTPUT_FINISHED, event.who)
+                state[STATE.ready] = cycle + timing.gap
+                state[STATE.tile] += 1
+                if state[STATE.tile] < count:
+                    _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
+            else:
+                done[Phase.OUTPUT] = event.who
+        _issue(state, dma, transfers, done, record, cycle)
+    finished = state[STATE.tile] == count and complete == len(transfers.base)
+    computed = record.tile_end[count - 1] + timing.drain
+    stalls[Stall.WRITE_BACK] += max(0, cycle - computed)
+    return max(cycle, computed), outcome_of(finished)
+
+
+@jit
+def _issue(state, dma, transfers, done, record, cycle):
+    """Hand the DMA every transfer whose turn has come and whose trigger has happened."""
+    index = state[STATE.issued]
+    while index < len(transfers.base):
+        trigger = transfers.trigger[index]
+        if trigger >= 0 and done[trigger % PHASES] < trigger // PHASES:
+            break
+        if dma_room(dma) == 0:
+            break
+        dma_submit(
+            dma,
+            transfers.base[index],
+            transfers.rows[index],
+            transfers.row_bytes[index],
+            transfers.stride[index],
+            transfers.is_write[index],
+            index,
+            cycle,
+        )
+        record.transfer_issued[index] = cycle
+        index += 1
+    state[STATE.issued] = index
+
+
+@jit
+def _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, record, cycle):
+    """A transfer is complete: count it off, and wake the array if it waited for that."""
+    if transfers.is_write[transfer]:
+        if transfers.staged[transfer]:
+            woken = release(staging, Port.STAGING, cycle)
+            if woken != NOBODY:
+                _start_pv(state, queue, tiles, timing, stalls, Stall.OUTPUT, cycle)
+        return
+    tile = transfers.tile[transfer]
+    tiles.awaited[tile, transfers.phase[transfer]] -= 1
+    if tile != state[STATE.tile]:
+        return
+    if state[STATE.doing] == Doing.AWAITING_OPERANDS:
+        _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
+    elif state[STATE.doing] == Doing.AWAITING_VALUES:
+        _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle)
+
+
+@jit
+def _begin_qk(state, queue, tiles, timing, stalls, record, cycle):
+    """Start the present tile, or wait for its keys and queries."""
+    tile = state[STATE.tile]
+    if tiles.awaited[tile, Phase.QK] > 0:
+        state[STATE.doing] = Doing.AWAITING_OPERANDS
+        return
+    start = max(cycle, state[STATE.ready])
+    stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += start - state[STATE.ready]
+    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.qk_steps[tile] - 1)
+    record.tile_start[tile] = start
+    state[STATE.doing] = Doing.QK
+    push(queue, start + timing.head_dim * tiles.qk_steps[tile], Event.QK_FINISHED, tile)
+
+
+@jit
+def _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle):
+    """Start the second phase, or wait for values or for a place to put the outputs."""
+    tile = state[STATE.tile]
+    if tiles.awaited[tile, Phase.PV] > 0:
+        state[STATE.doing] = Doing.AWAITING_VALUES
+        return
+    # Waiting for values ends here; what follows is waiting for the staging buffer.
+    arrived = max(cycle, state[STATE.ready])
+    stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += arrived - state[STATE.ready]
+    state[STATE.ready] = arrived
+    if tiles.staged[tile] and not acquire(staging, Port.STAGING, tile, cycle):
+        state[STATE.doing] = Doing.AWAITING_STAGING
+        return
+    _start_pv(state, queue, tiles, timing, stalls, Stall.OUTPUT, cycle)
+
+
+@jit
+def _start_pv(state, queue, tiles, timing, stalls, stall, cycle):
+    tile = state[STATE.tile]
+    start = max(cycle, state[STATE.ready])
+    stalls[stall] += start - state[STATE.ready]
+    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.qk_steps[tile] - 1)
+    state[STATE.doing] = Doing.PV
+    push(queue, start + timing.head_dim * tiles.qk_steps[tile], Event.PV_FINISHED, tile)
+
+
+__all__ = ["Doing", "Event", "EventQueue", "Port", "Record", "Resources", "Stall", "Tiles", "Timing", "Transfers", "run"]

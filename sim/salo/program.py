@@ -1,0 +1,270 @@
+"""The program of an attention layer: its tiles, head after head, and the transfers that feed them.
+
+It says what moves and what waits for what; `sim.salo.loop` finds out when. Keys and values live in circular scratchpads,
+a granule (as many keys as the array has rows) in each slot; the keys of the next head are on their way while this one
+still computes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.arch.checks import ConfigError
+from sim.arch.salo import QUERY_GRANULES, SaloConfig
+from sim.memory.scratchpad import Residency, plan_residency
+from sim.salo.needs import Granules, Needs, granules, needs
+from sim.salo.schedule import GLOBAL, LOCAL, Schedule
+from sim.salo.transfers import PHASES, START, Integers, Kind, Phase, TransferList, Transfers, runs
+
+PAGE_BYTES = 8192  # assumed: tensors start at multiples of it, a DRAM row of most standards
+NAMES = ("query", "key", "value", "global_query", "global_key", "global_value", "output", "partial")
+
+
+class Layer(NamedTuple):
+    """The size of an attention layer."""
+
+    heads: int  # times the batch
+    head_dim: int
+    seq_len: int
+    global_tokens: tuple[int, ...]
+
+
+class Tensors(NamedTuple):
+    """Where the tensors of a layer are in memory, each [heads, seq_len, row] without gaps."""
+
+    base: dict[str, int]  # byte address of each of NAMES
+    row_bytes: dict[str, int]
+    seq_len: int
+
+    def at(self, name: str, head: npt.ArrayLike, token: npt.ArrayLike) -> Integers:
+        """Return byte addresses of rows."""
+        row = np.asarray(head, np.int64) * self.seq_len + np.asarray(token, np.int64)
+        return self.base[name] + row * self.row_bytes[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything about a layer that does not depend on time."""
+
+    layer: Layer
+    schedule: Schedule  # of one head
+    transfers: Transfers
+    residency: Residency  # of keys, and alike of values
+    needs: Needs  # of one head
+    staging: npt.NDArray[np.bool_]  # [T] of one head: the tile's outputs take a staging buffer
+    staging_buffers: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of all heads."""
+        return self.schedule.tiles * self.layer.heads
+
+
+def program(config: SaloConfig, schedule: Schedule, layer: Layer) -> Program:
+    """Plan the transfers of a layer. Raises `ConfigError` where a scratchpad cannot hold one tile."""
+    return _Planner(config, schedule, layer).program()
+
+
+def tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Tensors:
+    """Place the tensors of a layer one after the other."""
+    merge = config.numerics.sums(config.array.normalisation).merge
+    partial = layer.head_dim * -(-merge.width // 8) + -(-config.numerics.merge_sum.width // 8) + 1
+    element = layer.head_dim * config.element_bytes
+    row_bytes = {name: element for name in NAMES} | {"output": layer.head_dim * config.output_bytes, "partial": partial}
+    base, address = {}, 0
+    for name in NAMES:
+        shared = name.startswith("global_") and not schedule.separate_rows
+        base[name] = base[name.removeprefix("global_")] if shared else address
+        if not shared:
+            size = layer.heads * layer.seq_len * row_bytes[name]
+            address += -(-size // PAGE_BYTES) * PAGE_BYTES
+    return Tensors(base, row_bytes, layer.seq_len)
+
+
+class _Planner:
+    """Collects the transfers of a layer, one method for each kind."""
+
+    def __init__(self, config: SaloConfig, schedule: Schedule, layer: Layer) -> None:
+        self.config, self.schedule, self.layer = config, schedule, layer
+        self.tensors = tensors(config, schedule, layer)
+        self.row_bytes = self.tensors.row_bytes["key"]
+        self.heads = np.arange(layer.heads, dtype=np.int64)
+        self.head_start = self.heads * schedule.tiles  # first tile of each head
+        self.is_global = np.zeros(layer.seq_len, np.bool_)
+        self.is_global[list(layer.global_tokens)] = True
+        self.list = TransferList()
+        blocks = np.flatnonzero(schedule.first)
+        self.first_tile = np.full(len(schedule.block_rows), -1, np.int64)
+        self.last_tile = np.full(len(schedule.block_rows), -1, np.int64)
+        self.first_tile[schedule.block[blocks]] = blocks
+        self.last_tile[schedule.block[np.flatnonzero(schedule.last)]] = np.flatnonzero(schedule.last)
+        self.blocks = schedule.block[blocks]  # in the order of their first tiles
+
+    def program(self) -> Program:
+        """Plan everything."""
+        found, numberings, kind = granules(self.schedule, self.config.array.rows)
+        per_head = needs(self.schedule, numberings, kind, self.is_global)
+        residency = self._keys_and_values(found, per_head)
+        self._queries()
+        self._partials()
+        self._global_tokens()
+        self._private_keys()
+        self._outputs()
+        staged = self.schedule.last & ~self.schedule.spill[self.schedule.block]
+        row = self.config.array.rows * self.tensors.row_bytes["output"]
+        buffers = self._slots("output", self.config.output_scratchpad.capacity_bytes, row, 1)
+        return Program(self.layer, self.schedule, self.list.ordered(), residency, per_head, staged, buffers)
+
+    def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int) -> int:
+        """Return how many slots a scratchpad has, at least as many as a tile needs."""
+        if capacity_bytes < least * slot_bytes:
+            raise ConfigError(
+                f"SaloConfig.{name}_scratchpad.capacity_bytes must be at least {least * slot_bytes}"
+                f" for heads of {self.layer.head_dim}, not {capacity_bytes}"
+            )
+        return capacity_bytes // slot_bytes
+
+    def _keys_and_values(self, found: Granules, per_head: Needs) -> Residency:
+        """Load granules of keys and values in the order of their use, each into the oldest slot that is done with."""
+        granule_bytes = self.config.array.rows * self.row_bytes
+        most = int(np.diff(per_head.offsets).max(initial=1))
+        slots = min(
+            self._slots("key", self.config.key_scratchpad.capacity_bytes, granule_bytes, most),
+            self._slots("value", self.config.value_scratchpad.capacity_bytes, granule_bytes, most),
+        )
+        count = len(found.start)
+        used = per_head.offsets[-1]
+        offsets = np.append((per_head.offsets[:-1] + self.heads[:, None] * used).ravel(), used * len(self.heads))
+        residency = plan_residency(offsets, (per_head.granule + self.heads[:, None] * count).ravel(), slots)
+        head, granule = np.divmod(residency.granule, count)
+        rows, stride, start = found.rows[granule], found.stride[granule] * self.row_bytes, found.start[granule]
+        for kind, phase, name in ((Kind.KEY, Phase.QK, "key"), (Kind.VALUE, Phase.PV, "value")):
+            own = self.tensors.at(name, head, start)
+            apart = self.tensors.at(f"global_{name}", head, start)
+            base = np.where(found.source[granule] == GLOBAL, apart, own)
+            trigger = self._after(residency.after, phase)
+            self.list.add(kind, base, rows, self.row_bytes, stride, trigger, tile=residency.first_use, phase=phase)
+        return residency
+
+    def _after(self, tile: Integers, phase: Phase) -> Integers:
+        """Return the trigger "this phase of the tile has ended"; of no tile, the start."""
+        return np.where(tile < 0, START, tile * PHASES + phase)
+
+    def _queries(self) -> None:
+        """Load the queries of each block into the slot of the block that is long done."""
+        block_bytes = self.config.array.rows * self.row_bytes
+        capacity = self.config.query_scratchpad.capacity_bytes
+        slots = self._slots("query", capacity, block_bytes, QUERY_GRANULES)
+        first = (self.first_tile[self.blocks] + self.head_start[:, None]).ravel()
+        last = (self.last_tile[self.blocks] + self.head_start[:, None]).ravel()
+        done = np.concatenate((np.full(slots, -1, np.int64), last))[: len(last)]
+        trigger = self._after(done, Phase.QK).reshape(len(self.heads), -1)
+        first = first.reshape(len(self.heads), -1)
+        for index, block in enumerate(self.blocks):
+            source = self.schedule.source[self.first_tile[block]]
+            name = "global_query" if source == GLOBAL else "query"
+            for token, count, step in self._rows_of(int(block)):
+                base = self.tensors.at(name, self.heads, token)
+                stride = step * self.row_bytes
+                self.list.add(Kind.QUERY, base, count, self.row_bytes, stride, trigger[:, index], tile=first[:, index])
+
+    def _rows_of(self, block: int) -> list[tuple[int, int, int]]:
+        rows = self.schedule.block_rows[block]
+        return runs(rows[rows >= 0])
+
+    def _outputs(self) -> None:
+        """Write each block's outputs when its last tile is done, and each global query's at the end of its row."""
+        row_bytes = self.tensors.row_bytes["output"]
+        for block in self.blocks:
+            if self.schedule.spill[block]:
+                continue
+            found = self._rows_of(int(block))
+            trigger = self._after(self.last_tile[block] + self.head_start, Phase.OUTPUT)
+            for index, (token, count, step) in enumerate(found):
+                base = self.tensors.at("output", self.heads, token)
+                staged = int(index == len(found) - 1)
+                self.list.add(
+                    Kind.OUTPUT, base, count, row_bytes, step * row_bytes, trigger, write=True, staged=staged
+                )
+        for tile, row in np.argwhere(self.schedule.row_last):
+            base = self.tensors.at("output", self.heads, self.schedule.row_query[tile, row])
+            trigger = self._after(tile + self.head_start, Phase.OUTPUT)
+            self.list.add(Kind.OUTPUT, base, 1, row_bytes, row_bytes, trigger, write=True)
+
+    def _partials(self) -> None:
+        """Write partial results at the end of a sweep, and read them before the next sweep's first merge."""
+        row_bytes = self.tensors.row_bytes["partial"]
+        spilled_in = np.full(self.layer.seq_len, -1, np.int64)  # the tile that wrote a query's partial result
+        for block in self.blocks:
+            found = self._rows_of(int(block))
+            rows = self.schedule.block_rows[block]
+            if self.schedule.restore[block]:
+                ready = self._after(spilled_in[rows[rows >= 0]].max() + self.head_start, Phase.OUTPUT)
+                for token, count, step in found:
+                    base = self.tensors.at("partial", self.heads, token)
+                    tile = self.first_tile[block] + self.head_start
+                    self.list.add(
+                        Kind.PARTIAL, base, count, row_bytes, step * row_bytes, ready, tile=tile, phase=Phase.PV
+                    )
+            if self.schedule.spill[block]:
+                spilled_in[rows[rows >= 0]] = self.last_tile[block]
+                trigger = self._after(self.last_tile[block] + self.head_start, Phase.OUTPUT)
+                for token, count, step in found:
+                    base = self.tensors.at("partial", self.heads, token)
+                    self.list.add(Kind.PARTIAL, base, count, row_bytes, step * row_bytes, trigger, write=True)
+
+    def _global_tokens(self) -> None:
+        """Load the rows of the global tokens for each head: queries for the rows, keys and values for the columns.
+
+        They are held for two heads, this one and the next.
+        """
+        done = np.concatenate((np.full(2, -1, np.int64), self.head_start + self.schedule.tiles - 1))[: len(self.heads)]
+        columns = np.unique(self.schedule.column_keys[self.schedule.column_keys >= 0])
+        columns = columns[self.is_global[columns]]
+        outside = np.arange(self.schedule.outside)
+        wanted = [
+            ("query", np.unique(self.schedule.row_query[self.schedule.row_query >= 0]), self.schedule.row_first.any(axis=1)),
+            ("key", np.union1d(columns, outside), (self.schedule.column_keys >= 0).any(axis=1)),
+        ]
+        for name, tokens, using in wanted:
+            if len(tokens) == 0:
+                continue
+            tile = int(np.argmax(using)) + self.head_start
+            fetched = ("key", "value") if name == "key" else ("global_query",)
+            for tensor in fetched:
+                phase = Phase.PV if tensor == "value" else Phase.QK
+                for token, count, step in runs(tokens):
+                    base = self.tensors.at(tensor, self.heads, token)
+                    stride = step * self.row_bytes
+                    trigger = self._after(done, Phase.PV)
+                    self.list.add(Kind.GLOBAL, base, count, self.row_bytes, stride, trigger, tile=tile, phase=phase)
+
+    def _private_keys(self) -> None:
+        """Stream the sequence past the global rows through their own ports, a share of `cols` keys in some tiles."""
+        held = 2 * (3 * len(self.layer.global_tokens)) * self.row_bytes  # two heads; query, key, value
+        share_bytes = 2 * self.config.array.cols * self.row_bytes  # keys and values
+        shares = self.schedule.row_keys.valid.any(axis=(1, 2))
+        private = self.schedule.private_rows and bool(shares.any())
+        capacity = self.config.global_scratchpad.capacity_bytes
+        slots = self._slots("global", capacity - held, share_bytes, 2 * int(private))
+        if not private:
+            return
+        tile = np.flatnonzero(shares)
+        keys = self.schedule.row_keys.keys[tile, 0]
+        first = np.where(keys >= 0, keys, self.layer.seq_len).min(axis=1)
+        count = (keys >= 0).sum(axis=1)
+        at = (tile + self.head_start[:, None]).ravel()
+        done = np.concatenate((np.full(slots, -1, np.int64), at))[: len(at)]
+        head = np.repeat(self.heads, len(tile))
+        for phase, name in ((Phase.QK, "global_key"), (Phase.PV, "global_value")):
+            base = self.tensors.at(name, head, np.tile(first, len(self.heads)))
+            rows = np.tile(count, len(self.heads))
+            trigger = self._after(done, phase)
+            self.list.add(Kind.GLOBAL, base, rows, self.row_bytes, self.row_bytes, trigger, tile=at, phase=phase)
+
+
+__all__ = ["LOCAL", "Layer", "Program", "Tensors", "program", "tensors"]

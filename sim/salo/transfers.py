@@ -1,0 +1,105 @@
+"""Transfers: what the DMA moves for an attention layer, in a fixed order.
+
+Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its data there) and
+awaited by another. The order is that of the enabling events. So nothing ever waits behind a transfer that is enabled
+later; no set of transfers can wait for each other; and no change of speed changes the order, which makes cycles
+monotone in bandwidth.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+
+
+class Phase(enum.IntEnum):
+    """What of a tile has ended."""
+
+    QK = 0  # its keys and queries are free
+    PV = 1  # its values are free
+    OUTPUT = 2  # its outputs are in the staging buffer
+
+
+PHASES = len(Phase)
+START = -1  # enabled from the start
+NO_TILE = -1  # awaited by nobody: a write
+
+
+class Kind(enum.IntEnum):
+    """What a transfer carries; names of the timeline's slices."""
+
+    QUERY = 0
+    KEY = 1
+    VALUE = 2
+    GLOBAL = 3
+    PARTIAL = 4  # results between two sweeps
+    OUTPUT = 5
+
+
+class Transfers(NamedTuple):
+    """N transfers in the order in which they are issued."""
+
+    base: Integers  # [N] byte address of the first row
+    rows: Integers
+    row_bytes: Integers
+    stride: Integers  # bytes from one row to the next
+    kind: Integers  # Kind
+    is_write: Integers  # 0 or 1
+    trigger: Integers  # PHASES * tile + phase that enables it, or START
+    tile: Integers  # the tile that awaits a read, or NO_TILE
+    phase: Integers  # and its phase: Phase.QK or Phase.PV
+    staged: Integers  # 1: a write whose end frees a staging buffer
+
+
+@dataclass
+class TransferList:
+    """Collects transfers in any order, column by column."""
+
+    columns: list[list[Integers]] = field(default_factory=list)
+
+    def add(
+        self,
+        kind: Kind,
+        base: npt.ArrayLike,
+        rows: npt.ArrayLike,
+        row_bytes: npt.ArrayLike,
+        stride: npt.ArrayLike,
+        trigger: npt.ArrayLike,
+        *,
+        tile: npt.ArrayLike = NO_TILE,
+        phase: npt.ArrayLike = Phase.QK,
+        write: bool = False,
+        staged: npt.ArrayLike = 0,
+    ) -> None:
+        """Add transfers; all arguments broadcast together."""
+        values = (base, rows, row_bytes, stride, int(kind), int(write), trigger, tile, phase, staged)
+        arrays = np.broadcast_arrays(*(np.asarray(value, np.int64) for value in values))
+        self.columns.append([np.atleast_1d(array) for array in arrays])
+
+    def ordered(self) -> Transfers:
+        """Return all transfers in the order of their triggers; among equals, those needed first go first."""
+        merged = Transfers(*(np.concatenate(parts) for parts in zip(*self.columns, strict=True)))
+        needed = np.where(merged.is_write == 1, np.iinfo(np.int64).max, merged.tile * PHASES + merged.phase)
+        order = np.lexsort((needed, merged.trigger))
+        return Transfers(*(np.ascontiguousarray(column[order]) for column in merged))
+
+
+def runs(tokens: npt.NDArray[np.integer]) -> list[tuple[int, int, int]]:
+    """Split ascending tokens into ``(first, count, step)`` of equal steps, as the DMA takes them."""
+    found: list[tuple[int, int, int]] = []
+    values = [int(token) for token in tokens]
+    start = 0
+    while start < len(values):
+        end = start + 1
+        step = values[end] - values[start] if end < len(values) else 1
+        while end < len(values) and values[end] - values[end - 1] == step:
+            end += 1
+        found.append((values[start], end - start, step))
+        start = end
+    return found
