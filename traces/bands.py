@@ -66,7 +66,8 @@ def disjoint(bands: tuple[Band, ...], seq_len: int) -> tuple[Band, ...]:
 
     Sorted by dilation, then offset. Small dilations come first and stay whole, because a contiguous band is
     the cheap one on an array; what they leave of a wider dilation is cut into the longest progressions, which
-    may step by a multiple of the given dilation. A single offset has dilation 1.
+    may step by a multiple of the given dilation. A single offset has dilation 1. No two bands of one dilation
+    continue one another.
     """
     reach = seq_len - 1
     inside = [part for band in bands if (part := band.clipped(-reach, reach))]
@@ -82,7 +83,7 @@ def disjoint(bands: tuple[Band, ...], seq_len: int) -> tuple[Band, ...]:
         taken |= wanted
         steps = sorted({math.lcm(dilation, other) for other in dilations[: position + 1]})
         result += [Band(low - reach, high - reach, step) for low, high, step in _progressions(wanted, steps)]
-    return tuple(sorted(result, key=lambda band: (band.dilation, band.low)))
+    return tuple(sorted(_joined(result), key=lambda band: (band.dilation, band.low)))
 
 
 def _progressions(wanted: Bools, steps: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -96,6 +97,17 @@ def _progressions(wanted: Bools, steps: Sequence[int]) -> list[tuple[int, int, i
         wanted[first : last + 1 : step] = False
         found.append((first, last, step))
     return found
+
+
+def _joined(bands: Sequence[Band]) -> list[Band]:
+    """Join bands that continue one another: single offsets left over here and there may do so."""
+    result: list[Band] = []
+    for band in sorted(bands, key=lambda band: (band.dilation, band.low % band.dilation, band.low)):
+        if result and result[-1].dilation == band.dilation and result[-1].high + band.dilation == band.low:
+            result[-1] = result[-1]._replace(high=band.high)
+        else:
+            result.append(band)
+    return result
 
 
 def _longest_run(wanted: Bools, step: int) -> tuple[int, int, int]:

@@ -68,7 +68,7 @@ def _makers(ops: Sequence[Op], tensors: Tensors) -> dict[int, int]:
             maker[tensor_id] = op.id
     for tensor in tensors.values():
         if tensor.alias_of is None and tensor.role not in FROM_OUTSIDE and tensor.id not in maker:
-            rule = f"must be one of {', '.join(FROM_OUTSIDE)}, as no op produces the tensor"
+            rule = f"must be one of {', '.join(FROM_OUTSIDE)}, as no op produces it"
             raise violation("role", rule, tensor.role).located(op=of_tensor(tensor))
     return maker
 
@@ -78,7 +78,7 @@ def _misplaced(tensor: Tensor, maker: Mapping[int, int]) -> str:
     if tensor.alias_of is not None:
         return f"must be no view, as tensor {tensor.id} is"
     if tensor.role not in FROM_AN_OP:
-        return f"must have a role of {', '.join(FROM_AN_OP)}, not {tensor.role!r} as tensor {tensor.id}"
+        return f"must have a role of {', '.join(FROM_AN_OP)}, not {tensor.role!r} (tensor {tensor.id})"
     if tensor.id in maker:
         return f"must come from one op, tensor {tensor.id} already comes from op {maker[tensor.id]}"
     return ""

@@ -43,6 +43,8 @@ def from_csv(text: str, model: str) -> Trace:
     if not rows:
         raise TraceError("must hold a header and layers, and is empty")
     columns = _columns(rows[0][1])
+    if len(rows) == 1:
+        raise TraceError("must hold layers, and has a header only")
     tensors: list[Tensor] = []
     ops: list[Op] = []
     for number, row in rows[1:]:

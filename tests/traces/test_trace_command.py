@@ -1,0 +1,129 @@
+"""``python -m traces``, as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from traces.__main__ import main
+from traces.codec import load, save
+from traces.pattern import Pattern
+from traces.scalesim import from_csv
+from traces.summary import describe, summary
+
+DATA = Path(__file__).parent / "data"
+
+
+def run(*arguments, **more):
+    command = [sys.executable, "-m", "traces", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+def test_summary_of_a_stored_trace_shows_its_attention():
+    done = run("longformer")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "148,659,456 elements" in done.stdout  # the published parameter count
+    row = next(line for line in done.stdout.splitlines() if line.startswith("4096 tokens"))
+    assert row.startswith("4096 tokens, offsets -256..256, global 0  ")
+    assert row.split()[-5:] == ["12", "12", "64", "2,043,134", "12.18%"]
+
+
+def test_summary_counts_by_kind(small, tmp_path):
+    lines = summary(small).splitlines()
+    total = next(line.split() for line in lines if line.startswith("total"))
+    assert total == ["total", str(len(small.ops)), f"{small.macs:,}", "100.0%"]
+    assert sum(op.kind == "window_attention" for op in small.ops) == 2
+    assert next(line.split()[1] for line in lines if line.startswith("window_attention ")) == "2"
+    # six of the weights are floats of 4 bytes; the quantised one has 36 elements of 4 bits
+    weights = [tensor for tensor in small.tensors if tensor.role == "weight"]
+    assert sum(tensor.size_bytes for tensor in weights) == 4 * (6 * 27 + 12) + 18
+
+
+@pytest.mark.parametrize(
+    "pattern, words",
+    [
+        (Pattern.dilated(64, 3, 4), "64 tokens, offsets -4..4 step 4"),
+        (Pattern.star(9), "9 tokens, offsets -1..1 and -7 and 7, global 0"),
+        (Pattern.vil(3, 4, 3, 5), "3x4 + 5 tokens, rows -1..1, columns -1..1, global 5 tokens"),
+        (Pattern(seq_len=4, global_tokens=(2, 1)), "4 tokens, offsets none, global 2 1"),
+    ],
+)
+def test_pattern_is_described(pattern, words):
+    assert describe(pattern) == words
+
+
+def test_conversion_goes_there_and_back(tmp_path, capfd):
+    assert main(["convert", str(DATA / "Resnet18.csv"), "--out", str(tmp_path / "r.json.gz")]) == 0
+    assert load(tmp_path / "r.json.gz") == from_csv((DATA / "Resnet18.csv").read_text(), "Resnet18")
+    assert main(["convert", str(tmp_path / "r.json.gz"), "--out", "-"]) == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines()[1] == "Conv1,224,224,7,7,3,64,2," and err == ""
+
+
+def test_conversion_lists_what_it_leaves_out(small, tmp_path, capfd):
+    save(small, tmp_path / "x.json")
+    assert main(["convert", str(tmp_path / "x.json"), "--out", str(tmp_path / "x.csv")]) == 0
+    out, err = capfd.readouterr()
+    assert out == "" and all(line.startswith("left out: op ") for line in err.splitlines())
+    assert len(err.splitlines()) == sum(op.kind not in ("gemm", "conv2d") for op in small.ops)
+
+
+def test_conversion_writes_a_pipe_in_place():
+    done = run("convert", DATA / "Resnet18.csv", "--out", "/dev/stdout")
+    assert json.loads(done.stdout)["source"]["model"] == "Resnet18"
+
+
+def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfLayer,M,N,K\nx,1,2,3\n")
+    assert main(["convert", str(tmp_path / "x.csv"), "--out", str(tmp_path / "x.json")]) == 0
+    assert load(tmp_path / "x.json").ops[0].macs == 6
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["longfomer"], "error: unknown trace 'longfomer'; did you mean 'longformer'"),
+        (["no.json"], "error: no.json: cannot be read: No such file or directory"),
+        (
+            ["convert", "no.csv", "--out", "x.json"],
+            "error: no.csv: cannot be read: No such file or directory",
+        ),
+        (["convert", "bad.csv", "--out", "x.json"], "error: bad.csv: row 2: M must be a positive integer"),
+        (["convert", "latin.csv", "--out", "x.json"], "error: latin.csv: is no text in UTF-8: "),
+        (["convert", "good.csv", "--out", "no/x.json"], "error: no/x.json: cannot be written: No such file"),
+        (["convert", "good.csv", "--out", "."], "error: .: cannot be written: Is a directory"),
+        (["bad.csv"], "error: bad.csv: is no valid JSON: "),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.csv").write_text("Layer,M,N,K\nx,one,2,3\n")
+    (tmp_path / "latin.csv").write_bytes(b"Layer,M,N,K\n\xe9,1,2,3\n")
+    (tmp_path / "good.csv").write_text("Layer,M,N,K\nx,1,2,3\n")
+    before = sorted(os.listdir())
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert err.startswith(message) and len(err.splitlines()) == 1 and out == ""
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["convert", "--help"], ["schema", "--help"]])
+def test_help_names_what_can_be_given(capfd, arguments):
+    with pytest.raises(SystemExit, match="^0$"):
+        main(arguments)
+    assert "python -m traces" in capfd.readouterr().out
+
+
+def test_missing_argument_is_exit_code_2(capfd):
+    with pytest.raises(SystemExit, match="^2$"):
+        main([])
+    assert "longformer" not in capfd.readouterr().out
+
+
+def test_reader_may_stop_early():
+    shell = f"{sys.executable} -m traces longformer | head -n 1"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert done.stderr == "" and done.stdout.split() == ["model", "longformer"]
