@@ -5,9 +5,10 @@ helper in another file it silently answers with the old code. So every kernel's 
 `kernel_cache.cache_folder`, chosen before anything is compiled. With ``NUMBA_DISABLE_JIT=1`` kernels run as
 plain Python, with the same answers.
 
-A helper that takes a NamedTuple of arrays belongs to ``@jit(inline="always")``: a call would count a
-reference to each array, by atomic instructions (measured: an event loop runs at 0.6 of its speed). A helper
-that loops over plain arrays is better called: it is compiled once, and not at each place that uses it.
+Two habits keep kernels fast to run and to compile. A helper that takes a NamedTuple of arrays is marked
+``@jit(inline="always")``: a call would count a reference to each array, by atomic instructions (an event
+loop then runs at half its speed). And such a helper passes ``int64(kind)``, not ``kind``, to a helper that
+is called: that one would be compiled anew for each literal and each IntEnum.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import numba
+import numpy as np
 from numba.core.caching import FunctionCache
 
 from sim.engine.kernel_cache import SIM, SOURCES, cache_folder
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
+int64: Any = np.int64  # for arguments, as said above; Any, because type checkers keep it apart from int
 SETTINGS: Any = numba.config  # made at run time, so that type checkers see no attributes
 LASTING_PACKAGES = {folder.name for folder in SOURCES}
 
@@ -44,10 +47,10 @@ def jit(function: Kernel | None = None, /, **options: Any) -> Kernel | Callable[
 
 
 def _compiled(function: Kernel, **options: Any) -> Kernel:
-    kernel = numba.njit(nogil=True, **options)(function)
+    kernel: Any = numba.njit(nogil=True, **options)(function)
     if _is_cached(function):
         kernel._cache = _disk_cache(function)  # what njit(cache=True) does, but for the folder and the class
-    return kernel
+    return cast(Kernel, kernel)
 
 
 def _is_cached(function: Callable[..., Any]) -> bool:

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from sim.arch.checks import require
 from sim.engine.event import NOBODY
-from sim.engine.jit import jit
+from sim.engine.jit import int64, jit
 from sim.engine.stats import Level, change, new_levels, settle_all
 
-Table = NDArray[np.int64]
+Array = NDArray[np.int64]
 
 WHO, SINCE = range(2)  # what a place in line holds
 
@@ -39,11 +39,11 @@ class NotHeldError(RuntimeError):
 class Resources(NamedTuple):
     """`slots` int64[n]; `in_use` and `in_line` int64[n, 5]; the lines, rings that begin at `heads`."""
 
-    slots: Table
-    in_use: Table
-    in_line: Table
-    lines: Table  # int64[n, places, 2]: who, since
-    heads: Table  # int64[n]
+    slots: Array
+    in_use: Array
+    in_line: Array
+    lines: Array  # int64[n, places, 2]: who, since
+    heads: Array  # int64[n]
 
 
 def new_resources(slots: Sequence[int], places: int) -> Resources:
@@ -69,7 +69,7 @@ def acquire(resources: Resources, which: int, who: int, cycle: int) -> bool:
     else:
         if resources.in_line[which, Level.NOW] == resources.lines.shape[1]:
             raise LineFullError("a waiting line is full; the machine must give new_resources more places")
-        _enter(resources.lines, resources.heads, resources.in_line, which, who, cycle)
+        _enter(resources.lines, resources.heads, resources.in_line, int64(which), int64(who), cycle)
     return granted
 
 
@@ -80,7 +80,7 @@ def release(resources: Resources, which: int, cycle: int) -> int:
         raise NotHeldError("a slot was released of a resource that nobody holds")
     woken = NOBODY
     if resources.in_line[which, Level.NOW] > 0:
-        woken = _leave(resources.lines, resources.heads, resources.in_line, which, cycle)
+        woken = _leave(resources.lines, resources.heads, resources.in_line, int64(which), cycle)
     else:
         change(resources.in_use, which, -1, cycle)
     return woken
@@ -100,7 +100,7 @@ def settle_resources(resources: Resources, cycle: int) -> None:
 
 
 @jit
-def _enter(lines: Table, heads: Table, in_line: Table, which: int, who: int, cycle: int) -> None:
+def _enter(lines: Array, heads: Array, in_line: Array, which: int, who: int, cycle: int) -> None:
     """Stand at the end of a line."""
     places = lines.shape[1]
     tail = heads[which] + in_line[which, Level.NOW]
@@ -111,7 +111,7 @@ def _enter(lines: Table, heads: Table, in_line: Table, which: int, who: int, cyc
 
 
 @jit
-def _leave(lines: Table, heads: Table, in_line: Table, which: int, cycle: int) -> int:
+def _leave(lines: Array, heads: Array, in_line: Array, which: int, cycle: int) -> int:
     """Take the first out of a line and return it."""
     head = heads[which]
     heads[which] = head + 1 if head + 1 < lines.shape[1] else 0

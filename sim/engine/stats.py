@@ -43,7 +43,7 @@ def new_levels(count: int) -> NDArray[np.int64]:
     return np.zeros((count, len(Level)), np.int64)
 
 
-@jit
+@jit(inline="always")
 def change(levels: NDArray[np.int64], which: int, amount: int, cycle: int) -> None:
     """Add `amount` to a level at `cycle`, which must not be before its last change."""
     settle(levels, which, cycle)
@@ -52,7 +52,7 @@ def change(levels: NDArray[np.int64], which: int, amount: int, cycle: int) -> No
     levels[which, Level.PEAK] = max(levels[which, Level.PEAK], level)
 
 
-@jit
+@jit(inline="always")
 def settle(levels: NDArray[np.int64], which: int, cycle: int) -> None:
     """Bring the sums of one level up to `cycle`."""
     level = levels[which, Level.NOW]
