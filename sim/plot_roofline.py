@@ -7,7 +7,7 @@ the multipliers and of DRAM bandwidth times intensity, the MACs done for each by
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -86,8 +86,8 @@ def _roof(axes: Axes, report: Report, intensity: np.ndarray, speed: np.ndarray) 
     axes.text(high, 1.06 * peak, f"{peak:,} multipliers ", color=MUTED, ha="right", va="bottom")
     if bandwidth:
         start, text = 1.1 * low, f"DRAM, {bandwidth:.4g} B/cycle"
-        slope = {"rotation": math.degrees(math.atan(bandwidth)), "rotation_mode": "anchor"}
-        along = slope | {"transform_rotates_text": True}
+        along: dict[str, Any] = {"rotation_mode": "anchor", "transform_rotates_text": True}
+        along["rotation"] = math.degrees(math.atan(bandwidth))
         axes.text(start, 1.1 * start * bandwidth, text, color=MUTED, va="bottom", **along)
 
 
@@ -118,7 +118,7 @@ def _label(axes: Axes, report: Report, groups: list[OpGroup], dots: np.ndarray) 
             box = Box.around(x + dx, y + dy, len(text), side)
             if free(box):
                 taken.append(box)
-                style = {"ha": side, "va": "center", "fontsize": FONT}
+                style: dict[str, Any] = {"ha": side, "va": "center", "fontsize": FONT}
                 axes.annotate(text, at, (dx, dy), textcoords="offset points", **style)
                 break
 

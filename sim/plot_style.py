@@ -27,13 +27,15 @@ CSS = {INK: "ink", MUTED: "muted", RULE: "rule", COMPUTE: "c0"} | {
 }
 
 WIDTH = 8.0  # inches; a column of text, half a slide
+TITLE = "title"
 PADDING = 0.09  # inches, around the axes and the whole
 PNG_DPI = 200  # 1,600 pixels across
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib, so every machine draws the same picture
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar in an op's name is a dollar
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
@@ -81,7 +83,7 @@ def new_figure(height: float, rows: int = 1, cols: int = 1, **grid: Any) -> tupl
 
 
 def set_title(figure: Figure, text: str) -> None:
-    figure.suptitle(text, x=0.012, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle(text, x=0.012, ha="left", fontsize=11, fontweight="bold", gid=TITLE)
 
 
 def engineering(unit: str = "") -> Any:
@@ -101,9 +103,9 @@ def svg(figure: Figure, name: str) -> str:
 
     Ids begin with `name`, which is to be the figure's own in that page.
     """
-    title = figure._suptitle  # type: ignore[attr-defined]  # the page has the title in its heading
-    if title is not None:
-        title.set(visible=False, in_layout=False)
+    for text in figure.texts:
+        if text.get_gid() == TITLE:  # the page has it in a heading
+            text.set(visible=False, in_layout=False)
     metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     return _inline(_saved(figure, "svg", transparent=True, metadata=metadata).decode(), name)
 

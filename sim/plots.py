@@ -6,7 +6,7 @@ pyplot, so nothing touches a display, or the state of a program that uses this a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def cycles(report: Report) -> Figure:
     whole.set_xlabel("cycles" if not left_out else f"cycles; {left_out} shorter ops are not shown")
     whole.xaxis.set_major_formatter(engineering())
     stalls.set_xlabel("stalled, % of the op's cycles")
-    _grid("x", whole, stalls)
+    _grid_of_bars(whole, stalls)
     whole.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=7)
     return figure
 
@@ -104,7 +104,7 @@ def energy(report: Report) -> Figure:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 1.22 * amounts.max() * PJ)  # room for the text beside the longest bar
     axes.xaxis.set_major_formatter(engineering("J"))
-    _grid("x", axes)
+    _grid_of_bars(axes)
     return figure
 
 
@@ -127,18 +127,16 @@ def _steps(axes: Axes, edges: np.ndarray, values: np.ndarray, mean: float) -> No
     axes.stairs(values, edges, baseline=None, color=COMPUTE, linewidth=0.9)
     axes.axhline(mean, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
     _beside(axes, mean, f"mean {mean:.3g}", "center")
-    _grid("y", axes)
+    axes.grid(axis="y")
 
 
 def _beside(axes: Axes, value: float, text: str, side: str) -> None:
     """Write `text` to the right of the axes, at the height of `value`."""
-    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     axes.annotate(text, (1, value), (5, 0), va=side, color=MUTED, **place)
 
 
-def _grid(axis: str, *every: Axes) -> None:
-    other = "y" if axis == "x" else "x"
+def _grid_of_bars(*every: Axes) -> None:
     for axes in every:
-        axes.grid(axis=axis)
-        if axis == "x":
-            axes.tick_params(axis=other, length=0)
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)

@@ -73,7 +73,10 @@ def ratio(part: float, whole: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpReport:
-    """One op that ran. `extra` holds further fields that a machine wants in the JSON, after these."""
+    """One op that ran.
+
+    `extra` holds further fields of the machine; in the JSON they stand after these.
+    """
 
     name: Annotated[str, "the op's name in the trace"]
     kind: Annotated[str, "the op's kind in the trace"]
@@ -173,7 +176,10 @@ class Energy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The answer of one run. `extra` holds further results for the JSON, put before the ops."""
+    """The answer of one run.
+
+    `extra` holds further results of the machine; in the JSON they stand before the ops.
+    """
 
     workload: Annotated[str, "the trace's name"]
     machine: Annotated[str, "as --machine takes it"]

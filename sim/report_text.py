@@ -22,7 +22,9 @@ MIN_CELL = 8
 INDENT = "  "
 BAR = "█"
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
-ASCII = str.maketrans({"█": "#", "µ": "u", "²": "2", "…": "~", "×": "x"} | dict.fromkeys(EIGHTHS[1:], "-"))
+ASCII = str.maketrans(
+    {"─": "-", "█": "#", "µ": "u", "²": "2", "…": "~", "×": "x"} | dict.fromkeys(EIGHTHS[1:], "-")
+)
 
 
 def print_report(report: Report, stream: TextIO) -> None:

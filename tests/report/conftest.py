@@ -1,8 +1,9 @@
-"""A synthetic run that looks like Longformer on the SALO machine: 12 ops, 287,000 slices, what did not run."""
+"""A synthetic run that looks like Longformer on the SALO machine: 12 ops, 287,000 tiles, what did not run."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -98,8 +99,8 @@ def build_report(layers: int = 12, **changes: object) -> Report:
         ops=tuple(ops),
         not_run=tuple(not_run),
         notes=(
-            "Power is of the published synthesis, scaled from 500 MHz to the clock of 1 GHz by dynamic energy per "
-            "cycle; the published design was not synthesised at 1 GHz.",
+            "Power is of the published synthesis, scaled from 500 MHz to the clock of 1 GHz by dynamic "
+            "energy per cycle; the published design was not synthesised at 1 GHz.",
         ),
     )
     return dataclasses.replace(report, **changes)
@@ -159,3 +160,33 @@ def timeline(report: Report) -> Timeline:
 @pytest.fixture(scope="session")
 def activity(report: Report) -> Activity:
     return build_activity(report)
+
+
+@pytest.fixture(scope="session")
+def empty_report(report: Report) -> Report:
+    """Nothing of the model runs on the machine."""
+    none = dict.fromkeys(report.stall_cycles, 0)
+    silent = Energy(array=0.0, scratchpad=0.0, dram=0.0, static=0.0)
+    return dataclasses.replace(
+        report, cycles=0, compute_cycles=0, stall_cycles=none, ops=(), energy_pj=silent
+    )
+
+
+@pytest.fixture(scope="session")
+def make_op() -> Callable[..., OpReport]:
+    return build_op
+
+
+@pytest.fixture(scope="session")
+def make_report() -> Callable[..., Report]:
+    return build_report
+
+
+@pytest.fixture(scope="session")
+def make_timeline() -> Callable[[Report], Timeline]:
+    return build_timeline
+
+
+@pytest.fixture(scope="session")
+def make_activity() -> Callable[..., Activity]:
+    return build_activity

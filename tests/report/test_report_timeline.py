@@ -1,0 +1,205 @@
+import dataclasses
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.report import InvariantError, Report
+from sim.timeline import Activity, Timeline, lane_of_each, write_timeline
+
+
+def small(**changes: object) -> Timeline:
+    """Two tiles, and two reads in flight at once."""
+    timeline = Timeline(
+        tracks=("array", "dma read"),
+        labels=("tile", "key"),
+        track=np.array([0, 0, 1, 1], np.int16),
+        label=np.array([0, 0, 1, 1], np.int32),
+        start=np.array([10, 141, 0, 20]),
+        duration=np.array([131, 131, 40, 40]),
+        arguments={"tile": np.array([0, 1, -1, -1]), "bytes": np.array([-1, -1, 64, 128])},
+    )
+    return dataclasses.replace(timeline, **changes)
+
+
+def events_of(path: Path) -> list[dict]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as stream:
+        return json.load(stream)["traceEvents"]
+
+
+def track_names(events: list[dict]) -> dict[int, str]:
+    return {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+
+
+@pytest.fixture(scope="module")
+def whole_run(report: Report, timeline: Timeline, activity: Activity, tmp_path_factory) -> list[dict]:
+    """The events of a run of 287,000 tiles, read back."""
+    path = tmp_path_factory.mktemp("timeline") / "timeline.json.gz"
+    write_timeline(path, report, timeline, activity)
+    return events_of(path)
+
+
+def test_every_event_has_the_fields_of_its_phase(whole_run: list[dict]) -> None:
+    needed = {
+        "X": {"pid", "tid", "name", "ts", "dur"},
+        "C": {"pid", "name", "ts", "args"},
+        "M": {"pid", "name", "args"},
+    }
+    assert all(needed[event["ph"]] <= event.keys() for event in whole_run)
+    times = [event[key] for event in whole_run for key in ("ts", "dur") if key in event]
+    assert all(type(time) is int and time >= 0 for time in times)
+
+
+def test_there_is_one_slice_for_each_op_tile_and_transfer(
+    whole_run, report: Report, timeline: Timeline
+) -> None:
+    names = track_names(whole_run)
+    slices = Counter(names[event["tid"]].rstrip(" 0123456789") for event in whole_run if event["ph"] == "X")
+    assert slices == {
+        "ops": 12,
+        **{name: int((timeline.track == i).sum()) for i, name in enumerate(timeline.tracks)},
+    }
+    assert slices["array"] == sum(op.tiles for op in report.ops)
+
+
+def test_slices_keep_their_start_duration_label_and_arguments(whole_run, timeline: Timeline) -> None:
+    names = track_names(whole_run)
+    written = sorted(
+        (names[e["tid"]].rstrip(" 0123456789"), e["name"], e["ts"], e["dur"], *sorted(e["args"].items()))
+        for e in whole_run
+        if e["ph"] == "X" and names[e["tid"]] != "ops"
+    )
+    rows = zip(
+        timeline.track, timeline.label, timeline.start.tolist(), timeline.duration.tolist(), strict=True
+    )
+    tile, size = timeline.arguments["tile"].tolist(), timeline.arguments["bytes"].tolist()
+    given_ = sorted(
+        (
+            timeline.tracks[track],
+            timeline.labels[label],
+            start,
+            duration,
+            ("tile", tile[i]) if track == 0 else ("bytes", size[i]),
+        )
+        for i, (track, label, start, duration) in enumerate(rows)
+    )
+    assert written == given_
+
+
+def test_ops_are_a_track_of_their_own_above_the_machines(whole_run, report: Report) -> None:
+    (thread,) = [thread for thread, name in track_names(whole_run).items() if name == "ops"]
+    sort = {e["tid"]: e["args"]["sort_index"] for e in whole_run if e["name"] == "thread_sort_index"}
+    assert sort[thread] == min(sort.values())
+    slices = [(e["name"], e["ts"], e["dur"]) for e in whole_run if e["ph"] == "X" and e["tid"] == thread]
+    assert slices == [(op.name, op.start_cycle, op.cycles) for op in report.ops]
+
+
+def test_no_slice_overlaps_another_of_its_track(whole_run: list[dict]) -> None:
+    ends: dict[int, int] = {}
+    for event in sorted((e for e in whole_run if e["ph"] == "X"), key=lambda e: e["ts"]):
+        assert ends.get(event["tid"], 0) <= event["ts"]
+        ends[event["tid"]] = event["ts"] + event["dur"]
+
+
+def test_counters_carry_utilization_and_end_at_zero(whole_run, report: Report, activity: Activity) -> None:
+    used = [(e["ts"], e["args"]["value"]) for e in whole_run if e["ph"] == "C" and e["name"] == "utilization"]
+    assert len(used) == len(activity.macs) + 1
+    assert used[-1] == (report.cycles, 0.0)
+    assert used[1][1] == pytest.approx(activity.macs[1] / activity.bin_cycles / report.multipliers, abs=1e-4)
+
+
+def test_transfers_in_flight_at_once_go_to_two_lanes(report: Report, tmp_path: Path) -> None:
+    write_timeline(tmp_path / "t.json", report, small())
+    events = events_of(tmp_path / "t.json")
+    names = track_names(events)
+    lanes = {names[e["tid"]]: e["args"] for e in events if e["ph"] == "X" and e["name"] == "key"}
+    assert lanes == {"dma read": {"bytes": 64}, "dma read 2": {"bytes": 128}}
+
+
+def test_the_same_run_gives_the_same_bytes(report: Report, tmp_path: Path, monkeypatch) -> None:
+    write_timeline(tmp_path / "a.json.gz", report, small())
+    monkeypatch.setattr("time.time", lambda: 86_400.0)
+    write_timeline(tmp_path / "b.json.gz", report, small())
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+
+
+def test_only_names_in_gz_are_packed(report: Report, tmp_path: Path) -> None:
+    write_timeline(tmp_path / "a.json", report, small())
+    write_timeline(tmp_path / "a.json.gz", report, small())
+    assert gzip.decompress((tmp_path / "a.json.gz").read_bytes()) == (tmp_path / "a.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ['say "tile"', "100%d", "µ\\n", "a\nb"])
+def test_names_of_any_characters_are_kept(report: Report, tmp_path: Path, name: str) -> None:
+    timeline = small(labels=(name, "key"), tracks=(name, "dma"), arguments={name: np.array([1, 2, 3, 4])})
+    write_timeline(tmp_path / "t.json", report, timeline)
+    slices = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "X" and e["name"] == name]
+    assert [e["args"] for e in slices] == [{name: 1}, {name: 2}]
+
+
+def test_a_run_without_slices_is_a_valid_file(empty_report: Report, tmp_path: Path) -> None:
+    none = np.array([], np.int64)
+    timeline = Timeline(tracks=("array",), labels=(), track=none, label=none, start=none, duration=none)
+    write_timeline(tmp_path / "t.json", empty_report, timeline)
+    assert {e["ph"] for e in events_of(tmp_path / "t.json")} == {"M"}
+
+
+def test_dropped_slices_are_said_in_the_file(report: Report, tmp_path: Path) -> None:
+    assert small().notes() == ()
+    timeline = small(dropped=1_000)
+    write_timeline(tmp_path / "t.json", report, timeline)
+    notes = json.loads((tmp_path / "t.json").read_text())["otherData"]["notes"]
+    assert notes[-1] == "The timeline shows the first 4 of 1,004 tiles and transfers." == timeline.notes()[0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=30))
+def test_lanes_are_as_many_as_slices_at_once_and_never_overlap(slices: list[tuple[int, int]]) -> None:
+    slices = sorted(slices)
+    start = np.array([begin for begin, _ in slices], np.int64)
+    end = start + np.array([length for _, length in slices], np.int64)
+    lane = lane_of_each(start, end)
+    for number in set(lane.tolist()):
+        mine = lane == number
+        assert (start[mine][1:] >= end[mine][:-1]).all()
+    at_once = max(
+        (sum(b <= time < e for b, e in zip(start, end, strict=True)) for time in range(40)), default=0
+    )
+    longest_zero = int((start == end).any())  # a slice of no length needs a lane only where it meets none
+    assert at_once <= len(set(lane.tolist())) <= at_once + longest_zero
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"start": np.array([1, 2, 3])},
+        {"arguments": {"tile": np.array([1])}},
+        {"track": np.array([0, 0, 1, 2], np.int16)},
+        {"label": np.array([0, 0, 1, -1], np.int32)},
+        {"duration": np.array([1, 1, 1, -1])},
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(changes: dict) -> None:
+    with pytest.raises(InvariantError, match="timeline"):
+        small(**changes)
+
+
+def test_the_last_bin_counts_only_the_cycles_it_has() -> None:
+    activity = Activity(bin_cycles=100, macs=np.array([500.0, 500.0, 100.0]), dram_bytes=np.zeros(3))
+    assert activity.per_cycle(activity.macs, 220).tolist() == [5.0, 5.0, 5.0]
+
+
+def test_bins_after_the_end_of_the_run_are_refused() -> None:
+    activity = Activity(bin_cycles=100, macs=np.ones(3), dram_bytes=np.ones(3))
+    with pytest.raises(InvariantError, match="bins after the last cycle"):
+        activity.per_cycle(activity.macs, 200)
+
+
+def test_bins_of_two_lengths_are_refused() -> None:
+    with pytest.raises(InvariantError, match="3 bins of MACs and 2 of DRAM bytes"):
+        Activity(bin_cycles=100, macs=np.ones(3), dram_bytes=np.ones(2))
