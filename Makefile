@@ -17,7 +17,9 @@ environment = @command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) not found:
 	'$(PYTHON)' tools/environment.py
 
 workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
-MODELS := longformer longformer-large longformer-16k vil-tiny vil-small vil-medium-wide
+# What `sim run` takes for every checked-in trace; tests/test_packaging.py holds it.
+DEFAULT_MACHINE := salo
+TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
 .PHONY: help sim test test-models test-wheel lint format bench traces docs reproduce clean
@@ -29,7 +31,7 @@ sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= SET="rows=
 	@test -n '$(WORKLOAD)' || { echo 'make sim needs a workload: make sim WORKLOAD=longformer' >&2; exit 2; }
 	$(environment) core
 	@$(PY) -m sim run '$(WORKLOAD)' $(if $(MACHINE),--machine '$(MACHINE)') $(foreach field,$(SET),--set '$(field)') \
-		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),salo))' $(ARGS)
+		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),$(DEFAULT_MACHINE)))' $(ARGS)
 
 test: ## every suite that does not need torch
 	$(environment) core test
@@ -37,7 +39,7 @@ test: ## every suite that does not need torch
 
 test-models: ## the models and their export; installs torch, gigabytes on most machines
 	$(environment) core test models
-	TANDEM_REQUIRE_TORCH=1 $(PYTEST) tests/workloads $(ARGS)
+	TANDEM_REQUIRE_TORCH=1 $(PYTEST) $(TORCH_SUITES) $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
@@ -56,16 +58,17 @@ format: ## rewrite the sources in the one style that `make lint` accepts
 
 bench: ## speeds, beside SimPy's in the same process
 	$(environment) core test
-	$(PY) -m benchmarks $(ARGS)
+	@for file in benchmarks/bench_*.py; do $(PY) -m benchmarks.$$(basename $$file .py) || exit; done
 
 traces: ## export every checked-in trace anew; byte for byte the same unless a model changed
 	$(environment) core models
-	@for name in $(MODELS); do $(PY) -m workloads.export $$name || exit; done
+	@for file in traces/data/*.json; do $(PY) -m workloads.export $$(basename $$file .json) || exit; done
 
 docs: ## regenerate the JSON Schemas of traces and reports
 	$(environment) core
-	$(PY) -m traces.schema > docs/tandem-trace-1.schema.json
-	$(PY) -m sim.report > docs/tandem-report-1.schema.json
+	@mkdir -p build
+	$(PY) -m traces schema --out docs/trace.schema.json
+	$(PY) -m sim.report_schema > build/report.schema.json && mv build/report.schema.json docs/
 
 reproduce: ## published figures beside ours, with the reason for each gap
 	$(environment) core

@@ -35,6 +35,18 @@ def test_paths_of_a_machine_are_recognised() -> None:
     assert machine_paths("docs/work/x ./tmp/x https://example.org/home a/b /dev/stdout /usr/bin/env") == []
 
 
+def test_every_page_and_section_that_is_named_exists() -> None:
+    missing = []
+    for source in files():
+        for page, section in re.findall(
+            r'docs/([\w-]+(?:\.\w+)*\.(?:md|json))(?:`*, "([^"]+)")?', source.read_text()
+        ):
+            path = ROOT / "docs" / page
+            if not path.exists() or (section and f"# {section}\n" not in path.read_text()):
+                missing.append((str(source.relative_to(ROOT)), page, section))
+    assert missing == []
+
+
 def test_no_source_is_too_long_to_read() -> None:
     sources = [path for path in files() if path.suffix == ".py"]
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources}

@@ -11,6 +11,9 @@ import environment
 import house
 import pytest
 
+from sim.machines import default_machine
+from traces import codec
+
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 PROJECT = tomllib.loads(PYPROJECT)["project"]
@@ -132,6 +135,12 @@ def test_make_sim_names_the_results_after_workload_and_machine() -> None:
         in " ".join(recipe.stdout.split())
     )
     assert "--out 'build/results/vil-tiny-systolic'" in recipe.stdout
+
+
+def test_make_sim_without_a_machine_names_the_one_that_the_trace_gets() -> None:
+    for name in codec.names():
+        machine = default_machine({op.kind for op in codec.load(codec.find(name)).ops})
+        assert f"--out 'build/results/{name}-{machine}'" in make("-n", "sim", f"WORKLOAD={name}").stdout
 
 
 def test_make_sim_without_a_workload_says_what_to_type() -> None:

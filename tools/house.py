@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("sim", "rtl", "traces", "workloads")
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
-REPORTS = ("sim.report*", "sim.timeline*", "sim.plots*", "sim.files")
+REPORTS = ("sim.report*", "sim.timeline*", "sim.plot*", "sim.files")
 
 # Package -> what of ours it may import, beside itself. "x*" is every module whose name begins so.
 # The longest row that fits holds. What lies directly in sim/ joins the parts, and may import all of them.
@@ -47,7 +47,7 @@ ONLY_FOR = {
 
 # What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
-LIGHT = {"sim.arch": SLOW | {"numba"}, "traces.__main__": SLOW | {"numba"}, "sim.__main__": SLOW}
+LIGHT = {"sim.arch": SLOW | {"numba"}, "traces.__main__": SLOW | {"numba"}, "sim.__main__": SLOW | {"numba"}}
 
 
 class Import(NamedTuple):
