@@ -35,7 +35,7 @@ from traces.schema import Trace
 from traces.summary import describe
 
 BINS = 512  # of the plots over time: about one a pixel
-REASON = "SALO computes window attention only; this runs elsewhere, before or after it"
+REASON = "SALO computes window attention only"
 TRACKS = ("array", "DMA reads", "DMA writes")
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 

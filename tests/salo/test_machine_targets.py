@@ -1,0 +1,47 @@
+"""What the preset `salo` must reach on the published workloads, DRAM included (docs/salo.md, "Utilisation")."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sim.arch.presets import SALO
+from sim.arch.salo import GlobalProjections, SaloConfig, SaloScheduling
+from sim.salo.machine import simulate_layer
+from sim.salo.program import Layer
+from traces.pattern import Pattern
+
+LONGFORMER = Pattern.longformer(4096, 512, (0,))
+
+
+def utilization(config: SaloConfig, pattern: Pattern, heads: int, *, apart: bool = False) -> float:
+    result = simulate_layer(config, pattern, Layer(heads, 64, pattern.seq_len, (0,)), global_projections=apart)
+    assert result.macs == 2 * 64 * heads * pattern.pairs()
+    return result.macs / (result.cycles * config.array.pes)
+
+
+def with_array(**changes: object) -> SaloConfig:
+    return replace(SALO, array=replace(SALO.array, **changes))
+
+
+def test_longformer_keeps_nine_tenths_of_all_multipliers_busy() -> None:
+    assert 0.90 <= utilization(SALO, LONGFORMER, 12, apart=True) < 0.941 * 128 / 131 + 0.01
+
+
+def test_separate_projections_without_private_ports() -> None:
+    config = with_array(global_projections=GlobalProjections.SEPARATE)
+    assert utilization(config, LONGFORMER, 12, apart=True) >= 0.85
+
+
+def test_leftover_keys_are_worth_five_points() -> None:
+    plain = replace(SALO, scheduling=SaloScheduling(leftover_keys=False))
+    assert utilization(plain, LONGFORMER, 12, apart=True) == pytest.approx(0.869, abs=0.01)
+
+
+@pytest.mark.parametrize(("side", "heads", "least"), [(56, 3, 0.70), (28, 6, 0.62)])
+def test_vil_with_two_segments(side: int, heads: int, least: float) -> None:
+    pattern = Pattern.vil(side, side, 15, 1)
+    two = utilization(SALO, pattern, heads)
+    one = utilization(with_array(column_segments=1), pattern, heads)
+    assert two >= least > one
