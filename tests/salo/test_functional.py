@@ -1,0 +1,192 @@
+"""The functional run against float64 softmax attention: the accuracy that the number formats promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.arch.checks import UserError
+from sim.arch.presets import SALO
+from sim.arch.salo import GlobalProjections, SaloArray
+from sim.arch.salo_numerics import NUMERICS, PUBLISHED, WIDE, Normalisation
+from sim.salo.functional import run
+from sim.salo.reference import attention
+from sim.salo.schedule import schedule
+from sim.salo.tensors import Tensors, load_tensors, random_tensors
+from traces.pattern import Band, Pattern
+
+BOUNDS = {
+    ("published", Normalisation.PER_PASS): 0.005,
+    ("published", Normalisation.DEFERRED): 0.0025,
+    ("wide", Normalisation.PER_PASS): 0.001,
+    ("wide", Normalisation.DEFERRED): 0.001,
+}
+
+
+def dense_softmax(pattern: Pattern, tensors: Tensors, head: int) -> np.ndarray:
+    """The definition, all at once."""
+    everything = np.arange(tensors.seq_len)
+    query, key, value = (np.float64(t[head]) for t in (tensors.query, tensors.key, tensors.value))
+    powers = np.exp(query @ key.T / np.sqrt(tensors.head_dim)) * pattern.mask(everything)
+    out = powers @ value / powers.sum(axis=1, keepdims=True)
+    if tensors.global_query is not None:
+        rows, keys, values = (
+            t[head] for t in (tensors.global_query, tensors.global_key, tensors.global_value)
+        )
+        powers = np.exp(np.float64(rows) @ np.float64(keys).T / np.sqrt(tensors.head_dim))
+        out[list(pattern.global_tokens)] = powers @ values / powers.sum(axis=1, keepdims=True)
+    return out
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_reference_is_the_softmax_over_the_mask(apart: bool) -> None:
+    pattern = Pattern(seq_len=600, bands=(Band(-30, 7, 1), Band(-90, 90, 45)), global_tokens=(3, 500))
+    tensors = random_tensors(2, 600, 8, seed=1, global_tokens=2 * apart)
+    found = attention(pattern, tensors)
+    for head in range(2):
+        np.testing.assert_allclose(found[head], dense_softmax(pattern, tensors, head), atol=1e-12)
+
+
+def test_reference_of_a_query_without_keys_is_zero() -> None:
+    pattern = Pattern(seq_len=8, bands=(Band(3, 4, 1),))
+    found = attention(pattern, random_tensors(1, 8, 4, seed=0))
+    assert not found[0, 5:].any()
+    assert found[0, :5].all()
+
+
+@pytest.mark.parametrize(("name", "normalisation"), BOUNDS)
+def test_error_of_a_window_of_513_keys_is_within_its_bound(
+    name: str, normalisation: Normalisation, machine: Any, window_schedule: Any
+) -> None:
+    array = SaloArray(normalisation=normalisation)
+    found = run(
+        window_schedule(array, 1024, -256, 256, 0),
+        Pattern.longformer(1024, 512),
+        random_tensors(1, 1024, 64, seed=0),
+        machine(array, NUMERICS[name]),
+    )
+    assert found.mean_abs_error <= BOUNDS[name, normalisation]
+    assert found.saturated == 0
+    assert 0.06 < found.mean_abs_reference < 0.065  # so the error is no smaller for want of a signal
+
+
+PATTERNS = {
+    "longformer": Pattern.longformer(300, 64),
+    "two globals": Pattern.longformer(300, 64, (0, 150)),
+    "dilated": Pattern(seq_len=300, bands=(Band(-20, 20, 1), Band(-60, 60, 4))),
+    "vil": Pattern.vil(16, 16, 7),
+}
+
+
+@pytest.mark.parametrize("projections", list(GlobalProjections))
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("normalisation", list(Normalisation))
+def test_the_scheduler_and_the_array_together_compute_the_attention(
+    normalisation: Normalisation, name: str, projections: GlobalProjections, machine: Any
+) -> None:
+    pattern = PATTERNS[name]
+    array = replace(SALO.array, global_projections=projections, normalisation=normalisation)
+    apart = len(pattern.global_tokens) * (projections is not GlobalProjections.SHARED)
+    found = run(
+        schedule(pattern, array, global_projections=apart > 0),
+        pattern,
+        random_tensors(2, pattern.seq_len, 64, seed=2, global_tokens=apart),
+        machine(array, WIDE),
+    )
+    assert found.mean_abs_error <= 0.0015  # fewer keys than 513, so larger outputs
+    assert found.max_abs_error <= 0.03
+    assert found.saturated == 0
+
+
+def test_a_head_smaller_than_the_arrays_scales_by_its_own_root(machine: Any) -> None:
+    pattern = Pattern.longformer(200, 64)
+    tensors = random_tensors(1, 200, 40, seed=3)
+    found = run(schedule(pattern, SALO.array), pattern, tensors, machine(SALO.array, WIDE))
+    assert found.mean_abs_error <= 0.0015
+
+
+@pytest.mark.parametrize(
+    ("storage_width", "low", "high"), [(8, -8.03125, 7.96875), (16, -16.03125, 15.96875)]
+)
+def test_values_beyond_the_storage_saturate_and_are_counted(
+    storage_width: int, low: float, high: float, machine: Any
+) -> None:
+    """Elements of 8 bits with 4 fraction bits end at -8 and 7.9375, those of the array at -16 and 15.9375."""
+    pattern = Pattern.longformer(64, 32)
+    tensors = random_tensors(1, 64, 64, seed=3)
+    loud = replace(tensors, value=tensors.value * 10)
+    config = machine(SALO.array, replace(PUBLISHED, storage_width=storage_width))
+    found = run(schedule(pattern, SALO.array), pattern, loud, config)
+    assert found.saturations["value"] == np.count_nonzero((loud.value < low) | (loud.value >= high)) > 0
+    assert found.saturations["query"] == found.saturations["key"] == 0
+
+
+def test_the_same_seed_gives_the_same_result_and_progress_counts_the_heads(machine: Any) -> None:
+    pattern = Pattern.longformer(128, 32)
+    plan, config = schedule(pattern, SALO.array), machine(SALO.array, PUBLISHED)
+    calls: list[tuple[int, int]] = []
+    results = [
+        run(plan, pattern, random_tensors(3, 128, 16, seed=seed), config, lambda *call: calls.append(call))
+        for seed in (5, 5, 6)
+    ]
+    assert results[0] == results[1] != results[2]
+    assert calls[:3] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_tensors_are_read_as_the_exporter_writes_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shapes = {"q": (1, 2, 9, 4), "k": (1, 2, 9, 4), "v": (1, 2, 9, 4)}
+    shapes |= {"global_q": (1, 2, 1, 4), "global_k": (1, 2, 9, 4), "global_v": (1, 2, 9, 4)}
+    arrays = {f"layer.1/{name}": rng.standard_normal(shape) for name, shape in shapes.items()}
+    np.savez(tmp_path / "two.npz", **arrays, **{"layer.2/q": 1.0})
+    found = load_tensors(tmp_path / "two.npz")
+    assert (found.heads, found.seq_len, found.head_dim) == (2, 9, 4)
+    np.testing.assert_array_equal(found.global_query, arrays["layer.1/global_q"][0])
+    np.savez(tmp_path / "bare.npz", q=np.ones((2, 9, 4)), k=np.ones((2, 9, 4)), v=np.zeros((2, 9, 4)))
+    assert load_tensors(tmp_path / "bare.npz", "layer.1").global_query is None
+    with pytest.raises(UserError, match=r"unknown op 'layer.3'; did you mean 'layer.1'\?"):
+        load_tensors(tmp_path / "two.npz", "layer.3")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"q": np.ones((2, 9, 4))}, "must hold arrays q, k and v, not q"),
+        ({}, "must hold arrays q, k and v, not nothing"),
+        (
+            {name: np.ones((9, 4)) for name in "qkv"},
+            r"q must have shape \(heads, seq_len, head_dim\), not \[9, 4\]",
+        ),
+        (
+            {"q": np.ones((2, 9, 4)), "k": np.ones((2, 9, 4)), "v": np.ones((2, 8, 4))},
+            r"q, k and v must have one shape .*, not \[2, 9, 4\], \[2, 9, 4\], \[2, 8, 4\]",
+        ),
+    ],
+)
+def test_a_file_without_the_operands_is_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(UserError, match=message):
+        load_tensors(tmp_path / "x.npz")
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_text("q")
+    with pytest.raises(UserError, match=r"x.npz is not an .npz of tensors"):
+        load_tensors(tmp_path / "x.npz")
+    with pytest.raises(UserError, match=r"y.npz is not an .npz of tensors"):
+        load_tensors(tmp_path / "y.npz")
+
+
+def test_tensors_that_fit_neither_trace_nor_array_are_refused(machine: Any) -> None:
+    pattern = Pattern.longformer(64, 32)
+    plan, config = schedule(pattern, SALO.array), machine(SALO.array, PUBLISHED)
+    with pytest.raises(UserError, match="must have the trace's 64 tokens, not 63"):
+        run(plan, pattern, random_tensors(1, 63, 64, seed=0), config)
+    with pytest.raises(UserError, match=r"head size must be at most SaloArray.head_dim \(64\), not 65"):
+        run(plan, pattern, random_tensors(1, 64, 65, seed=0), config)
+    with pytest.raises(UserError, match="global_q must hold the trace's 1 global tokens, not 2"):
+        run(plan, pattern, random_tensors(1, 64, 64, seed=0, global_tokens=2), config)
