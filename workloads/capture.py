@@ -7,7 +7,7 @@ layer of a large model costs seconds.
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sim.arch.checks import ConfigError
+from traces.files import write_file
 from traces.schema import Trace
 from workloads.registry import Workload
 
@@ -38,13 +39,9 @@ def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | Non
     arrays = {
         f"{op}/{key}": array for op, call in zip(names, calls, strict=True) for key, array in call.items()
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_file(path, buffer.getvalue())
     return list(arrays)
 
 

@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -77,9 +78,15 @@ def _run(options: argparse.Namespace) -> None:
         _say(f"{options.tensors}: {', '.join(arrays)}")
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage."""
+        self.exit(2, f"error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     summary = "Write the trace of a PyTorch model."
-    parser = argparse.ArgumentParser(prog="python -m workloads.export", description=summary)
+    parser = _Parser(prog="python -m workloads.export", description=summary, allow_abbrev=False)
     parser.add_argument("model", nargs="?", help="a name from --list, or module:callable giving an nn.Module")
     parser.add_argument("--list", action="store_true", help="list the named models and stop")
     inputs = (

@@ -1,0 +1,117 @@
+"""The checked-in traces are what the models give today, byte for byte, and do the work that the models do."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from traces.codec import dumps, load
+from workloads.export import export
+from workloads.registry import WORKLOADS
+from workloads.targets import DATA, build_module, resolve
+
+NAMES = list(WORKLOADS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exporting_again_gives_the_same_bytes(name):
+    assert dumps(export(resolve(name))) == (DATA / f"{name}.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_macs_are_half_of_what_pytorch_counts_for_the_module(name):
+    workload = WORKLOADS[name]
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        build_module(workload)(*[spec.meta() for spec in workload.inputs])
+    assert 2 * load(DATA / f"{name}.json").macs == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_is_in_the_trace_whole_or_folded(name):
+    """Only ViL's position tables are folded, three into one for each stage; nothing else may go missing."""
+    with torch.device("meta"):
+        parameters = dict(build_module(WORKLOADS[name]).named_parameters())
+    found = {tensor.name for tensor in load(DATA / f"{name}.json").tensors if tensor.alias_of is None}
+    missing = {parameter for parameter, value in parameters.items() if value.numel()} - found
+    assert all(parameter.endswith("_position") for parameter in missing)
+
+
+# Pairs a head at 4096 tokens, 513 keys, 1 global token: of a window clipped at both ends,
+# 4096 * 513 - 256 * 257, and of row and column 0 what lies outside it, 2 * 3839.
+LONGFORMER_PAIRS = 4096 * 513 - 256 * 257 + 2 * (4096 - 257)
+
+
+@pytest.mark.parametrize(
+    "name, tokens, layers, hidden, ffn",
+    [("longformer", 4096, 12, 768, 3072), ("longformer-large", 4096, 24, 1024, 4096)],
+)
+def test_longformer_does_the_macs_of_its_parts(name, tokens, layers, hidden, ffn):
+    projections = tokens * hidden * (4 * hidden + 2 * ffn)
+    global_projections = (2 * tokens + 1) * hidden**2
+    attention = 2 * hidden * LONGFORMER_PAIRS
+    pooler = hidden**2
+    trace = load(DATA / f"{name}.json")
+    assert trace.macs == layers * (projections + global_projections + attention) + pooler
+    windows = [op for op in trace.ops if op.kind == "window_attention"]
+    assert len(windows) == layers
+    assert {op.macs for op in windows} == {attention}
+
+
+def test_the_work_of_the_usual_emulation_is_known_and_larger():
+    """Hugging Face's sliding chunks are 180 products of 512x64 by 64x512 a layer, and 192 of 256x768 by 768x64.
+
+    In place of the operator they give what PyTorch counts for that model: 413.12 GMAC, with a global token
+    471.26.
+    """
+    trace = load(DATA / "longformer.json")
+    pooler = 768**2
+    chunks = 180 * 512 * 64 * 512 + 192 * 256 * 768 * 64
+    exact = sum(op.macs for op in trace.ops if op.kind == "window_attention")
+    apart = sum(op.macs for op in trace.ops if "_global" in op.name)
+    without_global = trace.macs - exact - apart + 12 * chunks
+    assert round(without_global / 1e9, 2) == 413.12
+    one_token = 4 * 12 * 4096 * 64  # its row and its column, scores and values, 12 heads
+    assert round((without_global + apart + 12 * one_token - pooler) / 1e9, 2) == 471.26
+
+
+def test_longformer_16k_does_four_times_the_projections_on_the_same_layers():
+    short, long = (load(DATA / f"{name}.json") for name in ("longformer", "longformer-16k"))
+    assert [op.name for op in short.ops] == [op.name for op in long.ops]
+    for few, many in zip(short.ops, long.ops, strict=True):
+        if few.kind == "gemm" and few.dim("m") > 1:
+            assert (few.dim("m"), many.dim("m"), few.dim("k")) == (4096, 16384, many.dim("k"))
+
+
+# Tokens on the grid, global tokens and (query, key) pairs of the four stages at 224x224. In a 15x15 window
+# clipped at the edges each axis of length s has 15 s - 56 pairs; the global token adds its row and its column.
+VIL_STAGES = [
+    (56**2, 1, (15 * 56 - 56) ** 2 + 2 * 56**2 + 1),
+    (28**2, 1, (15 * 28 - 56) ** 2 + 2 * 28**2 + 1),
+    (14**2, 1, (14**2 + 1) ** 2),
+    (7**2, 0, (7**2) ** 2),
+]
+
+
+@pytest.mark.parametrize(
+    "name, layers, hidden",
+    [
+        ("vil-tiny", (1, 1, 9, 1), (48, 96, 192, 384)),
+        ("vil-small", (1, 2, 8, 1), (96, 192, 384, 768)),
+        ("vil-medium-wide", (1, 2, 8, 1), (192, 384, 512, 768)),
+    ],
+)
+def test_vil_does_the_macs_of_its_parts(name, layers, hidden):
+    expected = hidden[-1] * 1000
+    inputs = (3 * 4 * 4, *(4 * width for width in hidden[:-1]))  # values in one patch
+    for stage, (grid, global_tokens, pairs) in enumerate(VIL_STAGES):
+        width = hidden[stage]
+        block = 12 * (grid + global_tokens) * width**2 + 2 * width * pairs
+        expected += grid * inputs[stage] * width + layers[stage] * block
+    assert load(DATA / f"{name}.json").macs == expected
+
+
+@pytest.mark.parametrize("name", ["vil-tiny", "vil-small", "vil-medium-wide"])
+def test_vil_windows_are_15_by_15_with_one_global_token(name):
+    windows = [op for op in load(DATA / f"{name}.json").ops if op.kind == "window_attention"]
+    assert {op.dims["grid"] for op in windows} == {(56, 56), (28, 28)}
+    assert all(op.attrs == {"bands": [[-7, 7], [-7, 7]], "global_tokens": [0]} for op in windows)
+    assert all(op.dim("seq_len") == op.dims["grid"][0] ** 2 + 1 for op in windows)
