@@ -57,7 +57,7 @@ def test_longformer_does_the_macs_of_its_parts(name, tokens, layers, hidden, ffn
 
 
 def test_the_work_of_the_usual_emulation_is_known_and_larger():
-    """Hugging Face's sliding chunks are 180 products of 512x64 by 64x512 a layer, and 192 of 256x768 by 768x64.
+    """Hugging Face's sliding chunks are 180 products 512x64 by 64x512 a layer, and 192 256x768 by 768x64.
 
     In place of the operator they give what PyTorch counts for that model: 413.12 GMAC, with a global token
     471.26.
@@ -82,7 +82,7 @@ def test_longformer_16k_does_four_times_the_projections_on_the_same_layers():
 
 
 # Tokens on the grid, global tokens and (query, key) pairs of the four stages at 224x224. In a 15x15 window
-# clipped at the edges each axis of length s has 15 s - 56 pairs; the global token adds its row and its column.
+# clipped at the edges each axis of length s has 15 s - 56 pairs; the global token adds its row and column.
 VIL_STAGES = [
     (56**2, 1, (15 * 56 - 56) ** 2 + 2 * 56**2 + 1),
     (28**2, 1, (15 * 28 - 56) ** 2 + 2 * 28**2 + 1),
