@@ -25,6 +25,10 @@ def test_every_module_keeps_to_the_import_table(tree: house.Tree) -> None:
     assert house.broken_rules(tree) == []
 
 
+def test_every_module_that_is_imported_exists(tree: house.Tree) -> None:
+    assert house.missing_modules(tree) == []
+
+
 def test_light_entries_load_no_slow_library(tree: house.Tree) -> None:
     assert house.slow_starts(tree) == []
 
@@ -126,6 +130,15 @@ def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
 )
 def test_what_the_table_allows_is_not_reported(tmp_path: Path, file: str, source: str) -> None:
     assert house.broken_rules(made_up(tmp_path, {file: source})) == []
+
+
+def test_an_import_of_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
+    files = {
+        "sim/salo/machine.py": "def run():\n    from sim.salo import banks, pe",
+        "sim/salo/__init__.py": "",
+    }
+    tree = made_up(tmp_path, files | {"sim/salo/pe.py": "import sim.salo.needs"})
+    assert house.missing_modules(tree) == ["sim.salo.pe, line 1: there is no sim.salo.needs"]
 
 
 def test_a_slow_library_behind_two_modules_is_found(tmp_path: Path) -> None:

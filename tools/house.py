@@ -113,6 +113,16 @@ def broken_rules(tree: Tree) -> list[str]:
     ]
 
 
+def missing_modules(tree: Tree) -> list[str]:
+    """Return one line for every import of ours that no file stands behind, as when it was never committed."""
+    return [
+        f"{module}, line {found.line}: there is no {found.target}"
+        for module, found_imports in tree.items()
+        for found in found_imports
+        if found.target.partition(".")[0] in OURS and found.target not in tree
+    ]
+
+
 def allowed(module: str, target: str) -> bool:
     library = target.partition(".")[0]
     if module == "sim":
@@ -169,7 +179,7 @@ def loaded_at_once(tree: Tree, entry: str) -> dict[str, str]:
 
 def main() -> int:
     tree = read_tree(ROOT)
-    faults = broken_rules(tree) + slow_starts(tree)
+    faults = broken_rules(tree) + missing_modules(tree) + slow_starts(tree)
     print("\n".join(faults) or f"{len(tree)} modules keep to the import table")
     return 1 if faults else 0
 
