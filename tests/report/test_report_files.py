@@ -39,6 +39,14 @@ def test_content_appears_under_its_name(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.json"]
 
 
+def test_who_has_the_old_file_open_still_reads_all_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with open(tmp_path / "a", "rb") as reader:
+        with written(tmp_path / "a") as stream:
+            stream.write(b"new")
+        assert reader.read() == b"old"
+
+
 def test_failure_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"old")

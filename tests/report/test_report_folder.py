@@ -170,6 +170,7 @@ def test_names_in_the_page_are_texts_and_never_markup(make_report, make_op) -> N
     report = make_report(1, ops=(op,), **run, workload="<script>", notes=("<i>note</i>",))
     page = parsed(report_html(report, draw(report)))
     assert page.tables["ops"].count(op.name) == 1
+    assert page.text.count(op.name) == 3  # beside its bar and in the roofline too, dollars and all
     assert "<i>note</i>" in page.text
     assert not {"b", "script"} & {tag for tag, _, _ in page.attributes}
 

@@ -38,10 +38,11 @@ def shown_texts(figure: Figure) -> list[tuple[str, Bbox]]:
 
 
 def lengths(figure: Figure, axes: int) -> np.ndarray:
-    """Sum of the bars at each place, in the order of the places."""
+    """Length of the bars at each place, in the order of the places; each begins where the last ended."""
     total: dict[float, float] = {}
     for bar in figure.axes[axes].patches:
         place = round(bar.get_y() + bar.get_height() / 2)
+        assert bar.get_x() == pytest.approx(total.get(place, 0))
         total[place] = total.get(place, 0) + bar.get_width()
     return np.array([total[place] for place in sorted(total)])
 

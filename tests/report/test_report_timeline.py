@@ -135,6 +135,14 @@ def test_only_names_in_gz_are_packed(report: Report, tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "a.json.gz").read_bytes()) == (tmp_path / "a.json").read_bytes()
 
 
+def test_slices_of_one_track_show_each_the_arguments_it_has(report: Report, tmp_path: Path) -> None:
+    one_track = np.zeros(4, np.int16)
+    write_timeline(tmp_path / "t.json", report, small(track=one_track, start=np.arange(4) * 200))
+    slices = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "X" and e["tid"] == 2]
+    arguments = [e["args"] for e in sorted(slices, key=lambda e: e["ts"])]
+    assert arguments == [{"tile": 0}, {"tile": 1}, {"bytes": 64}, {"bytes": 128}]
+
+
 @pytest.mark.parametrize("name", ['say "tile"', "100%d", "µ\\n", "a\nb"])
 def test_names_of_any_characters_are_kept(report: Report, tmp_path: Path, name: str) -> None:
     timeline = small(labels=(name, "key"), tracks=(name, "dma"), arguments={name: np.array([1, 2, 3, 4])})
