@@ -66,10 +66,10 @@ def check_progress(outcome: int, cycle: int, waits: Iterable[Wait]) -> None:
 def waits(resources: Resources, who: Callable[[int], str], what: Sequence[str] | type[IntEnum]) -> list[Wait]:
     """Return all who stand in the lines of `resources`, named by `who` and by `what`, one name a resource."""
     found = []
-    for which, name in enumerate(_names(what)):
-        line = np.roll(resources.lines[which], -resources.heads[which], axis=0)
-        waiting = line[: resources.in_line[which, Level.NOW]].tolist()
-        found += [Wait(who(number), name, since) for number, since in waiting]
+    counts = resources.in_line[:, Level.NOW]
+    for name, ring, head, count in zip(_names(what), resources.lines, resources.heads, counts, strict=True):
+        line = np.roll(ring, -head, axis=0)[:count].tolist()
+        found += [Wait(who(number), name, since) for number, since in line]
     return found
 
 
