@@ -14,11 +14,20 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from sim.arch.checks import require, require_integers
 from sim.arch.formats import Integers
+
+
+class ReciprocalConstants(NamedTuple):
+    """A `ReciprocalConfig` as a kernel takes it."""
+
+    fraction: int
+    offset_bits: int
+    table: Integers  # [segments + 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,11 @@ class ReciprocalConfig:
     def table(self) -> Integers:
         """1/x at the segments' ends, int64 [segments + 1]: ``2**fraction / (1 + i/segments)``, half up."""
         return np.array(_table(self.fraction, self.segments), np.int64)
+
+    @property
+    def constants(self) -> ReciprocalConstants:
+        """The widths and the table, for kernels."""
+        return ReciprocalConstants(self.fraction, self.offset_bits, self.table)
 
     def reciprocal(self, value: int) -> tuple[int, int]:
         """Return (mantissa, exponent) of 1/value for ``value >= 0``; (0, 0) for 0.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.arch.formats import Integers, Rounding
+from sim.arch.reciprocal import ReciprocalConstants
 from sim.arch.salo_numerics import Normalisation, SaloNumerics, score_shift
 
 
@@ -22,18 +23,18 @@ class SaloConstants(NamedTuple):
     exponent_maximum: int
     exp_fraction: int
     value_bits: int  # |value| <= 2**value_bits, raw
+    weight_minimum: int
     weight_maximum: int
     weight_fraction: int
+    sum_minimum: int
     sum_maximum: int
     sum_fraction: int
     psum_minimum: int
     psum_maximum: int
     product_drop: int  # fraction bits that a product has more than a partial sum; negative: fewer
     half_even: int  # 1: a product is rounded half to even; 0: half up
-    reciprocal_fraction: int
-    reciprocal_offset_bits: int
+    reciprocal: ReciprocalConstants
     mantissas: Integers  # [2**exp_fraction], ExpConfig.mantissas
-    reciprocals: Integers  # [segments + 1], ReciprocalConfig.table
 
 
 class MergeConstants(NamedTuple):
@@ -52,15 +53,13 @@ class MergeConstants(NamedTuple):
     output_minimum: int
     output_maximum: int
     output_fraction: int
-    reciprocal_fraction: int
-    reciprocal_offset_bits: int
-    reciprocals: Integers  # [segments + 1], ReciprocalConfig.table
+    reciprocal: ReciprocalConstants
 
 
 def array_constants(numerics: SaloNumerics, normalisation: Normalisation, head_dim: int) -> SaloConstants:
     """Return the constants of the rows of an array of `head_dim`."""
     sums = numerics.sums(normalisation)
-    exp, reciprocal = numerics.exp, numerics.reciprocal
+    exp = numerics.exp
     return SaloConstants(
         deferred=int(normalisation is Normalisation.DEFERRED),
         score_minimum=numerics.score.minimum,
@@ -70,18 +69,18 @@ def array_constants(numerics: SaloNumerics, normalisation: Normalisation, head_d
         exponent_maximum=exp.exponent_maximum,
         exp_fraction=exp.fraction_bits,
         value_bits=numerics.input.width - 1,
+        weight_minimum=numerics.weight.minimum,
         weight_maximum=numerics.weight.maximum,
         weight_fraction=numerics.weight.fraction,
+        sum_minimum=numerics.row_sum.minimum,
         sum_maximum=numerics.row_sum.maximum,
         sum_fraction=numerics.row_sum.fraction,
         psum_minimum=sums.psum.minimum,
         psum_maximum=sums.psum.maximum,
         product_drop=numerics.weight.fraction + numerics.input.fraction - sums.psum.fraction,
         half_even=int(sums.psum_rounding is Rounding.HALF_EVEN),
-        reciprocal_fraction=reciprocal.fraction,
-        reciprocal_offset_bits=reciprocal.offset_bits,
+        reciprocal=numerics.reciprocal.constants,
         mantissas=exp.mantissas,
-        reciprocals=reciprocal.table,
     )
 
 
@@ -103,7 +102,5 @@ def merge_constants(numerics: SaloNumerics, normalisation: Normalisation, global
         output_minimum=numerics.output.minimum,
         output_maximum=numerics.output.maximum,
         output_fraction=numerics.output.fraction,
-        reciprocal_fraction=numerics.reciprocal.fraction,
-        reciprocal_offset_bits=numerics.reciprocal.offset_bits,
-        reciprocals=numerics.reciprocal.table,
+        reciprocal=numerics.reciprocal.constants,
     )

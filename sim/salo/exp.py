@@ -19,7 +19,9 @@ def exponential(score, constants, counters):
     bits = constants.exp_fraction
     lowest = constants.exponent_minimum << bits
     highest = ((constants.exponent_maximum + 1) << bits) - 1
-    log2 = saturate(score >> constants.score_drop, lowest, highest, counters, EXPONENT)
+    wanted = score >> constants.score_drop
+    log2 = saturate(wanted, lowest, highest)
+    counters[EXPONENT] += log2 != wanted
     return log2 >> bits, constants.mantissas[log2 & ((1 << bits) - 1)]
 
 

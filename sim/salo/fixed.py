@@ -26,15 +26,9 @@ def no_saturations() -> Counters:
 
 
 @jit
-def saturate(value, minimum, maximum, counters, register):
-    """Return `value` limited to the range of `register`, and count it when it lay outside."""
-    if value < minimum:
-        counters[register] += 1
-        return minimum
-    if value > maximum:
-        counters[register] += 1
-        return maximum
-    return value
+def saturate(value, minimum, maximum):
+    """Return the value of minimum..maximum that is nearest to `value`; the caller counts a difference."""
+    return max(minimum, min(maximum, value))
 
 
 @jit

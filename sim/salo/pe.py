@@ -29,7 +29,10 @@ from sim.salo.fixed import (
 @jit
 def multiply_accumulate(score, query, key, constants, counters):
     """Return ``score + query * key``, saturated at every step."""
-    return saturate(score + query * key, constants.score_minimum, constants.score_maximum, counters, SCORE)
+    exact = score + query * key
+    total = saturate(exact, constants.score_minimum, constants.score_maximum)
+    counters[SCORE] += total != exact
+    return total
 
 
 @jit
@@ -47,13 +50,13 @@ def join_row(row_max, row_sum, exponent, mantissa, constants, counters):
     drop = joined_max - exponent + constants.exp_fraction
     aligned_sum = shift_half_up(row_sum, shift)
     if constants.deferred:
-        weight = shift_half_up(mantissa, drop - constants.weight_fraction)
-        weight = saturate(weight, 0, constants.weight_maximum, counters, WEIGHT)
+        weight = _weight(mantissa, drop - constants.weight_fraction, constants, counters)
         share = weight << (constants.sum_fraction - constants.weight_fraction)
     else:
         share = shift_half_up(mantissa, drop - constants.sum_fraction)
         shift = weight = 0
-    joined_sum = saturate(aligned_sum + share, 0, constants.sum_maximum, counters, ROW_SUM)
+    joined_sum = saturate(aligned_sum + share, constants.sum_minimum, constants.sum_maximum)
+    counters[ROW_SUM] += joined_sum != aligned_sum + share
     return joined_max, joined_sum, shift, weight
 
 
@@ -66,11 +69,18 @@ def probability(exponent, mantissa, inverse, inverse_exponent, constants, counte
     drop = (
         constants.exp_fraction
         - constants.weight_fraction
-        + constants.reciprocal_fraction
+        + constants.reciprocal.fraction
         - constants.sum_fraction
     )
-    weight = shift_half_up(mantissa * inverse, drop + inverse_exponent - exponent)
-    return saturate(weight, 0, constants.weight_maximum, counters, WEIGHT)
+    return _weight(mantissa * inverse, drop + inverse_exponent - exponent, constants, counters)
+
+
+@jit
+def _weight(value, drop, constants, counters):
+    exact = shift_half_up(value, drop)
+    weight = saturate(exact, constants.weight_minimum, constants.weight_maximum)
+    counters[WEIGHT] += weight != exact
+    return weight
 
 
 @jit
@@ -84,8 +94,10 @@ def narrow_product(product, constants):
 @jit
 def add_product(psum, shift, weight, value, constants, counters):
     """Return ``psum >> shift`` (half up) plus ``weight * value``, saturated."""
-    total = shift_half_up(psum, shift) + narrow_product(weight * value, constants)
-    return saturate(total, constants.psum_minimum, constants.psum_maximum, counters, PSUM)
+    exact = shift_half_up(psum, shift) + narrow_product(weight * value, constants)
+    total = saturate(exact, constants.psum_minimum, constants.psum_maximum)
+    counters[PSUM] += total != exact
+    return total
 
 
 class PEInputs(NamedTuple):

@@ -8,25 +8,24 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import array_constants
 from sim.engine.jit import jit
 
 
 @jit
 def reciprocal(value, constants):
-    """Return mantissa, exponent: ``1/value ~ mantissa * 2**-(reciprocal_fraction + exponent)``; 0: (0, 0)."""
+    """Return mantissa, exponent: ``1/value ~ mantissa * 2**-(fraction + exponent)``; (0, 0) for 0."""
     if value == 0:
         return 0, 0
     exponent = 0
     while (value >> exponent) > 1:
         exponent += 1
-    fraction, offset_bits = constants.reciprocal_fraction, constants.reciprocal_offset_bits
+    fraction, offset_bits = constants.fraction, constants.offset_bits
     drop = exponent - fraction
     operand = (value >> drop) if drop > 0 else (value << -drop)
     operand -= 1 << fraction
     segment = operand >> offset_bits
     offset = operand & ((1 << offset_bits) - 1)
-    high, low = constants.reciprocals[segment], constants.reciprocals[segment + 1]
+    high, low = constants.table[segment], constants.table[segment + 1]
     return high - (((high - low) * offset + (1 << (offset_bits - 1))) >> offset_bits), exponent
 
 
@@ -55,7 +54,7 @@ class ReciprocalUnit:
     """
 
     def __init__(self, config: SaloConfig) -> None:
-        self._constants = array_constants(config.numerics, config.array.normalisation, config.array.head_dim)
+        self._constants = config.numerics.reciprocal.constants
 
     def __call__(self, inputs: ReciprocalUnitInputs) -> ReciprocalUnitOutputs:
         """Return the reciprocal of `inputs`."""

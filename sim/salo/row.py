@@ -19,6 +19,8 @@ from sim.salo.fixed import shift_half_up
 from sim.salo.pe import add_product, join_row, multiply_accumulate, narrow_product, probability
 from sim.salo.reciprocal import reciprocal
 
+ZERO = np.int64(0)  # a literal 0 would compile what it is passed to a second time
+
 
 class Projection(NamedTuple):
     """Query, key and value of one head, raw, int16 [n, head_dim], and float64 [n] norms of the first two."""
@@ -57,7 +59,7 @@ def projection(query: npt.ArrayLike, key: npt.ArrayLike, value: npt.ArrayLike) -
 def run_row(query, count, source, constants, scratch, counters):
     """Return (row_max, row_sum) of a row with `count` keys in `scratch`, and leave its psum there."""
     _scores(query, count, source, constants, scratch, counters)
-    row_max, row_sum = constants.exponent_minimum, 0
+    row_max, row_sum = constants.exponent_minimum, ZERO
     for pe in range(count):
         score = scratch.exponents[pe], scratch.mantissas[pe]
         joined = join_row(row_max, row_sum, score[0], score[1], constants, counters)
@@ -77,7 +79,7 @@ def _scores(query, count, source, constants, scratch, counters):
         if source.key_norm[key] < safe_norm:
             score = _dot(source.query, query, source.key, key)
         else:
-            score = 0
+            score = ZERO
             for n in range(source.query.shape[1]):
                 factors = int(source.query[query, n]), int(source.key[key, n])
                 score = multiply_accumulate(score, factors[0], factors[1], constants, counters)
@@ -94,7 +96,7 @@ def _dot(query, query_index, key, key_index):
 
 @jit
 def _normalise(count, row_max, row_sum, constants, scratch, counters):
-    inverse, exponent = reciprocal(row_sum, constants)
+    inverse, exponent = reciprocal(row_sum, constants.reciprocal)
     exponent += row_max
     for pe in range(count):
         score = scratch.exponents[pe], scratch.mantissas[pe]

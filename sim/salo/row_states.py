@@ -74,6 +74,6 @@ def spill(states, unit, query):
 @jit
 def finish(states, unit, query, out, constants, counters):
     """Write the result of a row to `out` [n, head_dim]."""
-    inverse, exponent = reciprocal(states.row_sum[unit], constants)
+    inverse, exponent = reciprocal(states.row_sum[unit], constants.reciprocal)
     for n in range(out.shape[1]):
         out[query, n] = output(states.psum[unit, n], inverse, exponent, constants, counters)

@@ -36,10 +36,9 @@ def align(merged_max, merged_sum, row_max, row_sum, constants, counters):
     merged_shift, row_shift = joined_max - merged_max, joined_max - row_max
     row_part = shift_half_up(row_sum, row_shift)
     joined_sum = shift_half_up(merged_sum, merged_shift) + row_part
-    joined_max = saturate(
-        joined_max, constants.exponent_minimum, constants.exponent_maximum, counters, MERGE_EXPONENT
-    )
-    return joined_max, joined_sum, merged_shift, row_shift, row_part
+    kept_max = saturate(joined_max, constants.exponent_minimum, constants.exponent_maximum)
+    counters[MERGE_EXPONENT] += kept_max != joined_max
+    return kept_max, joined_sum, merged_shift, row_shift, row_part
 
 
 @jit
@@ -52,8 +51,8 @@ def pass_weight(joined_sum, row_part, constants):
     one = 1 << constants.weight_fraction
     if row_part == joined_sum:
         return one if row_part > 0 else 0
-    inverse, exponent = reciprocal(joined_sum, constants)
-    drop = constants.reciprocal_fraction + exponent - constants.weight_fraction
+    inverse, exponent = reciprocal(joined_sum, constants.reciprocal)
+    drop = constants.reciprocal.fraction + exponent - constants.weight_fraction
     return min(one, shift_half_up(row_part * inverse, drop))
 
 
@@ -71,7 +70,9 @@ def merge(merged, psum, merged_shift, row_shift, weight, constants, counters):
         old = ((1 << constants.weight_fraction) - weight) * merged << (common - constants.fraction)
         new = weight * psum << (common - constants.psum_fraction)
         total = shift_half_up(old + new, constants.weight_fraction + common - constants.fraction)
-    return saturate(total, constants.minimum, constants.maximum, counters, MERGE)
+    kept = saturate(total, constants.minimum, constants.maximum)
+    counters[MERGE] += kept != total
+    return kept
 
 
 @jit
@@ -82,10 +83,12 @@ def output(merged, inverse, inverse_exponent, constants, counters):
     """
     drop = constants.fraction - constants.output_fraction
     if constants.deferred:
-        drop += constants.reciprocal_fraction + inverse_exponent - constants.sum_fraction
+        drop += constants.reciprocal.fraction + inverse_exponent - constants.sum_fraction
         merged = merged * inverse
-    value = shift_half_up(merged, drop)
-    return saturate(value, constants.output_minimum, constants.output_maximum, counters, OUTPUT)
+    exact = shift_half_up(merged, drop)
+    value = saturate(exact, constants.output_minimum, constants.output_maximum)
+    counters[OUTPUT] += value != exact
+    return value
 
 
 class WeightedSumInputs(NamedTuple):
@@ -169,7 +172,7 @@ class WeightedSum:
 
     def _divide(self) -> None:
         if self._constants.deferred:
-            self.inverse, self.inverse_exponent = reciprocal(self.merged_sum, self._constants)
+            self.inverse, self.inverse_exponent = reciprocal(self.merged_sum, self._constants.reciprocal)
         else:
             self.weight = pass_weight(self.merged_sum, self.row_part, self._constants)
 
