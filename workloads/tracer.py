@@ -100,6 +100,8 @@ class _Recorder(TorchDispatchMode):
         if name == "_local_scalar_dense":
             return self._value(args[0])
         result = func(*args, **kwargs)
+        if func._schema.is_mutable and not func._schema.returns:
+            raise self._unknown(name)  # it writes to tensors that it does not return
         self._recipes.note(func, args, kwargs, result)
         outputs = _tensors(result)
         if outputs and not _is_view(func, name):
@@ -135,8 +137,11 @@ class _Recorder(TorchDispatchMode):
         except ConfigError as error:
             raise ConfigError(f"{error} (in {self._where()})") from None
         if lowered is None:
-            raise ConfigError(f"operator {call.name!r}, called by {self._where()}, has no kind in a trace")
+            raise self._unknown(call.name)
         return lowered
+
+    def _unknown(self, name: str) -> ConfigError:
+        return ConfigError(f"operator {name!r}, called by {self._where()}, has no kind in a trace")
 
     def _scattered(self, lowered: Lowered, base: Tensor) -> Lowered:
         """Return the write to a part of `base` as what it is to the whole: a scatter."""

@@ -134,7 +134,7 @@ class PatchEmbed(nn.Module):
         self.y_position = _embedding(side, stage.hidden // 2)
 
     def forward(self, image: Tensor) -> Tensor:
-        tokens = self.norm(self.proj(image).flatten(2).transpose(1, 2))
+        tokens: Tensor = self.norm(self.proj(image).flatten(2).transpose(1, 2))
         if self.global_token.shape[1]:
             tokens = torch.cat([self.global_token.expand(len(tokens), -1, -1), tokens], dim=1)
         return tokens + self._positions()

@@ -239,6 +239,11 @@ def test_a_random_operator_is_an_error_too():
         traced(torch.bernoulli, (4, 4))
 
 
+def test_an_operator_that_only_writes_is_an_error_too():
+    with pytest.raises(ConfigError, match="operator '_foreach_add'"):
+        traced(lambda a: torch._foreach_add_([a, a], 1), (4, 4))
+
+
 def test_a_transposed_convolution_is_refused():
     with pytest.raises(ConfigError, match=r"must be 1-D or 2-D and not transposed \(in the model itself\)"):
         traced(nn.ConvTranspose2d(2, 2, 3), (1, 2, 8, 8))
