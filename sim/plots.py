@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_BARS = 36  # bars that a page holds; networks with more ops show groups, or the longest of them
-NAME_WIDTH = 36  # characters of an op's name beside its bar
+NAME_WIDTH = 42  # characters of an op's name beside its bar
 
 
 def draw(report: Report, activity: Activity | None = None) -> dict[str, Figure]:

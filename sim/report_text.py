@@ -165,12 +165,14 @@ def _not_run(report: Report, width: int) -> list[str]:
 
 
 def _extra(report: Report, width: int) -> list[str]:
-    """Further results of the machine: one line each."""
-    lines = []
-    for name, value in report.extra.items():
-        label = f"{title(name)}: "
-        lines += textwrap.wrap(label + plain(value), width, subsequent_indent="  ")
-    return lines
+    """Further results of the machine: single values in one line, then a line for each of the others."""
+    single = {
+        name: value for name, value in report.extra.items() if not isinstance(value, (Mapping, list, tuple))
+    }
+    others = {name: value for name, value in report.extra.items() if name not in single}
+    texts = [plain(single)] if single else []
+    texts += [f"{title(name)}: {plain(value)}" for name, value in others.items()]
+    return [line for text in texts for line in textwrap.wrap(text, width, subsequent_indent=INDENT)]
 
 
 def _notes(report: Report, width: int) -> list[str]:

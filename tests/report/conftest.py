@@ -24,7 +24,7 @@ REASONS = {
 }
 
 
-def build_op(layer: int, start_cycle: int = 0, name: str = "encoder.layer.{}.attention.self") -> OpReport:
+def build_op(layer: int, start_cycle: int = 0, name: str = "encoder.layer.{}.attention.self.window") -> OpReport:
     """One layer; the first waits for its cold fill, and each differs a little in DRAM stalls."""
     stalls = {
         "dram": 21_007 + 613 * (layer % 3),

@@ -60,7 +60,7 @@ def test_text_shows_the_notes(report: Report) -> None:
 def test_equal_layers_are_one_line(report: Report) -> None:
     lines = [line for line in report_text(report).splitlines() if "attention.self" in line]
     assert len(lines) == 1
-    assert "encoder.layer.0-11.attention.self" in lines[0] and " 12 " in lines[0]
+    assert "encoder.layer.0-11.attention.self.window" in lines[0] and " 12 " in lines[0]
 
 
 def test_bars_are_as_long_as_their_shares(report: Report) -> None:
