@@ -18,7 +18,7 @@ from sim.arch.dram_timing import DramStandard, Spacing, spacing_of
 PS_PER_SECOND = 1_000_000_000_000
 MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1
 MAX_BANKS = 64  # of a channel: four ranks of DDR4
-MAX_CHANNEL_RANKS = 8  # or pseudo-channels; assumed
+MAX_RANKS = 8  # or pseudo-channels; assumed
 
 
 class Buffering(enum.StrEnum):
@@ -104,7 +104,9 @@ class DramConfig:
     row_cap: int = 0  # a row is closed after so many accesses; 0: it stays open until a conflict or a refresh
     read_queue: int = 32  # Ramulator 2.1, default
     write_queue: int = 32  # Ramulator 2.1, default
-    write_high_watermark: float = 0.8  # Ramulator 2.1, default: write mode starts above this part of the queue,
+    write_high_watermark: float = (
+        0.8  # Ramulator 2.1, default: write mode starts above this part of the queue,
+    )
     write_low_watermark: float = 0.2  # Ramulator 2.1, default: and ends below this one
     command_latency: int = 1  # clocks from acceptance to the first command; Ramulator 2.1: 1
     bandwidth_bytes_per_second: int | None = None  # the ideal memory's, of all channels: sets the burst
@@ -115,14 +117,16 @@ class DramConfig:
         for field in ("channels", "ranks"):
             value = getattr(self, field)
             require(value & (value - 1) == 0, f"DramConfig.{field} must be a power of two", value)
-        require(self.ranks <= MAX_CHANNEL_RANKS, f"DramConfig.ranks must be at most {MAX_CHANNEL_RANKS}", self.ranks)
+        require(self.ranks <= MAX_RANKS, f"DramConfig.ranks must be at most {MAX_RANKS}", self.ranks)
         for field in ("read_queue", "write_queue"):
             value = getattr(self, field)
             require(value <= MAX_QUEUE, f"DramConfig.{field} must be at most {MAX_QUEUE}", value)
         banks = self._scopes * self.standard.bank_groups * self.standard.banks
         require(banks <= MAX_BANKS, f"DramConfig must have at most {MAX_BANKS} banks a channel", banks)
         low, high = self.write_low_watermark, self.write_high_watermark
-        require(0 <= low <= high <= 1, "DramConfig watermarks must satisfy 0 <= low <= high <= 1", (low, high))
+        require(
+            0 <= low <= high <= 1, "DramConfig watermarks must satisfy 0 <= low <= high <= 1", (low, high)
+        )
         single = self.ranks == 1 or self.standard.pseudo_channels == 1
         require(single, "DramConfig.ranks must be 1 for a standard with pseudo-channels", self.ranks)
         self._check_bandwidth()

@@ -115,13 +115,13 @@ def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int
     return horizon
 
 
-@jit
+@jit(inline="always")
 def _offer(state: Record, timing: Record, channel: Record, i: int) -> int:
     address = state.burst << timing.burst_shift
     return accept(timing, channel, state.bank, state.bank_row, state.transfer[i].kind, address, i)
 
 
-@jit
+@jit(inline="always")
 def _accepted(state: Record, timing: Record, i: int, became: int, clock: int) -> None:
     """Account for the acceptance of the burst on offer, and go to the next."""
     state.bursts[state.transfer[i].kind] += 1
@@ -138,7 +138,7 @@ def _accepted(state: Record, timing: Record, i: int, became: int, clock: int) ->
         _close(state, i)
 
 
-@jit
+@jit(inline="always")
 def _aim(state: Record, timing: Record) -> bool:
     """Make sure that a burst is on offer; False when all bursts of all transfers have been accepted."""
     if state.channel != NONE:
@@ -153,7 +153,7 @@ def _aim(state: Record, timing: Record) -> bool:
     return True
 
 
-@jit
+@jit(inline="always")
 def _next_burst(state: Record, timing: Record, i: int) -> bool:
     """Go to the next burst of transfer `i`, leaving out one that the row before has moved. False at the end."""
     transfer = state.transfer[i]
@@ -176,7 +176,7 @@ def _run(state: Record, timing: Record, channel: Record, limit: int) -> None:
         _finish(state, channel, step(timing, channel, limit))
 
 
-@jit
+@jit(inline="always")
 def _finish(state: Record, channel: Record, owner: int) -> None:
     """Account for what `step` has returned."""
     if owner >= 0:
@@ -214,7 +214,7 @@ def _insert_completed(state: Record, clock: int, tag: int) -> None:
     state.completed_count += 1
 
 
-@jit
+@jit(inline="always")
 def _earliest(state: Record) -> int:
     """Return the clock of the earliest completion that has not been reported, or FAR."""
     return state.completed[state.completed_count - 1].clock if state.completed_count > 0 else FAR

@@ -10,7 +10,7 @@ Clocks on which nothing can issue cost nothing: `step` goes to the next one on w
 
 from __future__ import annotations
 
-from sim.arch.address_map import FIELDS
+from sim.arch.memory import MAX_BANKS
 from sim.engine.jit import jit
 from sim.memory.dram_commands import (
     activate,
@@ -24,31 +24,29 @@ from sim.memory.dram_commands import (
 )
 from sim.memory.dram_queue import append, find_address
 from sim.memory.dram_schedule import any_open, call_maintenance, oldest_active, oldest_queued, urgent_at
-from sim.memory.dram_state import CLOSED, FAR, NONE, READ, WRITE, Record
+from sim.memory.dram_state import (
+    BANK_POSITION,
+    CHANNEL_POSITION,
+    CLOSED,
+    NONE,
+    READ,
+    ROW_MASK,
+    WRITE,
+    Plan,
+    Record,
+)
 
 REFUSED, QUEUED, ABSORBED = 0, 1, 2  # what became of a request
 IDLE, FREED = -2, -1  # of `step`: nothing until the limit; a queue slot fell free
-RANK, GROUP, BANK, ROW = (FIELDS.index(name) for name in ("rank", "group", "bank", "row"))
 
 
 @jit
 def locate(timing: Record, address: int) -> tuple[int, int, int]:
     """Return channel, bank (of the channel) and row of a byte address."""
-    channel = rank = group = bank = row = 0
+    place = 0
     for i in range(timing.piece_count):
-        field = timing.pieces[i, 0]
-        bits = ((address >> timing.pieces[i, 1]) & timing.pieces[i, 2]) << timing.pieces[i, 3]
-        if field == ROW:
-            row ^= bits
-        elif field == BANK:
-            bank ^= bits
-        elif field == GROUP:
-            group ^= bits
-        elif field == RANK:
-            rank ^= bits
-        else:
-            channel ^= bits
-    return channel, (rank << timing.rank_shift) | (group << timing.group_shift) | bank, row
+        place ^= ((address >> timing.piece_shift[i]) & timing.piece_mask[i]) << timing.piece_position[i]
+    return place >> CHANNEL_POSITION, (place >> BANK_POSITION) & (MAX_BANKS - 1), place & ROW_MASK
 
 
 @jit
@@ -78,7 +76,7 @@ def accept(timing: Record, channel: Record, b: int, row: int, kind: int, address
     slot.owner = owner
     slot.seen = 0
     channel.order += 1
-    channel.quiet = 0
+    channel.plan_at = NONE
     append(channel, s)
     return QUEUED
 
@@ -90,87 +88,98 @@ def step(timing: Record, channel: Record, limit: int) -> int:
     Returns the owner of the burst, which completes at `channel.done`; or FREED; or IDLE with the channel at clock
     `limit`, when neither happens until then.
     """
-    while channel.clock < limit and channel.quiet <= limit:
+    while channel.clock < limit:
         start = channel.clock + 1
         maintenance = call_maintenance(timing, channel, start)
-        bound = min(limit, maintenance - 1)
-        if timing.dual_command_bus:
-            at, result = _two_bus_tick(timing, channel, start, bound)
-        else:
-            at, result = _tick(timing, channel, start, bound)
-        if at <= bound:
+        if channel.plan_at == NONE:
+            _make_plan(timing, channel, start)
+        at = channel.plan_at
+        if at < maintenance and at <= limit:
             channel.clock = at
+            result = _carry_out(timing, channel, at)
             if result != IDLE:
                 return result
-        elif maintenance <= limit:
-            channel.clock = maintenance - 1
         else:
-            channel.quiet = min(at, maintenance)
-    channel.clock = max(limit, channel.clock)
+            channel.clock = min(maintenance - 1, limit)
     return IDLE
 
 
-@jit
-def _tick(timing: Record, channel: Record, start: int, bound: int) -> tuple[int, int]:
-    """Issue the first command that can issue from `start` on, unless after `bound`: (its clock, result of `step`)."""
+@jit(inline="always")
+def _make_plan(timing: Record, channel: Record, start: int) -> None:
+    """Find what issues next, on the earliest clock from `start` on."""
     if channel.cas_slot != NONE:
-        return start, _continue_access(timing, channel, start)
-    half_open = channel.act2_slot != NONE
-    if half_open and start == channel.act2_latest:
-        activate_second(channel, start)
-        return start, IDLE
-    column_at, s = oldest_active(timing, channel, start)
-    row_at, row = FAR, NONE
+        _set_plan(channel, start, Plan.ACCESS, channel.cas_slot)
+        return
+    if channel.act2_slot != NONE and channel.act2_latest == start:
+        _set_plan(channel, start, Plan.SECOND_ACT, NONE)
+        return
+    at, s = oldest_active(channel, start)
+    plan = Plan.ACCESS
     if channel.urgent_count > 0:
         row_at = urgent_at(timing, channel, start)
-    elif column_at > start:
-        hit_at, hit, row_at, row = oldest_queued(timing, channel, start)
-        if hit_at < column_at:
-            column_at, s = hit_at, hit
-            if row_at == hit_at and channel.slot[row].order < channel.slot[hit].order:
-                column_at = FAR
-    at = min(column_at, row_at)
-    if half_open and at > start:
-        activate_second(channel, start)
-        return start, IDLE
-    if at > bound:
-        return at, IDLE
-    if column_at == at:
-        return at, _access(timing, channel, s, at)
-    return at, _row_command(timing, channel, row, at)
+        if row_at < at:
+            at, plan = row_at, Plan.URGENT
+    elif at > start or timing.dual_command_bus:
+        column_at, column, row_at, row = oldest_queued(timing, channel, start)
+        if column_at < at:
+            at, s = column_at, column
+            if row_at == column_at and not timing.dual_command_bus and _is_older(channel, row, column):
+                at, s, plan = row_at, row, Plan.ROW
+        if row_at < at:
+            at, s, plan = row_at, row, Plan.ROW
+    if channel.act2_slot != NONE and at > start:
+        at, plan = start, Plan.SECOND_ACT
+    _set_plan(channel, at, plan, s)
+
+
+@jit(inline="always")
+def _set_plan(channel: Record, at: int, plan: int, s: int) -> None:
+    channel.plan_at = at
+    channel.plan = plan
+    channel.plan_slot = s
+
+
+@jit(inline="always")
+def _is_older(channel: Record, s: int, other: int) -> bool:
+    return channel.slot[s].order < channel.slot[other].order
+
+
+@jit(inline="always")
+def _carry_out(timing: Record, channel: Record, at: int) -> int:
+    """Issue the planned command, and with a bus for row commands one of those too; return as `step` does."""
+    channel.plan_at = NONE
+    s = channel.plan_slot
+    if channel.plan == Plan.SECOND_ACT:
+        activate_second(channel, at)
+        return IDLE
+    if channel.plan == Plan.ROW:
+        return _row_command(timing, channel, s, at)
+    if channel.plan == Plan.URGENT:
+        _urgent_command(timing, channel, at)
+        return IDLE
+    result = _access(timing, channel, s, at)
+    if timing.dual_command_bus:
+        _use_row_bus(timing, channel, at)
+    return result
 
 
 @jit
-def _two_bus_tick(timing: Record, channel: Record, start: int, bound: int) -> tuple[int, int]:
-    """As `_tick`, with one bus for column commands and one for row commands, in that order within a clock."""
-    column_at, s = oldest_active(timing, channel, start)
-    row_at, row = FAR, NONE
+def _use_row_bus(timing: Record, channel: Record, at: int) -> None:
+    """Issue a row command in the clock of a column command, if one can."""
     if channel.urgent_count > 0:
-        row_at = urgent_at(timing, channel, start)
+        if urgent_at(timing, channel, at) == at:
+            _urgent_command(timing, channel, at)
     else:
-        hit_at, hit, row_at, row = oldest_queued(timing, channel, start)
-        if hit_at < column_at:
-            column_at, s = hit_at, hit
-    at = min(column_at, row_at)
-    if at > bound:
-        return at, IDLE
-    result = IDLE
-    if column_at == at:
-        result = column_access(timing, channel, s, at)
-        if channel.urgent_count > 0:
-            row_at = urgent_at(timing, channel, at)
-        else:
-            _, _, row_at, row = oldest_queued(timing, channel, at)
-    if row_at == at:
-        freed = _row_command(timing, channel, row, at)
-        result = freed if result == IDLE else result
-    return at, result
+        _, _, row_at, s = oldest_queued(timing, channel, at)
+        if row_at == at:
+            _row_command(timing, channel, s, at)
 
 
-@jit
+@jit(inline="always")
 def _access(timing: Record, channel: Record, s: int, at: int) -> int:
     """Issue the column command of slot `s`; or, where WCK has stopped, the CAS before it."""
-    if not timing.wck_sync or at < channel.wck_until:
+    if not timing.wck_sync or at < channel.wck_until or channel.cas_slot == s:
+        channel.cas_slot = NONE
         return column_access(timing, channel, s, at)
     if channel.act2_slot != NONE and channel.act2_latest <= at + 1:
         activate_second(channel, at)  # the access after CAS would take the last clock for it
@@ -180,20 +189,9 @@ def _access(timing: Record, channel: Record, s: int, at: int) -> int:
 
 
 @jit
-def _continue_access(timing: Record, channel: Record, at: int) -> int:
-    """Issue the column command that a CAS has made way for."""
-    s = channel.cas_slot
-    channel.cas_slot = NONE
-    return column_access(timing, channel, s, at)
-
-
-@jit
 def _row_command(timing: Record, channel: Record, s: int, at: int) -> int:
-    """Issue ACT or PRE for slot `s`, or the next command of the oldest urgent need when `s` is NONE."""
-    if s == NONE:
-        _urgent_command(timing, channel, at)
-        return IDLE
-    if channel.bank[channel.slot[s].bank].open_row == CLOSED:
+    """Issue ACT or PRE for slot `s`; return as `step` does."""
+    if channel.open_row[channel.slot[s].bank] == CLOSED:
         activate(timing, channel, s, at)
         return FREED
     precharge_for(timing, channel, s, at)

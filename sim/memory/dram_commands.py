@@ -7,18 +7,8 @@ does, and tests/memory has an independent checker of the command log.
 from __future__ import annotations
 
 from sim.engine.jit import jit
-from sim.memory.dram_queue import add_busy, remove_busy, row_changed, unlink
-from sim.memory.dram_state import (
-    ACTIVATING,
-    ACTIVE,
-    CLOSED,
-    LOGGED,
-    NONE,
-    READ,
-    WRITE,
-    Command,
-    Record,
-)
+from sim.memory.dram_queue import add_active, remove_active, row_closed, row_opened, unlink
+from sim.memory.dram_state import ACTIVATING, CLOSED, LOGGED, NONE, READ, WRITE, Command, Record
 
 
 @jit
@@ -28,20 +18,30 @@ def column_access(timing: Record, channel: Record, s: int, at: int) -> int:
     b, kind = slot.bank, slot.kind
     if slot.seen == 0:
         channel.row_hits += 1
-    if channel.bank[b].active == s:
-        channel.bank[b].active = NONE
-        remove_busy(channel, ACTIVE, b)
+    if channel.active[b] == s:
+        remove_active(channel, b)
     else:
         unlink(channel, s)
     if kind == READ:
         channel.done = at + timing.read_latency
         channel.read_latency += channel.done - slot.accepted
-        _space_after_read(timing, channel, b, at)
+        channel.wck_until = max(channel.wck_until, at + timing.wck_rd)
+        _space_accesses(
+            timing, channel, READ, b, at + timing.rd_rd_l, at + timing.rd_rd_s, at + timing.rd_rd_other
+        )
+        _space_accesses(timing, channel, WRITE, b, 0, at + timing.rd_wr, at + timing.rd_wr_other)
+        _end_access(timing, channel, b, at, at + timing.rd_pre, Command.RD)
     else:
         channel.done = at + timing.write_latency
-        _space_after_write(timing, channel, b, at)
+        channel.wck_until = max(channel.wck_until, at + timing.wck_wr)
+        _space_accesses(
+            timing, channel, READ, b, at + timing.wr_rd_l, at + timing.wr_rd_s, at + timing.wr_rd_other
+        )
+        _space_accesses(
+            timing, channel, WRITE, b, at + timing.wr_wr_l, at + timing.wr_wr_s, at + timing.wr_wr_other
+        )
+        _end_access(timing, channel, b, at, at + timing.wr_pre, Command.WR)
     channel.accesses[kind] += 1
-    _end_access(timing, channel, b, kind, at)
     channel.free[channel.free_count] = s
     channel.free_count += 1
     return slot.owner
@@ -52,24 +52,25 @@ def activate(timing: Record, channel: Record, s: int, at: int) -> None:
     """Issue ACT (or ACT1) for slot `s`, which leaves its queue: the row stays open until it is served."""
     slot = channel.slot[s]
     b = slot.bank
-    bank, rank = channel.bank[b], channel.rank[b >> timing.rank_shift]
+    r = b >> timing.rank_shift
     if slot.seen == 0:
         channel.row_misses += 1
         slot.seen = 1
     channel.activates += 1
-    bank.act_at = at + timing.act_act
-    bank.pre_at = max(bank.pre_at, at + timing.act_pre)
-    bank.access_at[READ] = at + timing.act_rd
-    bank.access_at[WRITE] = at + timing.act_wr
-    rank.preab_at = max(rank.preab_at, at + timing.act_pre)
-    rank.ref_at = max(rank.ref_at, at + timing.act_ref)
-    _space_after_activate(timing, channel, b, at)
+    _space_activates(timing, channel, b, at)
+    channel.act_at[b] = max(channel.act_at[b], at + timing.act_act)
+    channel.pre_at[b] = max(channel.pre_at[b], at + timing.act_pre)
+    channel.access_at[READ, b] = max(channel.access_at[READ, b], at + timing.act_rd)
+    channel.access_at[WRITE, b] = max(channel.access_at[WRITE, b], at + timing.act_wr)
+    channel.preab_at[r] = max(channel.preab_at[r], at + timing.act_pre)
+    channel.ref_at[r] = max(channel.ref_at[r], at + timing.act_ref)
     _log(channel, at, Command.ACT, b, slot.row)
     unlink(channel, s)
     if timing.act2_latest > 0:
-        bank.open_row = ACTIVATING
+        channel.open_row[b] = ACTIVATING
         channel.act2_slot = s
         channel.act2_latest = at + timing.act2_latest
+        row_closed(channel, b)
     else:
         _open(channel, s)
 
@@ -96,11 +97,10 @@ def precharge_for(timing: Record, channel: Record, s: int, at: int) -> None:
 @jit
 def precharge(timing: Record, channel: Record, b: int, at: int) -> None:
     """Issue PRE to bank `b`."""
-    bank = channel.bank[b]
     channel.precharges += 1
-    _log(channel, at, Command.PRE, b, bank.open_row)
-    bank.act_at = max(bank.act_at, at + timing.pre_act)
-    _space_after_precharge(timing, channel.rank[b >> timing.rank_shift], at)
+    _log(channel, at, Command.PRE, b, channel.open_row[b])
+    channel.act_at[b] = max(channel.act_at[b], at + timing.pre_act)
+    _space_precharges(timing, channel, b >> timing.rank_shift, at)
     _close(channel, b)
 
 
@@ -109,24 +109,21 @@ def precharge_all(timing: Record, channel: Record, r: int, at: int) -> None:
     """Issue PREab to rank `r`."""
     channel.precharges_all += 1
     _log(channel, at, Command.PREAB, r, NONE)
-    _space_after_precharge(timing, channel.rank[r], at)
+    _space_precharges(timing, channel, r, at)
     for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
-        bank = channel.bank[b]
-        bank.act_at = max(bank.act_at, at + timing.preab_act)
+        channel.act_at[b] = max(channel.act_at[b], at + timing.preab_act)
         _close(channel, b)
 
 
 @jit
 def refresh(timing: Record, channel: Record, r: int, at: int) -> None:
     """Issue REFab to rank `r`."""
-    rank = channel.rank[r]
     channel.refreshes += 1
     _log(channel, at, Command.REF, r, NONE)
-    rank.ref_at = max(rank.ref_at, at + timing.ref_ref)
-    rank.preab_at = max(rank.preab_at, at + timing.ref_ref)
+    channel.ref_at[r] = max(channel.ref_at[r], at + timing.ref_ref)
+    channel.preab_at[r] = max(channel.preab_at[r], at + timing.ref_ref)
     for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
-        bank = channel.bank[b]
-        bank.act_at = max(bank.act_at, at + timing.ref_act)
+        channel.act_at[b] = max(channel.act_at[b], at + timing.ref_act)
 
 
 @jit
@@ -137,103 +134,89 @@ def start_wck(channel: Record, s: int, at: int) -> None:
     _log(channel, at, Command.CAS, channel.slot[s].bank, NONE)
 
 
-@jit
-def _space_after_read(timing: Record, channel: Record, b: int, at: int) -> None:
-    same_group, same_rank = b >> timing.group_shift, b >> timing.rank_shift
-    for g in range(timing.groups):
-        group = channel.group[g]
-        if (g << timing.group_shift) >> timing.rank_shift != same_rank:
-            to_read, to_write = timing.rd_rd_other, timing.rd_wr_other
-        else:
-            to_read = timing.rd_rd_l if g == same_group else timing.rd_rd_s
-            to_write = timing.rd_wr
-        group.access_at[READ] = max(group.access_at[READ], at + to_read)
-        group.access_at[WRITE] = max(group.access_at[WRITE], at + to_write)
-    channel.wck_until = max(channel.wck_until, at + timing.wck_rd)
+@jit(inline="always")
+def _space_accesses(
+    timing: Record, channel: Record, kind: int, b: int, group_at: int, rank_at: int, other_at: int
+) -> None:
+    """Allow column commands of `kind` to the group of bank `b`, to its rank and to other ranks from these clocks on."""
+    g, r = b >> timing.group_shift, b >> timing.rank_shift
+    if timing.ranks == 1:
+        channel.all_access_at[kind] = max(channel.all_access_at[kind], rank_at)
+    else:
+        for i in range(timing.banks):
+            at = rank_at if i >> timing.rank_shift == r else other_at
+            channel.access_at[kind, i] = max(channel.access_at[kind, i], at)
+    for i in range(g << timing.group_shift, (g + 1) << timing.group_shift):
+        channel.access_at[kind, i] = max(channel.access_at[kind, i], group_at)
 
 
 @jit
-def _space_after_write(timing: Record, channel: Record, b: int, at: int) -> None:
-    same_group, same_rank = b >> timing.group_shift, b >> timing.rank_shift
-    for g in range(timing.groups):
-        group = channel.group[g]
-        if (g << timing.group_shift) >> timing.rank_shift != same_rank:
-            to_read, to_write = timing.wr_rd_other, timing.wr_wr_other
-        elif g == same_group:
-            to_read, to_write = timing.wr_rd_l, timing.wr_wr_l
-        else:
-            to_read, to_write = timing.wr_rd_s, timing.wr_wr_s
-        group.access_at[READ] = max(group.access_at[READ], at + to_read)
-        group.access_at[WRITE] = max(group.access_at[WRITE], at + to_write)
-    channel.wck_until = max(channel.wck_until, at + timing.wck_wr)
-
-
-@jit
-def _space_after_activate(timing: Record, channel: Record, b: int, at: int) -> None:
-    same_group, same_rank = b >> timing.group_shift, b >> timing.rank_shift
-    rank = channel.rank[same_rank]
-    rank.act[rank.oldest_act] = at
-    rank.oldest_act = (rank.oldest_act + 1) & 3
-    fifth = rank.act[rank.oldest_act] + timing.act_act_fifth
-    for g in range(timing.groups):
-        group = channel.group[g]
-        if (g << timing.group_shift) >> timing.rank_shift != same_rank:
-            earliest = at + timing.act_row
-        else:
-            earliest = max(at + (timing.act_act_l if g == same_group else timing.act_act_s), fifth)
-        group.act_at = max(group.act_at, earliest)
+def _space_activates(timing: Record, channel: Record, b: int, at: int) -> None:
+    """Delay the row commands of all banks after an ACT to bank `b`."""
+    g, r = b >> timing.group_shift, b >> timing.rank_shift
+    oldest = channel.oldest_act[r]
+    channel.last_acts[r, oldest] = at
+    oldest = (oldest + 1) & 3
+    channel.oldest_act[r] = oldest
+    earliest = max(at + timing.act_act_s, channel.last_acts[r, oldest] + timing.act_act_fifth)
+    if timing.ranks == 1:
+        channel.all_act_at = max(channel.all_act_at, earliest)
+    else:
+        for i in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
+            channel.act_at[i] = max(channel.act_at[i], earliest)
+    for i in range(g << timing.group_shift, (g + 1) << timing.group_shift):
+        channel.act_at[i] = max(channel.act_at[i], at + timing.act_act_l)
     if timing.act_row > 1:
-        for r in range(timing.ranks):
-            rank = channel.rank[r]
-            rank.pre_at = max(rank.pre_at, at + timing.act_row)
-            rank.preab_at = max(rank.preab_at, at + timing.act_row)
-            rank.ref_at = max(rank.ref_at, at + timing.act_row)
+        channel.all_act_at = max(channel.all_act_at, at + timing.act_row)
+        channel.all_pre_at = max(channel.all_pre_at, at + timing.act_row)
+        for i in range(timing.ranks):
+            channel.preab_at[i] = max(channel.preab_at[i], at + timing.act_row)
+            channel.ref_at[i] = max(channel.ref_at[i], at + timing.act_row)
 
 
 @jit
-def _space_after_precharge(timing: Record, rank: Record, at: int) -> None:
-    rank.ref_at = max(rank.ref_at, at + timing.pre_ref)
-    rank.pre_at = max(rank.pre_at, at + timing.pre_pre)
-    rank.preab_at = max(rank.preab_at, at + timing.pre_pre)
+def _space_precharges(timing: Record, channel: Record, r: int, at: int) -> None:
+    """Delay refresh, and the precharges of rank `r`, after a precharge."""
+    channel.ref_at[r] = max(channel.ref_at[r], at + timing.pre_ref)
+    if timing.pre_pre > 1:
+        channel.preab_at[r] = max(channel.preab_at[r], at + timing.pre_pre)
+        for i in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
+            channel.pre_at[i] = max(channel.pre_at[i], at + timing.pre_pre)
 
 
-@jit
-def _end_access(timing: Record, channel: Record, b: int, kind: int, at: int) -> None:
-    """Space the precharge after an access; a row that has had its accesses is closed by the access itself."""
-    bank, rank = channel.bank[b], channel.rank[b >> timing.rank_shift]
-    to_pre = timing.rd_pre if kind == READ else timing.wr_pre
-    if 0 < timing.row_cap <= bank.accesses and bank.active == NONE:
-        _log(channel, at, Command.RDA + kind, b, bank.open_row)
-        bank.act_at = max(bank.act_at, at + to_pre + timing.pre_act)
-        rank.ref_at = max(rank.ref_at, at + to_pre + timing.pre_ref)
+@jit(inline="always")
+def _end_access(timing: Record, channel: Record, b: int, at: int, pre_at: int, command: int) -> None:
+    """Allow the precharge from `pre_at` on; a row that has had its accesses is closed by the access itself."""
+    r = b >> timing.rank_shift
+    if 0 < timing.row_cap <= channel.row_accesses[b] and channel.active[b] == NONE:
+        _log(channel, at, command + Command.RDA - Command.RD, b, channel.open_row[b])
+        channel.act_at[b] = max(channel.act_at[b], pre_at + timing.pre_act)
+        channel.ref_at[r] = max(channel.ref_at[r], pre_at + timing.pre_ref)
         _close(channel, b)
     else:
-        _log(channel, at, Command.RD + kind, b, bank.open_row)
-        bank.pre_at = max(bank.pre_at, at + to_pre)
-        rank.preab_at = max(rank.preab_at, at + to_pre)
-        bank.accesses += 1
+        _log(channel, at, command, b, channel.open_row[b])
+        channel.pre_at[b] = max(channel.pre_at[b], pre_at)
+        channel.preab_at[r] = max(channel.preab_at[r], pre_at)
+        channel.row_accesses[b] += 1
 
 
-@jit
+@jit(inline="always")
 def _open(channel: Record, s: int) -> None:
     b = channel.slot[s].bank
-    bank = channel.bank[b]
-    bank.open_row = channel.slot[s].row
-    bank.active = s
-    add_busy(channel, ACTIVE, b)
-    row_changed(channel, b)
+    channel.open_row[b] = channel.slot[s].row
+    add_active(channel, b, s)
+    row_opened(channel, b)
 
 
 @jit
 def _close(channel: Record, b: int) -> None:
-    bank = channel.bank[b]
-    bank.open_row = CLOSED
-    bank.accesses = 0
-    bank.closing = 0
-    row_changed(channel, b)
+    channel.open_row[b] = CLOSED
+    channel.row_accesses[b] = 0
+    channel.closing[b] = 0
+    row_closed(channel, b)
 
 
-@jit
+@jit(inline="always")
 def _log(channel: Record, at: int, command: int, where: int, row: int) -> None:
     if channel.logging:
         line = channel.log[channel.commands % LOGGED]

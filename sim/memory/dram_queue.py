@@ -6,30 +6,30 @@ one (miss). Both are kept up to date here, so that a decision looks at banks and
 
 from __future__ import annotations
 
+from sim.arch.memory import MAX_BANKS
 from sim.engine.jit import jit
-from sim.memory.dram_state import NONE, READ, WRITE, Record
+from sim.memory.dram_state import ACTIVATING, NO_KEY, NONE, READ, WRITE, Record
 
 
 @jit
 def append(channel: Record, s: int) -> None:
     """Put slot `s` at the end of its bank's list."""
     slot = channel.slot[s]
-    kind = slot.kind
-    bank = channel.bank[slot.bank]
-    tail = bank.tail[kind]
+    kind, b = slot.kind, slot.bank
+    tail = channel.tail[kind, b]
     slot.previous = tail
     slot.next = NONE
-    bank.tail[kind] = s
+    channel.tail[kind, b] = s
     if tail == NONE:
-        bank.head[kind] = s
-        add_busy(channel, kind, slot.bank)
+        channel.head[kind, b] = s
     else:
         channel.slot[tail].next = s
-    if slot.row == bank.open_row:
-        if bank.hit[kind] == NONE:
-            bank.hit[kind] = s
-    elif bank.miss[kind] == NONE:
-        bank.miss[kind] = s
+    if slot.row == channel.open_row[b] and channel.hit[kind, b] == NONE:
+        channel.hit[kind, b] = s
+        _set_keys(channel, kind, b)
+    elif slot.row != channel.open_row[b] and channel.miss[kind, b] == NONE:
+        channel.miss[kind, b] = s
+        _set_keys(channel, kind, b)
     channel.queued[kind] += 1
 
 
@@ -37,62 +37,89 @@ def append(channel: Record, s: int) -> None:
 def unlink(channel: Record, s: int) -> None:
     """Take slot `s` out of its bank's list."""
     slot = channel.slot[s]
-    kind = slot.kind
-    bank = channel.bank[slot.bank]
+    kind, b = slot.kind, slot.bank
     before, after = slot.previous, slot.next
     if before == NONE:
-        bank.head[kind] = after
+        channel.head[kind, b] = after
     else:
         channel.slot[before].next = after
     if after == NONE:
-        bank.tail[kind] = before
+        channel.tail[kind, b] = before
     else:
         channel.slot[after].previous = before
-    if bank.head[kind] == NONE:
-        remove_busy(channel, kind, slot.bank)
-    if bank.hit[kind] == s:
-        bank.hit[kind] = _next_hit(channel, after, bank.open_row)
-    elif bank.miss[kind] == s:
-        bank.miss[kind] = _next_miss(channel, after, bank.open_row)
+    if channel.hit[kind, b] == s:
+        channel.hit[kind, b] = _next_hit(channel, after, channel.open_row[b])
+    elif channel.miss[kind, b] == s:
+        channel.miss[kind, b] = _next_miss(channel, after, channel.open_row[b])
+    _set_keys(channel, kind, b)
     channel.queued[kind] -= 1
 
 
 @jit
-def row_changed(channel: Record, b: int) -> None:
-    """Find the oldest hits and misses of bank `b` anew, after its open row has changed."""
-    bank = channel.bank[b]
+def row_opened(channel: Record, b: int) -> None:
+    """Find the oldest hits and misses of bank `b` anew."""
     for kind in (READ, WRITE):
-        bank.hit[kind] = _next_hit(channel, bank.head[kind], bank.open_row) if bank.open_row >= 0 else NONE
-        bank.miss[kind] = _next_miss(channel, bank.head[kind], bank.open_row)
+        head = channel.head[kind, b]
+        channel.hit[kind, b] = _next_hit(channel, head, channel.open_row[b])
+        channel.miss[kind, b] = _next_miss(channel, head, channel.open_row[b])
+        _set_keys(channel, kind, b)
+
+
+@jit
+def row_closed(channel: Record, b: int) -> None:
+    """Make every request of bank `b` a miss."""
+    for kind in (READ, WRITE):
+        channel.hit[kind, b] = NONE
+        channel.miss[kind, b] = channel.head[kind, b]
+        _set_keys(channel, kind, b)
 
 
 @jit
 def find_address(channel: Record, b: int, kind: int, address: int) -> int:
     """Return the slot of a queued request of this kind for the burst at `address` in bank `b`, or NONE."""
-    s = channel.bank[b].head[kind]
+    s = channel.head[kind, b]
     while s != NONE and channel.slot[s].address != address:
         s = channel.slot[s].next
     return s
 
 
 @jit
-def add_busy(channel: Record, what: int, b: int) -> None:
-    """Add bank `b` to row `what` (READ, WRITE, ACTIVE) of the busy banks."""
-    count = channel.busy_count[what]
-    channel.busy[what, count] = b
-    channel.bank[b].place[what] = count
-    channel.busy_count[what] = count + 1
+def is_held(channel: Record, b: int) -> bool:
+    """Whether no row of bank `b` may be opened or closed, since a request waits for the row being opened."""
+    return channel.active[b] != NONE or channel.open_row[b] == ACTIVATING
 
 
 @jit
-def remove_busy(channel: Record, what: int, b: int) -> None:
-    """Remove bank `b` from row `what` of the busy banks; the last one takes its place."""
-    count = channel.busy_count[what] - 1
-    place = channel.bank[b].place[what]
-    last = channel.busy[what, count]
-    channel.busy[what, place] = last
-    channel.bank[last].place[what] = place
-    channel.busy_count[what] = count
+def add_active(channel: Record, b: int, s: int) -> None:
+    """Let bank `b` wait for the column command of slot `s`."""
+    channel.active[b] = s
+    channel.active_place[b] = channel.active_count
+    channel.active_banks[channel.active_count] = b
+    channel.active_count += 1
+
+
+@jit
+def remove_active(channel: Record, b: int) -> None:
+    """Take bank `b` out of the list of those that wait; the last one of the list takes its place."""
+    channel.active[b] = NONE
+    channel.active_count -= 1
+    last = channel.active_banks[channel.active_count]
+    channel.active_banks[channel.active_place[b]] = last
+    channel.active_place[last] = channel.active_place[b]
+    _set_keys(channel, READ, b)
+    _set_keys(channel, WRITE, b)
+
+
+@jit
+def _set_keys(channel: Record, kind: int, b: int) -> None:
+    """Tell the scheduler of the oldest hit and miss, unless the miss has to wait for something else than a clock."""
+    hit, miss = channel.hit[kind, b], channel.miss[kind, b]
+    hit_key = channel.slot[hit].order * MAX_BANKS + b if hit != NONE else NO_KEY
+    miss_key = channel.slot[miss].order * MAX_BANKS + b if miss != NONE else NO_KEY
+    if is_held(channel, b) or (channel.keep_row_hits != 0 and hit_key < miss_key):
+        miss_key = NO_KEY
+    channel.hit_key[kind, b] = hit_key
+    channel.miss_key[kind, b] = miss_key
 
 
 @jit

@@ -6,45 +6,52 @@ that can issue on the same clock the oldest wins. Obeys: docs/dram.md, "Scheduli
 
 from __future__ import annotations
 
+from sim.arch.memory import MAX_BANKS
 from sim.engine.jit import jit
-from sim.memory.dram_state import ACTIVATING, ACTIVE, CLOSED, FAR, NONE, READ, WRITE, Record
+from sim.memory.dram_queue import is_held
+from sim.memory.dram_state import CLOSED, FAR, NO_KEY, NONE, READ, WRITE, Record
+
+# A candidate is one number, the wait in clocks above the request's order above its bank: the smallest is the best.
+WAIT_SHIFT = 43  # leaves 37 bits of order, 10^11 requests
+MAX_WAIT = (1 << 18) - 1  # longer than any spacing of a standard
+BANK_MASK = MAX_BANKS - 1
 
 
-@jit
-def oldest_active(timing: Record, channel: Record, start: int) -> tuple[int, int]:
+@jit(inline="always")
+def oldest_active(channel: Record, start: int) -> tuple[int, int]:
     """Return (clock, slot) of the next column command for a request whose row was opened on its behalf."""
     best_at, best = FAR, NONE
-    for i in range(channel.busy_count[ACTIVE]):
-        b = channel.busy[ACTIVE, i]
-        bank = channel.bank[b]
-        s = bank.active
+    for i in range(channel.active_count):
+        b = channel.active_banks[i]
+        s = channel.active[b]
         kind = channel.slot[s].kind
-        at = max(start, bank.access_at[kind], channel.group[b >> timing.group_shift].access_at[kind])
-        if at < best_at or (at == best_at and _is_older(channel, s, best)):
+        at = max(start, channel.access_at[kind, b], channel.all_access_at[kind])
+        if at < best_at or (at == best_at and channel.slot[s].order < channel.slot[best].order):
             best_at, best = at, s
     return best_at, best
 
 
 @jit
 def oldest_queued(timing: Record, channel: Record, start: int) -> tuple[int, int, int, int]:
-    """Return (clock, slot) of the next column command and of the next row command for the queue in service."""
+    """Return (clock, slot) of the next column command and of the next row command for the queue in service.
+
+    The inner loop compiles to vector code without branches; what it reads is kept in arrays for its sake.
+    """
     if timing.in_order:
         return _oldest_of_all(timing, channel, start)
     kind = _queue_in_service(timing, channel)
-    column_at, column, row_at, row = FAR, NONE, FAR, NONE
-    for i in range(channel.busy_count[kind]):
-        b = channel.busy[kind, i]
-        bank = channel.bank[b]
-        hit, miss = bank.hit[kind], bank.miss[kind]
-        if hit != NONE:
-            at = max(start, bank.access_at[kind], channel.group[b >> timing.group_shift].access_at[kind])
-            if at < column_at or (at == column_at and _is_older(channel, hit, column)):
-                column_at, column = at, hit
-        if miss != NONE and not _is_held(timing, channel, b, hit, miss):
-            at = _row_command_at(timing, channel, b, start)
-            if at < row_at or (at == row_at and _is_older(channel, miss, row)):
-                row_at, row = at, miss
-    return column_at, column, row_at, row
+    access_from = max(start, channel.all_access_at[kind])
+    act_from = max(start, FAR if channel.act2_slot != NONE else channel.all_act_at)
+    pre_from = max(start, channel.all_pre_at)
+    column = row = NO_KEY + (MAX_WAIT << WAIT_SHIFT)
+    for b in range(timing.banks):
+        access_at = max(access_from, channel.access_at[kind, b])
+        act_at, pre_at = max(act_from, channel.act_at[b]), max(pre_from, channel.pre_at[b])
+        row_at = act_at if channel.open_row[b] == CLOSED else pre_at
+        column = min(column, (min(access_at - start, MAX_WAIT) << WAIT_SHIFT) + channel.hit_key[kind, b])
+        row = min(row, (min(row_at - start, MAX_WAIT) << WAIT_SHIFT) + channel.miss_key[kind, b])
+    column_at, row_at = _clock_of(column, start), _clock_of(row, start)
+    return column_at, channel.hit[kind, column & BANK_MASK], row_at, channel.miss[kind, row & BANK_MASK]
 
 
 @jit
@@ -52,24 +59,19 @@ def urgent_at(timing: Record, channel: Record, start: int) -> int:
     """Return the clock of the next command for the oldest urgent need: a refresh, or a row that is due to close."""
     what = channel.urgent[channel.urgent_head]
     if what >= 0:
-        bank = channel.bank[what]
-        if bank.active != NONE or bank.open_row == ACTIVATING:
-            return FAR
-        return max(start, bank.pre_at, channel.rank[what >> timing.rank_shift].pre_at)
+        return FAR if is_held(channel, what) else max(start, channel.pre_at[what], channel.all_pre_at)
     r = -1 - what
     for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
-        bank = channel.bank[b]
-        if bank.active != NONE or bank.open_row == ACTIVATING:
+        if is_held(channel, b):
             return FAR
-    rank = channel.rank[r]
-    return max(start, rank.preab_at if any_open(timing, channel, r) else rank.ref_at)
+    return max(start, channel.preab_at[r] if any_open(timing, channel, r) else channel.ref_at[r])
 
 
 @jit
 def any_open(timing: Record, channel: Record, r: int) -> bool:
     """Whether a bank of rank `r` is open."""
-    for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):  # noqa: SIM110 - any() is no kernel
-        if channel.bank[b].open_row != CLOSED:
+    for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
+        if channel.open_row[b] != CLOSED:
             return True
     return False
 
@@ -84,11 +86,10 @@ def call_maintenance(timing: Record, channel: Record, clock: int) -> int:
     following = channel.next_refresh
     if timing.row_cap > 0:
         for b in range(timing.banks):
-            bank = channel.bank[b]
-            if bank.accesses >= timing.row_cap and bank.closing == 0:
-                at = max(bank.pre_at, channel.rank[b >> timing.rank_shift].pre_at)
+            if channel.row_accesses[b] >= timing.row_cap and channel.closing[b] == 0:
+                at = max(channel.pre_at[b], channel.all_pre_at)
                 if at <= clock:
-                    bank.closing = 1
+                    channel.closing[b] = 1
                     _append_urgent(channel, b)
                 else:
                     following = min(following, at)
@@ -99,9 +100,10 @@ def call_maintenance(timing: Record, channel: Record, clock: int) -> int:
 def _append_urgent(channel: Record, what: int) -> None:
     channel.urgent[(channel.urgent_head + channel.urgent_count) % channel.urgent.size] = what
     channel.urgent_count += 1
+    channel.plan_at = NONE
 
 
-@jit
+@jit(inline="always")
 def _queue_in_service(timing: Record, channel: Record) -> int:
     """Return READ or WRITE, after the fill of the queues has switched write mode on or off."""
     if channel.write_mode == 0:
@@ -112,47 +114,29 @@ def _queue_in_service(timing: Record, channel: Record) -> int:
     return channel.write_mode
 
 
+@jit(inline="always")
+def _clock_of(candidate: int, start: int) -> int:
+    """Return the clock of a candidate, or FAR for none."""
+    wait = candidate >> WAIT_SHIFT
+    return start + wait if wait < MAX_WAIT else FAR
+
+
 @jit
 def _oldest_of_all(timing: Record, channel: Record, start: int) -> tuple[int, int, int, int]:
     """As `oldest_queued`, where nothing may pass the oldest request of both queues."""
     s = NONE
     for kind in (READ, WRITE):
-        for i in range(channel.busy_count[kind]):
-            head = channel.bank[channel.busy[kind, i]].head[kind]
-            if s == NONE or _is_older(channel, head, s):
+        for b in range(timing.banks):
+            head = channel.head[kind, b]
+            if head != NONE and (s == NONE or channel.slot[head].order < channel.slot[s].order):
                 s = head
     if s == NONE:
         return FAR, NONE, FAR, NONE
-    b, kind = channel.slot[s].bank, channel.slot[s].kind
-    bank = channel.bank[b]
-    if bank.hit[kind] == s:
-        at = max(start, bank.access_at[kind], channel.group[b >> timing.group_shift].access_at[kind])
-        return at, s, FAR, NONE
-    if _is_held(timing, channel, b, NONE, s):
+    kind, b = channel.slot[s].kind, channel.slot[s].bank
+    if channel.hit[kind, b] == s:
+        return max(start, channel.access_at[kind, b], channel.all_access_at[kind]), s, FAR, NONE
+    if is_held(channel, b):
         return FAR, NONE, FAR, NONE
-    return FAR, NONE, _row_command_at(timing, channel, b, start), s
-
-
-@jit
-def _is_older(channel: Record, s: int, other: int) -> bool:
-    return channel.slot[s].order < channel.slot[other].order
-
-
-@jit
-def _is_held(timing: Record, channel: Record, b: int, hit: int, miss: int) -> bool:
-    """Whether the row command for request `miss` must wait: for the request of the open row, or for an ACT2."""
-    bank = channel.bank[b]
-    if bank.open_row == CLOSED:
-        return channel.act2_slot != NONE
-    if bank.active != NONE or bank.open_row == ACTIVATING:
-        return True
-    return timing.keep_row_hits != 0 and hit != NONE and _is_older(channel, hit, miss)
-
-
-@jit
-def _row_command_at(timing: Record, channel: Record, b: int, start: int) -> int:
-    """Return the clock of the row command that bank `b` needs next: ACT if it is closed, else PRE."""
-    bank = channel.bank[b]
-    if bank.open_row == CLOSED:
-        return max(start, bank.act_at, channel.group[b >> timing.group_shift].act_at)
-    return max(start, bank.pre_at, channel.rank[b >> timing.rank_shift].pre_at)
+    if channel.open_row[b] == CLOSED:
+        return FAR, NONE, max(start, channel.act_at[b], channel.all_act_at), s
+    return FAR, NONE, max(start, channel.pre_at[b], channel.all_pre_at), s
