@@ -58,7 +58,10 @@ def outcome_of(finished: bool) -> int:
 
 
 def check_progress(outcome: int, cycle: int, waits: Iterable[Wait]) -> None:
-    """Raise `DeadlockError` with `waits`, longest wait first, unless the run finished."""
+    """Raise `DeadlockError` unless the run finished.
+
+    `waits` are those of `waits`, and whatever else the machine knows to be waiting; the longest comes first.
+    """
     if outcome == Outcome.DEADLOCKED:
         raise DeadlockError(cycle, sorted(waits, key=lambda wait: wait.since))
 

@@ -5,6 +5,7 @@ from enum import IntEnum
 import pytest
 
 from sim.engine.deadlock import DeadlockError, Outcome, Wait, check_progress, waits
+from sim.engine.resource import acquire, new_resources, release
 from tests.engine.machines import Op, run_programs
 
 
@@ -29,13 +30,14 @@ def test_two_who_acquire_in_opposite_orders_deadlock() -> None:
     assert caught.value.waits == (Wait("tile 1", "key port", 4), Wait("tile 0", "value port", 7))
 
 
-def test_a_line_that_has_wrapped_is_told_in_its_order() -> None:
-    hold = [(Op.ACQUIRE, 0), (Op.REST, 10), (Op.RELEASE, 0)]
-    keep = [(Op.REST, 20), (Op.ACQUIRE, 0)]
-    late = [(Op.REST, 30), (Op.ACQUIRE, 0)]
-    run = run_programs([hold, hold, keep, late, late], slots=[1])
-    found = waits(run.resources, str, ["the slot"])
-    assert found == [Wait("3", "the slot", 30), Wait("4", "the slot", 30)]
+def test_a_line_that_goes_round_is_told_in_its_order() -> None:
+    resources = new_resources([1], places=3)
+    for who in range(4):
+        acquire(resources, 0, who, who)
+    for who in range(4, 6):
+        release(resources, 0, who)
+        acquire(resources, 0, who, who)
+    assert waits(resources, str, ["the slot"]) == [Wait(str(who), "the slot", who) for who in (3, 4, 5)]
 
 
 def test_a_run_that_finished_is_no_deadlock_though_one_may_still_hold_a_slot() -> None:

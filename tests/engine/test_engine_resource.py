@@ -21,7 +21,7 @@ from sim.engine.resource import (
 from sim.engine.stats import Level, named
 
 SLOTS = (1, 3)
-PLACES = 4
+PLACES = 3
 
 # (cycles since the last call, which, acquire or release)
 calls = st.lists(
@@ -91,6 +91,19 @@ def test_a_slot_that_is_handed_over_was_never_free() -> None:
     assert free_slots(resources, 0) == 0
     assert release(resources, 0, 9) == NOBODY
     assert free_slots(resources, 0) == 1
+
+
+def test_a_line_that_goes_round_keeps_its_order() -> None:
+    resources = new_resources([1, 1], places=3)
+    acquire(resources, 0, 0, 0)
+    in_line = deque([1, 2])
+    for who in in_line:
+        acquire(resources, 0, who, 0)
+    for who in range(3, 20):
+        acquire(resources, 0, who, who)
+        in_line.append(who)
+        assert release(resources, 0, who) == in_line.popleft()
+    assert [release(resources, 0, 20) for _ in range(3)] == [*in_line, NOBODY]
 
 
 def test_resources_do_not_share_lines() -> None:
