@@ -13,12 +13,13 @@ from sim.arch.formats import shift_half_even as even_fact
 from sim.arch.formats import shift_half_up as up_fact
 from sim.arch.presets import SALO, SALO_DAC22
 from sim.arch.salo import SaloArray, SaloConfig
+from sim.arch.salo_constants import array_constants
 from sim.arch.salo_numerics import NUMERICS, PUBLISHED, WIDE, Normalisation
 from sim.arch.salo_stages import Stage
 from sim.salo.array import PEArray
 from sim.salo.exp import ExpUnit, ExpUnitInputs
-from sim.salo.fixed import EXPONENT, SATURATIONS, shift_half_even, shift_half_up
-from sim.salo.pe import PE, PEInputs, PEOutputs
+from sim.salo.fixed import EXPONENT, SATURATIONS, no_saturations, shift_half_even, shift_half_up
+from sim.salo.pe import PE, PEInputs, PEOutputs, add_product
 from sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
 from sim.salo.row import projection
 
@@ -54,8 +55,18 @@ def test_scores_beyond_the_exponent_take_its_bound_and_are_counted() -> None:
 
 def test_reciprocal_unit_is_the_shared_table() -> None:
     unit, config = ReciprocalUnit(SALO), SALO.numerics.reciprocal
-    for value in [*range(3000), *range(2**18, 2**22, 7919), 2**22 - 1]:
+    whole_segments = range(5 * 2**16, 5 * 2**16 + 2 * 2048)
+    for value in [*range(3000), *whole_segments, *range(2**18, 2**22, 7919), 2**22 - 1]:
         assert unit(ReciprocalUnitInputs(value)) == config.reciprocal(value)
+
+
+@pytest.mark.parametrize(("psum", "weight", "sign"), [(2**23 - 1, 1, 1), (-(2**23), 255, -1)])
+def test_a_partial_sum_stops_at_the_bound_of_its_format(psum: int, weight: int, sign: int) -> None:
+    constants = array_constants(PUBLISHED, Normalisation.DEFERRED, 64)
+    counters = no_saturations()
+    assert add_product(psum, 0, weight, sign * 255, constants, counters) == psum
+    assert add_product(psum, 0, weight, -sign * 255, constants, counters) == psum - sign * 255 * weight
+    assert dict(zip(SATURATIONS, counters, strict=True))["psum"] == 1 == counters.sum()
 
 
 def inputs(stage: Stage, query: int = 0, kv: int = 0, inverse: tuple[int, int] = (0, 0)) -> PEInputs:

@@ -1,5 +1,3 @@
-from fractions import Fraction
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,8 @@ CONFIG = ReciprocalConfig()
 
 def relative_error(value: int) -> float:
     mantissa, exponent = CONFIG.reciprocal(value)
-    return float(mantissa * Fraction(value, 1 << (CONFIG.fraction + exponent)) - 1)
+    one = 1 << (CONFIG.fraction + exponent)
+    return (mantissa * value - one) / one
 
 
 def test_table_is_the_rounded_reciprocal_of_the_ends() -> None:
