@@ -11,6 +11,7 @@ import pytest
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.timeline import Activity, Timeline
 
+OP_NAME = "encoder.layer.{}.attention.self.window"
 MULTIPLIERS = 1088
 HEADS = 12
 TILES_A_HEAD = 1992  # sliding window of 513 keys at 4,096 tokens
@@ -24,7 +25,7 @@ REASONS = {
 }
 
 
-def build_op(layer: int, start_cycle: int = 0, name: str = "encoder.layer.{}.attention.self.window") -> OpReport:
+def build_op(layer: int, start_cycle: int = 0, name: str = OP_NAME) -> OpReport:
     """One layer; the first waits for its cold fill, and each differs a little in DRAM stalls."""
     stalls = {
         "dram": 21_007 + 613 * (layer % 3),
