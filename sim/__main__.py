@@ -1,7 +1,7 @@
 """The command line: ``python -m sim``, or ``tandem``. Obeys docs/design.md, "The commands".
 
-Wrong input is one line on stderr and exit code 2; a fault inside a run is exit code 1. Results go to stdout, progress
-and messages to stderr. Heavy libraries are imported by the command that needs them.
+Wrong input is one line on stderr and exit code 2; a fault inside a run is exit code 1. Results go to stdout,
+progress and messages to stderr. Heavy libraries are imported by the command that needs them.
 """
 
 from __future__ import annotations
@@ -74,22 +74,43 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
-    run = commands.add_parser("run", help="run a workload on a machine", description="Run a workload on a machine.")
+    run = commands.add_parser(
+        "run", help="run a workload on a machine", description="Run a workload on a machine."
+    )
     run.set_defaults(command=_run)
-    run.add_argument("workload", metavar="WORKLOAD|TRACE.json", help="a name from `tandem list workloads`, or a file")
-    run.add_argument("--machine", metavar="NAME", help="default: the machine for what the trace holds")
-    run.add_argument("--preset", metavar="NAME", help="default: the machine's first; see `tandem list presets`")
     run.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], dest="settings", help="set a config field, dotted"
+        "workload", metavar="WORKLOAD|TRACE.json", help="a name from `tandem list workloads`, or a file"
+    )
+    run.add_argument("--machine", metavar="NAME", help="default: the machine for what the trace holds")
+    run.add_argument(
+        "--preset", metavar="NAME", help="default: the machine's first; see `tandem list presets`"
+    )
+    run.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="set a config field, dotted"
         " (array.rows=16) or by short name (rows, cols, memory, numerics, schedule); may be repeated",
     )
-    run.add_argument("--config", metavar="FILE.toml", type=Path, help="config fields as TOML; --set goes before it")
-    run.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
-    run.add_argument("--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz")
-    run.add_argument("--json", metavar="FILE|-", help="write the report as JSON; with - to stdout, alone")
-    run.add_argument("--timeline", metavar="FILE", help="write the timeline (.json or .json.gz; opens in Perfetto)")
     run.add_argument(
-        "--functional", metavar="FILE.npz", nargs="?", const="", help="run values through the machine's number formats"
+        "--config", metavar="FILE.toml", type=Path, help="config fields as TOML; --set goes before it"
+    )
+    run.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
+    run.add_argument(
+        "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"
+    )
+    run.add_argument("--json", metavar="FILE|-", help="write the report as JSON; with - to stdout, alone")
+    run.add_argument(
+        "--timeline", metavar="FILE", help="write the timeline (.json or .json.gz; opens in Perfetto)"
+    )
+    run.add_argument(
+        "--functional",
+        metavar="FILE.npz",
+        nargs="?",
+        const="",
+        help="run values through the machine's number formats"
         " and compare with float64: Q, K, V from a file, or N(0, 1)",
     )
     run.add_argument("--seed", metavar="N", type=int, default=0, help="of random tensors (default: 0)")
@@ -97,15 +118,18 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_list(commands: argparse._SubParsersAction[Parser]) -> None:
-    listing = commands.add_parser("list", help="what there is to run, and on what", description="Say what there is.")
+    listing = commands.add_parser(
+        "list", help="what there is to run, and on what", description="Say what there is."
+    )
     listing.set_defaults(command=_list)
     listing.add_argument("what", nargs="?", metavar="machines|presets|workloads", help="default: all three")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
     reproduce = commands.add_parser(
-        "reproduce", help="a paper's figures beside ours", description="Show a paper's figures, its published cost"
-        " model and ours, with the reason of each gap.",
+        "reproduce",
+        help="a paper's figures beside ours",
+        description="Show a paper's figures, its published cost model and ours, with the reason of each gap.",
     )
     reproduce.set_defaults(command=_reproduce)
     reproduce.add_argument("paper", metavar="PAPER", help="salo")
@@ -174,7 +198,11 @@ def _list(chosen: argparse.Namespace) -> int:
 
     sections = {
         "machines": {name: machine.line for name, machine in MACHINES.items()},
-        "presets": {name: f"{machine.name}: {PRESET_LINES[name]}" for machine in MACHINES.values() for name in machine.presets},
+        "presets": {
+            name: f"{machine.name}: {PRESET_LINES[name]}"
+            for machine in MACHINES.values()
+            for name in machine.presets
+        },
         "workloads": _workload_lines(),
     }
     if chosen.what and chosen.what not in sections:

@@ -1,4 +1,4 @@
-"""The table of machines: name -> presets, what it runs, and the settings that `--set` takes by a short name."""
+"""The table of machines: name -> presets, what it runs, and what `--set` takes by a short name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES
 from sim.arch.salo_numerics import NUMERICS
 
 # Settings that put a whole catalogued section in place, and which: `--set memory=hbm2`.
-SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {"memory": ("dram", DRAMS), "numerics": ("numerics", NUMERICS)}
+SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "memory": ("dram", DRAMS),
+    "numerics": ("numerics", NUMERICS),
+}
 
 PRESET_LINES = {
     "salo": "what we would build: deferred division, two column segments, private global ports, DDR4-2400",
@@ -33,7 +36,7 @@ class Machine:
     runner: str  # module with `run(trace, machine, preset, config, ...) -> Run`
 
     def config(self, preset: str | None, settings: Mapping[str, object]) -> Any:
-        """Return a preset's config with `settings` in place; a section named whole comes before its fields."""
+        """Return a preset's config with `settings` in place; whole sections come before fields."""
         name = preset or next(iter(self.presets))
         if name not in self.presets:
             raise ConfigError(nearest(f"preset of {self.name}", name, self.presets))
@@ -59,7 +62,7 @@ MACHINES = {
             line="SALO, DAC 2022: spatial array for sliding-window, dilated and global attention",
             presets=SALO_PRESETS,
             short_names=SALO_SHORT_NAMES,
-            fixed={"dataflow": "SALO keeps queries in place for QK and probabilities for PV; its wiring is that dataflow"},
+            fixed={"dataflow": "the wiring keeps queries in place for QK and probabilities for PV"},
             runs=frozenset({"window_attention"}),
             runner="sim.run_salo",
         ),

@@ -29,7 +29,9 @@ def reproduce(paper: str, target: str | None, *, show: bool, progress: Progress 
     rows = salo_rows(_runs(progress), cpu)
     if target:
         with written(target) as stream:
-            stream.write((json.dumps(document(paper, rows), indent=1, ensure_ascii=False) + "\n").encode())
+            stream.write(
+                (json.dumps(document(PAPERS[paper], rows), indent=1, ensure_ascii=False) + "\n").encode()
+            )
     if show:
         print_table(PAPERS[paper], rows, sys.stdout)
 

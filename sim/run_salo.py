@@ -52,7 +52,13 @@ def run(
 
 
 def _report(
-    trace: Trace, machine: str, preset: str, config: SaloConfig, request: Request, done: SaloRun, extra: dict[str, Any]
+    trace: Trace,
+    machine: str,
+    preset: str,
+    config: SaloConfig,
+    request: Request,
+    done: SaloRun,
+    extra: dict[str, Any],
 ) -> Report:
     results = [layer.result for layer in done.layers]
     dram = _summed(result.dram for result in results)
@@ -78,7 +84,10 @@ def _report(
         energy_pj=_energy(config, done, dram, pads),
         area_mm2=area_mm2(config.array, config.numerics),
         ops=tuple(_op_report(layer, config, request.batch) for layer in done.layers),
-        not_run=tuple(NotRun(name=op.name, kind=op.kind, macs=op.macs * request.batch, reason=REASON) for op in done.not_run),
+        not_run=tuple(
+            NotRun(name=op.name, kind=op.kind, macs=op.macs * request.batch, reason=REASON)
+            for op in done.not_run
+        ),
         notes=(*done.notes, *_caveats(config)),
         extra={"batch": request.batch, "seed": request.seed, **extra},
     )
@@ -116,7 +125,9 @@ def _energy(config: SaloConfig, done: SaloRun, dram: dict[str, int], pads: dict[
     actions = sum_actions(salo_actions(config.array, layer.result.work) for layer in done.layers)
     events = DramEvents(dram["read_bytes"], dram["write_bytes"], dram["activates"], config.dram.channels)
     standard = dram_energy(config.dram.standard.name)
-    spent = salo_energy(config.energy, config.array, config.numerics, actions, pads, events, standard, config.clock_hz)
+    spent = salo_energy(
+        config.energy, config.array, config.numerics, actions, pads, events, standard, config.clock_hz
+    )
     return Energy(**spent)
 
 
@@ -127,8 +138,8 @@ def _caveats(config: SaloConfig) -> Iterator[str]:
             f" ({PUBLISHED_POWER_W * 1000:.2f} mW, array alone) is at {PUBLISHED_SYNTHESIS_HZ / 1e6:.0f} MHz:"
             " do not put that power beside this time."
         )
-    yield "Energy is counted per action, with constants of 40 and 45 nm libraries (docs/energy.md); it is an estimate."
-    yield "Each layer starts with an idle array and its tensors in DRAM, for the projections before it run elsewhere."
+    yield "Energy is an estimate: actions counted, at constants of 40 and 45 nm libraries (docs/energy.md)."
+    yield "Each layer starts with an idle array and its tensors in DRAM: its projections run elsewhere."
 
 
 def _summed(parts: Any) -> dict[str, int]:
@@ -165,7 +176,9 @@ def _timeline(done: SaloRun) -> Timeline:
         spent = record.transfer_end - begun
         no_tile = np.full_like(size, NONE)
         columns.append([1 + transfers.is_write, 1 + transfers.kind, begun + start, spent, no_tile, size])
-    track, label, begin, duration, tile, size = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    track, label, begin, duration, tile, size = (
+        np.concatenate(parts) for parts in zip(*columns, strict=True)
+    )
     labels = ("tile", *(kind.name.lower() for kind in Kind))
     return Timeline(
         tracks=TRACKS,
@@ -203,7 +216,9 @@ def _activity(done: SaloRun) -> Activity:
     return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved)
 
 
-def _functional(done: SaloRun, config: SaloConfig, request: Request, progress: Progress | None) -> list[dict[str, Any]]:
+def _functional(
+    done: SaloRun, config: SaloConfig, request: Request, progress: Progress | None
+) -> list[dict[str, Any]]:
     """Run values through the first layer, or through the layer whose tensors were given."""
     layer = done.layers[0]
     pattern = Pattern.from_op(layer.op)

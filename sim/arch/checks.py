@@ -76,8 +76,8 @@ def with_settings(
     """Return a copy of `config` with dotted fields replaced: ``{"array.rows": "16"}``.
 
     Values may be strings (from the command line) or already typed (from TOML). `short` maps a short name to
-    the dotted field that it stands for. Raises `ConfigError` for a key that does not exist (naming the nearest
-    one) or a value of the wrong type.
+    the dotted field that it stands for. Raises `ConfigError` for a key that does not exist (naming the
+    nearest one) or a value of the wrong type.
 
     Fields may check one another, so all changes of one dataclass are applied together.
     """
@@ -90,7 +90,7 @@ def with_settings(
         for part in path[:-1]:
             node = node.setdefault(part, {})
         node[path[-1]] = (key, value)
-    return _replaced(config, tree)
+    return typing.cast(Config, _replaced(config, tree))
 
 
 def settings_from_arguments(arguments: Iterable[str]) -> dict[str, str]:
@@ -132,7 +132,9 @@ def _field_type(config: Any, key: str, path: list[str], short: Mapping[str, str]
             raise ConfigError(nearest("config key", key, [*short, *_leaf_names(config)]))
         node = getattr(node, part)
     if dataclasses.is_dataclass(node):
-        raise ConfigError(f"config key {key!r} is a section; set one of its fields: {', '.join(_leaf_names(node, key + '.'))}")
+        raise ConfigError(
+            f"config key {key!r} is a section; set one of {', '.join(_leaf_names(node, key + '.'))}"
+        )
 
 
 def _leaf_names(config: Any, prefix: str = "") -> list[str]:
@@ -168,7 +170,9 @@ def _parsed(key: str, value: object, kind: Any) -> object:
         try:
             return kind(value)
         except ValueError:
-            raise ConfigError(nearest(f"value of {key}", str(value), [str(member.value) for member in kind])) from None
+            raise ConfigError(
+                nearest(f"value of {key}", str(value), [str(member.value) for member in kind])
+            ) from None
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
         items = value.split(",") if isinstance(value, str) else value

@@ -1,4 +1,6 @@
-"""Presets: one constant for each machine, published or ours. Variants by `dataclasses.replace`, never by inheritance."""
+"""Presets: one constant for each machine, published or ours. Variants by `dataclasses.replace`, never by
+inheritance.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,13 @@ SALO = SaloConfig(
     # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.
     query_scratchpad=ScratchpadConfig(capacity_bytes=16 * KIB, banks=32, buffering=Buffering.CIRCULAR),
     key_scratchpad=ScratchpadConfig(capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR),
-    value_scratchpad=ScratchpadConfig(capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR),
+    value_scratchpad=ScratchpadConfig(
+        capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR
+    ),
     global_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
-    output_scratchpad=ScratchpadConfig(capacity_bytes=16 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR),
+    output_scratchpad=ScratchpadConfig(
+        capacity_bytes=16 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR
+    ),
     dram=DRAMS["ddr4-2400"],
     clock_hz=1_000_000_000,  # the clock of the published cost model
 )
@@ -38,7 +44,9 @@ SALO_DAC22 = SaloConfig(
     key_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
     value_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
     global_scratchpad=replace(SALO.global_scratchpad),
-    output_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR),
+    output_scratchpad=ScratchpadConfig(
+        capacity_bytes=32 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR
+    ),
     dram=replace(DRAMS["ideal"], bandwidth_bytes_per_second=256_000_000_000),  # assumed: never the bottleneck
     clock_hz=1_000_000_000,  # the cost model's; the synthesis is stated at 500 MHz
 )

@@ -9,8 +9,8 @@ The array keeps the query in place (output stationary) for ``query x key``, then
     deferred   head_dim (QK) + exp + row sum + head_dim (PV)
     per_pass   head_dim (QK) + exp + row sum + wait + normalise + head_dim (PV)
 
-Column ``j`` runs ``j`` cycles behind column 0, so a pass is followed by ``drain`` cycles until its last partial sum
-has left the last column; passes follow one another after ``flush_cycles``, without draining.
+Column ``j`` runs ``j`` cycles behind column 0, so a pass is followed by ``drain`` cycles until its last
+partial sum has left the last column; passes follow one another after ``flush_cycles``, without draining.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at w
 class GlobalProjections(enum.StrEnum):
     """How the global rows are fed when the model projects its global tokens apart (as Longformer does)."""
 
-    SHARED = "shared"  # they read the local keys and values: another function than the model's, for timing only
+    SHARED = (
+        "shared"  # they read the local keys and values: another function than the model's, for timing only
+    )
     SEPARATE = "separate"  # extra passes in which only the global rows work
     PRIVATE = "private"  # ports of their own
 
@@ -45,28 +47,36 @@ class PassOverlap(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaloArray:
-    """The grid of PEs. One local PE per (row, col), `global_cols` more in each row, `global_rows` more below."""
+    """The grid of PEs: one local PE per (row, col), `global_cols` more in each row, `global_rows` below."""
 
     rows: int = 32  # artifact, num_rows
     cols: int = 32  # artifact, num_cols
     head_dim: int = 64  # artifact, dim: the longest head the array holds
     global_rows: int = 1  # artifact, num_hglbs
     global_cols: int = 1  # artifact, num_vglbs
-    column_segments: int = 1  # 1 as published; 2 injects keys at the middle column too, for two narrow bands a pass
-    normalisation: Normalisation = Normalisation.PER_PASS  # as published; deferred divides once, after the last pass
+    column_segments: int = (
+        1  # 1 as published; 2 injects keys at the middle column too, for two narrow bands a pass
+    )
+    normalisation: Normalisation = (
+        Normalisation.PER_PASS
+    )  # as published; deferred divides once, after the last pass
     global_projections: GlobalProjections = GlobalProjections.SHARED  # as published
     overlap: PassOverlap = PassOverlap.PIPELINED  # the published formula overlaps drain and the next pass
     exp_latency: int = 1  # artifact, stage 1
     reciprocal_latency: int = 1  # artifact: combinational, used in the cycle after the row sum
     normalise_latency: int = 1  # artifact, stage 3
     flush_cycles: int = 1  # artifact's cost model; clears the accumulators between passes
-    merge_latency: int = 1  # weighted-sum unit: cycles from a partial sum at the last column to the merge buffer
+    merge_latency: int = (
+        1  # weighted-sum unit: cycles from a partial sum at the last column to the merge buffer
+    )
 
     def __post_init__(self) -> None:
         require_integers(self, 1, "rows", "cols", "head_dim", "column_segments")
         require_integers(self, 1, "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency")
         require_integers(self, 0, "global_rows", "global_cols", "flush_cycles")
-        require(self.column_segments in (1, 2), "SaloArray.column_segments must be 1 or 2", self.column_segments)
+        require(
+            self.column_segments in (1, 2), "SaloArray.column_segments must be 1 or 2", self.column_segments
+        )
         require(
             self.cols % self.column_segments == 0,
             f"SaloArray.cols must be a multiple of column_segments ({self.column_segments})",
@@ -95,7 +105,9 @@ class SaloArray:
 
     @property
     def score_shift(self) -> int:
-        """Right shift that stands for ``1/sqrt(head_dim)``; what is left of the factor is folded into the query."""
+        """Right shift that stands for ``1/sqrt(head_dim)``; what is left of the factor is folded into the
+        query.
+        """
         return score_shift(self.head_dim)
 
     @property
@@ -109,7 +121,9 @@ class SaloArray:
     @property
     def timing(self) -> SaloTiming:
         """The cycles of a pass that do not depend on the head, as a kernel takes them."""
-        between = self.exp_latency + 1  # the row sum takes one cycle a column: its latency is the lag of the columns
+        between = (
+            self.exp_latency + 1
+        )  # the row sum takes one cycle a column: its latency is the lag of the columns
         if self.normalisation is Normalisation.PER_PASS:
             # The sum of a row is known when it has left the last column; column 0 waits for it.
             wait = self.cols + self.global_cols - 1 + self.reciprocal_latency - 1
@@ -122,7 +136,9 @@ class SaloArray:
         return 2 * head_dim + self.timing.between
 
     def total_cycles(self, passes: int, head_dim: int) -> int:
-        """Cycles of `passes` passes that never wait for data: the last partial sum leaves in the last of them."""
+        """Cycles of `passes` passes that never wait for data: the last partial sum leaves in the last of
+        them.
+        """
         if passes == 0:
             return 0
         timing = self.timing
@@ -143,7 +159,9 @@ class SaloScheduling:
     """What the scheduler may do; with both off, every chunk of every query block takes a pass."""
 
     skip_masked: bool = True  # leave out passes in which no PE would work
-    leftover_keys: bool = True  # send the few keys that would need one more pass through the idle global column
+    leftover_keys: bool = (
+        True  # send the few keys that would need one more pass through the idle global column
+    )
 
     @property
     def name(self) -> str:
@@ -174,7 +192,9 @@ class SaloConfig:
             "SaloConfig.clock_hz must divide 10^12 (a whole number of picoseconds a cycle)",
             self.clock_hz,
         )
-        self.numerics.check_head(self.array.head_dim, self.array.cols + self.array.global_cols, self.array.normalisation)
+        self.numerics.check_head(
+            self.array.head_dim, self.array.cols + self.array.global_cols, self.array.normalisation
+        )
 
     @property
     def cycle_ps(self) -> int:
@@ -188,11 +208,15 @@ class SaloConfig:
 
     @property
     def output_bytes(self) -> int:
-        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs do."""
+        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs
+        do.
+        """
         bits = 2 + self.numerics.input.integer_bits + self.numerics.output.fraction
         return -(-min(bits, self.numerics.output.width) // 8)
 
     def check_head(self, head_dim: int) -> None:
         """Raise `ConfigError` when a head does not fit the array."""
         if head_dim > self.array.head_dim:
-            raise ConfigError(f"the head size must be at most SaloArray.head_dim ({self.array.head_dim}), not {head_dim}")
+            raise ConfigError(
+                f"the head size must be at most SaloArray.head_dim ({self.array.head_dim}), not {head_dim}"
+            )

@@ -1,7 +1,8 @@
 """Bank conflicts: how long the key scratchpad takes to serve one cycle of a tile.
 
-In each cycle every streamed key delivers one element, and a key lies in one bank, so a tile runs at full speed as long
-as no bank holds more of its keys than the bank has ports. Neighbouring keys lie in neighbouring banks.
+In each cycle every streamed key delivers one element, and a key lies in one bank, so a tile runs at full
+speed as long as no bank holds more of its keys than the bank has ports. Neighbouring keys lie in neighbouring
+banks.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import numpy.typing as npt
 
 from sim.arch.memory import ScratchpadConfig
 from sim.engine.jit import jit
-from sim.memory.scratchpad import Residency
-from sim.salo.needs import Integers, Needs, Numbering, granule_of
+from sim.memory.scratchpad import Residency, service_cycles
+from sim.salo.needs import Integers, Numbering, granule_of
 from sim.salo.schedule import Schedule
 
 DILATION, OUTSIDE, KEYS = (Numbering._fields.index(name) for name in ("dilation", "outside", "keys"))
@@ -35,7 +36,9 @@ def cycles_per_step(
         schedule.slots.keys,
         schedule.split,
         schedule.slots.col_mask.shape[1] // schedule.slots.keys.shape[1],
-        np.where((columns >= 0) & ~is_global[columns], columns, -1),  # global tokens have a scratchpad of their own
+        np.where(
+            (columns >= 0) & ~is_global[columns], columns, -1
+        ),  # global tokens have a scratchpad of their own
         heads,
         (residency.granule, residency.slot, residency.first_use),
         granules,
@@ -47,7 +50,9 @@ def cycles_per_step(
 
 
 @jit
-def _cycles_per_step(keys, split, segment_cols, column_keys, heads, loads, granules, table, kind, banks, ports):
+def _cycles_per_step(
+    keys, split, segment_cols, column_keys, heads, loads, granules, table, kind, banks, ports
+):
     loaded, slot_of_load, first_use = loads
     tiles, segments, width = keys.shape
     slot_of = np.zeros(granules, np.int64)
@@ -67,7 +72,7 @@ def _cycles_per_step(keys, split, segment_cols, column_keys, heads, loads, granu
                     _count(keys[tile, segment, slot], numbering, slot_of, in_bank)
         for column in range(column_keys.shape[1]):
             _count(column_keys[tile, column], numbering, slot_of, in_bank)
-        steps[step] = max(1, -(-in_bank.max() // ports))
+        steps[step] = service_cycles(in_bank, ports)
     return steps
 
 

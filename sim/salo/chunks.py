@@ -1,11 +1,12 @@
 """Chunks: bands of keys cut to the width of the array, one record each, and the kernels that expand them.
 
-A chunk puts a band of at most `span` offsets on `span` neighbouring columns (a segment's, or all of them chained). Its
-slot ``t`` streams the key at position ``base + t`` of its stream; the PE in row ``i`` and column ``c`` of the span
-meets slot ``i + span - 1 - c``, so column ``c`` stands for the offset ``span - 1 - c`` above the chunk's lowest.
+A chunk puts a band of at most `span` offsets on `span` neighbouring columns (a segment's, or all of them
+chained). Its slot ``t`` streams the key at position ``base + t`` of its stream; the PE in row ``i`` and
+column ``c`` of the span meets slot ``i + span - 1 - c``, so column ``c`` stands for the offset ``span - 1 -
+c`` above the chunk's lowest.
 
-A run of keys may be taken out of the stream (`SKIP_AT`, `SKIP_LENGTH`): the keys above it move down, so a window that
-holds the whole run is again one contiguous band, narrower by its length.
+A run of keys may be taken out of the stream (`SKIP_AT`, `SKIP_LENGTH`): the keys above it move down, so a
+window that holds the whole run is again one contiguous band, narrower by its length.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def count_pairs(chunks, block_rows, sequence):
                 key = slot_token(chunk, row + offset, sequence.tokens)
                 if not usable(chunk, key, sequence):
                     continue
-                if chunk[TAGGED] == 1 and image_row(query, sequence) + chunk[IMAGE_ROW] != image_row(key, sequence):
+                if chunk[TAGGED] == 1 and image_row(query, sequence) + chunk[IMAGE_ROW] != image_row(
+                    key, sequence
+                ):
                     continue
                 pairs[index] += 1
     return pairs

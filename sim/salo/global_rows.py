@@ -1,9 +1,9 @@
 """Global rows: which keys a global query meets in which tile.
 
-A global query needs every key once. Fed from the stream, its row takes those of the keys leaving the bottom of the
-array that it has not taken before (first seen, first taken), so it needs no pass of its own as long as the local rows
-stream the whole sequence past it. Keys that the local rows use have precedence, for they are fetched
-anyway. Fed by private ports it takes the sequence in order, spread evenly over the tiles.
+A global query needs every key once. Fed from the stream, its row takes those of the keys leaving the bottom
+of the array that it has not taken before (first seen, first taken), so it needs no pass of its own as long as
+the local rows stream the whole sequence past it. Keys that the local rows use have precedence, for they are
+fetched anyway. Fed by private ports it takes the sequence in order, spread evenly over the tiles.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.engine.jit import jit
-from sim.salo.tiles import Slots, bottom_slot
+from sim.salo.tiles import bottom_slot
 
 
 class GlobalRows(NamedTuple):
@@ -53,9 +53,11 @@ def take_first_seen(slots, rows, fed, offered, taken, out):
 
 @jit
 def take_in_free_slots(slots, rows, fed, missing, taken, out):
-    """Put missing keys (global tokens outside the image, say) in slots that are free in all that the rows see.
+    """Put missing keys (global tokens outside the image, say) in slots that are free in all that the rows
+    see.
 
-    The local rows must not use such a key: its slot stays invalid for them. Returns how many of `missing` are placed.
+    The local rows must not use such a key: its slot stays invalid for them. Returns how many of `missing` are
+    placed.
     """
     placed = 0
     tiles, global_rows, cols = out.valid.shape
@@ -92,7 +94,9 @@ def _chained_twin_in_use(slots, tile, segment, slot):
 
 
 def take_in_order(rows: GlobalRows, queries: int, seq_len: int) -> None:
-    """Feed the whole sequence through the private ports, `cols` keys in each of tiles spread evenly over the head."""
+    """Feed the whole sequence through the private ports, `cols` keys in each of tiles spread evenly over the
+    head.
+    """
     tiles, _, cols = rows.valid.shape
     shares = -(-seq_len // cols)
     assert shares <= tiles, "the caller adds tiles until every share has one"

@@ -1,8 +1,8 @@
 """Leftover keys: a window that is a little wider than whole passes, narrowed to fit them.
 
-Longformer's window of 513 keys needs sixteen passes of 32 columns and one column of a seventeenth. A run of keys that
-lies in the window of *every* query of the block can be taken out of the stream: the keys above it move down, each
-query's window is again one contiguous band, and the run goes through the global column.
+Longformer's window of 513 keys needs sixteen passes of 32 columns and one column of a seventeenth. A run of
+keys that lies in the window of *every* query of the block can be taken out of the stream: the keys above it
+move down, each query's window is again one contiguous band, and the run goes through the global column.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ def narrowed(band: StreamBand, skip: Skip) -> StreamBand:
 
 
 def skipped_run(block: int, table: BlockTable, array: SaloArray, sequence: Sequence) -> Skip:
-    """Return the run that would save the block a pass, nearest to its middle row; `NOTHING_SKIPPED` where none can.
+    """Return the run that would save the block a pass, nearest to its middle row; `NOTHING_SKIPPED` where
+    none can.
 
-    The run must lie in the sequence and in every row's window, and hold no global key, for that one has its own way.
+    The run must lie in the sequence and in every row's window, and hold no global key, for that one has its
+    own way.
     """
     group = table.group[block]
     if len(group.bands) != 1:

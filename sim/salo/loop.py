@@ -1,9 +1,9 @@
 """The event loop of the SALO machine: one array, one DMA, one DRAM.
 
-The array runs one tile after the other. A tile's first phase (QK) starts when column 0 is free and its keys and queries
-are there; its second (PV) when the weights are known, its values are there, and a staging buffer is free if its outputs
-need one. The DMA issues transfers in their fixed order, each as soon as its trigger has happened. Cycles are those of
-column 0; `sim.arch.salo` says how far the other columns run behind.
+The array runs one tile after the other. A tile's first phase (QK) starts when column 0 is free and its keys
+and queries are there; its second (PV) when the weights are known, its values are there, and a staging buffer
+is free if its outputs need one. The DMA issues transfers in their fixed order, each as soon as its trigger
+has happened. Cycles are those of column 0; `sim.arch.salo` says how far the other columns run behind.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Tiles(NamedTuple):
     """What the loop knows of each tile; T tiles of all heads."""
 
     awaited: Integers  # [T, 2] transfers that QK and PV still wait for; counts down
-    qk_steps: Integers  # [T] cycles that a scratchpad takes to serve one cycle of QK; 1 without bank conflicts
+    qk_steps: (
+        Integers  # [T] cycles that a scratchpad takes to serve one cycle of QK; 1 without bank conflicts
+    )
     staged: npt.NDArray[np.bool_]  # [T] the outputs take a staging buffer
     finished: npt.NDArray[np.bool_]  # [T] some transfer waits for its outputs
 
@@ -229,4 +231,16 @@ def _start_pv(state, queue, tiles, timing, stalls, stall, cycle):
     push(queue, start + timing.head_dim * tiles.qk_steps[tile], Event.PV_FINISHED, tile)
 
 
-__all__ = ["Doing", "Event", "EventQueue", "Port", "Record", "Resources", "Stall", "Tiles", "Timing", "Transfers", "run"]
+__all__ = [
+    "Doing",
+    "Event",
+    "EventQueue",
+    "Port",
+    "Record",
+    "Resources",
+    "Stall",
+    "Tiles",
+    "Timing",
+    "Transfers",
+    "run",
+]

@@ -1,7 +1,8 @@
 """The SALO machine: what runs of a trace, how long it takes, and what it moves.
 
-SALO runs `window_attention`; everything else of a model it leaves to others, and says so. Each layer starts with an
-idle array and its tensors in DRAM, since the projections before it ran elsewhere: equal layers take equal cycles.
+SALO runs `window_attention`; everything else of a model it leaves to others, and says so. Each layer starts
+with an idle array and its tensors in DRAM, since the projections before it ran elsewhere: equal layers take
+equal cycles.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.arch.checks import ConfigError
-from sim.arch.dram_energy import DramTraffic
 from sim.arch.energy import SramTraffic
 from sim.arch.salo import GlobalProjections, SaloConfig
 from sim.arch.salo_energy import SaloWork
@@ -84,7 +84,9 @@ class SaloRun:
         return sum(layer.result.cycles for layer in self.layers)
 
 
-def simulate(trace: Trace, config: SaloConfig, batch: int = 1, progress: Callable[[int, int], None] | None = None) -> SaloRun:
+def simulate(
+    trace: Trace, config: SaloConfig, batch: int = 1, progress: Callable[[int, int], None] | None = None
+) -> SaloRun:
     """Run every window attention of `trace`; `progress` hears of (layers done, layers).
 
     Raises `ConfigError` when the machine cannot hold a layer.
@@ -112,7 +114,9 @@ def simulate_op(op: Op, config: SaloConfig, batch: int = 1) -> LayerResult:
 
 
 def _case(op: Op, batch: int) -> tuple[Pattern, Layer, bool]:
-    """Return all that a layer's result depends on: pattern, sizes, and whether global tokens are projected apart."""
+    """Return all that a layer's result depends on: pattern, sizes, and whether global tokens are projected
+    apart.
+    """
     pattern = Pattern.from_op(op)
     heads = batch * op.dim("batch") * op.dim("heads")
     layer = Layer(heads, op.dim("head_dim"), pattern.seq_len, pattern.global_tokens)
@@ -120,7 +124,12 @@ def _case(op: Op, batch: int) -> tuple[Pattern, Layer, bool]:
 
 
 def simulate_layer(
-    config: SaloConfig, pattern: Pattern, layer: Layer, *, global_projections: bool = False, name: str = "attention"
+    config: SaloConfig,
+    pattern: Pattern,
+    layer: Layer,
+    *,
+    global_projections: bool = False,
+    name: str = "attention",
 ) -> LayerResult:
     """Run one attention layer from an idle machine."""
     config.check_head(layer.head_dim)
@@ -181,13 +190,15 @@ def _waits(plan: Program, tiles: Tiles, record: Record, name: str) -> Iterator[W
         for phase in (Phase.QK, Phase.PV):
             if tiles.awaited[tile, phase]:
                 since = int(record.tile_end[tile - 1]) if tile else 0
-                yield Wait(f"{name}, tile {tile}", f"{tiles.awaited[tile, phase]} transfers for {phase.name}", since)
+                yield Wait(
+                    f"{name}, tile {tile}", f"{tiles.awaited[tile, phase]} transfers for {phase.name}", since
+                )
     for transfer in np.flatnonzero((record.transfer_end < 0) & (record.transfer_issued >= 0)):
         yield Wait(f"{name}, transfer {transfer}", "the DRAM", int(record.transfer_issued[transfer]))
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:
-    """Return what crossed the DRAM pins: bytes of whole bursts, useful bytes, and the controllers' counters."""
+    """Return what crossed the DRAM pins: bytes of whole bursts, useful bytes, the controllers' counters."""
     state, burst = dma.state[0], int(dma.dram.timing[0].burst_bytes)
     return {
         "read_bytes": int(state.bursts[READ]) * burst,
@@ -261,6 +272,6 @@ def _notes(config: SaloConfig, ops: list[Op]) -> Iterator[str]:
     apart = any(len(op.inputs) == GLOBAL_INPUTS for op in ops)
     if apart and config.array.global_projections is GlobalProjections.SHARED:
         yield (
-            "The model projects its global tokens apart, but array.global_projections=shared feeds them the local keys"
+            "The model projects its global tokens apart, but global_projections=shared feeds them the local keys"
             " and values: cycles of another function than the model's."
         )

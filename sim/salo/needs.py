@@ -1,8 +1,9 @@
-"""Granules: the rows of keys that move between DRAM and the scratchpads together, and which of them each tile needs.
+"""Granules: the rows of keys that move between DRAM and the scratchpads together, and which of them each tile
+needs.
 
-A granule is as many keys as the array has rows, neighbours in the order in which they stream: in a dilated pattern those
-of one residue class, which lie `dilation` rows apart in memory. Numbers of granules count on from sweep to sweep, and
-the keys of the global projections have numbers of their own.
+A granule is as many keys as the array has rows, neighbours in the order in which they stream: in a dilated
+pattern those of one residue class, which lie `dilation` rows apart in memory. Numbers of granules count on
+from sweep to sweep, and the keys of the global projections have numbers of their own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Granules(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """Which granules each tile needs: those of tile t are ``granule[offsets[t]:offsets[t + 1]]``, ascending."""
+    """The granules that each tile needs: of tile t ``granule[offsets[t]:offsets[t + 1]]``, ascending."""
 
     offsets: Integers  # [T + 1]
     granule: Integers
@@ -53,7 +54,8 @@ def granules(schedule: Schedule, keys: int) -> tuple[Granules, list[Numbering], 
     base = 0
     for dilation, source in used.tolist():
         tokens = schedule.seq_len - schedule.outside
-        per_class = -(--(-tokens // dilation) // keys)
+        longest = -(-tokens // dilation)  # class
+        per_class = -(-longest // keys)
         numberings.append(Numbering(base, dilation, per_class, schedule.outside, keys))
         index = np.arange(dilation * per_class, dtype=np.int64)
         residue, position = index // per_class, index % per_class * keys
@@ -66,10 +68,13 @@ def granules(schedule: Schedule, keys: int) -> tuple[Granules, list[Numbering], 
     return Granules(*parts), numberings, kind.reshape(-1).astype(np.int64)
 
 
-def needs(schedule: Schedule, numberings: list[Numbering], kind: Integers, is_global: npt.NDArray[np.bool_]) -> Needs:
+def needs(
+    schedule: Schedule, numberings: list[Numbering], kind: Integers, is_global: npt.NDArray[np.bool_]
+) -> Needs:
     """Return the granules that each tile streams.
 
-    A key for a global column comes from the scratchpad too, unless it is a global token: those have a place of their own.
+    A key for a global column comes from the scratchpad too, unless it is a global token: those have a place
+    of their own.
     """
     table = np.array(numberings, np.int64).reshape(-1, len(Numbering._fields))
     count = np.empty(schedule.tiles + 1, np.int64)

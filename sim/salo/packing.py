@@ -1,10 +1,11 @@
 """Packing: the chunks of each query block, laid on the array pass by pass.
 
-A band as wide as the array takes all columns in a pass; what is left of it, and every narrow band, takes one segment,
-and the segments of a pass carry different bands. Chunks without a single pair are left out.
+A band as wide as the array takes all columns in a pass; what is left of it, and every narrow band, takes one
+segment, and the segments of a pass carry different bands. Chunks without a single pair are left out.
 
-Where a band leaves a remainder of a few keys that would need a pass of their own, those keys are taken out of the
-stream (`sim.salo.leftovers`) and go through the global column, which is idle in all passes of a block but one.
+Where a band leaves a remainder of a few keys that would need a pass of their own, those keys are taken out of
+the stream (`sim.salo.leftovers`) and go through the global column, which is idle in all passes of a block but
+one.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def block_table(layout: Layout, is_global: npt.NDArray[np.bool_], rows: int) -> 
 
 
 def cut(band: StreamBand, position: int, array: SaloArray) -> list[tuple[int, int, int]]:
-    """Cut a band to chunks ``(lowest key position, width, span)``: whole passes first, then one for a segment."""
+    """Cut a band to chunks ``(lowest key position, width, span)``: whole passes first, then one for a
+    segment.
+    """
     pieces = []
     base, width = position + band.low, band.high - band.low + 1
     while width > array.segment_cols:
@@ -74,8 +77,14 @@ def cut(band: StreamBand, position: int, array: SaloArray) -> list[tuple[int, in
 
 
 def band_records(
-    block: int, band: StreamBand, position: int, table: BlockTable, array: SaloArray, skip: Skip = NOTHING_SKIPPED,
-    *, global_keys: bool = False,
+    block: int,
+    band: StreamBand,
+    position: int,
+    table: BlockTable,
+    array: SaloArray,
+    skip: Skip = NOTHING_SKIPPED,
+    *,
+    global_keys: bool = False,
 ) -> list[Record]:
     """Return the chunk records of one band of a block."""
     tagged = band.image_row != NO_TAG
@@ -89,8 +98,8 @@ def pack(
 ) -> list[Pass]:
     """Return the passes of all blocks, in order.
 
-    `global_stream` is the stream that lists the global tokens (it may be empty): every block needs each of them,
-    through the global columns while those are free, else as a band of its own.
+    `global_stream` is the stream that lists the global tokens (it may be empty): every block needs each of
+    them, through the global columns while those are free, else as a band of its own.
     """
     start = int(table.starts[global_stream])
     global_tokens = tuple(sequence.tokens[start : start + int(table.lengths[global_stream])].tolist())
@@ -107,7 +116,9 @@ def pack(
         if skip.length:
             without = _paired(fewer[block], array)
             at = _pass_of_run(without, skip, array)
-            if len(without) < len(streamed) and at + skip.length + len(column_keys) <= array.global_cols * len(without):
+            if len(without) < len(streamed) and at + skip.length + len(
+                column_keys
+            ) <= array.global_cols * len(without):
                 streamed = without
                 first = int(table.starts[group.bands[0].stream]) + skip.at
                 run = tuple(sequence.tokens[first : first + skip.length].tolist())
@@ -130,7 +141,7 @@ def _pass_of_run(streamed: list[tuple[Record, ...]], skip: Skip, array: SaloArra
 def _kept_chunks(
     array: SaloArray, scheduling: SaloScheduling, table: BlockTable, sequence: ck.Sequence, skips: list[Skip]
 ) -> list[list[Record]]:
-    """Return the chunks of each block that cover a pair (all of them when masked ones are not to be skipped)."""
+    """Return the chunks of each block that cover a pair; all of them when masked ones are not skipped."""
     records = [
         record
         for block, (group, skip) in enumerate(zip(table.group, skips, strict=True))
@@ -146,7 +157,8 @@ def _kept_chunks(
 
 
 def _paired(records: list[Record], array: SaloArray) -> list[tuple[Record, ...]]:
-    """Put chunks of one segment together on a pass; one that stays alone spans the array, with its columns masked.
+    """Put chunks of one segment together on a pass; one that stays alone spans the array, with its columns
+    masked.
 
     So the global row sees as many keys as it has PEs.
     """
@@ -168,9 +180,15 @@ def _paired(records: list[Record], array: SaloArray) -> list[tuple[Record, ...]]
 
 
 def _with_column_keys(
-    block: int, streamed: list[tuple[Record, ...]], keys: tuple[int, ...], array: SaloArray, table: BlockTable, global_stream: int
+    block: int,
+    streamed: list[tuple[Record, ...]],
+    keys: tuple[int, ...],
+    array: SaloArray,
+    table: BlockTable,
+    global_stream: int,
 ) -> list[Pass]:
-    """Hand the keys to the global columns, one each a pass; those for which no pass is left take passes of their own.
+    """Hand the keys to the global columns, one each a pass; those for which no pass is left take passes of
+    their own.
 
     Such a pass either uses the global columns alone or streams the keys as a band that every row needs whole,
     whichever takes fewer.

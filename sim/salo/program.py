@@ -1,8 +1,8 @@
 """The program of an attention layer: its tiles, head after head, and the transfers that feed them.
 
-It says what moves and what waits for what; `sim.salo.loop` finds out when. Keys and values live in circular scratchpads,
-a granule (as many keys as the array has rows) in each slot; the keys of the next head are on their way while this one
-still computes.
+It says what moves and what waits for what; `sim.salo.loop` finds out when. Keys and values live in circular
+scratchpads, a granule (as many keys as the array has rows) in each slot; the keys of the next head are on
+their way while this one still computes.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ def tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Tensors:
     merge = config.numerics.sums(config.array.normalisation).merge
     partial = layer.head_dim * -(-merge.width // 8) + -(-config.numerics.merge_sum.width // 8) + 1
     element = layer.head_dim * config.element_bytes
-    row_bytes = {name: element for name in NAMES} | {"output": layer.head_dim * config.output_bytes, "partial": partial}
+    row_bytes = dict.fromkeys(NAMES, element) | {
+        "output": layer.head_dim * config.output_bytes,
+        "partial": partial,
+    }
     base, address = {}, 0
     for name in NAMES:
         shared = name.startswith("global_") and not schedule.separate_rows
@@ -129,7 +132,9 @@ class _Planner:
         return capacity_bytes // slot_bytes
 
     def _keys_and_values(self, found: Granules, per_head: Needs) -> Residency:
-        """Load granules of keys and values in the order of their use, each into the oldest slot that is done with."""
+        """Load granules of keys and values in the order of their use, each into the oldest slot that is done
+        with.
+        """
         granule_bytes = self.config.array.rows * self.row_bytes
         most = int(np.diff(per_head.offsets).max(initial=1))
         slots = min(
@@ -138,16 +143,24 @@ class _Planner:
         )
         count = len(found.start)
         used = per_head.offsets[-1]
-        offsets = np.append((per_head.offsets[:-1] + self.heads[:, None] * used).ravel(), used * len(self.heads))
+        offsets = np.append(
+            (per_head.offsets[:-1] + self.heads[:, None] * used).ravel(), used * len(self.heads)
+        )
         residency = plan_residency(offsets, (per_head.granule + self.heads[:, None] * count).ravel(), slots)
         head, granule = np.divmod(residency.granule, count)
-        rows, stride, start = found.rows[granule], found.stride[granule] * self.row_bytes, found.start[granule]
+        rows, stride, start = (
+            found.rows[granule],
+            found.stride[granule] * self.row_bytes,
+            found.start[granule],
+        )
         for kind, phase, name in ((Kind.KEY, Phase.QK, "key"), (Kind.VALUE, Phase.PV, "value")):
             own = self.tensors.at(name, head, start)
             apart = self.tensors.at(f"global_{name}", head, start)
             base = np.where(found.source[granule] == GLOBAL, apart, own)
             trigger = self._after(residency.after, phase)
-            self.list.add(kind, base, rows, self.row_bytes, stride, trigger, tile=residency.first_use, phase=phase)
+            self.list.add(
+                kind, base, rows, self.row_bytes, stride, trigger, tile=residency.first_use, phase=phase
+            )
         return residency
 
     def _after(self, tile: Integers, phase: Phase) -> Integers:
@@ -170,14 +183,18 @@ class _Planner:
             for token, count, step in self._rows_of(int(block)):
                 base = self.tensors.at(name, self.heads, token)
                 stride = step * self.row_bytes
-                self.list.add(Kind.QUERY, base, count, self.row_bytes, stride, trigger[:, index], tile=first[:, index])
+                self.list.add(
+                    Kind.QUERY, base, count, self.row_bytes, stride, trigger[:, index], tile=first[:, index]
+                )
 
     def _rows_of(self, block: int) -> list[tuple[int, int, int]]:
         rows = self.schedule.block_rows[block]
         return runs(rows[rows >= 0])
 
     def _outputs(self) -> None:
-        """Write each block's outputs when its last tile is done, and each global query's at the end of its row."""
+        """Write each block's outputs when its last tile is done, and each global query's at the end of its
+        row.
+        """
         row_bytes = self.tensors.row_bytes["output"]
         for block in self.blocks:
             if self.schedule.spill[block]:
@@ -208,7 +225,14 @@ class _Planner:
                     base = self.tensors.at("partial", self.heads, token)
                     tile = self.first_tile[block] + self.head_start
                     self.list.add(
-                        Kind.PARTIAL, base, count, row_bytes, step * row_bytes, ready, tile=tile, phase=Phase.PV
+                        Kind.PARTIAL,
+                        base,
+                        count,
+                        row_bytes,
+                        step * row_bytes,
+                        ready,
+                        tile=tile,
+                        phase=Phase.PV,
                     )
             if self.schedule.spill[block]:
                 spilled_in[rows[rows >= 0]] = self.last_tile[block]
@@ -218,16 +242,23 @@ class _Planner:
                     self.list.add(Kind.PARTIAL, base, count, row_bytes, step * row_bytes, trigger, write=True)
 
     def _global_tokens(self) -> None:
-        """Load the rows of the global tokens for each head: queries for the rows, keys and values for the columns.
+        """Load the rows of the global tokens for each head: queries for the rows, keys and values for the
+        columns.
 
         They are held for two heads, this one and the next.
         """
-        done = np.concatenate((np.full(2, -1, np.int64), self.head_start + self.schedule.tiles - 1))[: len(self.heads)]
+        done = np.concatenate((np.full(2, -1, np.int64), self.head_start + self.schedule.tiles - 1))[
+            : len(self.heads)
+        ]
         columns = np.unique(self.schedule.column_keys[self.schedule.column_keys >= 0])
         columns = columns[self.is_global[columns]]
         outside = np.arange(self.schedule.outside)
         wanted = [
-            ("query", np.unique(self.schedule.row_query[self.schedule.row_query >= 0]), self.schedule.row_first.any(axis=1)),
+            (
+                "query",
+                np.unique(self.schedule.row_query[self.schedule.row_query >= 0]),
+                self.schedule.row_first.any(axis=1),
+            ),
             ("key", np.union1d(columns, outside), (self.schedule.column_keys >= 0).any(axis=1)),
         ]
         for name, tokens, using in wanted:
@@ -241,10 +272,14 @@ class _Planner:
                     base = self.tensors.at(tensor, self.heads, token)
                     stride = step * self.row_bytes
                     trigger = self._after(done, Phase.PV)
-                    self.list.add(Kind.GLOBAL, base, count, self.row_bytes, stride, trigger, tile=tile, phase=phase)
+                    self.list.add(
+                        Kind.GLOBAL, base, count, self.row_bytes, stride, trigger, tile=tile, phase=phase
+                    )
 
     def _private_keys(self) -> None:
-        """Stream the sequence past the global rows through their own ports, a share of `cols` keys in some tiles."""
+        """Stream the sequence past the global rows through their own ports, a share of `cols` keys in some
+        tiles.
+        """
         held = 2 * (3 * len(self.layer.global_tokens)) * self.row_bytes  # two heads; query, key, value
         share_bytes = 2 * self.config.array.cols * self.row_bytes  # keys and values
         shares = self.schedule.row_keys.valid.any(axis=(1, 2))
@@ -264,7 +299,9 @@ class _Planner:
             base = self.tensors.at(name, head, np.tile(first, len(self.heads)))
             rows = np.tile(count, len(self.heads))
             trigger = self._after(done, phase)
-            self.list.add(Kind.GLOBAL, base, rows, self.row_bytes, self.row_bytes, trigger, tile=at, phase=phase)
+            self.list.add(
+                Kind.GLOBAL, base, rows, self.row_bytes, self.row_bytes, trigger, tile=at, phase=phase
+            )
 
 
 __all__ = ["LOCAL", "Layer", "Program", "Tensors", "program", "tensors"]

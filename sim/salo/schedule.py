@@ -1,11 +1,13 @@
-"""The scheduler: an attention pattern split to tiles of the array, each pair of the pattern in exactly one PE.
+"""The scheduler: an attention pattern split to tiles of the array, each pair of the pattern in exactly one
+PE.
 
-Obeys: SALO (DAC 2022) section 4, reordering and splitting, and this rule, which makes "exactly once" hold: local PEs
-take the pairs of a query that is not global with a key that is not; the global columns take (such a query, global key);
-the global rows take (global query, any key). Further global queries than there are global rows sit on the local rows,
-as blocks of their own that meet every key.
+Obeys: SALO (DAC 2022) section 4, reordering and splitting, and this rule, which makes "exactly once" hold:
+local PEs take the pairs of a query that is not global with a key that is not; the global columns take (such a
+query, global key); the global rows take (global query, any key). Further global queries than there are global
+rows sit on the local rows, as blocks of their own that meet every key.
 
-All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values), `sim.salo.machine` (time).
+All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values),
+`sim.salo.machine` (time).
 """
 
 from __future__ import annotations
@@ -19,7 +21,13 @@ from sim.arch.salo import GlobalProjections, SaloArray, SaloScheduling
 from sim.salo import chunks as ck
 from sim.salo import tiles as tl
 from sim.salo.blocks import NO_TAG, Layout, StreamBand, layout
-from sim.salo.global_rows import GlobalRows, no_global_rows, take_first_seen, take_in_free_slots, take_in_order
+from sim.salo.global_rows import (
+    GlobalRows,
+    no_global_rows,
+    take_first_seen,
+    take_in_free_slots,
+    take_in_order,
+)
 from sim.salo.packing import Pass, band_records, block_table, pack
 from traces.pattern import Pattern
 
@@ -68,12 +76,16 @@ class Schedule:
 
 
 def schedule(
-    pattern: Pattern, array: SaloArray, scheduling: SaloScheduling | None = None, *, global_projections: bool = False
+    pattern: Pattern,
+    array: SaloArray,
+    scheduling: SaloScheduling | None = None,
+    *,
+    global_projections: bool = False,
 ) -> Schedule:
     """Split `pattern` to tiles of `array`.
 
-    `global_projections` says that the model projects its global tokens apart; `array.global_projections` then says how
-    they are fed. Raises `ConfigError` when the array cannot hold the pattern.
+    `global_projections` says that the model projects its global tokens apart; `array.global_projections` then
+    says how they are fed. Raises `ConfigError` when the array cannot hold the pattern.
     """
     separate = global_projections and array.global_projections is not GlobalProjections.SHARED
     private = separate and array.global_projections is GlobalProjections.PRIVATE and array.global_rows > 0
@@ -86,7 +98,9 @@ def schedule(
 class _Plan:
     """The passes of a schedule while it is being put together."""
 
-    def __init__(self, pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool) -> None:
+    def __init__(
+        self, pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool
+    ) -> None:
         self.array = array
         self.seq_len = pattern.seq_len
         self.separate = separate
@@ -140,8 +154,12 @@ class _Plan:
         self.passes = merged + self.passes[done:]
 
     def _stream_to_rows(self, stream: int, source: int) -> list[Pass]:
-        """Return passes in which every key of `stream` leaves the bottom of the array once, and no local row works."""
-        band = StreamBand(stream, -(self.array.rows - 1), int(self.table.lengths[stream]) - self.array.rows, NO_TAG)
+        """Return passes in which every key of `stream` leaves the bottom of the array once, and no local row
+        works.
+        """
+        band = StreamBand(
+            stream, -(self.array.rows - 1), int(self.table.lengths[stream]) - self.array.rows, NO_TAG
+        )
         passes = []
         for record in band_records(self.empty_block, band, 0, self.table, self.array):
             record[ck.SPAN] = self.array.cols
@@ -177,7 +195,9 @@ class _Plan:
         return self._schedule(block, slots, rows, pairs, private=private)
 
     def _fed_from_stream(self, slots: tl.Slots, rows: GlobalRows) -> tuple[tl.Slots, GlobalRows]:
-        """Feed the global rows from the stream, and append tiles for the keys that none of the tiles shows them."""
+        """Feed the global rows from the stream, and append tiles for the keys that none of the tiles shows
+        them.
+        """
         fed = np.array([p.source == int(self.separate) for p in self.passes], np.bool_)
         taken = np.zeros((len(self.row_queries), self.seq_len), np.bool_)
         block = np.array([p.block for p in self.passes], np.int32)
@@ -195,13 +215,21 @@ class _Plan:
         added = self._stream_to_rows(stream, int(self.separate))
         more = self._filled(added)
         more_rows = no_global_rows(len(added), self.array.global_rows, self.array.cols)
-        take_first_seen(more, self.array.rows, np.ones(len(added), np.bool_), more.keys >= 0, taken, more_rows)
+        take_first_seen(
+            more, self.array.rows, np.ones(len(added), np.bool_), more.keys >= 0, taken, more_rows
+        )
         self.passes += added
         joined = tl.Slots(*(np.concatenate(pair) for pair in zip(slots, more, strict=True)))
         return joined, GlobalRows(*(np.concatenate(pair) for pair in zip(rows, more_rows, strict=True)))
 
     def _schedule(
-        self, block: npt.NDArray[np.int32], slots: tl.Slots, rows: GlobalRows, pairs: npt.NDArray[np.int64], *, private: bool
+        self,
+        block: npt.NDArray[np.int32],
+        slots: tl.Slots,
+        rows: GlobalRows,
+        pairs: npt.NDArray[np.int64],
+        *,
+        private: bool,
     ) -> Schedule:
         tiles, blocks = len(self.passes), len(self.block_rows)
         columns = np.full((tiles, self.array.global_cols), -1, np.int32)
@@ -247,5 +275,6 @@ class _Plan:
         )
 
     def _is_split(self, p: Pass) -> bool:
-        return self.array.column_segments > 1 and any(record[ck.SPAN] != self.array.cols for record in p.chunks)
-
+        return self.array.column_segments > 1 and any(
+            record[ck.SPAN] != self.array.cols for record in p.chunks
+        )

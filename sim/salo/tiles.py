@@ -1,6 +1,7 @@
 """Tiles: the passes of a schedule as flat arrays, and the kernels that fill them in.
 
-One tile is one pass of the array over one query block; the arrays say which key is in which slot and which PEs take part.
+One tile is one pass of the array over one query block; the arrays say which key is in which slot and which
+PEs take part.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def empty_slots(tiles: int, array: SaloArray) -> Slots:
 def fill(chunks, tile_chunks, block_rows, sequence, out):
     """Write the chunks of each tile into `out`; `tile_chunks` is int64 [T, S], -1 = none.
 
-    A chunk that spans all columns is chained: it is named on segment 0 and every segment sees its part of the slots.
+    A chunk that spans all columns is chained: it is named on segment 0 and every segment sees its part of the
+    slots.
     """
     tiles, segments = tile_chunks.shape
     cols = out.col_mask.shape[1]
@@ -100,7 +102,7 @@ def takes_part(slots, block_rows, block, tile, row, col):
 
 @jit
 def bottom_slot(slots, rows, col):
-    """Return (segment, slot) of the key that the PE of the last row, and so the global rows, see in a column."""
+    """Return (segment, slot) of the key that the last row, and so the global rows, see in a column."""
     segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
     segment = col // segment_cols
     return segment, rows - 1 + segment_cols - 1 - (col - segment * segment_cols)
@@ -128,7 +130,8 @@ def local_use(slots, block_rows, block):
 def prune(slots, used, rows, row_valid):
     """Empty the slots that no PE uses, so that nobody fetches their keys.
 
-    `used` are those of the local rows; `row_valid` bool [T, G, C] the PEs of the global rows that the stream feeds.
+    `used` are those of the local rows; `row_valid` bool [T, G, C] the PEs of the global rows that the stream
+    feeds.
     """
     tiles, segments, width = slots.keys.shape
     for tile in range(tiles):

@@ -1,9 +1,9 @@
 """Transfers: what the DMA moves for an attention layer, in a fixed order.
 
-Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its data there) and
-awaited by another. The order is that of the enabling events. So nothing ever waits behind a transfer that is enabled
-later; no set of transfers can wait for each other; and no change of speed changes the order, which makes cycles
-monotone in bandwidth.
+Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its
+data there) and awaited by another. The order is that of the enabling events. So nothing ever waits behind a
+transfer that is enabled later; no set of transfers can wait for each other; and no change of speed changes
+the order, which makes cycles monotone in bandwidth.
 """
 
 from __future__ import annotations

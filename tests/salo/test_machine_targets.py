@@ -1,4 +1,4 @@
-"""What the preset `salo` must reach on the published workloads, DRAM included (docs/salo.md, "Utilisation")."""
+"""What the preset `salo` must reach on the published workloads, DRAM included: docs/salo.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ LONGFORMER = Pattern.longformer(4096, 512, (0,))
 
 
 def utilization(config: SaloConfig, pattern: Pattern, heads: int, *, apart: bool = False) -> float:
-    result = simulate_layer(config, pattern, Layer(heads, 64, pattern.seq_len, (0,)), global_projections=apart)
+    result = simulate_layer(
+        config, pattern, Layer(heads, 64, pattern.seq_len, (0,)), global_projections=apart
+    )
     assert result.macs == 2 * 64 * heads * pattern.pairs()
     return result.macs / (result.cycles * config.array.pes)
 

@@ -1,7 +1,7 @@
 """The SALO machine in time: against a recurrence over tiles, closed forms, and laws that every memory obeys.
 
-The recurrence takes the ends of the transfers as the run recorded them, and says from the machine's rules alone when
-each tile must have started. It has no events.
+The recurrence takes the ends of the transfers as the run recorded them, and says from the machine's rules
+alone when each tile must have started. It has no events.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def expected_tiles(result: LayerResult, config: SaloConfig) -> tuple[list[int], 
     plan, transfers, ends = result.program, result.program.transfers, result.record.transfer_end
     timing, head_dim = config.array.timing, plan.layer.head_dim
     arrived = {}
-    for tile, phase, write, end in zip(transfers.tile, transfers.phase, transfers.is_write, ends, strict=True):
+    for tile, phase, write, end in zip(
+        transfers.tile, transfers.phase, transfers.is_write, ends, strict=True
+    ):
         if not write:
             arrived[tile, phase] = max(arrived.get((tile, phase), 0), int(end))
     freed = sorted(int(end) for end, staged in zip(ends, transfers.staged, strict=True) if staged)
@@ -66,7 +68,12 @@ def expected_tiles(result: LayerResult, config: SaloConfig) -> tuple[list[int], 
 
 patterns = st.one_of(
     st.builds(lambda n, w: Pattern.longformer(n, 2 * w, (0,)), st.integers(20, 80), st.integers(1, 9)),
-    st.builds(lambda n, low, w: Pattern(seq_len=n, bands=(Band(low, low + w, 1),)), st.integers(20, 60), st.integers(-9, 0), st.integers(0, 9)),
+    st.builds(
+        lambda n, low, w: Pattern(seq_len=n, bands=(Band(low, low + w, 1),)),
+        st.integers(20, 60),
+        st.integers(-9, 0),
+        st.integers(0, 9),
+    ),
     st.builds(lambda side: Pattern.vil(side, side, 3, 1), st.integers(3, 9)),
     st.builds(lambda n: Pattern.strided_sparse(n, 4, 4), st.integers(20, 40)),
 )
@@ -144,7 +151,10 @@ def test_traffic_obeys_the_laws_of_a_demand_driven_buffer(
 ) -> None:
     config = replace(config, dram=DRAMS[memory])
     result = simulate_layer(config, pattern, layer_of(pattern), global_projections=apart)
-    dram, fills = result.dram, {name: pad.write_bytes for name, pad in result.scratchpads.items() if name != "output"}
+    dram, fills = (
+        result.dram,
+        {name: pad.write_bytes for name, pad in result.scratchpads.items() if name != "output"},
+    )
     moved = result.program.transfers
     partial = (moved.kind == Kind.PARTIAL) & (moved.is_write == 0)
     restored = int((moved.rows * moved.row_bytes)[partial].sum())
@@ -172,7 +182,9 @@ def test_a_scratchpad_that_cannot_hold_a_tile_is_refused() -> None:
 
 
 def test_a_head_that_the_array_cannot_hold_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^the head size must be at most SaloArray.head_dim \(64\), not 80$"):
+    with pytest.raises(
+        ConfigError, match=r"^the head size must be at most SaloArray.head_dim \(64\), not 80$"
+    ):
         simulate_layer(SALO, Pattern.sliding(64, 8), Layer(1, 80, 64, ()))
 
 
@@ -187,7 +199,9 @@ def test_a_run_without_progress_says_who_waits_for_what(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(machine, "program", stuck)
     pattern = Pattern.longformer(64, 8, (0,))
-    with pytest.raises(DeadlockError, match=r"attention, tile 0 waits for \d+ transfers for QK since cycle 0"):
+    with pytest.raises(
+        DeadlockError, match=r"attention, tile 0 waits for \d+ transfers for QK since cycle 0"
+    ):
         simulate_layer(small(), pattern, layer_of(pattern))
 
 

@@ -1,7 +1,8 @@
-"""Every pair of a pattern is in exactly one PE, and no PE takes a pair outside it: against a brute-force count.
+"""Every pair of a pattern is in exactly one PE, and no PE takes a pair outside it: against a brute-force
+count.
 
-The count reads the schedule as the array does, PE by PE, and shares no code with the scheduler; the pairs that should
-be there come from the definition of the pattern (`traces.pattern.Pattern.mask`).
+The count reads the schedule as the array does, PE by PE, and shares no code with the scheduler; the pairs
+that should be there come from the definition of the pattern (`traces.pattern.Pattern.mask`).
 """
 
 from __future__ import annotations
@@ -39,11 +40,15 @@ def times_computed(found: Schedule, array: SaloArray) -> np.ndarray:
             count[found.row_query[tile, row], key] += 1
             if not found.private_rows:
                 segment, place = divmod(col, width)
-                assert found.slots.keys[tile, segment, rows - 1 + width - 1 - place] == key, "not in the stream"
+                assert found.slots.keys[tile, segment, rows - 1 + width - 1 - place] == key, (
+                    "not in the stream"
+                )
     return count
 
 
-def assert_exact(pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool) -> Schedule:
+def assert_exact(
+    pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool
+) -> Schedule:
     """Schedule a pattern and hold it to the brute force."""
     found = schedule(pattern, array, scheduling, global_projections=separate)
     expected = pattern.mask(np.arange(pattern.seq_len)).astype(int)
@@ -53,7 +58,9 @@ def assert_exact(pattern: Pattern, array: SaloArray, scheduling: SaloScheduling,
 
 
 arrays = st.builds(
-    lambda rows, width, segments, **rest: SaloArray(rows=rows, cols=width * segments, column_segments=segments, **rest),
+    lambda rows, width, segments, **rest: SaloArray(
+        rows=rows, cols=width * segments, column_segments=segments, **rest
+    ),
     rows=st.integers(2, 8),
     width=st.integers(2, 5),
     segments=st.sampled_from([1, 2]),

@@ -22,7 +22,8 @@ def vil(side: int) -> Pattern:
     ("scheduling", "tiles"),
     [
         (PLAIN, 128 * 17),
-        # A pass at offset o of block b has no key where 32 b + o <= -32: seven of the first block, six of the second...
+        # A pass at offset o of block b has no key where 32 b + o <= -32: seven of the first block, six of the
+        # second...
         (SaloScheduling(leftover_keys=False), 128 * 17 - 64),
         (SaloScheduling(skip_masked=False), 128 * 16),
         (SaloScheduling(), 128 * 16 - 2 * sum(range(8))),
@@ -54,7 +55,9 @@ def test_vil_takes_one_segment_a_band(side: int, segments: int) -> None:
     assert every_band == blocks * math.ceil(15 / segments)
     bands = [
         sum(1 for dy in range(-7, 8) if 0 <= first + dy < side or 0 <= last + dy < side)
-        for first, last in ((32 * b // side, min(32 * b + 31, side * side - 1) // side) for b in range(blocks))
+        for first, last in (
+            (32 * b // side, min(32 * b + 31, side * side - 1) // side) for b in range(blocks)
+        )
     ]
     assert schedule(vil(side), array).tiles == sum(math.ceil(count / segments) for count in bands)
 

@@ -1,0 +1,106 @@
+"""Scratchpads: what lies in them when, and how long their banks take to serve an access.
+
+A scratchpad is managed by software, and the software knows its schedule: which granules (rows that move
+together) each step needs. So its contents are planned, not found out: `plan_residency` says which granule is
+loaded into which slot, for which step, and after which step the slot is free. A machine issues the loads as
+those steps pass.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.arch.checks import ConfigError
+from sim.arch.memory import Buffering
+from sim.engine.jit import jit
+
+Integers = npt.NDArray[np.int64]
+
+EMPTY = -1  # a slot that holds nothing, a granule that is nowhere, a step that never was
+HALVES = 2
+
+
+class Residency(NamedTuple):
+    """The loads of a schedule, in the order in which they are first needed; all int64 [loads]."""
+
+    granule: Integers
+    slot: Integers
+    first_use: Integers  # step that needs it
+    after: Integers  # last step that uses what the slot held before; EMPTY: the slot is free from the start
+
+
+def plan_residency(
+    offsets: Integers, granules: Integers, slots: int, buffering: Buffering = Buffering.CIRCULAR
+) -> Residency:
+    """Plan the loads for steps of which step t needs ``granules[offsets[t]:offsets[t + 1]]``, each once.
+
+    CIRCULAR fills the slots in turn and keeps what a later step needs until its slot comes round; DOUBLE
+    loads all that a step needs into one half while the step before uses the other. Raises `ConfigError` when
+    a step needs more granules than there is room for.
+    """
+    most = int(np.diff(offsets).max(initial=0))
+    room = slots if buffering is Buffering.CIRCULAR else slots // HALVES
+    if most > room:
+        raise ConfigError(
+            f"a scratchpad must have room for the {most} granules that one step needs, not {room}"
+        )
+    count = int(granules.max(initial=-1)) + 1
+    table = np.empty((len(granules), len(Residency._fields)), np.int64)
+    if buffering is Buffering.CIRCULAR:
+        loads = _plan_circular(offsets, granules, slots, count, table)
+    else:
+        loads = _plan_double(offsets, granules, room, table)
+    return Residency(*(np.ascontiguousarray(column) for column in table[:loads].T))
+
+
+@jit
+def _plan_circular(offsets, granules, slots, count, table):
+    slot_of = np.full(count, EMPTY, np.int64)
+    needed_in = np.full(count, EMPTY, np.int64)  # last step that needs a granule, the present one included
+    held = np.full(slots, EMPTY, np.int64)
+    turn = 0
+    loads = 0
+    for step in range(len(offsets) - 1):
+        for place in range(offsets[step], offsets[step + 1]):
+            if slot_of[granules[place]] != EMPTY:
+                needed_in[granules[place]] = step
+        for place in range(offsets[step], offsets[step + 1]):
+            granule = granules[place]
+            if slot_of[granule] != EMPTY:
+                continue
+            while held[turn] != EMPTY and needed_in[held[turn]] == step:
+                turn = (turn + 1) % slots
+            after = EMPTY
+            if held[turn] != EMPTY:
+                after = needed_in[held[turn]]
+                slot_of[held[turn]] = EMPTY
+            held[turn] = granule
+            slot_of[granule] = turn
+            needed_in[granule] = step
+            table[loads] = (granule, turn, step, after)
+            turn = (turn + 1) % slots
+            loads += 1
+    return loads
+
+
+@jit
+def _plan_double(offsets, granules, room, table):
+    loads = 0
+    for step in range(len(offsets) - 1):
+        for place in range(offsets[step], offsets[step + 1]):
+            slot = step % HALVES * room + place - offsets[step]
+            table[loads] = (granules[place], slot, step, max(step - HALVES, EMPTY))
+            loads += 1
+    return loads
+
+
+@jit
+def service_cycles(in_bank: Integers, ports: int) -> int:
+    """Return the cycles in which banks of so many ports serve ``in_bank[b]`` words each: at least 1."""
+    cycles = 1
+    for bank in range(len(in_bank)):
+        cycles = max(cycles, -(-in_bank[bank] // ports))
+    return cycles
