@@ -102,16 +102,18 @@ def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int
         at = max(state.transfer[i].ready, state.offer_at, channel.accepted + 1)
         if at > horizon:
             break
-        _run(state, timing, channel, at)
-        became = _offer(state, timing, channel, i)
-        while became == REFUSED and channel.clock < horizon:
-            _finish(state, channel, step(timing, channel, horizon))
+        limit = at
+        if channel.clock >= at:
             became = _offer(state, timing, channel, i)
-        if became == REFUSED:
-            break
-        channel.accepted = channel.clock
-        _accepted(state, timing, i, became, channel.clock)
-        horizon = min(horizon, _earliest(state))
+            if became != REFUSED:
+                channel.accepted = channel.clock
+                _accepted(state, timing, i, became, channel.clock)
+                horizon = min(horizon, _earliest(state))
+                continue
+            if channel.clock >= horizon:
+                break
+            limit = horizon
+        _finish(state, channel, step(timing, channel, limit))
     return horizon
 
 

@@ -40,7 +40,7 @@ REFUSED, QUEUED, ABSORBED = 0, 1, 2  # what became of a request
 IDLE, FREED = -2, -1  # of `step`: nothing until the limit; a queue slot fell free
 
 
-@jit
+@jit(inline="always")
 def locate(timing: Record, address: int) -> tuple[int, int, int]:
     """Return channel, bank (of the channel) and row of a byte address."""
     place = 0
@@ -49,7 +49,7 @@ def locate(timing: Record, address: int) -> tuple[int, int, int]:
     return place >> CHANNEL_POSITION, (place >> BANK_POSITION) & (MAX_BANKS - 1), place & ROW_MASK
 
 
-@jit
+@jit(inline="always")
 def accept(timing: Record, channel: Record, b: int, row: int, kind: int, address: int, owner: int) -> int:
     """Offer a request to a channel at its present clock: QUEUED, REFUSED by a full queue, or ABSORBED.
 

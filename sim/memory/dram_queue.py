@@ -11,7 +11,7 @@ from sim.engine.jit import jit
 from sim.memory.dram_state import ACTIVATING, NO_KEY, NONE, READ, WRITE, Record
 
 
-@jit
+@jit(inline="always")
 def append(channel: Record, s: int) -> None:
     """Put slot `s` at the end of its bank's list."""
     slot = channel.slot[s]
@@ -33,7 +33,7 @@ def append(channel: Record, s: int) -> None:
     channel.queued[kind] += 1
 
 
-@jit
+@jit(inline="always")
 def unlink(channel: Record, s: int) -> None:
     """Take slot `s` out of its bank's list."""
     slot = channel.slot[s]
@@ -49,9 +49,10 @@ def unlink(channel: Record, s: int) -> None:
         channel.slot[after].previous = before
     if channel.hit[kind, b] == s:
         channel.hit[kind, b] = _next_hit(channel, after, channel.open_row[b])
+        _set_keys(channel, kind, b)
     elif channel.miss[kind, b] == s:
         channel.miss[kind, b] = _next_miss(channel, after, channel.open_row[b])
-    _set_keys(channel, kind, b)
+        _set_keys(channel, kind, b)
     channel.queued[kind] -= 1
 
 

@@ -76,7 +76,7 @@ def any_open(timing: Record, channel: Record, r: int) -> bool:
     return False
 
 
-@jit
+@jit(inline="always")
 def call_maintenance(timing: Record, channel: Record, clock: int) -> int:
     """Make urgent what is due at `clock`: refreshes, rows to close. Return the clock of the next such call."""
     if channel.next_refresh == clock:
