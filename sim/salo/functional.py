@@ -54,7 +54,7 @@ def run(
     config: SaloConfig,
     progress: Progress | None = None,
 ) -> FunctionalResult:
-    """Run a layer and compare it; `progress` is called after each head, from any thread.
+    """Run a layer and compare it; `progress` is called after each head.
 
     Where the model has projections for its global tokens but `schedule` shares the local ones, the difference
     between the two functions is part of the error. Raises `UserError` for tensors that fit neither schedule
@@ -80,8 +80,12 @@ def attend(
     tensors: Tensors,
     config: SaloConfig,
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> tuple[npt.NDArray[np.float64], dict[str, int]]:
-    """Return what the array makes of a layer, float64 [heads, seq_len, head_dim], and its saturations."""
+    """Return what the array makes of a layer, float64 [heads, seq_len, head_dim], and its saturations.
+
+    Heads run side by side on `threads` threads, by default on as many as there are processors.
+    """
     _check(schedule, global_tokens, tensors, config)
     array = PEArray(config)
     out = np.zeros(tensors.query.shape)
@@ -93,7 +97,7 @@ def attend(
         out[head] = config.numerics.output.dequantize(result.output)
         return clipped | result.saturations
 
-    with ThreadPoolExecutor(max_workers=min(tensors.heads, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(tensors.heads, threads or os.cpu_count() or 1)) as pool:
         for done, counts in enumerate(pool.map(run_head, range(tensors.heads)), start=1):
             saturations.update(counts)
             if progress:

@@ -68,6 +68,14 @@ class Tensors:
         """Elements of a head."""
         return int(self.query.shape[2])
 
+    def head(self, index: int) -> Tensors:
+        """Return the operands of one head."""
+        one = slice(index, index + 1)
+        own = self.query[one], self.key[one], self.value[one]
+        if self.global_query is None or self.global_key is None or self.global_value is None:
+            return Tensors(*own)
+        return Tensors(*own, self.global_query[one], self.global_key[one], self.global_value[one])
+
 
 def random_tensors(heads: int, seq_len: int, head_dim: int, *, seed: int, global_tokens: int = 0) -> Tensors:
     """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0."""
