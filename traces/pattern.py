@@ -195,7 +195,7 @@ class Pattern:
             attends |= (low <= offset) & (offset <= high) & ((offset - low) % dilation == 0)
         if self.grid is not None and self.window_2d is not None:
             query, key = query - self.outside, key - self.outside
-            attends |= (query >= 0) & (key >= 0) & _in_box(query, key, self.grid[1], self.window_2d)
+            attends |= _in_box(query, key, self.grid[1], self.window_2d)  # what is outside is global
         return attends
 
 

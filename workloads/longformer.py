@@ -31,7 +31,7 @@ class LongformerConfig:
     vocab: int = 50265
     token_types: int = 1
     padding_index: int = 1  # positions are counted from the next index on
-    norm_eps: float = 1e-5
+    norm_eps: float = 1e-5  # RoBERTa's, on which Longformer builds
 
     def __post_init__(self) -> None:
         sizes = ("layers", "hidden", "heads", "ffn", "window", "seq_len", "vocab", "token_types")

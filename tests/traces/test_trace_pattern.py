@@ -21,7 +21,7 @@ def _attends(pattern, q, k):
         return any(k - q in range(low, high + 1, step) for low, high, step in pattern.bands)
     (qy, qx), (ky, kx) = (divmod(t - pattern.outside, pattern.grid[1]) for t in (q, k))
     (low_y, high_y), (low_x, high_x) = pattern.window_2d
-    return min(q, k) >= pattern.outside and low_y <= ky - qy <= high_y and low_x <= kx - qx <= high_x
+    return low_y <= ky - qy <= high_y and low_x <= kx - qx <= high_x
 
 
 @st.composite

@@ -11,6 +11,12 @@ if MISSING and os.environ.get("TANDEM_REQUIRE_TORCH"):
     raise pytest.UsageError(f"TANDEM_REQUIRE_TORCH is set, but not installed: {', '.join(MISSING)}")
 
 
+if "torch" not in MISSING:
+    import torch
+
+    torch.set_num_threads(1)  # small tensors, and other test processes beside this one
+
+
 class SkippedModule(pytest.Module):
     """A test file that is reported as skipped without being imported."""
 

@@ -75,6 +75,13 @@ def test_parameter_counts_round_to_the_published_ones(config, published):
     assert round(count / 1e6, 1) == published
 
 
+def test_every_norm_has_the_epsilon_of_the_released_code():
+    with torch.device("meta"):
+        norms = [module for module in ViL(vil.TINY).modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert {norm.eps for norm in norms} == {1e-6}
+    assert len(norms) == 4 + 2 * 12 + 1
+
+
 def test_an_image_of_another_size_is_refused():
     with torch.device("meta"):
         model = ViL(vil.TINY)
