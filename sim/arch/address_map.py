@@ -1,9 +1,9 @@
 """Address maps of DRAM: which address bits name the channel, rank, bank group, bank and row.
 
-A map is a string of fields from high to low address bits: ``row-bank-group-rank-column-channel``. The bits below
-it are the offset in a burst. A number takes that many low bits of the column (``column2``), the rest stands where
-``column`` stands. ``^`` XORs a field with the column: the column's lowest bits go into the rightmost such field,
-the next into the one to its left. Rank also means pseudo-channel.
+A map is a string of fields from high to low address bits: ``row-bank-group-rank-column-channel``. The bits
+below it are the offset in a burst. A number takes that many low bits of the column (``column2``), the rest
+stands where ``column`` stands. ``^`` XORs a field with the column: the column's lowest bits go into the
+rightmost such field, the next into the one to its left. Rank also means pseudo-channel.
 
 Obeys: RoBaRaCoCh and MOP4CLXOR of Ramulator 2.1 (Kaseridis et al., "Minimalist Open-page", MICRO 2011).
 """
@@ -53,8 +53,9 @@ def pieces_of(mapping: str, bits: Mapping[str, int], offset_bits: int) -> list[P
 def _token(text: str, mapping: str) -> tuple[str, int | None, bool]:
     match = re.fullmatch(r"([a-z]+)(\d*)(\^?)", text)
     if match is None or match[1] not in FIELDS:
-        what, known = ("field of DramConfig.mapping", FIELDS) if "-" in mapping else ("DramConfig.mapping", [*NAMED_MAPS])
-        raise ConfigError(nearest(what, text, known))
+        if "-" in mapping:
+            raise ConfigError(nearest("field of DramConfig.mapping", text, FIELDS))
+        raise ConfigError(nearest("DramConfig.mapping", text, NAMED_MAPS))
     if match[1] != "column" and match[2]:
         raise ConfigError(f"only the column of DramConfig.mapping may be split, not {text!r}")
     if match[1] == "column" and match[3]:

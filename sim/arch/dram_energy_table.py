@@ -16,9 +16,7 @@ _DDR4_3200_INTERFACE = terminated_pj_per_bit(1.2, 34, 48, 3.2e9)
 
 # Micron MT40A1G8PM-083E, eight on 64 bits: DRAMsim3, DDR4_8Gb_x8_2400.ini. The 2.5 V pump rail is left out.
 _DDR4_2400 = DramDevices(
-    rails=(
-        Rail(volts=1.2, idd0_ma=48, idd2n_ma=34, idd3n_ma=43, idd4r_ma=135, idd4w_ma=123, idd5b_ma=250),
-    ),
+    rails=(Rail(volts=1.2, idd0_ma=48, idd2n_ma=34, idd3n_ma=43, idd4r_ma=135, idd4w_ma=123, idd5b_ma=250),),
     devices=8,
     tck_ns=0.833,
     ras_cycles=39,
@@ -32,9 +30,7 @@ _DDR4_2400 = DramDevices(
 
 # DRAMsim3, DDR4_8Gb_x8_3200.ini; its clock of 0.63 ns is 0.625 here.
 _DDR4_3200 = DramDevices(
-    rails=(
-        Rail(volts=1.2, idd0_ma=57, idd2n_ma=37, idd3n_ma=52, idd4r_ma=168, idd4w_ma=150, idd5b_ma=250),
-    ),
+    rails=(Rail(volts=1.2, idd0_ma=57, idd2n_ma=37, idd3n_ma=52, idd4r_ma=168, idd4w_ma=150, idd5b_ma=250),),
     devices=8,
     tck_ns=0.625,
     ras_cycles=52,
@@ -48,9 +44,7 @@ _DDR4_3200 = DramDevices(
 
 # Assumed, for want of an LPDDR5 datasheet: Micron's 6 Gb LPDDR4-3200 x16 (DRAMPower,
 # MICRON_6Gb_LPDDR4-3200_32bit_A) at LPDDR5's voltages, core 1.05 V and interface (the third rail) 0.5 V.
-_LPDDR4_CORE = Rail(
-    volts=1.1, idd0_ma=45, idd2n_ma=27, idd3n_ma=30, idd4r_ma=275, idd4w_ma=210, idd5b_ma=90
-)
+_LPDDR4_CORE = Rail(volts=1.1, idd0_ma=45, idd2n_ma=27, idd3n_ma=30, idd4r_ma=275, idd4w_ma=210, idd5b_ma=90)
 _LPDDR4_INTERFACE = Rail(
     volts=1.1, idd0_ma=0.75, idd2n_ma=0.75, idd3n_ma=0.75, idd4r_ma=150, idd4w_ma=55, idd5b_ma=0.75
 )
@@ -73,9 +67,7 @@ _LPDDR5_6400 = DramDevices(
 
 # Standing power of an HBM2 channel of 128 bits: DRAMsim3, HBM2_4Gb_x128.ini.
 _HBM2_STANDING = DramDevices(
-    rails=(
-        Rail(volts=1.2, idd0_ma=65, idd2n_ma=40, idd3n_ma=55, idd4r_ma=390, idd4w_ma=500, idd5b_ma=250),
-    ),
+    rails=(Rail(volts=1.2, idd0_ma=65, idd2n_ma=40, idd3n_ma=55, idd4r_ma=390, idd4w_ma=500, idd5b_ma=250),),
     devices=1,
     tck_ns=1.0,
     ras_cycles=34,

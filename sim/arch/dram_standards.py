@@ -1,8 +1,8 @@
 """The DRAM standards as tables in JEDEC symbols, and the presets of DRAM that machines choose from.
 
-Times are as the standards give them, in clocks (nCK) and picoseconds; ``Delay(4, 3_300)`` is the larger of 4 nCK
-and 3.3 ns. Values that a standard leaves to the vendor say whose they are. ``tests/memory`` compares the spacings
-that follow with the cycle tables of Ramulator 2.1; the one difference is the tRFC of DDR4.
+Times are as the standards give them, in clocks (nCK) and picoseconds; ``Delay(4, 3_300)`` is the larger of 4
+nCK and 3.3 ns. Values that a standard leaves to the vendor say whose they are. ``tests/memory`` compares the
+spacings that follow with the cycle tables of Ramulator 2.1; the one difference is the tRFC of DDR4.
 """
 
 from __future__ import annotations

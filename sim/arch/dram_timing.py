@@ -1,7 +1,7 @@
 """DRAM timing: what a standard states, and the spacings between commands in clocks that follow from it.
 
-Obeys: JESD79-4 (DDR4), JESD209-5 (LPDDR5) and JESD235 (HBM2), whose symbols it has in lower case. Spacings that
-they leave to the controller (read to write, rank to rank) are those of Ramulator 2.1.
+Obeys: JESD79-4 (DDR4), JESD209-5 (LPDDR5) and JESD235 (HBM2), whose symbols it has in lower case. Spacings
+that they leave to the controller (read to write, rank to rank) are those of Ramulator 2.1.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class DramStandard:
 class Spacing(NamedTuple):
     """Least clocks from one command to the next.
 
-    ``_s``: to another bank group, ``_l``: to the same, ``_other``: to another rank; ``preab`` closes all banks.
+    ``_s``: to another bank group, ``_l``: to the same, ``_other``: to another rank; ``preab`` closes all
+    banks.
     """
 
     burst: int

@@ -1,7 +1,7 @@
 """Memory configs: the scratchpads of a machine and the DRAM behind them. Models: `sim.memory`.
 
-The DRAM runs on a clock of its own (`DramStandard.tck_ps`); `sim.memory.dma` converts. `docs/dram.md` tells how a
-channel schedules.
+The DRAM runs on a clock of its own (`DramStandard.tck_ps`); `sim.memory.dma` converts. `docs/dram.md` tells
+how a channel schedules.
 """
 
 from __future__ import annotations

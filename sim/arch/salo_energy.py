@@ -105,9 +105,7 @@ def register_bits(array: SaloArray, numerics: SaloNumerics) -> int:
     return array.pes * pe + local + array.global_rows * (unit + array.head_dim * sums.global_merge.width)
 
 
-def array_pj(
-    energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, actions: SaloActions
-) -> float:
+def array_pj(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, actions: SaloActions) -> float:
     """Dynamic energy of the array for `actions`. Global rows' merge buffers count as the local rows'."""
     sums = numerics.sums(array.normalisation)
     value, weight, merge = numerics.input.width, numerics.weight.width, sums.merge.width
@@ -147,9 +145,7 @@ def array_leakage_w(energy: EnergyConfig, array: SaloArray, numerics: SaloNumeri
     return array.pes * pe + (array.rows + array.global_rows) * (divider + merger) + registers
 
 
-def array_power_w(
-    energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, clock_hz: int
-) -> float:
+def array_power_w(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, clock_hz: int) -> float:
     """Power of the array, no scratchpads, at `clock_hz` with every PE at work in every cycle."""
     slots = SaloActions(array.pes, array.pes, 0, 0, 0, 0, 0, 0, 0, cycles=2)  # a cycle of QK and one of PV
     per_cycle = array_pj(energy, array, numerics, slots) / slots.cycles

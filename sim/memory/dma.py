@@ -1,12 +1,13 @@
 """The DMA: moves tiles between a machine and its DRAM, in machine cycles, as bursts in order of submission.
 
-A transfer is `rows` pieces of `row_bytes` bytes, `stride` bytes apart. Its bursts are offered to their channels one
-after the other, each as soon as the queue has room, at most one in a clock of a channel. Neighbouring pieces that
-share a burst move it once. A read is complete when its last data have arrived, a write when its last data have left
-the bus. Transfers may complete out of order, as far as channels reorder bursts.
+A transfer is `rows` pieces of `row_bytes` bytes, `stride` bytes apart. Its bursts are offered to their
+channels one after the other, each as soon as the queue has room, at most one in a clock of a channel.
+Neighbouring pieces that share a burst move it once. A read is complete when its last data have arrived, a
+write when its last data have left the bus. Transfers may complete out of order, as far as channels reorder
+bursts.
 
-The DRAM has a clock of its own. A transfer submitted in a cycle starts on the first DRAM clock that is not before
-it, and is complete in the first cycle that is not before its last burst's end. ::
+The DRAM has a clock of its own. A transfer submitted in a cycle starts on the first DRAM clock that is not
+before it, and is complete in the first cycle that is not before its last burst's end. ::
 
     dma = new_dma(config.dram, config.cycle_ps)
     dma_submit(dma, address, rows, row_bytes, stride, WRITE, tag, cycle)
@@ -37,7 +38,7 @@ def dma_room(dma: Dma) -> int:
 def dma_submit(
     dma: Dma, address: int, rows: int, row_bytes: int, stride: int, kind: int, tag: int, cycle: int
 ) -> None:
-    """Submit a transfer in `cycle`, which is not before what `dma_advance` has simulated; `kind` is READ or WRITE.
+    """Submit a transfer, `kind` READ or WRITE, in `cycle`; that is not before what `dma_advance` simulated.
 
     Raises `DmaFullError` when there is no room (`dma_room`), and ValueError for a transfer of no bytes.
     """
@@ -62,7 +63,7 @@ def dma_submit(
 
 @jit
 def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
-    """Return (cycle, tag) of the next transfer that completes, or (NEVER, -1) if none does up to cycle `until`.
+    """Return (cycle, tag) of the next transfer that completes, or (NEVER, -1) if none does up to `until`.
 
     Simulates no further than that, since the machine may then submit more.
     """
@@ -94,7 +95,8 @@ def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
 def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int:
     """Offer bursts up to clock `horizon`; return that clock, or an earlier one on which a transfer completes.
 
-    Of the channels only that of the burst on offer is simulated: the others cannot change when it is accepted.
+    Of the channels only that of the burst on offer is simulated: the others cannot change when it is
+    accepted.
     """
     while _aim(state, timing):
         i = state.offered % MAX_TRANSFERS
@@ -157,7 +159,7 @@ def _aim(state: Record, timing: Record) -> bool:
 
 @jit(inline="always")
 def _next_burst(state: Record, timing: Record, i: int) -> bool:
-    """Go to the next burst of transfer `i`, leaving out one that the row before has moved. False at the end."""
+    """Go to the next burst of transfer `i`, but for one that the row before has moved; False at the end."""
     transfer = state.transfer[i]
     state.burst += 1
     while state.burst > state.row_end:

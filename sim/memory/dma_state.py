@@ -1,4 +1,4 @@
-"""The state of a DMA, as one record: a ring of transfers, the burst on offer, and the completions to report."""
+"""The state of a DMA, as one record: a ring of transfers, the burst on offer, completions to report."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""DRAM channels: requests enter queues, and FR-FCFS issues their commands on the clocks that the standard allows.
+"""DRAM channels: requests enter queues, and FR-FCFS issues their commands when the standard allows.
 
-Obeys: the controller of Ramulator 2.1, clock for clock, as docs/dram.md describes it. In each clock the first of
-these that may issue does: a request whose row was opened on its behalf; else the oldest refresh; else, while no
-refresh waits, of the write queue in write mode or else of the read queue, the oldest request whose next command is
-legal. HBM issues a column command so, and then a row command.
+Obeys: the controller of Ramulator 2.1, clock for clock, as docs/dram.md describes it. In each clock the first
+of these that may issue does: a request whose row was opened on its behalf; else the oldest refresh; else,
+while no refresh waits, of the write queue in write mode or else of the read queue, the oldest request whose
+next command is legal. HBM issues a column command so, and then a row command.
 
 Clocks on which nothing can issue cost nothing: `step` goes to the next one on which something can.
 """
@@ -53,8 +53,9 @@ def locate(timing: Record, address: int) -> tuple[int, int, int]:
 def accept(timing: Record, channel: Record, b: int, row: int, kind: int, address: int, owner: int) -> int:
     """Offer a request to a channel at its present clock: QUEUED, REFUSED by a full queue, or ABSORBED.
 
-    A write in the queue absorbs later requests for the same burst, which complete in the next clock. The first
-    command for a queued request can issue in the next clock. `address` is the burst's; `owner` is not negative.
+    A write in the queue absorbs later requests for the same burst, which complete in the next clock. The
+    first command for a queued request can issue in the next clock. `address` is the burst's; `owner` is not
+    negative.
     """
     if not timing.in_order and find_address(channel, b, WRITE, address) != NONE:
         if kind == READ:
@@ -85,8 +86,8 @@ def accept(timing: Record, channel: Record, b: int, row: int, kind: int, address
 def step(timing: Record, channel: Record, limit: int) -> int:
     """Run a channel to the end of the next clock on which a burst issues or a queue slot falls free.
 
-    Returns the owner of the burst, which completes at `channel.done`; or FREED; or IDLE with the channel at clock
-    `limit`, when neither happens until then.
+    Returns the owner of the burst, which completes at `channel.done`; or FREED; or IDLE with the channel at
+    clock `limit`, when neither happens until then.
     """
     while channel.clock < limit:
         start = channel.clock + 1

@@ -1,7 +1,7 @@
 """What each DRAM command does: the state of its bank, and the earliest clocks of all commands after it.
 
-Obeys: the spacings of `sim.arch.dram_timing.Spacing`. Nothing here checks that a command is legal: the scheduler
-does, and tests/memory has an independent checker of the command log.
+Obeys: the spacings of `sim.arch.dram_timing.Spacing`. Nothing here checks that a command is legal: the
+scheduler does, and tests/memory has an independent checker of the command log.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def start_wck(channel: Record, s: int, at: int) -> None:
 def _space_accesses(
     timing: Record, channel: Record, kind: int, b: int, group_at: int, rank_at: int, other_at: int
 ) -> None:
-    """Allow column commands of `kind` to the group of bank `b`, to its rank and to other ranks from these clocks on."""
+    """Allow column commands of `kind` to bank `b`'s group, its rank and other ranks from these clocks on."""
     g, r = b >> timing.group_shift, b >> timing.rank_shift
     if timing.ranks == 1:
         channel.all_access_at[kind] = max(channel.all_access_at[kind], rank_at)
@@ -186,7 +186,7 @@ def _space_precharges(timing: Record, channel: Record, r: int, at: int) -> None:
 
 @jit(inline="always")
 def _end_access(timing: Record, channel: Record, b: int, at: int, pre_at: int, command: int) -> None:
-    """Allow the precharge from `pre_at` on; a row that has had its accesses is closed by the access itself."""
+    """Allow the precharge from `pre_at` on; a row that has had its accesses closes by the access itself."""
     r = b >> timing.rank_shift
     if 0 < timing.row_cap <= channel.row_accesses[b] and channel.active[b] == NONE:
         _log(channel, at, command + Command.RDA - Command.RD, b, channel.open_row[b])

@@ -1,7 +1,7 @@
 """The request queues of a channel: for each bank and kind a list in order of acceptance, and its two oldest.
 
-Only two requests of a list can matter to the scheduler: the oldest for the open row (hit) and the oldest for another
-one (miss). Both are kept up to date here, so that a decision looks at banks and not at requests.
+Only two requests of a list can matter to the scheduler: the oldest for the open row (hit) and the oldest for
+another one (miss). Both are kept up to date here, so that a decision looks at banks and not at requests.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def remove_active(channel: Record, b: int) -> None:
 
 @jit
 def _set_keys(channel: Record, kind: int, b: int) -> None:
-    """Tell the scheduler of the oldest hit and miss, unless the miss has to wait for something else than a clock."""
+    """Tell the scheduler of the oldest hit and miss, unless the miss waits for more than a clock."""
     hit, miss = channel.hit[kind, b], channel.miss[kind, b]
     hit_key = channel.slot[hit].order * MAX_BANKS + b if hit != NONE else NO_KEY
     miss_key = channel.slot[miss].order * MAX_BANKS + b if miss != NONE else NO_KEY

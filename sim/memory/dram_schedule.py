@@ -1,7 +1,7 @@
-"""What a channel could do next: for each source of commands, the earliest clock and the request it would serve.
+"""What a channel could do next: for each source of commands, the earliest clock and the request served.
 
-Each function returns the earliest clock from `start` on, as if nothing else issued before, or FAR. Among requests
-that can issue on the same clock the oldest wins. Obeys: docs/dram.md, "Scheduling".
+Each function returns the earliest clock from `start` on, as if nothing else issued before, or FAR. Among
+requests that can issue on the same clock the oldest wins. Obeys: docs/dram.md, "Scheduling".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sim.engine.jit import jit
 from sim.memory.dram_queue import is_held
 from sim.memory.dram_state import CLOSED, FAR, NO_KEY, NONE, READ, WRITE, Record
 
-# A candidate is one number, the wait in clocks above the request's order above its bank: the smallest is the best.
+# A candidate is one number, the wait in clocks above the request's order above its bank; the smallest wins.
 WAIT_SHIFT = 43  # leaves 37 bits of order, 10^11 requests
 MAX_WAIT = (1 << 18) - 1  # longer than any spacing of a standard
 BANK_MASK = MAX_BANKS - 1
@@ -56,7 +56,7 @@ def oldest_queued(timing: Record, channel: Record, start: int) -> tuple[int, int
 
 @jit
 def urgent_at(timing: Record, channel: Record, start: int) -> int:
-    """Return the clock of the next command for the oldest urgent need: a refresh, or a row that is due to close."""
+    """Return the clock of the next command for the oldest urgent need: a refresh, a row due to close."""
     what = channel.urgent[channel.urgent_head]
     if what >= 0:
         return FAR if is_held(channel, what) else max(start, channel.pre_at[what], channel.all_pre_at)
@@ -78,7 +78,7 @@ def any_open(timing: Record, channel: Record, r: int) -> bool:
 
 @jit(inline="always")
 def call_maintenance(timing: Record, channel: Record, clock: int) -> int:
-    """Make urgent what is due at `clock`: refreshes, rows to close. Return the clock of the next such call."""
+    """Make urgent what is due at `clock`, refreshes and rows to close; return the next such clock."""
     if channel.next_refresh == clock:
         channel.next_refresh += timing.refi
         for r in range(timing.ranks):

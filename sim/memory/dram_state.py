@@ -1,8 +1,9 @@
 """The state of a DRAM and its controllers, as records of int64: one of timing, and one for each channel.
 
-Channels share nothing. All times are clocks of the DRAM; ``.._at`` is the earliest clock on which that command may
-issue: by the constraints of a bank and its bank group, or (``all_..``) by those of all banks alike. Kernels take a record as one pointer; its sizes are fixed here, so that they are compiled once for
-all configs.
+Channels share nothing. All times are clocks of the DRAM; ``.._at`` is the earliest clock on which that
+command may issue: by the constraints of a bank and its bank group, or (``all_..``) by those of all banks
+alike. Kernels take a record as one pointer; its sizes are fixed here, so that they are compiled once for all
+configs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ ROW_MASK = (1 << BANK_POSITION) - 1
 
 
 def make_record(**columns: object) -> np.dtype[np.void]:
-    """A record of int64: `name=()` is a number, `name=(n,)` an array, `name=(record, n)` an array of records."""
+    """A record of int64: `name=()` is a number, `name=(n,)` an array, `name=(record, n)` one of records."""
     fields: list[tuple[object, ...]] = []
     for name, shape in columns.items():
         inner = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[0], np.dtype)
