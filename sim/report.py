@@ -121,7 +121,10 @@ class NotRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramTraffic:
-    """What crossed the DRAM pins, in whole bursts, and how its requests met the row buffers."""
+    """What the DRAM served, in whole bursts, and how its requests met the row buffers.
+
+    `extra` has those that its write queue absorbed and that never reached the pins.
+    """
 
     read_bytes: Annotated[Count, "bytes of all read bursts"]
     write_bytes: Annotated[Count, "bytes of all write bursts"]

@@ -25,7 +25,7 @@ from sim.arch.salo_energy import (
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.run import Progress, Request, Run, workload_name
 from sim.salo import functional
-from sim.salo.machine import LayerResult, RunLayer, SaloRun, simulate
+from sim.salo.machine import ABSORBED, LayerResult, RunLayer, SaloRun, simulate
 from sim.salo.schedule import schedule
 from sim.salo.tensors import load_tensors, random_tensors
 from sim.salo.transfers import Kind
@@ -77,7 +77,7 @@ def _report(
         multipliers=config.array.pes,
         dram=DramTraffic(
             **{name: dram[name] for name in ("read_bytes", "write_bytes", "useful_read_bytes", *ROW_EVENTS)},
-            extra={"activates": dram["activates"], "refreshes": dram["refreshes"]},
+            extra={name: dram[name] for name in (*ABSORBED, "activates", "refreshes")},
         ),
         dram_peak_bytes_per_cycle=config.dram.peak_bytes_per_second / config.clock_hz,
         scratchpad={name: _traffic(pad) for name, pad in pads.items()},
@@ -123,7 +123,8 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
 
 def _energy(config: SaloConfig, done: SaloRun, dram: dict[str, int], pads: dict[str, SramTraffic]) -> Energy:
     actions = sum_actions(salo_actions(config.array, layer.result.work) for layer in done.layers)
-    events = DramEvents(dram["read_bytes"], dram["write_bytes"], dram["activates"], config.dram.channels)
+    read, written = dram["read_bytes"] - dram["forwarded_bytes"], dram["write_bytes"] - dram["merged_bytes"]
+    events = DramEvents(read, written, dram["activates"], config.dram.channels)
     standard = dram_energy(config.dram.standard.name)
     spent = salo_energy(
         config.energy, config.array, config.numerics, actions, pads, events, standard, config.clock_hz

@@ -35,6 +35,7 @@ from traces.schema import Op, Trace
 KIND = "window_attention"
 PENDING_EVENTS = 16  # at most: the present tile's, and outputs of the ones before it
 DRAM_COUNTERS = ("row_hits", "row_misses", "row_conflicts", "activates", "refreshes")
+ABSORBED = {"forwarded_bytes": "forwarded", "merged_bytes": "merged"}  # by the write queue, off the pins
 GLOBAL_INPUTS = 6  # query, key, value, and those of the global projections
 
 
@@ -198,13 +199,14 @@ def _waits(plan: Program, tiles: Tiles, record: Record, name: str) -> Iterator[W
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:
-    """Return what crossed the DRAM pins: bytes of whole bursts, useful bytes, the controllers' counters."""
-    state, burst = dma.state[0], int(dma.dram.timing[0].burst_bytes)
+    """Return bytes of the bursts served, also of those that the write queue absorbed, and other counters."""
+    state, channels, burst = dma.state[0], dma.dram.channel, int(dma.dram.timing[0].burst_bytes)
     return {
         "read_bytes": int(state.bursts[READ]) * burst,
         "write_bytes": int(state.bursts[WRITE]) * burst,
         "useful_read_bytes": int(state.useful_bytes[READ]),
-        **{name: int(dma.dram.channel[name].sum()) for name in DRAM_COUNTERS},
+        **{name: int(channels[counter].sum()) * burst for name, counter in ABSORBED.items()},
+        **{name: int(channels[name].sum()) for name in DRAM_COUNTERS},
     }
 
 
@@ -272,6 +274,6 @@ def _notes(config: SaloConfig, ops: list[Op]) -> Iterator[str]:
     apart = any(len(op.inputs) == GLOBAL_INPUTS for op in ops)
     if apart and config.array.global_projections is GlobalProjections.SHARED:
         yield (
-            "The model projects its global tokens apart, but global_projections=shared feeds them the local keys"
-            " and values: cycles of another function than the model's."
+            "The model projects its global tokens apart, but global_projections=shared feeds them the local"
+            " keys and values: cycles of another function than the model's."
         )
