@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sim.salo.blocks import StreamBand
+from sim.salo.blocks import NO_TAG, StreamBand
 
 if TYPE_CHECKING:
     from sim.arch.salo import SaloArray
@@ -39,10 +39,11 @@ def skipped_run(block: int, table: BlockTable, array: SaloArray, sequence: Seque
     none can.
 
     The run must lie in the sequence and in every row's window, and hold no global key, for that one has its
-    own way.
+    own way. The window of an image row has none: it is narrower than its band, and the global column compares
+    no tags.
     """
     group = table.group[block]
-    if len(group.bands) != 1:
+    if len(group.bands) != 1 or group.bands[0].image_row != NO_TAG:
         return NOTHING_SKIPPED
     band = group.bands[0]
     width = band.high - band.low + 1

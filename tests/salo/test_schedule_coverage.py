@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim.arch.salo import GlobalProjections, SaloArray, SaloScheduling
@@ -54,18 +54,27 @@ def assert_exact(
     expected = pattern.mask(np.arange(pattern.seq_len)).astype(int)
     np.testing.assert_array_equal(times_computed(found, array), expected)
     assert found.pairs.sum() == expected.sum() == pattern.pairs()
+    assert sorted(written(found)) == list(range(pattern.seq_len))
     return found
+
+
+def written(found: Schedule) -> list[int]:
+    """Return the queries whose outputs leave the array, once for each time."""
+    tokens = []
+    for block in found.block[found.last & ~found.spill[found.block]]:
+        tokens += [int(query) for query in found.block_rows[block] if query >= 0]
+    return tokens + found.row_query[found.row_last].tolist()
 
 
 arrays = st.builds(
     lambda rows, width, segments, **rest: SaloArray(
         rows=rows, cols=width * segments, column_segments=segments, **rest
     ),
-    rows=st.integers(2, 8),
-    width=st.integers(2, 5),
+    rows=st.integers(1, 8),
+    width=st.integers(1, 5),
     segments=st.sampled_from([1, 2]),
-    global_rows=st.integers(0, 2),
-    global_cols=st.integers(0, 2),
+    global_rows=st.integers(0, 3),
+    global_cols=st.integers(0, 3),
     global_projections=st.sampled_from(list(GlobalProjections)),
 )
 schedulings = st.builds(SaloScheduling, skip_masked=st.booleans(), leftover_keys=st.booleans())
@@ -73,16 +82,16 @@ schedulings = st.builds(SaloScheduling, skip_masked=st.booleans(), leftover_keys
 
 @st.composite
 def patterns_1d(draw: st.DrawFn) -> Pattern:
-    seq_len = draw(st.integers(8, 60))
+    seq_len = draw(st.integers(1, 60))
     bands = []
     for _ in range(draw(st.integers(0, 3))):
         dilation = draw(st.sampled_from([1, 1, 2, 3]))
         low = draw(st.integers(1 - seq_len, seq_len - 1))
-        steps = draw(st.integers(0, (seq_len - 1 - low) // dilation))
-        bands.append(Band(low, low + steps * dilation, dilation))
+        steps = draw(st.integers(0, (2 * seq_len - 1) // dilation))  # some reach beyond the sequence
+        bands.append(Band(low, low + min(steps, (2 * seq_len - 1) // dilation) * dilation, dilation))
     least = 0 if bands else 1
     tokens = draw(st.lists(st.integers(0, seq_len - 1), min_size=least, max_size=6, unique=True))
-    return Pattern(seq_len=seq_len, bands=tuple(bands), global_tokens=tuple(sorted(tokens)))
+    return Pattern(seq_len=seq_len, bands=tuple(bands), global_tokens=tuple(tokens))
 
 
 @st.composite
@@ -92,12 +101,19 @@ def patterns_2d(draw: st.DrawFn) -> Pattern:
     low_y, low_x = draw(st.integers(1 - height, height - 1)), draw(st.integers(1 - width, width - 1))
     window = ((low_y, draw(st.integers(low_y, height - 1))), (low_x, draw(st.integers(low_x, width - 1))))
     inside = draw(st.lists(st.integers(0, seq_len - 1), max_size=3, unique=True))
-    tokens = tuple(sorted({*range(outside), *inside}))
-    return Pattern(seq_len=seq_len, grid=(height, width), window_2d=window, global_tokens=tokens)
+    tokens = draw(st.permutations(sorted({*range(outside), *inside})))
+    return Pattern(seq_len=seq_len, grid=(height, width), window_2d=window, global_tokens=tuple(tokens))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(patterns_1d() | patterns_2d(), arrays, schedulings, st.booleans())
+# Key 5 lies in the band of query 3, whose image row is the last: no key may reach it through a global column.
+@example(
+    Pattern(seq_len=6, grid=(2, 3), window_2d=((1, 1), (-1, 1))),
+    SaloArray(rows=2, cols=2),
+    SaloScheduling(skip_masked=False),
+    False,
+)
 def test_every_pair_is_computed_exactly_once(
     pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, separate: bool
 ) -> None:
@@ -118,6 +134,40 @@ def test_every_pair_is_computed_exactly_once(
 def test_longformer_on_small_arrays_is_exact(seq_len: int, window: int, rows: int, cols: int) -> None:
     pattern = Pattern.longformer(seq_len, window, (0,))
     assert_exact(pattern, SaloArray(rows=rows, cols=cols), SaloScheduling(), separate=False)
+
+
+@pytest.mark.parametrize(("side", "wrong", "share"), [(56, 43_848, 0.071), (28, 20_328, 0.153)])
+def test_a_valid_bit_that_travels_with_the_key_would_let_wrong_pairs_in(
+    side: int, wrong: int, share: float
+) -> None:
+    """On its diagonal a key meets queries from which the offset has wrapped round the edge of the image."""
+    pattern = Pattern.vil(side, side, 15, 1)
+    query, dy, dx = np.ogrid[: side * side, -7:8, -7:8]
+    key = query + dy * side + dx
+    wrapped = (key >= 0) & (key < side * side) & (key // side != query // side + dy)
+    local = pattern.pairs() - 2 * side * side - 1
+    assert wrapped.sum() == wrong
+    assert wrong / local == pytest.approx(share, abs=0.0005)
+
+
+@pytest.mark.parametrize("segments", [1, 2])
+def test_the_image_row_tags_keep_out_wrapped_pairs_and_no_others(segments: int) -> None:
+    """All local PEs of ViL 28 x 28: those whose key, row and column are valid, with and without the tags."""
+    pattern, array = Pattern.vil(28, 28, 15, 1), SaloArray(column_segments=segments)
+    found = schedule(pattern, array)
+    queries = found.block_rows[found.block]
+    kept = np.zeros((785, 785), int)
+    out = 0
+    for col in range(array.cols):
+        segment, place = divmod(col, array.segment_cols)
+        top = array.segment_cols - 1 - place
+        met = np.s_[:, segment, top : top + array.rows]
+        valid = found.slots.local_valid[met] & (queries >= 0) & found.slots.col_mask[:, col, None]
+        agree = found.slots.row_tag[:, segment] == found.slots.key_tag[met]
+        np.add.at(kept, (queries[valid & agree], found.slots.keys[met][valid & agree]), 1)
+        out += (valid & ~agree).sum()
+    np.testing.assert_array_equal(kept[1:, 1:], pattern.mask(np.arange(1, 785))[:, 1:])
+    assert out > 0.1 * pattern.pairs()
 
 
 def test_a_query_whose_keys_are_all_masked_is_still_written() -> None:
