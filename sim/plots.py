@@ -57,9 +57,9 @@ def cycles(report: Report) -> Figure:
     whole.set_ylim(len(groups) - 0.5, -0.5)
     whole.set_xlabel("cycles" if not left_out else f"cycles; {left_out} shorter ops are not shown")
     whole.xaxis.set_major_formatter(engineering())
-    stalls.set_xlabel("stalled, % of the op's cycles")
+    stalls.set_xlabel("stalled, % of cycles")
     _grid_of_bars(whole, stalls)
-    whole.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=7)
+    figure.legend(loc="outside lower left", ncols=7)  # of the figure: it is wider than the left axes
     return figure
 
 

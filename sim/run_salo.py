@@ -173,7 +173,7 @@ def _timeline(done: SaloRun) -> Timeline:
         spent = record.tile_end - record.tile_start
         columns.append([none * 0, none * 0, record.tile_start + start, spent, tiles, none])
         begun = _served(record.transfer_issued, record.transfer_end)
-        size = transfers.rows * transfers.row_bytes
+        size = transfers.size_bytes
         spent = record.transfer_end - begun
         no_tile = np.full_like(size, NONE)
         columns.append([1 + transfers.is_write, 1 + transfers.kind, begun + start, spent, no_tile, size])
@@ -206,15 +206,23 @@ def _activity(done: SaloRun) -> Activity:
     macs, moved = np.zeros(bins), np.zeros(bins)
     for layer in done.layers:
         record, plan = layer.result.record, layer.result.program
-        times = np.stack((record.tile_start, record.tile_end), axis=1).ravel() + layer.start
         work = np.tile(plan.schedule.pairs, plan.layer.heads) * 2 * plan.layer.head_dim
-        total = np.cumsum(work)
-        reached = np.stack((total - work, total), axis=1).ravel()
-        macs += np.diff(np.interp(edges, times, reached))
-        size = plan.transfers.rows * plan.transfers.row_bytes
-        at = np.minimum((record.transfer_end + layer.start) // bin_cycles, bins - 1)
-        moved += np.bincount(at, weights=size, minlength=bins)
+        macs += _spread(work, record.tile_start + layer.start, record.tile_end + layer.start, edges)
+        at, size = layer.result.traffic
+        moved += _spread(size, at[:-1] + layer.start, at[1:] + layer.start, edges)
     return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved)
+
+
+def _spread(
+    amounts: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64],
+    end: npt.NDArray[np.int64],
+    edges: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Share amounts, each done evenly from start to end and one after the other, among bins."""
+    total = np.cumsum(amounts)
+    times = np.maximum.accumulate(np.stack((start, end), axis=1).ravel())
+    return np.diff(np.interp(edges, times, np.stack((total - amounts, total), axis=1).ravel()))
 
 
 def _functional(

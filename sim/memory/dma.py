@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from sim.engine.event import NEVER
 from sim.engine.jit import jit
-from sim.memory.dma_state import MAX_TRANSFERS, Dma
+from sim.memory.dma_state import HISTORY, MAX_TRANSFERS, Dma
 from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
 from sim.memory.dram_state import FAR, NONE, Record, Records
 
@@ -184,7 +184,19 @@ def _run(state: Record, timing: Record, channel: Record, limit: int) -> None:
 def _finish(state: Record, channel: Record, owner: int) -> None:
     """Account for what `step` has returned."""
     if owner >= 0:
+        _remember(state, channel.done)
         _burst_done(state, owner, channel.done)
+
+
+@jit(inline="always")
+def _remember(state: Record, clock: int) -> None:
+    """Count a burst in the history; where that is too short, its bins become twice as long."""
+    while clock >> state.history_shift >= HISTORY:
+        for i in range(HISTORY // 2):
+            state.history[i] = state.history[2 * i] + state.history[2 * i + 1]
+        state.history[HISTORY // 2 :] = 0
+        state.history_shift += 1
+    state.history[clock >> state.history_shift] += 1
 
 
 @jit

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arch.checks import require
 from sim.arch.memory import DramConfig
 from sim.memory.dram_state import NONE, Dram, Records, make_record, new_dram
 
+HISTORY = 1024  # bins of the bursts over time; a power of two
 MAX_TRANSFERS = 1024  # submitted and not reported; assumed: more than any machine has on its way
 
 TRANSFER = make_record(
@@ -45,6 +47,9 @@ DMA = make_record(
     # counters
     bursts=(2,),  # reads, writes
     useful_bytes=(2,),
+    # bursts over time: bin b holds those whose data ended on clocks [b, b + 1) << history_shift
+    history=(HISTORY,),
+    history_shift=(),
 )
 
 
@@ -53,6 +58,15 @@ class Dma(NamedTuple):
 
     state: Records
     dram: Dram
+
+
+def bytes_over_time(dma: Dma) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return edges in machine cycles, rounded up, [n + 1], and the bytes over the pins between them, [n]."""
+    state, timing = dma.state[0], dma.dram.timing[0]
+    used = int(np.flatnonzero(state.history)[-1]) + 1 if state.history.any() else 0
+    clocks = np.arange(used + 1) << int(state.history_shift)
+    edges = -(-clocks * int(timing.tck_ps) // int(state.cycle_ps))
+    return edges, state.history[:used] * int(timing.burst_bytes)
 
 
 def new_dma(config: DramConfig, cycle_ps: int, logging: bool = False) -> Dma:

@@ -21,14 +21,14 @@ from sim.engine.deadlock import Wait, check_progress
 from sim.engine.queue import new_queue
 from sim.engine.resource import new_resources
 from sim.engine.stats import named, new_counters
-from sim.memory.dma_state import Dma, new_dma
+from sim.memory.dma_state import Dma, bytes_over_time, new_dma
 from sim.memory.dram_state import READ, WRITE
 from sim.salo.banks import cycles_per_step
 from sim.salo.loop import Record, Stall, Tiles, Timing, run
 from sim.salo.needs import granules
 from sim.salo.program import Layer, Program, program
 from sim.salo.schedule import Schedule, schedule
-from sim.salo.transfers import PHASES, Kind, Phase
+from sim.salo.transfers import PHASES, Integers, Kind, Phase
 from traces.pattern import Pattern
 from traces.schema import Op, Trace
 
@@ -50,6 +50,7 @@ class LayerResult:
     dram: dict[str, int]
     scratchpads: dict[str, SramTraffic]
     work: SaloWork
+    traffic: tuple[Integers, Integers]  # edges in cycles [n + 1], bytes over the DRAM pins between them [n]
 
     @property
     def compute_cycles(self) -> int:
@@ -160,6 +161,7 @@ def simulate_layer(
         dram=_dram_counts(dma),
         scratchpads=_scratchpads(config, plan, tiles),
         work=_work(config, plan, int(cycles)),
+        traffic=bytes_over_time(dma),
     )
 
 
@@ -240,7 +242,7 @@ def _scratchpads(config: SaloConfig, plan: Program, tiles: Tiles) -> dict[str, S
 def _loaded(plan: Program) -> dict[str, int]:
     """Bytes that transfers bring into each scratchpad, over all heads."""
     t = plan.transfers
-    size = t.rows * t.row_bytes * (1 - t.is_write)
+    size = t.size_bytes * (1 - t.is_write)
     return {kind.name.lower(): int(size[t.kind == kind].sum()) for kind in Kind}
 
 

@@ -56,6 +56,11 @@ class Transfers(NamedTuple):
     phase: Integers  # and its phase: Phase.QK or Phase.PV
     staged: Integers  # 1: a write whose end frees a staging buffer
 
+    @property
+    def size_bytes(self) -> Integers:
+        """Bytes of each."""
+        return self.rows * self.row_bytes
+
 
 @dataclass
 class TransferList:
