@@ -11,20 +11,13 @@ import pytest
 
 from sim.arch.checks import UserError
 from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, SaloArray
-from sim.arch.salo_numerics import NUMERICS, PUBLISHED, WIDE, Normalisation
+from sim.arch.salo import GlobalProjections
+from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
 from sim.salo.functional import run
 from sim.salo.reference import attention
 from sim.salo.schedule import schedule
 from sim.salo.tensors import Tensors, load_tensors, random_tensors
 from traces.pattern import Band, Pattern
-
-BOUNDS = {
-    ("published", Normalisation.PER_PASS): 0.005,
-    ("published", Normalisation.DEFERRED): 0.0025,
-    ("wide", Normalisation.PER_PASS): 0.001,
-    ("wide", Normalisation.DEFERRED): 0.001,
-}
 
 
 def dense_softmax(pattern: Pattern, tensors: Tensors, head: int) -> np.ndarray:
@@ -56,22 +49,6 @@ def test_reference_of_a_query_without_keys_is_zero() -> None:
     found = attention(pattern, random_tensors(1, 8, 4, seed=0))
     assert not found[0, 5:].any()
     assert found[0, :5].all()
-
-
-@pytest.mark.parametrize(("name", "normalisation"), BOUNDS)
-def test_error_of_a_window_of_513_keys_is_within_its_bound(
-    name: str, normalisation: Normalisation, machine: Any, window_schedule: Any
-) -> None:
-    array = SaloArray(normalisation=normalisation)
-    found = run(
-        window_schedule(array, 1024, -256, 256, 0),
-        Pattern.longformer(1024, 512),
-        random_tensors(1, 1024, 64, seed=0),
-        machine(array, NUMERICS[name]),
-    )
-    assert found.mean_abs_error <= BOUNDS[name, normalisation]
-    assert found.saturated == 0
-    assert 0.06 < found.mean_abs_reference < 0.065  # so the error is no smaller for want of a signal
 
 
 PATTERNS = {
