@@ -243,7 +243,7 @@ class _Planner:
 
     def _global_tokens(self) -> None:
         """Load the rows of the global tokens for each head: queries for the rows, keys and values for the
-        columns.
+        columns, and those of tokens outside the grid, which no granule holds.
 
         They are held for two heads, this one and the next.
         """
@@ -253,21 +253,19 @@ class _Planner:
         columns = np.unique(self.schedule.column_keys[self.schedule.column_keys >= 0])
         columns = columns[self.is_global[columns]]
         outside = np.arange(self.schedule.outside)
+        row_queries = np.unique(self.schedule.row_query[self.schedule.row_query >= 0])
+        apart = self.schedule.source == GLOBAL
         wanted = [
-            (
-                "query",
-                np.unique(self.schedule.row_query[self.schedule.row_query >= 0]),
-                self.schedule.row_first.any(axis=1),
-            ),
-            ("key", np.union1d(columns, outside), (self.schedule.column_keys >= 0).any(axis=1)),
+            (("global_query",), row_queries, self.schedule.row_first.any(axis=1)),
+            (("key", "value"), np.union1d(columns, outside), (self.schedule.column_keys >= 0).any(axis=1)),
+            (("global_key", "global_value"), outside[: len(outside) * apart.any()], apart),
         ]
-        for name, tokens, using in wanted:
+        for fetched, tokens, using in wanted:
             if len(tokens) == 0:
                 continue
             tile = int(np.argmax(using)) + self.head_start
-            fetched = ("key", "value") if name == "key" else ("global_query",)
             for tensor in fetched:
-                phase = Phase.PV if tensor == "value" else Phase.QK
+                phase = Phase.PV if tensor.endswith("value") else Phase.QK
                 for token, count, step in runs(tokens):
                     base = self.tensors.at(tensor, self.heads, token)
                     stride = step * self.row_bytes
@@ -280,7 +278,8 @@ class _Planner:
         """Stream the sequence past the global rows through their own ports, a share of `cols` keys in some
         tiles.
         """
-        held = 2 * (3 * len(self.layer.global_tokens)) * self.row_bytes  # two heads; query, key, value
+        # Two heads; query, key and value, and key and value of the other projection of tokens outside.
+        held = 2 * (3 * len(self.layer.global_tokens) + 2 * self.schedule.outside) * self.row_bytes
         share_bytes = 2 * self.config.array.cols * self.row_bytes  # keys and values
         shares = self.schedule.row_keys.valid.any(axis=(1, 2))
         private = self.schedule.private_rows and bool(shares.any())
