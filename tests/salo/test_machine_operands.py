@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sim.arch.dram_standards import DRAMS
 from sim.arch.presets import SALO
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
 from sim.arch.salo_numerics import Normalisation
 from sim.memory.scratchpad import Residency
 from sim.salo.banks import cycles_per_step
+from sim.salo.machine import simulate_layer
 from sim.salo.needs import granules
 from sim.salo.program import Layer, Program, program, tensors
 from sim.salo.schedule import GLOBAL, Schedule, schedule
@@ -291,3 +293,26 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
             if parts.stride[granule] == dilation
         }
         assert steps[tile] == times_in_banks(found, tile, slot_of, config, pattern.global_tokens)
+
+
+def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
+    """Fifteen keys from four banks with one port each: up to four cycles for one of QK or PV."""
+    config = config_of(GlobalProjections.SHARED, 1)
+    fast = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)
+    config = replace(config, key_scratchpad=replace(config.key_scratchpad, banks=4, ports=1), dram=fast)
+    pattern = PATTERNS["longformer"]
+    layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
+    found = simulate_layer(config, pattern, layer)
+    parts, _, _ = granules(found.program.schedule, 8)
+    slot_of: dict[int, int] = {}
+    expected, load, loads = [], 0, found.program.residency
+    for tile in range(found.program.tiles):
+        while load < len(loads.granule) and loads.first_use[load] <= tile:
+            slot_of[int(parts.start[loads.granule[load]])] = int(loads.slot[load])
+            load += 1
+        expected.append(times_in_banks(found.program.schedule, tile, slot_of, config, pattern.global_tokens))
+    spent = found.record.tile_end - found.record.tile_start - config.array.timing.between
+    at_rest = found.stalls["cold_fill"] + found.stalls["dram"] + found.stalls["output"]
+    assert (spent >= 2 * HEAD_DIM * np.array(expected)).all()
+    assert abs(spent.sum() - 2 * HEAD_DIM * sum(expected)) <= at_rest
+    assert found.stalls["scratchpad"] == 2 * HEAD_DIM * (sum(expected) - len(expected)) > 0
