@@ -27,6 +27,8 @@ class Delay:
 
     def clocks(self, tck_ps: int, guard: int) -> int:
         """Return the delay in clocks of `tck_ps`; `guard` is what rounds up, in thousandths of a clock."""
+        if guard == CEILING:
+            return max(self.nck, -(-self.ps // tck_ps))
         return max(self.nck, (self.ps * 1000 // tck_ps + guard) // 1000)
 
 
@@ -129,6 +131,7 @@ class Spacing(NamedTuple):
     preab_act: int
     pre_pre: int  # to another bank of the rank
     pre_ref: int
+    preab_ref: int
     ref_act: int
     ref_ref: int  # also REF to PREab
     refi: int
@@ -152,7 +155,7 @@ def spacing_of(standard: DramStandard, burst: int) -> Spacing:
         rd_rd_l=max(burst, n("tccd_s"), n("tccd_l")),
         rd_rd_other=burst + switch if shared_bus else 0,
         rd_wr=cl + burst + n("turnaround") - cwl,
-        rd_wr_other=burst + switch if shared_bus else 0,
+        rd_wr_other=cl + burst + switch - cwl if shared_bus else 0,
         wr_wr_s=max(burst, n("tccd_s")),
         wr_wr_l=max(burst, n("tccd_s"), n("tccd_l")),
         wr_wr_other=burst if shared_bus else 0,
@@ -174,6 +177,7 @@ def spacing_of(standard: DramStandard, burst: int) -> Spacing:
         preab_act=n("trp_ab") - act,
         pre_pre=n("tppd"),
         pre_ref=n("trp"),
+        preab_ref=n("trp_ab"),
         ref_act=n("trfc") - act,
         ref_ref=n("trfc"),
         refi=n("trefi"),

@@ -16,6 +16,7 @@ from sim.memory.dram_commands import (
     activate,
     activate_second,
     column_access,
+    pop_urgent,
     precharge,
     precharge_all,
     precharge_for,
@@ -207,7 +208,6 @@ def _urgent_command(timing: Record, channel: Record, at: int) -> None:
         return
     if what < 0:
         refresh(timing, channel, -1 - what, at)
+        pop_urgent(channel)
     else:
         precharge(timing, channel, what, at)
-    channel.urgent_head = (channel.urgent_head + 1) % channel.urgent.size
-    channel.urgent_count -= 1

@@ -100,7 +100,7 @@ def precharge(timing: Record, channel: Record, b: int, at: int) -> None:
     channel.precharges += 1
     _log(channel, at, Command.PRE, b, channel.open_row[b])
     channel.act_at[b] = max(channel.act_at[b], at + timing.pre_act)
-    _space_precharges(timing, channel, b >> timing.rank_shift, at)
+    _space_precharges(timing, channel, b >> timing.rank_shift, at, at + timing.pre_ref)
     _close(channel, b)
 
 
@@ -109,7 +109,7 @@ def precharge_all(timing: Record, channel: Record, r: int, at: int) -> None:
     """Issue PREab to rank `r`."""
     channel.precharges_all += 1
     _log(channel, at, Command.PREAB, r, NONE)
-    _space_precharges(timing, channel, r, at)
+    _space_precharges(timing, channel, r, at, at + timing.preab_ref)
     for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
         channel.act_at[b] = max(channel.act_at[b], at + timing.preab_act)
         _close(channel, b)
@@ -175,9 +175,9 @@ def _space_activates(timing: Record, channel: Record, b: int, at: int) -> None:
 
 
 @jit
-def _space_precharges(timing: Record, channel: Record, r: int, at: int) -> None:
-    """Delay refresh, and the precharges of rank `r`, after a precharge."""
-    channel.ref_at[r] = max(channel.ref_at[r], at + timing.pre_ref)
+def _space_precharges(timing: Record, channel: Record, r: int, at: int, ref_at: int) -> None:
+    """Delay the precharges of rank `r` after a precharge, and its refresh to `ref_at`."""
+    channel.ref_at[r] = max(channel.ref_at[r], ref_at)
     if timing.pre_pre > 1:
         channel.preab_at[r] = max(channel.preab_at[r], at + timing.pre_pre)
         for i in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
@@ -212,8 +212,22 @@ def _open(channel: Record, s: int) -> None:
 def _close(channel: Record, b: int) -> None:
     channel.open_row[b] = CLOSED
     channel.row_accesses[b] = 0
-    channel.closing[b] = 0
     row_closed(channel, b)
+    if channel.closing[b] != 0:
+        channel.closing[b] = 0
+        if channel.urgent[channel.urgent_head] == b:
+            pop_urgent(channel)
+
+
+@jit
+def pop_urgent(channel: Record) -> None:
+    """Take the oldest urgent need off the list, and those after it whose rows are closed by now."""
+    while True:
+        channel.urgent_head = (channel.urgent_head + 1) % channel.urgent.size
+        channel.urgent_count -= 1
+        what = channel.urgent[channel.urgent_head]
+        if channel.urgent_count == 0 or what < 0 or channel.closing[what] != 0:
+            break
 
 
 @jit(inline="always")

@@ -135,7 +135,7 @@ def _oldest_of_all(timing: Record, channel: Record, start: int) -> tuple[int, in
     kind, b = channel.slot[s].kind, channel.slot[s].bank
     if channel.hit[kind, b] == s:
         return max(start, channel.access_at[kind, b], channel.all_access_at[kind]), s, FAR, NONE
-    if is_held(channel, b):
+    if is_held(channel, b) or (channel.open_row[b] == CLOSED and channel.act2_slot != NONE):
         return FAR, NONE, FAR, NONE
     if channel.open_row[b] == CLOSED:
         return FAR, NONE, max(start, channel.act_at[b], channel.all_act_at), s
