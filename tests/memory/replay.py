@@ -1,0 +1,132 @@
+"""Requests into one channel of the DRAM model, as its clocks allow, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.arch.dram_timing import Delay
+from sim.arch.memory import DramConfig
+from sim.engine.jit import jit
+from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
+from sim.memory.dram_state import LOGGED, Command, Record, new_dram
+
+Integers = npt.NDArray[np.int64]
+
+LOGGED_CLOCKS = LOGGED // 2  # a clock has two commands at most
+LATER = 1 << 60
+REFI = 900  # clocks from refresh to refresh, so that short streams meet several
+
+
+class Requests(NamedTuple):
+    """Requests in the order of their arrival; each is offered once the one before has been accepted."""
+
+    due: Integers  # clock from which it is offered
+    kind: Integers
+    bank: Integers
+    row: Integers
+    address: Integers  # tells bursts of one row apart
+
+
+class Logged(NamedTuple):
+    """A command of the log."""
+
+    clock: int
+    command: str
+    where: int
+    row: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """When each request was accepted and complete, what was issued, and the channel with its counters."""
+
+    accepted: Integers
+    done: Integers
+    log: list[Logged]
+    channel: Record
+
+
+def requests_at(
+    config: DramConfig, addresses: npt.ArrayLike, kinds: npt.ArrayLike, due: npt.ArrayLike = 0
+) -> Requests:
+    """Requests for byte addresses."""
+    timing = new_dram(config).timing[0]
+    address = np.atleast_1d(np.asarray(addresses, np.int64))
+    bank, row = np.empty_like(address), np.empty_like(address)
+    _locate_all(timing, address, bank, row)
+    return Requests(*(np.array(np.broadcast_to(a, address.shape)) for a in (due, kinds, bank, row, address)))
+
+
+def as_requests(rows: npt.ArrayLike) -> Requests:
+    """Requests from (due, kind, bank, row, column)."""
+    due, kind, bank, row, column = np.array(rows, np.int64).T
+    return Requests(due, kind, bank, row, (row * 64 + bank) * 64 + column)
+
+
+def random_requests(banks: int, count: int, seed: int, *, writes: float = 0.5) -> Requests:
+    """Requests to all banks and three rows, for half of all seeds with pauses."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.choice([0, 0, 0, 0, 1, 4, 20, 120], count) * rng.integers(0, 2)
+    bank, row, column = (rng.integers(0, size, count) for size in (banks, 3, 8))
+    return as_requests(np.stack([np.cumsum(gaps), rng.random(count) < writes, bank, row, column], axis=1))
+
+
+def short_refresh(config: DramConfig) -> DramConfig:
+    """The same DRAM with a refresh every REFI clocks."""
+    return replace(config, standard=replace(config.standard, trefi=Delay(REFI)))
+
+
+def replay(config: DramConfig, requests: Requests, *, logging: bool = False, until: int = 0) -> Outcome:
+    """Serve all requests, then run to clock `until`; with `logging`, keep every command."""
+    dram = new_dram(config, logging)
+    count = len(requests.due)
+    accepted, done = np.full(count, -1), np.full(count, -1)
+    room = 8 * count + 4 * until + 10_000 if logging else 1
+    log = np.zeros((room, 4), np.int64)
+    commands = _replay(dram.timing[0], dram.channel[0], requests, until, accepted, done, log)
+    rows = [Logged(clock, Command(what).name, *where) for clock, what, *where in log[:commands].tolist()]
+    return Outcome(accepted, done, rows, dram.channel[0])
+
+
+@jit
+def _locate_all(timing, addresses, banks, rows):
+    for i in range(len(addresses)):
+        _, banks[i], rows[i] = locate(timing, addresses[i])
+
+
+@jit
+def _replay(timing, channel, requests, until, accepted, done, log):
+    left = len(requests.due)
+    i = commands = free_at = 0
+    while left > 0 or channel.clock < until:
+        limit = LATER if left > 0 else until
+        if i < len(requests.due):
+            at = max(free_at, requests.due[i])
+            if channel.clock >= at:
+                kind, address = requests.kind[i], requests.address[i]
+                became = accept(timing, channel, requests.bank[i], requests.row[i], kind, address, i)
+                if became != REFUSED:
+                    accepted[i] = channel.clock
+                    free_at = channel.clock + 1
+                    if became == ABSORBED:
+                        done[i] = channel.clock + 1
+                        left -= 1
+                    i += 1
+                    continue
+            else:
+                limit = at
+        if channel.logging:
+            limit = min(limit, channel.clock + LOGGED_CLOCKS)
+        owner = step(timing, channel, limit)
+        if owner >= 0:
+            done[owner] = channel.done
+            left -= 1
+        while commands < channel.commands:
+            line = channel.log[commands % LOGGED]
+            log[commands] = (line.clock, line.command, line.where, line.row)
+            commands += 1
+    return commands
