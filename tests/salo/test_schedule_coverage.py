@@ -55,6 +55,8 @@ def assert_exact(
     np.testing.assert_array_equal(times_computed(found, array), expected)
     assert found.pairs.sum() == expected.sum() == pattern.pairs()
     assert sorted(written(found)) == list(range(pattern.seq_len))
+    on_rows = pattern.global_tokens[: array.global_rows]
+    assert set(found.row_query[found.row_query >= 0].tolist()) == set(on_rows), "an idle global row"
     return found
 
 
@@ -88,18 +90,24 @@ def patterns_1d(draw: st.DrawFn) -> Pattern:
         dilation = draw(st.sampled_from([1, 1, 2, 3]))
         low = draw(st.integers(1 - seq_len, seq_len - 1))
         steps = draw(st.integers(0, (2 * seq_len - 1) // dilation))  # some reach beyond the sequence
-        bands.append(Band(low, low + min(steps, (2 * seq_len - 1) // dilation) * dilation, dilation))
+        bands.append(Band(low, low + steps * dilation, dilation))
     least = 0 if bands else 1
     tokens = draw(st.lists(st.integers(0, seq_len - 1), min_size=least, max_size=6, unique=True))
     return Pattern(seq_len=seq_len, bands=tuple(bands), global_tokens=tuple(tokens))
 
 
 @st.composite
+def spans(draw: st.DrawFn, length: int) -> tuple[int, int]:
+    """Some reach beyond what they slide over, which is at least half as long."""
+    high = draw(st.integers(1 - length, min(length + 2, 3 * length - 2)))
+    return draw(st.integers(high + 1 - 2 * length, min(high, length - 1))), high
+
+
+@st.composite
 def patterns_2d(draw: st.DrawFn) -> Pattern:
     height, width, outside = draw(st.integers(1, 8)), draw(st.integers(1, 8)), draw(st.integers(0, 2))
     seq_len = height * width + outside
-    low_y, low_x = draw(st.integers(1 - height, height - 1)), draw(st.integers(1 - width, width - 1))
-    window = ((low_y, draw(st.integers(low_y, height - 1))), (low_x, draw(st.integers(low_x, width - 1))))
+    window = draw(spans(height)), draw(spans(width))
     inside = draw(st.lists(st.integers(0, seq_len - 1), max_size=3, unique=True))
     tokens = draw(st.permutations(sorted({*range(outside), *inside})))
     return Pattern(seq_len=seq_len, grid=(height, width), window_2d=window, global_tokens=tuple(tokens))
@@ -114,6 +122,15 @@ def patterns_2d(draw: st.DrawFn) -> Pattern:
     SaloScheduling(skip_masked=False),
     False,
 )
+# Four columns to the left of an image of three is the row before, or the one before that.
+@example(
+    Pattern(seq_len=9, grid=(3, 3), window_2d=((0, 1), (-4, 1))),
+    SaloArray(rows=4, cols=8),
+    SaloScheduling(),
+    False,
+)
+# The key in the middle of a block's windows is global: another one must leave the stream.
+@example(Pattern.longformer(64, 16, (28,)), SaloArray(rows=8, cols=8), SaloScheduling(), False)
 def test_every_pair_is_computed_exactly_once(
     pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, separate: bool
 ) -> None:
@@ -174,6 +191,43 @@ def test_a_query_whose_keys_are_all_masked_is_still_written() -> None:
     pattern = Pattern(seq_len=40, bands=(Band(30, 39, 1),))
     found = schedule(pattern, SaloArray(rows=8, cols=8))
     assert sorted(found.block_rows[found.block[found.last]].ravel().tolist()) == list(range(40))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dilations"),
+    [
+        (Pattern.sliding(60, 9), {1}),
+        (Pattern.dilated(70, 7, 3), {3}),
+        (Pattern(seq_len=90, bands=(Band(-4, 4, 1), Band(-40, 40, 5))), {1, 5}),
+        (Pattern.vil(9, 6, 5, 0), {1}),
+    ],
+)
+def test_queries_and_keys_of_a_block_lie_one_dilation_apart(pattern: Pattern, dilations: set[int]) -> None:
+    found = schedule(pattern, SaloArray(rows=4, cols=4), SaloScheduling(leftover_keys=False))
+    for tile in range(found.tiles):
+        block = found.block[tile]
+        queries, keys = found.block_rows[block], found.slots.keys[tile, 0]
+        for tokens in (queries[queries >= 0], keys[keys >= 0]):
+            assert set(np.diff(tokens).tolist()) <= {found.dilation[block]}
+    assert set(found.dilation[found.block].tolist()) == dilations
+
+
+def test_two_bands_share_a_pass_and_the_third_has_its_segments_chained() -> None:
+    """Chained, a segment passes its keys on to the next: the same token four slots further."""
+    height, width, rows = 9, 7, 8
+    found = schedule(
+        Pattern.vil(height, width, 3, 0), SaloArray(rows=rows, cols=8, column_segments=2, global_rows=0)
+    )
+    for tile in np.flatnonzero(~found.split):
+        left, right = found.slots.keys[tile, 0, :-4], found.slots.keys[tile, 1, 4:]
+        assert ((left == right) | (left < 0) | (right < 0)).all()
+        assert (found.slots.keys[tile, 1] >= 0).any()
+    for block in range(len(found.block_rows) - 1):
+        queries = found.block_rows[block][found.block_rows[block] >= 0]
+        image_rows = set((queries // width).tolist())
+        bands = sum(any(0 <= row + dy < height for row in image_rows) for dy in (-1, 0, 1))
+        assert found.split[found.block == block].tolist().count(True) == bands // 2
+        assert found.split[found.block == block].tolist().count(False) == bands % 2
 
 
 def test_partial_results_wait_between_the_sweeps_of_a_strided_pattern() -> None:
