@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from traces.codec import dumps, find, load, names, save
 from traces.errors import TraceError
@@ -33,6 +34,16 @@ further columns are ignored, layer names are kept, the batch is 1. Of a trace, t
 written; what SCALE-Sim cannot express is listed on stderr."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and takes options by their whole names alone."""
+
+    def __init__(self, prog: str, **more: str) -> None:
+        super().__init__(prog, allow_abbrev=False, **more)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -42,24 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands[words[0]](words[1:])
         else:
             _summary(words)
-        sys.stdout.flush()
     except TraceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pass
     return 0
 
 
 def _summary(words: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("python -m traces", usage=USAGE, description=DESCRIPTION)
+    parser = Parser("python -m traces", usage=USAGE, description=DESCRIPTION)
     stored = ", ".join(names())
     parser.add_argument("trace", help=f"a .json or .json.gz file, or the name of a stored one: {stored}")
-    print(summary(load(find(parser.parse_args(words).trace))))
+    text = summary(load(find(parser.parse_args(words).trace))) + "\n"
+    _write(text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "replace"), "-")
 
 
 def _convert(words: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("python -m traces convert", description=CONVERT)
+    parser = Parser("python -m traces convert", description=CONVERT)
     parser.add_argument("file", help="a topology (.csv), a trace, or the name of a stored trace")
     parser.add_argument("--out", required=True, metavar="FILE", help="what to write; - for stdout")
     options = parser.parse_args(words)
@@ -73,7 +84,7 @@ def _convert(words: Sequence[str]) -> None:
 
 
 def _schema(words: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("python -m traces schema", description="Print the JSON Schema.")
+    parser = Parser("python -m traces schema", description="Print the JSON Schema.")
     parser.add_argument("--out", default="-", metavar="FILE", help="what to write instead of stdout")
     _write(json.dumps(json_schema(), indent=2).encode() + b"\n", parser.parse_args(words).out)
 
@@ -97,10 +108,24 @@ def _write_trace(trace: Trace, out: str) -> None:
 
 
 def _write(data: bytes, out: str) -> None:
-    if out == "-":
-        sys.stdout.buffer.write(data)
-    else:
+    if out != "-":
         write_file(Path(out), data)
+    elif sys.stdout is None:
+        raise TraceError("is closed", file="standard output")
+    else:
+        _write_stdout(data)
+
+
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer goes nowhere, so that the end of the process does not try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise TraceError(f"cannot be written: {error.strerror}", file="standard output") from None
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def find(name_or_path: str | Path) -> Path:
     if text in stored:
         return stored[text]
     path = Path(name_or_path)
-    if path.exists() or text.endswith(SUFFIXES) or path.name != text:
+    if text and (text.endswith(SUFFIXES) or path.name != text or _exists(path)):
         return path
     raise TraceError(f"unknown trace {text!r}; {nearest(text, stored)}")
 
@@ -97,6 +97,13 @@ def _stored() -> dict[str, Path]:
     folder = Path(str(resources.files("traces"))) / "data"
     files = (file for suffix in SUFFIXES for file in folder.glob(f"*{suffix}"))
     return {file.name.removesuffix(".gz").removesuffix(".json"): file for file in files}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _json(value: object) -> bytes:

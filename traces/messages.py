@@ -1,7 +1,7 @@
 """What is wrong with a document that is no trace, in the words of the trace format.
 
 msgspec reports ``Expected `int`, got `str` - at `$.ops[3].dims[...]```; a user reads
-``longformer.json: op 3 'layer.0.query': dims must be int, not str``.
+``longformer.json: op 3 'layer.0.query': dims.m must be int, not str``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def explain(error: msgspec.DecodeError, data: bytes) -> TraceError:
         found = document.get("schema") if isinstance(document, dict) else document
         return TraceError(f"must be {SCHEMA!r}, not {shown(found)}", field="schema")
     text, _, place = str(error).partition(" - at `$")
-    path = place.rstrip("`").lstrip(".")
+    path = _with_key(document, place.rstrip("`").lstrip("."), text)
     return _message(text.replace("`", ""), path, _where(document, path), path)
 
 
@@ -52,6 +52,33 @@ def _message(text: str, path: str, where: str, field: str) -> TraceError:
     if match := re.match(r"Expected (.+), got (.+)", text):
         return TraceError(f"must be {match[1]}, not {match[2]}", op=where, field=field)
     return TraceError(re.sub("^Expected", "must be", text), op=where, field=field)
+
+
+def _with_key(document: object, path: str, text: str) -> str:
+    """Replace ``[...]``, msgspec's word for a key, by the first that leads to a value of the type it got."""
+    found = re.search(r"got `(\w+)`", text)
+    before, gap, after = path.partition("[...]")
+    if gap and found:
+        for key, item in _at(document, before).items():
+            if _type(_at(item, after)) == found[1]:
+                return f"{before}.{key}{after}"
+    return path
+
+
+def _at(value: Any, path: str) -> Any:
+    """Return what a path like ``ops[3].dims`` leads to; `Ellipsis` if to nothing."""
+    for step in re.findall(r"\w+", path):
+        try:
+            value = value[int(step) if isinstance(value, list) else step]
+        except (LookupError, TypeError):
+            return ...
+    return value
+
+
+def _type(value: object) -> str:
+    """Return what msgspec calls the type of a JSON value."""
+    names = {dict: "object", list: "array", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
 
 
 def _where(document: dict[str, Any], path: str) -> str:

@@ -55,7 +55,8 @@ def tensor_of(document, op, field, position):
         ("ops.3.macs", "many", "op 3 'layer.3': macs must be int, not str"),
         ("ops.3.macs", -1, "op 3 'layer.3': macs must be int >= 0"),
         ("ops.3.macs", 10**30, "op 3 'layer.3': macs must be int <= 9223372036854775807"),
-        ("ops.3.dims.m", 1.5, "op 3 'layer.3': dims[...] must be int | array, not float"),
+        ("ops.3.dims.m", 1.5, "op 3 'layer.3': dims.m must be int | array, not float"),
+        ("ops.3.dims.k", ["x"], "op 3 'layer.3': dims.k[0] must be int, not str"),
         ("ops.3.id", -1, "op -1 'layer.3': id must be int >= 0"),
         ("ops.3.kind", "gemmm", "op 3 'layer.3': kind 'gemmm' is unknown; did you mean 'gemm'?"),
         ("ops.3.dims.k", ..., "op 3 'layer.3': dims.k is missing"),
@@ -162,7 +163,7 @@ def tensor_of(document, op, field, position):
         ),
         ("tensors.7.quant.axis", 2, "tensor 7: quant.axis must be below 2, not 2"),
         ("tensors.7.quant.bit", 2, "tensor 7: quant.bit is no field; did you mean 'bits'?"),
-        ("arrays.scales.shape", ["x"], "arrays[...].shape[0] must be int, not str"),
+        ("arrays.scales.shape", ["x"], "arrays.scales.shape[0] must be int, not str"),
     ],
 )
 def test_broken_rule_is_named(document, resealed, path, value, message):
