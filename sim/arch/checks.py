@@ -11,6 +11,7 @@ import difflib
 import enum
 import hashlib
 import json
+import math
 import tomllib
 import types
 import typing
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Config = TypeVar("Config")
+
+MAX_INTEGER = 2**31 - 1  # assumed: sums and products of two of them stay exact in the int64 of the kernels
+LONGEST_VALUE = 80  # characters of a value that a message repeats
 
 
 class UserError(Exception):
@@ -35,13 +39,14 @@ def require(holds: bool, rule: str, value: object) -> None:
         raise ConfigError(f"{rule}, not {_shown(value)}")
 
 
-def require_integers(config: Any, minimum: int, *fields: str) -> None:
-    """Check that each named field of `config` is an int (a bool is none) of at least `minimum`."""
+def require_integers(config: Any, minimum: int, *fields: str, maximum: int = MAX_INTEGER) -> None:
+    """Check that each named field of `config` is an int (a bool is none) in `minimum`..`maximum`."""
     kind = {0: "a non-negative integer", 1: "a positive integer"}.get(minimum, f"an integer >= {minimum}")
     for field in fields:
-        value = getattr(config, field)
+        name, value = f"{type(config).__name__}.{field}", getattr(config, field)
         good = isinstance(value, int) and not isinstance(value, bool) and value >= minimum
-        require(good, f"{type(config).__name__}.{field} must be {kind}", value)
+        require(good, f"{name} must be {kind}", value)
+        require(value <= maximum, f"{name} must be at most {maximum}", value)
 
 
 def nearest(what: str, name: str, choices: Iterable[str]) -> str:
@@ -110,7 +115,7 @@ def settings_from_toml(path: Path) -> dict[str, object]:
         tables = tomllib.loads(path.read_text())
     except OSError as error:
         raise ConfigError(f"cannot read the config file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}") from error
     return dict(_dotted(tables, ""))
 
@@ -188,16 +193,16 @@ def _parsed(key: str, value: object, kind: Any) -> object:
     return str(value)
 
 
-def _number(key: str, value: object, kind: type) -> object:
-    rule = f"{key} must be {'an integer' if kind is int else 'a number'}"
-    require(not isinstance(value, bool), rule, value)
-    if isinstance(value, str):
-        try:
-            return int(value.replace("_", ""), 0) if kind is int else float(value)
-        except ValueError:
-            raise ConfigError(f"{rule}, not {_shown(value)}") from None
-    require(isinstance(value, int) or (kind is float and isinstance(value, float)), rule, value)
-    return kind(value)
+def _number(key: str, value: Any, kind: type) -> object:
+    rule = f"{key} must be {'an integer' if kind is int else 'a finite number'}"
+    fits = isinstance(value, (str, int)) or (kind is float and isinstance(value, float))
+    require(fits and not isinstance(value, bool), rule, value)
+    try:
+        parsed = int(value.replace("_", ""), 0) if kind is int and isinstance(value, str) else kind(value)
+    except (ValueError, OverflowError):
+        raise ConfigError(f"{rule}, not {_shown(value)}") from None
+    require(kind is int or math.isfinite(parsed), rule, value)
+    return parsed
 
 
 def _either(names: list[str]) -> str:
@@ -206,4 +211,8 @@ def _either(names: list[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    return str(value.value) if isinstance(value, enum.Enum) else repr(value)
+    try:
+        text = str(value.value) if isinstance(value, enum.Enum) else repr(value)
+    except ValueError:  # an int of more digits than Python is willing to print
+        text = "a huge number"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from sim.arch.checks import require, require_integers
 
 DDR4_GUARD = 974  # JESD79-4, rounding algorithms: nCK = floor(t / tCK + 0.974), as tCK itself is rounded down
+MAX_BYTES = 2**40  # of a row: the ideal memory is one row
+MAX_DELAY_CLOCKS, MAX_DELAY_PS = 2**20, 10**9  # assumed: a hundred times tREFI, the longest of a standard
 CEILING = 999  # plain rounding up, in thousandths of a clock
 
 
@@ -23,7 +25,8 @@ class Delay:
     ps: int = 0
 
     def __post_init__(self) -> None:
-        require_integers(self, 0, "nck", "ps")
+        require_integers(self, 0, "nck", maximum=MAX_DELAY_CLOCKS)
+        require_integers(self, 0, "ps", maximum=MAX_DELAY_PS)
 
     def clocks(self, tck_ps: int, guard: int) -> int:
         """Return the delay in clocks of `tck_ps`; `guard` is what rounds up, in thousandths of a clock."""
@@ -81,7 +84,10 @@ class DramStandard:
 
     def __post_init__(self) -> None:
         powers = ("burst_bytes", "pseudo_channels", "bank_groups", "banks", "rows", "row_bytes")
-        require_integers(self, 1, "tck_ps", "burst_clocks", "long_burst_clocks", "act_clocks", *powers)
+        clocks = ("burst_clocks", "long_burst_clocks", "act_clocks")
+        require_integers(self, 1, "tck_ps", maximum=MAX_DELAY_PS)
+        require_integers(self, 1, *clocks, maximum=MAX_DELAY_CLOCKS)
+        require_integers(self, 1, *powers, maximum=MAX_BYTES)
         for field in powers:
             value = getattr(self, field)
             require(value & (value - 1) == 0, f"DramStandard.{field} must be a power of two", value)

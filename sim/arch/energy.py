@@ -18,6 +18,7 @@ from sim.arch.checks import require
 
 PJ_PER_J = 1e12
 KIB = 1024
+MOST = 1e9  # assumed: a millijoule an action, and sums stay finite
 SRAM_WORD_BYTES = 8  # Horowitz states SRAM reads for words of 64 bits
 
 
@@ -46,6 +47,10 @@ class EnergyConfig:
         for item in fields(self):
             value = getattr(self, item.name)
             require(value >= 0, f"EnergyConfig.{item.name} must be a non-negative number", value)
+            require(value <= MOST, f"EnergyConfig.{item.name} must be at most {MOST:g}", value)
+        for name in ("sram_read_8kib_pj", "sram_read_32kib_pj", "sram_read_1mib_pj"):
+            value = getattr(self, name)
+            require(value > 0, f"EnergyConfig.{name} must be a positive number", value)  # of a power law
         require(self.clock_gating <= 1, "EnergyConfig.clock_gating must be at most 1", self.clock_gating)
 
 

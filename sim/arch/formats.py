@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.checks import require, require_integers
+from sim.arch.checks import require_integers
 
 MAX_WIDTH = 62  # what an int64 holds with room for the half that rounding adds
 
@@ -34,9 +34,8 @@ class Fixed:
     fraction: int
 
     def __post_init__(self) -> None:
-        require_integers(self, 2, "width")
-        require_integers(self, 0, "fraction")
-        require(self.width <= MAX_WIDTH, f"Fixed.width must be at most {MAX_WIDTH}", self.width)
+        require_integers(self, 2, "width", maximum=MAX_WIDTH)
+        require_integers(self, 0, "fraction", maximum=MAX_WIDTH)
 
     @property
     def minimum(self) -> int:

@@ -19,6 +19,7 @@ PS_PER_SECOND = 1_000_000_000_000
 MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1
 MAX_BANKS = 64  # of a channel: four ranks of DDR4
 MAX_RANKS = 8  # or pseudo-channels; assumed
+MAX_BANDWIDTH = 10**15  # bytes per second; assumed: more than any array can take
 
 
 class Buffering(enum.StrEnum):
@@ -83,7 +84,7 @@ class DramTiming(NamedTuple):
     read_queue: int
     write_queue: int
     write_enter: int  # write mode starts at this many queued writes
-    write_leave: int  # and ends below this many
+    write_leave: int  # and ends below this many; at least 1, so that it ends when none is left
     in_order: int
     keep_row_hits: int
     row_cap: int
@@ -130,6 +131,7 @@ class DramConfig:
         single = self.ranks == 1 or self.standard.pseudo_channels == 1
         require(single, "DramConfig.ranks must be 1 for a standard with pseudo-channels", self.ranks)
         self._check_bandwidth()
+        self._check_refresh()
         _ = self.pieces  # raises for a mapping that is none
 
     def _check_bandwidth(self) -> None:
@@ -137,7 +139,14 @@ class DramConfig:
             rule = f"DramConfig.bandwidth_bytes_per_second must be none for {self.standard.name}"
             require(self.bandwidth_bytes_per_second is None, rule, self.bandwidth_bytes_per_second)
         elif self.bandwidth_bytes_per_second is not None:
-            require_integers(self, 1, "bandwidth_bytes_per_second")
+            require_integers(self, 1, "bandwidth_bytes_per_second", maximum=MAX_BANDWIDTH)
+
+    def _check_refresh(self) -> None:
+        """Between two refreshes a bank can be opened, read or written, and closed: else nothing ever ends."""
+        s = spacing_of(self.standard, self.burst_clocks)
+        access = max(s.act_pre, s.act_rd + s.rd_pre, s.act_wr + s.wr_pre, s.act_act) + s.pre_ref
+        rule = f"DramStandard.trefi must exceed a refresh and an access ({s.ref_act + access} clocks)"
+        require(not self.refresh or s.refi > s.ref_act + access, rule, s.refi)
 
     @property
     def burst_bytes(self) -> int:
@@ -207,7 +216,7 @@ class DramConfig:
             read_queue=self.read_queue,
             write_queue=self.write_queue,
             write_enter=math.floor(self.write_high_watermark * self.write_queue) + 1,
-            write_leave=math.ceil(self.write_low_watermark * self.write_queue),
+            write_leave=max(1, math.ceil(self.write_low_watermark * self.write_queue)),
             in_order=int(self.scheduler is Scheduler.FCFS),
             keep_row_hits=int(self.scheduler is Scheduler.FRFCFS_ROWHIT),
             row_cap=self.row_cap,

@@ -22,9 +22,10 @@ from typing import NamedTuple
 from sim.arch.checks import ConfigError, require, require_integers
 from sim.arch.dram_standards import DRAMS
 from sim.arch.energy import EnergyConfig
-from sim.arch.memory import DramConfig, ScratchpadConfig
+from sim.arch.memory import PS_PER_SECOND, DramConfig, ScratchpadConfig
 from sim.arch.salo_numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
 
+MAX_SIDE = 4096  # PEs along a side, elements of a head; assumed: 16 times the largest array built
 QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at work, one on its way
 
 
@@ -71,9 +72,10 @@ class SaloArray:
     )
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "rows", "cols", "head_dim", "column_segments")
+        require_integers(self, 1, "rows", "cols", "head_dim", "column_segments", maximum=MAX_SIDE)
         require_integers(self, 1, "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency")
-        require_integers(self, 0, "global_rows", "global_cols", "flush_cycles")
+        require_integers(self, 0, "global_rows", "global_cols", maximum=MAX_SIDE)
+        require_integers(self, 0, "flush_cycles")
         require(
             self.column_segments in (1, 2), "SaloArray.column_segments must be 1 or 2", self.column_segments
         )
@@ -186,9 +188,9 @@ class SaloConfig:
     clock_hz: int = 1_000_000_000  # artifact's performance script; its synthesis is stated at 500 MHz
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "clock_hz")
+        require_integers(self, 1, "clock_hz", maximum=PS_PER_SECOND)
         require(
-            1_000_000_000_000 % self.clock_hz == 0,
+            PS_PER_SECOND % self.clock_hz == 0,
             "SaloConfig.clock_hz must divide 10^12 (a whole number of picoseconds a cycle)",
             self.clock_hz,
         )
@@ -199,7 +201,7 @@ class SaloConfig:
     @property
     def cycle_ps(self) -> int:
         """Length of a machine cycle in picoseconds."""
-        return 1_000_000_000_000 // self.clock_hz
+        return PS_PER_SECOND // self.clock_hz
 
     @property
     def element_bytes(self) -> int:
