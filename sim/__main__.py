@@ -1,7 +1,8 @@
 """The command line: ``python -m sim``, or ``tandem``. Obeys docs/design.md, "The commands".
 
 Wrong input is one line on stderr and exit code 2; a fault inside a run is exit code 1. Results go to stdout,
-progress and messages to stderr. Heavy libraries are imported by the command that needs them.
+progress and messages to stderr. Heavy libraries are imported by the command that needs them. Options are
+taken by their whole names alone: an abbreviation would change its meaning when an option is added.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sim import __version__
 from sim.arch.checks import ConfigError, UserError, nearest, settings_from_arguments, settings_from_toml
@@ -30,31 +31,48 @@ examples:
   tandem list presets
   tandem reproduce salo                                  paper | published cost model | ours
 """
-RESULT_FAULT = 1
+RUN_FAULT = 1
 USER_FAULT = 2
+RANDOM = object()  # --functional without a file
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
+    def __init__(self, **more: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **more)
+
     def error(self, message: str) -> NoReturn:
         self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def refuse(self, word: str) -> NoReturn:
+        """Say that `word` is no argument of this command."""
+        if word.startswith("-"):
+            self.error(nearest("option", word.partition("=")[0], self._option_string_actions))
+        self.error(f"unexpected argument {word!r}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen, rest = _parser().parse_known_args(arguments)
+    if rest:
+        chosen.parser.refuse(rest[0])
     try:
         code: int = chosen.command(chosen)
     except (UserError, TraceError) as error:
-        print(f"tandem: {error}", file=sys.stderr)
-        return USER_FAULT
+        return _failed(USER_FAULT, str(error))
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone: not an error, and nothing is left to say
-        return 0
+        return 0  # the reader of standard output, `head` say, has seen enough
+    except MemoryError as error:
+        return _failed(RUN_FAULT, f"out of memory: {error or 'a smaller batch or workload takes less'}")
     except KeyboardInterrupt:
-        print("tandem: stopped", file=sys.stderr)
-        return RESULT_FAULT
+        return _failed(RUN_FAULT, "stopped")
+    return code
+
+
+def _failed(code: int, message: str) -> int:
+    if sys.stderr:
+        print(f"tandem: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
@@ -63,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="tandem",
         description="Cycle-level simulator of DNN hardware whose circuit ships with it.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tandemsim {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -77,7 +94,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run = commands.add_parser(
         "run", help="run a workload on a machine", description="Run a workload on a machine."
     )
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, parser=run)
     run.add_argument(
         "workload", metavar="WORKLOAD|TRACE.json", help="a name from `tandem list workloads`, or a file"
     )
@@ -109,7 +126,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--functional",
         metavar="FILE.npz",
         nargs="?",
-        const="",
+        const=RANDOM,
         help="run values through the machine's number formats"
         " and compare with float64: Q, K, V from a file, or N(0, 1)",
     )
@@ -121,7 +138,7 @@ def _add_list(commands: argparse._SubParsersAction[Parser]) -> None:
     listing = commands.add_parser(
         "list", help="what there is to run, and on what", description="Say what there is."
     )
-    listing.set_defaults(command=_list)
+    listing.set_defaults(command=_list, parser=listing)
     listing.add_argument("what", nargs="?", metavar="machines|presets|workloads", help="default: all three")
 
 
@@ -131,19 +148,21 @@ def _add_reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
         help="a paper's figures beside ours",
         description="Show a paper's figures, its published cost model and ours, with the reason of each gap.",
     )
-    reproduce.set_defaults(command=_reproduce)
+    reproduce.set_defaults(command=_reproduce, parser=reproduce)
     reproduce.add_argument("paper", metavar="PAPER", help="salo")
     reproduce.add_argument("--json", metavar="FILE|-", help="write the rows as JSON; with - to stdout, alone")
     reproduce.add_argument("--quiet", action="store_true", help="print no table and no progress")
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from sim.files import require_writable_file, require_writable_folder
+    from sim.files import STDOUT, require_writable_file, require_writable_folder
 
+    if chosen.json == chosen.timeline == STDOUT:
+        raise ConfigError("only one of --json and --timeline may be -")
     for target in (chosen.json, chosen.timeline):
-        if target:
+        if target is not None:
             require_writable_file(target)
-    if chosen.out:
+    if chosen.out is not None:
         require_writable_folder(chosen.out)
     request = _request(chosen)
     from sim.run import simulate
@@ -166,34 +185,57 @@ def _request(chosen: argparse.Namespace) -> Request:
         settings=settings,
         batch=chosen.batch,
         functional=chosen.functional is not None,
-        tensors=Path(chosen.functional) if chosen.functional else None,
+        tensors=None if chosen.functional in (None, RANDOM) else Path(chosen.functional),
         seed=chosen.seed,
     )
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:
-    """Write what was asked for; the text last, so that it can say what was written."""
-    if chosen.json:
-        from sim.report_folder import write_json
+    """Write what was asked for: files first, so that nobody who leaves a pipe takes them along."""
+    from sim.files import STDOUT
 
-        write_json(chosen.json, done.report)
-    if chosen.timeline:
-        from sim.timeline import write_timeline
+    outputs = {"json": chosen.json, "timeline": chosen.timeline, "out": chosen.out}
+    for what in sorted(outputs, key=lambda what: outputs[what] == STDOUT):
+        if outputs[what] is not None:
+            _WRITERS[what](outputs[what], done)
+    if not chosen.quiet and STDOUT not in (chosen.json, chosen.timeline):
+        _print_report(chosen.out, done)
 
-        write_timeline(chosen.timeline, done.report, done.timeline, done.activity)
-    if chosen.out:
-        from sim.report_folder import write_folder
 
-        write_folder(chosen.out, done.report, done.timeline, done.activity)
-    if not chosen.quiet and chosen.json != "-":
-        from sim.report_text import print_report
+def _write_json(path: str, done: Run) -> None:
+    from sim.report_folder import write_json
 
-        print_report(done.report, sys.stdout)
-        if chosen.out:
-            print(f"\nwritten to {chosen.out}: open report.html, or timeline.json.gz in ui.perfetto.dev")
+    write_json(path, done.report)
+
+
+def _write_timeline(path: str, done: Run) -> None:
+    from sim.timeline import write_timeline
+
+    write_timeline(path, done.report, done.timeline, done.activity)
+
+
+def _write_folder(path: str, done: Run) -> None:
+    from sim.report_folder import write_folder
+
+    write_folder(path, done.report, done.timeline, done.activity)
+
+
+_WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_folder}
+
+
+def _print_report(folder: str | None, done: Run) -> None:
+    from sim.files import printable, standard_output
+    from sim.report_text import print_report, print_text
+
+    with standard_output() as out:
+        print_report(done.report, out)
+        if folder is not None:
+            hint = "open report.html, or timeline.json.gz in ui.perfetto.dev"
+            print_text(f"\nwritten to {printable(folder)}: {hint}\n", out)
 
 
 def _list(chosen: argparse.Namespace) -> int:
+    from sim.files import standard_output
     from sim.machines import MACHINES, PRESET_LINES
 
     sections = {
@@ -205,14 +247,15 @@ def _list(chosen: argparse.Namespace) -> int:
         },
         "workloads": _workload_lines(),
     }
-    if chosen.what and chosen.what not in sections:
+    if chosen.what is not None and chosen.what not in sections:
         raise ConfigError(nearest("list", chosen.what, sections))
-    for title in [chosen.what] if chosen.what else sections:
-        if not chosen.what:
-            print(f"{title}:")
-        width = max(len(name) for name in sections[title])
-        for name, line in sections[title].items():
-            print(f"  {name:<{width}}  {line}")
+    with standard_output() as out:
+        for title in [chosen.what] if chosen.what else sections:
+            if not chosen.what:
+                print(f"{title}:", file=out)
+            width = max(len(name) for name in sections[title])
+            for name, line in sections[title].items():
+                print(f"  {name:<{width}}  {line}", file=out)
     return 0
 
 
@@ -234,7 +277,7 @@ def _reproduce(chosen: argparse.Namespace) -> int:
 
     if chosen.paper not in PAPERS:
         raise ConfigError(nearest("paper", chosen.paper, PAPERS))
-    if chosen.json:
+    if chosen.json is not None:
         require_writable_file(chosen.json)
     with _progress(chosen.quiet) as progress:
         reproduce(chosen.paper, chosen.json, show=not chosen.quiet and chosen.json != "-", progress=progress)
@@ -244,7 +287,7 @@ def _reproduce(chosen: argparse.Namespace) -> int:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Progress | None]:
     """Yield a progress callback that draws bars on a terminal's stderr, or None."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not (sys.stderr and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console
@@ -256,7 +299,7 @@ def _progress(quiet: bool) -> Iterator[Progress | None]:
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done)  # type: ignore[arg-type]
+            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
 
         yield advance
 

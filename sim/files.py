@@ -1,8 +1,9 @@
 """Writing files so that nobody ever sees half of one.
 
 A regular file is written beside its place under a temporary name and appears by rename, so a failure leaves
-what was there before. A target that exists and is no regular file (a pipe, ``/dev/stdout``) is written in
-place. What the system refuses becomes one line: a `FileError` that names the path.
+what was there before. A target that exists and is no regular file (a pipe, a device) is written in place, and
+so is all below ``/dev``: a redirected ``/dev/stdout`` looks regular. What the system refuses becomes one
+line: a `FileError` that names the path.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
-from sim.arch.checks import UserError
+from sim.arch.checks import UserError, require
 
 STDOUT = "-"
 
@@ -31,16 +32,37 @@ def written(path: str | Path) -> Iterator[BinaryIO]:
 
     ``-`` is standard output. Raises `FileError` when the system refuses to write.
     """
+    if str(path) == STDOUT:
+        with standard_output() as out:
+            yield out.buffer
+            out.buffer.flush()
+        return
     with _refusals(path):
-        if str(path) == STDOUT:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        elif _is_special(Path(path)):
+        if _is_special(Path(path)):
             with open(path, "wb") as stream:
                 yield stream
         else:
             with _replaced(_resolved(path)) as stream:
                 yield stream
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Yield standard output, and flush it.
+
+    Raises `FileError` when it is closed or full, and `BrokenPipeError` when its reader has gone. What is
+    then left in its buffer goes nowhere, so that the end of the process does not try once more.
+    """
+    if sys.stdout is None:
+        raise FileError("cannot write to standard output: it is closed")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        _drop_buffer(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise FileError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -68,20 +90,30 @@ def require_writable_file(path: str | Path) -> None:
 
     Asked before a run, so that a long one does not end in a refusal; a courtesy, not a promise.
     """
-    target = Path(path)
-    if str(path) == STDOUT or (_is_special(target) and not target.is_dir()):
+    if str(path) == STDOUT:
         return
-    if target.is_dir():
-        raise FileError(f"an output file must be a file, not the folder {str(path)!r}")
-    _require_writable(path, _resolved(path).parent)
+    require(str(path) != "", "an output file must have a name", path)
+    target = Path(path)
+    with _refusals(path):
+        if target.is_dir():
+            raise FileError(f"an output file must be a file, not the folder {str(path)!r}")
+        if not _is_special(target):
+            _require_writable(path, _resolved(path).parent)
 
 
 def require_writable_folder(path: str | Path) -> None:
     """Raise `FileError` if the folder `path` plainly cannot be made or written to. Creates nothing."""
-    place = _resolved(path)
-    if place.exists() and not place.is_dir():
-        raise FileError(f"an output folder must be a folder, not the file {str(path)!r}")
-    _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
+    require(str(path) != "", "an output folder must have a name", path)
+    with _refusals(path):
+        place = _resolved(path)
+        if place.exists() and not place.is_dir():
+            raise FileError(f"an output folder must be a folder, not the file {str(path)!r}")
+        _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
+
+
+def printable(path: str | Path) -> str:
+    """Return a path as text that can be written anywhere: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _require_writable(path: str | Path, folder: Path) -> None:
@@ -107,7 +139,14 @@ def _resolved(path: str | Path) -> Path:
 
 
 def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file()
+    return path.exists() and (not path.is_file() or path.absolute().is_relative_to("/dev"))
+
+
+def _drop_buffer(stream: TextIO) -> None:
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError:  # no file behind it
+        pass
 
 
 def _temporary(place: Path) -> Path:

@@ -37,7 +37,7 @@ class Machine:
 
     def config(self, preset: str | None, settings: Mapping[str, object]) -> Any:
         """Return a preset's config with `settings` in place; whole sections come before fields."""
-        name = preset or next(iter(self.presets))
+        name = next(iter(self.presets)) if preset is None else preset
         if name not in self.presets:
             raise ConfigError(nearest(f"preset of {self.name}", name, self.presets))
         for key in settings:

@@ -29,8 +29,11 @@ ASCII = str.maketrans(
 
 def print_report(report: Report, stream: TextIO) -> None:
     """Print the report as wide as the terminal allows, in the characters that the stream can carry."""
-    width = shutil.get_terminal_size((MAX_WIDTH, 0)).columns
-    text = report_text(report, width)
+    print_text(report_text(report, shutil.get_terminal_size((MAX_WIDTH, 0)).columns), stream)
+
+
+def print_text(text: str, stream: TextIO) -> None:
+    """Print the text in the characters that the stream can carry."""
     try:
         text.encode(stream.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 
-from sim.files import written
+from sim.files import standard_output, written
 from sim.machines import MACHINES
 from sim.papers.cpu_baseline import measure_cpu
 from sim.papers.salo_steps import TRACES
@@ -27,13 +26,14 @@ def reproduce(paper: str, target: str | None, *, show: bool, progress: Progress 
     if progress:
         progress("this machine's CPU", 1, 1)
     rows = salo_rows(_runs(progress), cpu)
-    if target:
+    if target is not None:
         with written(target) as stream:
             stream.write(
                 (json.dumps(document(PAPERS[paper], rows), indent=1, ensure_ascii=False) + "\n").encode()
             )
     if show:
-        print_table(PAPERS[paper], rows, sys.stdout)
+        with standard_output() as out:
+            print_table(PAPERS[paper], rows, out)
 
 
 def _runs(progress: Progress | None) -> Ours:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from sim.arch.checks import require
+from sim.arch.checks import MAX_INTEGER, require
+from sim.files import printable
 from sim.machines import default_machine, machine_named
 from sim.report import Report
 from sim.timeline import Activity, Timeline
 from traces import codec
+
+MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
@@ -30,18 +34,28 @@ class Request:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
-    """A report, with what its pictures are made of."""
+    """A report, and what its pictures are made of, when one is asked for: a timeline is by far the larger."""
 
     report: Report
-    timeline: Timeline
-    activity: Activity
+    make_timeline: Callable[[], Timeline]
+    make_activity: Callable[[], Activity]
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Every tile and every transfer."""
+        return self.make_timeline()
+
+    @cached_property
+    def activity(self) -> Activity:
+        """What the machine did over time."""
+        return self.make_activity()
 
 
 def workload_name(workload: str) -> str:
     """Return the name of a workload: of a file, its name without the endings."""
-    return Path(workload).name.removesuffix(".gz").removesuffix(".json")
+    return printable(Path(workload).name).removesuffix(".gz").removesuffix(".json")
 
 
 def simulate(request: Request, progress: Progress | None = None) -> Run:
@@ -50,11 +64,14 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     Raises `traces.errors.TraceError` or `sim.arch.checks.UserError` for what the user must mend.
     """
     require(request.batch > 0, "the batch must be a positive integer", request.batch)
+    require(request.batch <= MAX_INTEGER, f"the batch must be at most {MAX_INTEGER}", request.batch)
+    require(request.seed >= 0, "the seed must be a non-negative integer", request.seed)
+    require(request.seed <= MAX_SEED, f"the seed must be at most {MAX_SEED}", request.seed)
     trace = codec.load(codec.find(request.workload))
-    name = request.machine or default_machine({op.kind for op in trace.ops})
-    machine = machine_named(name)
-    config = machine.config(request.preset, request.settings or {})
-    preset = request.preset or next(iter(machine.presets))
+    name = request.machine
+    machine = machine_named(default_machine({op.kind for op in trace.ops}) if name is None else name)
+    preset = next(iter(machine.presets)) if request.preset is None else request.preset
+    config = machine.config(preset, request.settings or {})
     runner = importlib.import_module(machine.runner)
     run: Run = runner.run(trace, machine.name, preset, config, request, progress)
     return run

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim import __version__
-from sim.arch.checks import to_dict
+from sim.arch.checks import require, to_dict
 from sim.arch.dram_energy import DramTraffic as DramEvents
 from sim.arch.dram_energy_table import dram_energy
 from sim.arch.energy import SramTraffic
@@ -24,16 +24,15 @@ from sim.arch.salo_energy import (
 )
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.run import Progress, Request, Run, workload_name
-from sim.salo import functional
-from sim.salo.machine import ABSORBED, LayerResult, RunLayer, SaloRun, simulate
-from sim.salo.schedule import schedule
-from sim.salo.tensors import load_tensors, random_tensors
+from sim.run_salo_functional import given_tensors, run_values
+from sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
 from sim.salo.transfers import Kind
 from sim.timeline import NONE, Activity, Timeline
 from traces.pattern import Pattern
-from traces.schema import Trace
+from traces.schema import Op, Trace
 from traces.summary import describe
 
+MAX_TILES = 2**26  # of an op; assumed: at some 100 bytes a tile, what a workstation holds
 BINS = 512  # of the plots over time: about one a pixel
 REASON = "SALO computes window attention only"
 TRACKS = ("array", "DMA reads", "DMA writes")
@@ -44,11 +43,24 @@ def run(
     trace: Trace, machine: str, preset: str, config: SaloConfig, request: Request, progress: Progress | None
 ) -> Run:
     """Run a trace on SALO and report it."""
+    _check_size([op for op in trace.ops if op.kind == KIND], config, request.batch)
+    given = given_tensors(trace, request.tensors) if request.tensors else None
     told = (lambda done, count: progress("layers", done, count)) if progress else None
     done = simulate(trace, config, request.batch, told)
-    extra = {"functional": _functional(done, config, request, progress)} if request.functional else {}
+    extra = {}
+    if request.functional:
+        extra["functional"] = [run_values(done, config, given, request.seed, progress)]
     report = _report(trace, machine, preset, config, request, done, extra)
-    return Run(report, _timeline(done), _activity(done))
+    return Run(report, lambda: _timeline(done), lambda: _activity(done))
+
+
+def _check_size(ops: Sequence[Op], config: SaloConfig, batch: int) -> None:
+    """Raise `ConfigError` for what would fill the memory, before it does: tiles are planned all at once."""
+    for op in ops:
+        pattern, heads = Pattern.from_op(op), batch * op.dim("batch") * op.dim("heads")
+        tiles = heads * max(pattern.pairs() // config.array.pes, pattern.seq_len // config.array.rows)
+        rule = f"op {op.name!r} must take at most {MAX_TILES} tiles, with all heads and a batch of {batch}"
+        require(tiles <= MAX_TILES, rule, tiles)
 
 
 def _report(
@@ -223,23 +235,3 @@ def _spread(
     total = np.cumsum(amounts)
     times = np.maximum.accumulate(np.stack((start, end), axis=1).ravel())
     return np.diff(np.interp(edges, times, np.stack((total - amounts, total), axis=1).ravel()))
-
-
-def _functional(
-    done: SaloRun, config: SaloConfig, request: Request, progress: Progress | None
-) -> list[dict[str, Any]]:
-    """Run values through the first layer, or through the layer whose tensors were given."""
-    layer = done.layers[0]
-    pattern = Pattern.from_op(layer.op)
-    found = layer.result.program.schedule
-    if request.tensors is None:
-        apart = len(pattern.global_tokens) if found.separate_rows else 0
-        heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
-        tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=request.seed, global_tokens=apart)
-    else:
-        tensors = load_tensors(request.tensors, None)
-        if tensors.global_query is not None and not found.separate_rows:
-            found = schedule(pattern, config.array, config.scheduling, global_projections=True)
-    told = (lambda head, count: progress("heads", head, count)) if progress else None
-    result = functional.run(found, pattern, tensors, config, told)
-    return [{"op": layer.op.name, "tensors": str(request.tensors or "N(0, 1)"), **to_dict(result)}]

@@ -9,9 +9,11 @@ workloads.export --tensors`` writes such files, with the op's name before each a
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,26 +91,56 @@ def random_tensors(heads: int, seq_len: int, head_dim: int, *, seed: int, global
 def load_tensors(path: Path, op: str | None = None) -> Tensors:
     """Read the operands of `op`, or of the first op of the file, or arrays without an op's name.
 
-    A leading batch axis of 1 is dropped. Raises `UserError` for a file that is no ``.npz`` or lacks the
-    arrays.
+    A leading batch axis of 1 is dropped. Raises `UserError` for a file that is no ``.npz``, lacks the arrays
+    or holds anything but finite numbers.
     """
-    try:
-        with np.load(path) as arrays:
-            prefix = _prefix(path, list(arrays), op)
-            found = {name: _without_batch(path, name, arrays[prefix + name]) for name in NAMES}
-            if all(prefix + name in arrays for name in GLOBAL_NAMES):
-                found |= {name: _without_batch(path, name, arrays[prefix + name]) for name in GLOBAL_NAMES}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not an .npz of tensors: {error}") from error
+    with _opened(path) as arrays:
+        prefix = _prefix(path, list(arrays), op)
+        found = {name: _checked(path, name, arrays[prefix + name]) for name in NAMES}
+        if all(prefix + name in arrays for name in GLOBAL_NAMES):
+            found |= {name: _checked(path, name, arrays[prefix + name]) for name in GLOBAL_NAMES}
     return Tensors(*found.values())
 
 
-def _prefix(path: Path, keys: list[str], op: str | None) -> str:
-    """Return what stands before ``q`` in the names of the arrays of `op`."""
+def stored_op(path: Path, ops: Sequence[str]) -> int:
+    """Return the place of the first of `ops` whose operands the file holds; arrays without a name are of any.
+
+    Raises `UserError` for a file that is no ``.npz``, lacks the arrays, or has those of other ops.
+    """
+    with _opened(path) as arrays:
+        named = [prefix.rstrip("/") for prefix in _complete(path, list(arrays))]
+    if "" in named:
+        return 0
+    for place, op in enumerate(ops):
+        if op in named:
+            return place
+    raise UserError(f"{path}: {nearest('op', named[0], ops)}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path) as arrays:
+            yield arrays
+    except UserError:
+        raise
+    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged archives
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} is not an .npz of tensors: {reason}") from error
+
+
+def _complete(path: Path, keys: list[str]) -> list[str]:
+    """Return what stands before ``q`` in the names of all ops whose operands are there."""
     prefixes = [key[:-1] for key in keys if key == "q" or key.endswith("/q")]
     complete = [prefix for prefix in prefixes if all(prefix + name in keys for name in NAMES)]
     if not complete:
         raise UserError(f"{path} must hold arrays q, k and v, not {', '.join(keys) or 'nothing'}")
+    return complete
+
+
+def _prefix(path: Path, keys: list[str], op: str | None) -> str:
+    """Return what stands before ``q`` in the names of the arrays of `op`."""
+    complete = _complete(path, keys)
     if op is None:
         return complete[0]
     for prefix in complete:
@@ -117,7 +149,12 @@ def _prefix(path: Path, keys: list[str], op: str | None) -> str:
     raise UserError(f"{path}: {nearest('op', op, [prefix.rstrip('/') for prefix in complete])}")
 
 
-def _without_batch(path: Path, name: str, array: Floats) -> Floats:
+def _checked(path: Path, name: str, array: Any) -> Floats:
+    """Return an array of finite numbers without its batch axis."""
+    if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf"):
+        raise UserError(f"{path}: {name} must hold real numbers, not {getattr(array, 'dtype', type(array))}")
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: {name} must hold finite numbers, not NaN or infinity")
     if array.ndim == AXES + 1 and array.shape[0] == 1:
         return array[0]
     if array.ndim != AXES:

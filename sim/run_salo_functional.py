@@ -1,0 +1,75 @@
+"""Values through SALO's fixed-point array, beside the cycles: what ``--functional`` adds to a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.arch.checks import require, to_dict
+from sim.arch.salo import SaloConfig
+from sim.files import printable
+from sim.run import Progress
+from sim.salo import functional
+from sim.salo.machine import KIND, SaloRun
+from sim.salo.schedule import schedule
+from sim.salo.tensors import Tensors, load_tensors, random_tensors, stored_op
+from traces.pattern import Pattern
+from traces.schema import Op, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Tensors from a file, and the place of their op among the window attentions of the trace."""
+
+    path: Path
+    place: int
+    tensors: Tensors
+
+
+def given_tensors(trace: Trace, path: Path) -> Given | None:
+    """Read the tensors of the first op that the file has some for; None where the trace has no such op.
+
+    Asked before a run, so that a long one does not end in a refusal. Raises `UserError`.
+    """
+    ops = [op for op in trace.ops if op.kind == KIND]
+    if not ops:
+        return None
+    place = stored_op(path, [op.name for op in ops])
+    given = Given(path, place, load_tensors(path, ops[place].name))
+    _check(given, ops[place])
+    return given
+
+
+def run_values(
+    done: SaloRun, config: SaloConfig, given: Given | None, seed: int, progress: Progress | None
+) -> dict[str, Any]:
+    """Run the given tensors through their layer, or N(0, 1) through the first, and compare with float64."""
+    layer = done.layers[given.place if given else 0]
+    pattern = Pattern.from_op(layer.op)
+    found = layer.result.program.schedule
+    if given is None:
+        apart = len(pattern.global_tokens) if found.separate_rows else 0
+        heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
+        tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=seed, global_tokens=apart)
+    else:
+        tensors = given.tensors
+        if tensors.global_query is not None and not found.separate_rows:
+            found = schedule(pattern, config.array, config.scheduling, global_projections=True)
+    told = (lambda head, count: progress("heads", head, count)) if progress else None
+    result = functional.run(found, pattern, tensors, config, told)
+    return {
+        "op": layer.op.name,
+        "tensors": printable(given.path) if given else "N(0, 1)",
+        **to_dict(result),
+    }
+
+
+def _check(given: Given, op: Op) -> None:
+    """Raise `ConfigError` unless the tensors have the op's shapes; `functional.run` asks less."""
+    pattern, tensors = Pattern.from_op(op), given.tensors
+    shape, found = [op.dim("heads"), pattern.seq_len, op.dim("head_dim")], list(tensors.query.shape)
+    require(found == shape, f"{given.path}: q must have the shape {shape} of op {op.name!r}", found)
+    if tensors.global_query is not None:
+        count, stored = len(pattern.global_tokens), tensors.global_query.shape[1]
+        require(stored == count, f"{given.path}: global_q must hold {count} tokens as op {op.name!r}", stored)
