@@ -24,7 +24,14 @@ from sim.memory.dram_commands import (
     start_wck,
 )
 from sim.memory.dram_queue import append, find_address
-from sim.memory.dram_schedule import any_open, call_maintenance, oldest_active, oldest_queued, urgent_at
+from sim.memory.dram_schedule import (
+    any_open,
+    call_maintenance,
+    oldest_active,
+    oldest_queued,
+    queue_in_service,
+    urgent_at,
+)
 from sim.memory.dram_state import (
     BANK_POSITION,
     CHANNEL_POSITION,
@@ -92,7 +99,9 @@ def step(timing: Record, channel: Record, limit: int) -> int:
     """
     while channel.clock < limit:
         start = channel.clock + 1
-        maintenance = call_maintenance(timing, channel, start)
+        maintenance = channel.next_refresh
+        if start == maintenance or timing.row_cap > 0:  # rare, so it is a call and not inlined
+            maintenance = call_maintenance(timing, channel, start)
         if channel.plan_at == NONE:
             _make_plan(timing, channel, start)
         at = channel.plan_at
@@ -129,6 +138,8 @@ def _make_plan(timing: Record, channel: Record, start: int) -> None:
                 at, s, plan = row_at, row, Plan.ROW
         if row_at < at:
             at, s, plan = row_at, row, Plan.ROW
+        channel.plan_row_at = row_at
+        channel.plan_row = row
     if channel.act2_slot != NONE and at > start:
         at, plan = start, Plan.SECOND_ACT
     _set_plan(channel, at, plan, s)
@@ -161,20 +172,27 @@ def _carry_out(timing: Record, channel: Record, at: int) -> int:
         return IDLE
     result = _access(timing, channel, s, at)
     if timing.dual_command_bus:
-        _use_row_bus(timing, channel, at)
+        _use_row_bus(timing, channel, channel.slot[s].bank, at)
     return result
 
 
 @jit
-def _use_row_bus(timing: Record, channel: Record, at: int) -> None:
-    """Issue a row command in the clock of a column command, if one can."""
+def _use_row_bus(timing: Record, channel: Record, b: int, at: int) -> None:
+    """Issue a row command in the clock of a column command to bank `b`, if one can.
+
+    What was planned holds, unless the access has switched write mode or was to the bank of that command.
+    """
     if channel.urgent_count > 0:
         if urgent_at(timing, channel, at) == at:
             _urgent_command(timing, channel, at)
-    else:
+        return
+    row_at, s = channel.plan_row_at, channel.plan_row
+    kind = channel.write_mode
+    holds = queue_in_service(timing, channel) == kind and not timing.in_order
+    if not holds or (row_at == at and channel.slot[s].bank == b) or min(timing.rd_pre, timing.wr_pre) < 1:
         _, _, row_at, s = oldest_queued(timing, channel, at)
-        if row_at == at:
-            _row_command(timing, channel, s, at)
+    if row_at == at:
+        _row_command(timing, channel, s, at)
 
 
 @jit(inline="always")

@@ -26,20 +26,17 @@ def column_access(timing: Record, channel: Record, s: int, at: int) -> int:
         channel.done = at + timing.read_latency
         channel.read_latency += channel.done - slot.accepted
         channel.wck_until = max(channel.wck_until, at + timing.wck_rd)
-        _space_accesses(
-            timing, channel, READ, b, at + timing.rd_rd_l, at + timing.rd_rd_s, at + timing.rd_rd_other
-        )
-        _space_accesses(timing, channel, WRITE, b, 0, at + timing.rd_wr, at + timing.rd_wr_other)
+        _space_group(timing, channel, READ, b, at + timing.rd_rd_l)
+        _space_ranks(timing, channel, READ, b, at + timing.rd_rd_s, at + timing.rd_rd_other)
+        _space_ranks(timing, channel, WRITE, b, at + timing.rd_wr, at + timing.rd_wr_other)
         _end_access(timing, channel, b, at, at + timing.rd_pre, Command.RD)
     else:
         channel.done = at + timing.write_latency
         channel.wck_until = max(channel.wck_until, at + timing.wck_wr)
-        _space_accesses(
-            timing, channel, READ, b, at + timing.wr_rd_l, at + timing.wr_rd_s, at + timing.wr_rd_other
-        )
-        _space_accesses(
-            timing, channel, WRITE, b, at + timing.wr_wr_l, at + timing.wr_wr_s, at + timing.wr_wr_other
-        )
+        _space_group(timing, channel, READ, b, at + timing.wr_rd_l)
+        _space_ranks(timing, channel, READ, b, at + timing.wr_rd_s, at + timing.wr_rd_other)
+        _space_group(timing, channel, WRITE, b, at + timing.wr_wr_l)
+        _space_ranks(timing, channel, WRITE, b, at + timing.wr_wr_s, at + timing.wr_wr_other)
         _end_access(timing, channel, b, at, at + timing.wr_pre, Command.WR)
     channel.accesses[kind] += 1
     channel.free[channel.free_count] = s
@@ -135,19 +132,23 @@ def start_wck(channel: Record, s: int, at: int) -> None:
 
 
 @jit(inline="always")
-def _space_accesses(
-    timing: Record, channel: Record, kind: int, b: int, group_at: int, rank_at: int, other_at: int
-) -> None:
-    """Allow column commands of `kind` to bank `b`'s group, its rank and other ranks from these clocks on."""
-    g, r = b >> timing.group_shift, b >> timing.rank_shift
+def _space_group(timing: Record, channel: Record, kind: int, b: int, at: int) -> None:
+    """Allow column commands of `kind` to bank `b`'s group from this clock on."""
+    g = b >> timing.group_shift
+    for i in range(g << timing.group_shift, (g + 1) << timing.group_shift):
+        channel.access_at[kind, i] = max(channel.access_at[kind, i], at)
+
+
+@jit(inline="always")
+def _space_ranks(timing: Record, channel: Record, kind: int, b: int, rank_at: int, other_at: int) -> None:
+    """Allow column commands of `kind` to bank `b`'s rank, and to other ranks, from these clocks on."""
+    r = b >> timing.rank_shift
     if timing.ranks == 1:
         channel.all_access_at[kind] = max(channel.all_access_at[kind], rank_at)
     else:
         for i in range(timing.banks):
             at = rank_at if i >> timing.rank_shift == r else other_at
             channel.access_at[kind, i] = max(channel.access_at[kind, i], at)
-    for i in range(g << timing.group_shift, (g + 1) << timing.group_shift):
-        channel.access_at[kind, i] = max(channel.access_at[kind, i], group_at)
 
 
 @jit

@@ -39,7 +39,7 @@ def oldest_queued(timing: Record, channel: Record, start: int) -> tuple[int, int
     """
     if timing.in_order:
         return _oldest_of_all(timing, channel, start)
-    kind = _queue_in_service(timing, channel)
+    kind = queue_in_service(timing, channel)
     access_from = max(start, channel.all_access_at[kind])
     act_from = max(start, FAR if channel.act2_slot != NONE else channel.all_act_at)
     pre_from = max(start, channel.all_pre_at)
@@ -76,7 +76,7 @@ def any_open(timing: Record, channel: Record, r: int) -> bool:
     return False
 
 
-@jit(inline="always")
+@jit
 def call_maintenance(timing: Record, channel: Record, clock: int) -> int:
     """Make urgent what is due at `clock`, refreshes and rows to close; return the next such clock."""
     if channel.next_refresh == clock:
@@ -104,7 +104,7 @@ def _append_urgent(channel: Record, what: int) -> None:
 
 
 @jit(inline="always")
-def _queue_in_service(timing: Record, channel: Record) -> int:
+def queue_in_service(timing: Record, channel: Record) -> int:
     """Return READ or WRITE, after the fill of the queues has switched write mode on or off."""
     if channel.write_mode == 0:
         if channel.queued[WRITE] >= timing.write_enter or channel.queued[READ] == 0:
