@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0  # the reader of standard output, `head` say, has seen enough
     except MemoryError as error:
-        return _failed(RUN_FAULT, f"out of memory: {error or 'a smaller batch or workload takes less'}")
+        return _failed(RUN_FAULT, f"out of memory: {str(error) or 'a smaller batch takes less'}")
     except KeyboardInterrupt:
         return _failed(RUN_FAULT, "stopped")
     return code
@@ -293,15 +293,20 @@ def _progress(quiet: bool) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, int] = {}
+    bars = Bars(console=Console(stderr=True), transient=True)
+    tasks: dict[str, Any] = {}
 
-        def advance(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+    def advance(what: str, done: int, total: int) -> None:
+        bars.start()  # not before, so that a mistake of the user stays one line
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total)
 
+    try:
         yield advance
+    finally:
+        if tasks:
+            bars.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,154 @@
+"""``--set`` and ``--config``: what no machine can be is refused in one line, before it hangs or overflows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.arch.presets import SALO
+
+HUGE = "9" * 25
+
+
+@pytest.mark.parametrize(
+    "setting, says",
+    [
+        ("rowz=16", "unknown config key 'rowz'; did you mean 'rows'\\?"),
+        ("array.row=16", "unknown config key 'array.row'; did you mean 'array.rows'.*"),
+        ("array.rows.x=16", "unknown config key 'array.rows.x'; did you mean 'array.rows', .*"),
+        ("array=16", "config key 'array' is a section; set one of array.rows, array.cols, .*"),
+        ("rows", "--set takes key=value, not 'rows'"),
+        ("=16", "--set takes key=value, not '=16'"),
+        ("rows=", "rows must be an integer, not ''"),
+        ("rows=many", "rows must be an integer, not 'many'"),
+        ("rows=16.0", "rows must be an integer, not '16.0'"),
+        ("rows=1\n6", r"rows must be an integer, not '1\\n6'"),
+        ("rows=0", "SaloArray.rows must be a positive integer, not 0"),
+        ("rows=-4", "SaloArray.rows must be a positive integer, not -4"),
+        ("cols=33", r"SaloArray.cols must be a multiple of column_segments \(2\), not 33"),
+        ("array.head_dim=8", r"the head size must be at most SaloArray.head_dim \(8\), not 16"),
+        (
+            "key_scratchpad.capacity_bytes=64",
+            "SaloConfig.key_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
+        ),
+        (
+            "output_scratchpad.capacity_bytes=64",
+            "SaloConfig.output_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
+        ),
+        (
+            "key_scratchpad.capacity_bytes=100",
+            r"ScratchpadConfig.capacity_bytes must be a multiple of banks \* word_bytes \(64\), not 100",
+        ),
+        ("memory=ddr5", "unknown value of memory 'ddr5'; did you mean 'lpddr5-6400'\\?"),
+        (
+            "memory=disk",
+            "unknown value of memory 'disk'; known: ddr4-2400, ddr4-3200, hbm2, ideal, lpddr5-6400",
+        ),
+        ("numerics=wid", "unknown value of numerics 'wid'; did you mean 'wide'\\?"),
+        ("schedule=drains", "unknown value of schedule 'drains'; did you mean 'drain'\\?"),
+        ("dataflow=ws", "config key 'dataflow' cannot be set: the wiring keeps queries in place .*"),
+        ("dram.refresh=maybe", "dram.refresh must be true or false, not 'maybe'"),
+        ("dram.channels=3", "DramConfig.channels must be a power of two, not 3"),
+        ("clock_hz=7", r"SaloConfig.clock_hz must divide 10\^12 .*, not 7"),
+        ("dram.write_low_watermark=nan", "dram.write_low_watermark must be a finite number, not 'nan'"),
+        ("energy.add_8b_pj=inf", "energy.add_8b_pj must be a finite number, not 'inf'"),
+        ("energy.add_8b_pj=-1", "EnergyConfig.add_8b_pj must be a non-negative number, not -1.0"),
+    ],
+)
+def test_a_setting_that_is_none_is_answered_with_the_rule_or_the_nearest(
+    refused: Callable[..., str], setting: str, says: str
+) -> None:
+    message = refused("run", "small.json", "--set", setting)
+    assert re.fullmatch(f"tandem: {says}\n", message), message
+
+
+@pytest.mark.parametrize(
+    "setting, says",
+    [
+        (f"rows={HUGE}", "SaloArray.rows must be at most 4096, not 9+"),
+        ("cols=5000", "SaloArray.cols must be at most 4096, not 5000"),
+        ("array.global_rows=100000", "SaloArray.global_rows must be at most 4096, not 100000"),
+        (f"array.flush_cycles={HUGE}", "SaloArray.flush_cycles must be at most 2147483647, not 9+"),
+        (f"array.exp_latency={HUGE}", "SaloArray.exp_latency must be at most 2147483647, not 9+"),
+        (f"key_scratchpad.ports={HUGE}", "ScratchpadConfig.ports must be at most 2147483647, not 9+"),
+        (f"numerics.weight.fraction={HUGE}", "Fixed.fraction must be at most 62, not 9+"),
+        ("numerics.input.width=99", "Fixed.width must be at most 62, not 99"),
+        (f"clock_hz={HUGE}", "SaloConfig.clock_hz must be at most 1000000000000, not 9+"),
+        ("clock_hz=0x" + "f" * 5000, "SaloConfig.clock_hz must be at most 1000000000000, not a huge number"),
+        (f"dram.standard.tck_ps={HUGE}", "DramStandard.tck_ps must be at most 1000000000, not 9+"),
+        (f"dram.standard.burst_clocks={HUGE}", "DramStandard.burst_clocks must be at most 1048576, not 9+"),
+        (f"dram.standard.cl.nck={HUGE}", "Delay.nck must be at most 1048576, not 9+"),
+        (f"dram.standard.cl.ps={HUGE}", "Delay.ps must be at most 1000000000, not 9+"),
+        ("energy.multiply_8b_pj=1e308", r"EnergyConfig.multiply_8b_pj must be at most 1e\+09, not 1e\+308"),
+        ("energy.sram_read_8kib_pj=0", "EnergyConfig.sram_read_8kib_pj must be a positive number, not 0.0"),
+    ],
+)
+def test_huge_numbers_are_refused_before_they_overflow(
+    refused: Callable[..., str], setting: str, says: str
+) -> None:
+    message = refused("run", "small.json", "--set", setting)
+    assert re.fullmatch(f"tandem: {says}\n", message), message
+
+
+@pytest.mark.parametrize("ps", [0, 1, 400_000])
+def test_refreshes_that_leave_no_time_for_an_access_are_refused(refused: Callable[..., str], ps: int) -> None:
+    message = refused("run", "small.json", "--set", f"dram.standard.trefi.ps={ps}")
+    assert re.fullmatch(
+        r"tandem: DramStandard.trefi must exceed a refresh and an access \([0-9]+ clocks\), not [0-9]+\n",
+        message,
+    ), message
+
+
+def test_refreshes_as_close_as_is_allowed_still_end(command: Any, refused: Any, place: Path) -> None:
+    message = refused("run", "small.json", "--set", "dram.standard.trefi.ps=1")
+    clocks = int(re.findall(r"\((\d+) clocks\)", message)[0])
+    closest = f"dram.standard.trefi.ps={(clocks + 1) * SALO.dram.standard.tck_ps}"
+    often = command("run", "small.json", "--set", closest, "--json", "-").json
+    assert often["dram"]["refreshes"] > command("run", "small.json", "--json", "-").json["dram"]["refreshes"]
+
+
+def test_a_write_queue_may_be_drained_to_its_last_request(command: Any, place: Path) -> None:
+    answer = command("run", "small.json", "--set", "dram.write_low_watermark=0", "--json", "-")
+    assert (
+        answer.json["dram"]["write_bytes"]
+        == command("run", "small.json", "--json", "-").json["dram"]["write_bytes"]
+    )
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (b"rows = ", "small.toml is not TOML: .*"),
+        (b"\xff", "small.toml is not TOML: .*"),
+        (b"rows = " + b"9" * 5000, "small.toml is not TOML: .*"),
+        (b"rows = " + b"[" * 5000, "small.toml is not TOML: .*"),
+        (b"rows = 1979-05-27", r"rows must be an integer, not datetime.date\(1979, 5, 27\)"),
+        (b"rows = true", "rows must be an integer, not True"),
+        (b"rows = 16.0", "rows must be an integer, not 16.0"),
+        (b"array = 3", "config key 'array' is a section; .*"),
+        (b"[arry]\nrows = 3", "unknown config key 'arry.rows'; did you mean 'array.rows'.*"),
+        (b"[energy]\nadd_8b_pj = nan", "energy.add_8b_pj must be a finite number, not nan"),
+        (b"[energy]\nadd_8b_pj = " + b"9" * 400, "energy.add_8b_pj must be a finite number, not 9+..."),
+        (b'memory = ["ideal"]', r"unknown value of memory \"\['ideal'\]\"; did you mean 'ideal'\?"),
+    ],
+)
+def test_a_file_of_settings_that_is_none_is_refused(
+    refused: Callable[..., str], place: Path, text: bytes, says: str
+) -> None:
+    (place / "small.toml").write_bytes(text)
+    message = refused("run", "small.json", "--config", "small.toml")
+    assert re.fullmatch(f"tandem: {says}\n", message), message
+
+
+@pytest.mark.parametrize(
+    "path, says", [("no.toml", "No such file or directory"), (".", "Is a directory"), ("", "Is a directory")]
+)
+def test_a_file_of_settings_that_cannot_be_read_is_named(
+    refused: Callable[..., str], path: str, says: str
+) -> None:
+    message = refused("run", "small.json", "--config", path)
+    assert message == f"tandem: cannot read the config file {path or '.'}: {says}\n"

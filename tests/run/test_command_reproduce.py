@@ -1,0 +1,73 @@
+"""``sim reproduce``: three figures side by side, each gap with its reason, as a table or as JSON alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sim import reproduce_command
+
+ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that takes no time, and no measurement of this CPU: the figures are tested elsewhere."""
+
+    def simulate_op(op: Any, config: Any) -> SimpleNamespace:
+        cycles = 4_000_000 if "longformer" in op.name or op.dims.get("seq_len") == 4096 else 300_000
+        return SimpleNamespace(
+            cycles=cycles, compute_cycles=cycles - 1000, macs=op.macs, program=SimpleNamespace(tiles=2000)
+        )
+
+    monkeypatch.setattr(reproduce_command, "simulate_op", simulate_op)
+    monkeypatch.setattr(reproduce_command, "measure_cpu", lambda: "this machine's CPU was not measured")
+
+
+def test_with_a_dash_stdout_holds_the_json_alone(command: Any) -> None:
+    answer = command("reproduce", "salo", "--json", "-")
+    assert (answer.code, answer.err) == (0, "")
+    assert (answer.json["schema"], list(answer.json)) == ("tandem-reproduce/1", ["schema", "paper", "rows"])
+    assert all(list(row) == ROW and row["reason"] for row in answer.json["rows"])
+    assert {"longformer", "vil-1", "vil-2"} <= {row["workload"] for row in answer.json["rows"]}
+
+
+def test_the_same_comparison_gives_the_same_bytes(command: Any) -> None:
+    arguments = ("reproduce", "salo", "--json", "-")
+    assert command(*arguments).out == command(*arguments).out
+
+
+def test_a_figure_that_both_have_has_its_gap(command: Any) -> None:
+    rows = command("reproduce", "salo", "--json", "-").json["rows"]
+    both = [row for row in rows if row["ours"] is not None and row["cost_model"] and row["gap"] is not None]
+    assert len(both) >= 3
+    for row in both:
+        assert row["gap"] == pytest.approx(row["ours"] / row["cost_model"] - 1, abs=1e-9)
+
+
+def test_the_table_has_a_column_for_each_and_the_reasons(command: Any) -> None:
+    answer = command("reproduce", "salo")
+    assert (answer.code, answer.err) == (0, "")
+    header = next(line for line in answer.text.splitlines() if "cost model" in line)
+    assert [cell.strip() for cell in header.strip("│┃| ").replace("┃", "│").split("│")] == [
+        *("figure", "paper", "cost model", "ours", "gap", "step", "reason"),
+    ]
+    assert "513 keys, 17 passes" in answer.text and "4,030,495" in answer.text
+    assert "this machine's CPU was not measured" in " ".join(answer.text.split())
+
+
+def test_a_file_goes_with_the_table_and_quiet_without(command: Any, place: Path) -> None:
+    shown = command("reproduce", "salo", "--json", "r.json")
+    silent = command("reproduce", "salo", "--json", "q.json", "--quiet")
+    assert shown.text and (silent.code, silent.out, silent.err) == (0, b"", "")
+    assert (place / "r.json").read_bytes() == (place / "q.json").read_bytes()
+    assert json.loads((place / "r.json").read_bytes())["paper"].startswith("SALO, DAC 2022")
+
+
+def test_help_of_reproduce_names_its_papers_and_options(command: Any) -> None:
+    text = command("reproduce", "--help").text
+    assert all(word in text for word in ("salo", "--json FILE|-", "--quiet"))
