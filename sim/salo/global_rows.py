@@ -56,7 +56,8 @@ def take_in_free_slots(slots, rows, fed, missing, taken, out):
     """Put missing keys (global tokens outside the image, say) in slots that are free in all that the rows
     see.
 
-    The local rows must not use such a key: its slot stays invalid for them. Returns how many of `missing` are
+    The local rows must not use such a key: its slot stays invalid for them. In a chained pass a place that
+    two segments stream is free in both, so none streams another key there. Returns how many of `missing` are
     placed.
     """
     placed = 0
@@ -68,7 +69,7 @@ def take_in_free_slots(slots, rows, fed, missing, taken, out):
             if placed == len(missing):
                 return placed
             segment, slot = bottom_slot(slots, rows, col)
-            if slots.keys[tile, segment, slot] >= 0 or _chained_twin_in_use(slots, tile, segment, slot):
+            if slots.keys[tile, segment, slot] >= 0:
                 continue
             key = missing[placed]
             slots.keys[tile, segment, slot] = key
@@ -79,18 +80,6 @@ def take_in_free_slots(slots, rows, fed, missing, taken, out):
                     taken[grow, key] = True
                     out.valid[tile, grow, col] = True
     return placed
-
-
-@jit
-def _chained_twin_in_use(slots, tile, segment, slot):
-    """Whether a chained neighbour segment streams the same slot: its key would have to change too."""
-    segments, width = slots.keys.shape[1], slots.keys.shape[2]
-    segment_cols = slots.col_mask.shape[1] // segments
-    for other in range(segments):
-        twin = slot + (other - segment) * segment_cols
-        if other != segment and 0 <= twin < width and slots.keys[tile, other, twin] >= 0:
-            return True
-    return False
 
 
 def take_in_order(rows: GlobalRows, queries: int, seq_len: int) -> None:

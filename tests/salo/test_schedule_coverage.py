@@ -17,9 +17,12 @@ from sim.salo.schedule import GLOBAL, Schedule, schedule
 from traces.pattern import Band, Pattern
 
 
-def times_computed(found: Schedule, array: SaloArray) -> np.ndarray:
-    """Return how often the array computes each (query, key) pair: int [seq_len, seq_len]."""
+def times_computed(found: Schedule, array: SaloArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often the array computes each (query, key) pair, int [seq_len, seq_len], and which slots of
+    the stream it uses.
+    """
     count = np.zeros((found.seq_len, found.seq_len), int)
+    used = np.zeros(found.slots.keys.shape, np.bool_)
     rows, width = array.rows, array.cols // array.column_segments
     for tile in range(found.tiles):
         queries = found.block_rows[found.block[tile]]
@@ -32,6 +35,7 @@ def times_computed(found: Schedule, array: SaloArray) -> np.ndarray:
                 valid = found.slots.col_mask[tile, col] and found.slots.local_valid[tile, segment, slot]
                 if valid and tags[0] == tags[1]:
                     count[queries[row], key] += 1
+                    used[tile, segment, slot] = True
             for key in found.column_keys[tile]:
                 if key >= 0:
                     count[queries[row], key] += 1
@@ -40,10 +44,10 @@ def times_computed(found: Schedule, array: SaloArray) -> np.ndarray:
             count[found.row_query[tile, row], key] += 1
             if not found.private_rows:
                 segment, place = divmod(col, width)
-                assert found.slots.keys[tile, segment, rows - 1 + width - 1 - place] == key, (
-                    "not in the stream"
-                )
-    return count
+                slot = rows - 1 + width - 1 - place
+                assert found.slots.keys[tile, segment, slot] == key, "not in the stream"
+                used[tile, segment, slot] = True
+    return count, used
 
 
 def assert_exact(
@@ -52,7 +56,13 @@ def assert_exact(
     """Schedule a pattern and hold it to the brute force."""
     found = schedule(pattern, array, scheduling, global_projections=separate)
     expected = pattern.mask(np.arange(pattern.seq_len)).astype(int)
-    np.testing.assert_array_equal(times_computed(found, array), expected)
+    count, used = times_computed(found, array)
+    np.testing.assert_array_equal(count, expected)
+    np.testing.assert_array_equal(found.slots.keys >= 0, used, "a key is streamed in vain")
+    if array.column_segments > 1:  # chained, a segment has the keys of its first slots from the next segment
+        left = found.slots.keys[~found.split, 0, : array.rows - 1]
+        right = found.slots.keys[~found.split, 1, array.segment_cols :]
+        assert ((left == right) | (left < 0) | (right < 0)).all(), "one place in the stream, two keys"
     assert found.pairs.sum() == expected.sum() == pattern.pairs()
     assert sorted(written(found)) == list(range(pattern.seq_len))
     on_rows = pattern.global_tokens[: array.global_rows]
@@ -213,14 +223,11 @@ def test_queries_and_keys_of_a_block_lie_one_dilation_apart(pattern: Pattern, di
 
 
 def test_two_bands_share_a_pass_and_the_third_has_its_segments_chained() -> None:
-    """Chained, a segment passes its keys on to the next: the same token four slots further."""
     height, width, rows = 9, 7, 8
     found = schedule(
         Pattern.vil(height, width, 3, 0), SaloArray(rows=rows, cols=8, column_segments=2, global_rows=0)
     )
     for tile in np.flatnonzero(~found.split):
-        left, right = found.slots.keys[tile, 0, :-4], found.slots.keys[tile, 1, 4:]
-        assert ((left == right) | (left < 0) | (right < 0)).all()
         assert (found.slots.keys[tile, 1] >= 0).any()
     for block in range(len(found.block_rows) - 1):
         queries = found.block_rows[block][found.block_rows[block] >= 0]
