@@ -54,16 +54,14 @@ def requests_at(
     config: DramConfig, addresses: npt.ArrayLike, kinds: npt.ArrayLike, due: npt.ArrayLike = 0
 ) -> Requests:
     """Requests for byte addresses."""
-    timing = new_dram(config).timing[0]
     address = np.atleast_1d(np.asarray(addresses, np.int64))
-    bank, row = np.empty_like(address), np.empty_like(address)
-    _locate_all(timing, address, bank, row)
+    _, bank, row = located(config, address).T
     return Requests(*(np.array(np.broadcast_to(a, address.shape)) for a in (due, kinds, bank, row, address)))
 
 
 def as_requests(rows: npt.ArrayLike) -> Requests:
     """Requests from (due, kind, bank, row, column)."""
-    due, kind, bank, row, column = np.array(rows, np.int64).T
+    due, kind, bank, row, column = np.array(rows, np.int64).T.copy()
     return Requests(due, kind, bank, row, (row * 64 + bank) * 64 + column)
 
 
@@ -92,10 +90,17 @@ def replay(config: DramConfig, requests: Requests, *, logging: bool = False, unt
     return Outcome(accepted, done, rows, dram.channel[0])
 
 
+def located(config: DramConfig, addresses: Integers) -> Integers:
+    """Channel, bank and row of each byte address."""
+    found = np.zeros((len(addresses), 3), np.int64)
+    _locate_all(new_dram(config).timing[0], addresses.astype(np.int64), found)
+    return found
+
+
 @jit
-def _locate_all(timing, addresses, banks, rows):
+def _locate_all(timing, addresses, found):
     for i in range(len(addresses)):
-        _, banks[i], rows[i] = locate(timing, addresses[i])
+        found[i] = locate(timing, addresses[i])
 
 
 @jit

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from sim.arch.checks import ConfigError
 from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import DramConfig
-from sim.engine.jit import jit
-from sim.memory.dram import locate
-from sim.memory.dram_state import Record, new_dram
 from tests.memory.jedec import CONFIG, STANDARDS
 from tests.memory.places import MAPS, bank_of, place, sizes
+from tests.memory.replay import located
 
 FIELDS = {"pseudo-channel": "rank", "bank group": "group", "column (burst index in row)": "column"}
 
@@ -26,19 +24,6 @@ def small(name: str, *, channels: int = 1, ranks: int = 1, mapping: str = "mop4c
     """A preset with 8 rows of 16 bursts a bank, so that all of it can be looked at."""
     standard = replace(DRAMS[name].standard, rows=8, row_bytes=16 * DRAMS[name].burst_bytes)
     return replace(DRAMS[name], standard=standard, channels=channels, ranks=ranks, mapping=mapping)
-
-
-@jit
-def _locate_all(timing: Record, addresses: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(addresses)):
-        out[i] = locate(timing, addresses[i])
-
-
-def located(config: DramConfig, addresses: np.ndarray) -> np.ndarray:
-    """Channel, bank and row of each address, by the kernel."""
-    found = np.zeros((len(addresses), 3), np.int64)
-    _locate_all(new_dram(config).timing[0], addresses.astype(np.int64), found)
-    return found
 
 
 def expected(config: DramConfig, addresses: np.ndarray) -> np.ndarray:
