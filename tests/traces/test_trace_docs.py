@@ -1,0 +1,116 @@
+"""docs/traces.md: every command in it works and prints what is shown; its numbers and messages are real."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from traces.codec import loads
+from traces.errors import TraceError
+from traces.kinds import KINDS
+from traces.pattern import Pattern
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "traces.md").read_text()
+VIL = json.loads((ROOT / "traces" / "data" / "vil-tiny.json").read_text())
+
+
+def blocks():
+    """Every indented block, as its lines."""
+    found = re.findall(r"(?:^ {4}.*\n(?:\n(?= {4}))?)+", TEXT, re.MULTILINE)
+    return [[line[4:] for line in block.splitlines()] for block in found]
+
+
+def steps():
+    """Files to write, ``("# mine.py", lines)``, and commands with their output, in the page's order."""
+    found = []
+    for line in (line for block in blocks() for line in block):
+        if line.startswith(("$ ", "# ")):
+            found.append((line, []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def test_commands_print_what_the_page_shows(tmp_path):
+    for name in ("sim", "traces"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    commands = 0
+    for line, shown in steps():
+        if line.startswith("# "):
+            (tmp_path / line[2:]).write_text("\n".join(shown) + "\n")
+            continue
+        run = ["bash", "-c", f"{line[2:]} 2>&1" if "2>" not in line else line[2:]]
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+        said = "\n".join(shown).strip("\n")
+        assert done.stdout.strip("\n") == said, f"{line}\n{done.stdout}{done.stderr}"
+        assert done.returncode == (2 if said.startswith("error: ") else 0), line
+        commands += 1
+    assert commands >= 20
+
+
+def rows(heading):
+    """The cells of the tables of a section."""
+    section = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("made, bands, tokens, pairs", rows("Window attention"))
+def test_patterns_are_those_of_the_page(made, bands, tokens, pairs):
+    name, arguments = re.match(r"`(\w+)\((.*?)\)`", made).groups()
+    pattern = getattr(Pattern, name)(*ast.literal_eval(f"[{arguments}]"))
+    stated = {"bands": json.loads(bands.strip("`")), "global_tokens": json.loads(tokens.strip("`"))}
+    assert pattern.attrs() == stated
+    assert pattern.pairs() == int(pattern.mask(range(pattern.seq_len)).sum()) == int(pairs.replace(",", ""))
+
+
+def test_dims_of_every_kind_are_those_of_the_page():
+    found = {}
+    for kinds, dims, *_ in rows("Kinds, and the MACs of each"):
+        for kind in kinds.strip("`").split():
+            stated = dims.replace("inputs that meet in one of them", "")
+            words = re.findall(r"`([a-z_ ]+)`", stated)
+            found[kind] = {word for group in words for word in group.split()} - {"grid"}
+    assert found == {kind: {*facts.required, *facts.optional} for kind, facts in KINDS.items()}
+
+
+DAMAGE = {
+    "dims.heads must be int": ("dims", "heads", "1"),
+    "dim is no field": ("dim", None, {}),
+    "kind 'window_atention'": ("kind", None, "window_atention"),
+    "dims.heads must be a positive": ("dims", "heads", 0),
+    "macs must be": ("macs", None, 59609185),
+    "attrs.bands must be at most": ("attrs", "bands", [[-56, 56], [-7, 7]]),
+    "attrs.global_tokens must hold": ("attrs", "global_tokens", []),
+    "inputs[1] (tensor 187)": ("shape", 187, [1, 1, 3136, 48]),
+    "inputs[0] must not wait": ("inputs", 0, 189),
+    "alias_of must lead": ("alias_of", 177, 177),
+}
+
+
+@pytest.mark.parametrize("begin", DAMAGE)
+def test_messages_are_those_of_the_page(begin, resealed):
+    messages = [cells[1].strip("`").replace("\\|", "|") for cells in rows("Checks")]
+    assert len(messages) == len(DAMAGE)
+    (message,) = [text for text in messages if text.partition(": ")[2].startswith(begin)]
+    document = json.loads(json.dumps(VIL))
+    op = next(op for op in document["ops"] if op["id"] == 7)
+    op["name"] = "layer.0"
+    where, key, value = DAMAGE[begin]
+    if where in ("shape", "alias_of"):
+        next(tensor for tensor in document["tensors"] if tensor["id"] == key)[where] = value
+    elif key is None:
+        op[where] = value
+    else:
+        op[where][key] = value
+    with pytest.raises(TraceError) as found:
+        loads(resealed(document), file="x.json")
+    assert str(found.value) == f"x.json: {message}"
