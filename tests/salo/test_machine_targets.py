@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +16,10 @@ from sim.salo.program import Layer
 from traces.pattern import Pattern
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))
+PAGE = (Path(__file__).parents[2] / "docs" / "salo.md").read_text(encoding="utf-8")
 
 
+@functools.cache
 def utilization(config: SaloConfig, pattern: Pattern, heads: int, *, apart: bool = False) -> float:
     result = simulate_layer(
         config, pattern, Layer(heads, 64, pattern.seq_len, (0,)), global_projections=apart
@@ -47,3 +52,16 @@ def test_vil_with_two_segments(side: int, heads: int, least: float) -> None:
     two = utilization(SALO, pattern, heads)
     one = utilization(with_array(column_segments=1), pattern, heads)
     assert two >= least > one
+
+
+def test_the_page_states_the_utilisation_of_every_command_in_its_table() -> None:
+    plain = replace(SALO, scheduling=SaloScheduling(leftover_keys=False))
+    separate = with_array(global_projections=GlobalProjections.SEPARATE)
+    found = [utilization(config, LONGFORMER, 12, apart=True) for config in (SALO, plain, separate)]
+    for config in (SALO, with_array(column_segments=1)):
+        found += [
+            utilization(config, Pattern.vil(side, side, 15, 1), heads) for side, heads in ((56, 3), (28, 6))
+        ]
+    table = PAGE.split("## Utilisation", 1)[1].split("The ceiling", 1)[0]
+    stated = [float(number) for row in table.splitlines() for number in re.findall(r"0\.\d{3}", row)]
+    assert stated == pytest.approx(found, abs=0.0006)
