@@ -1,4 +1,4 @@
-"""Tiles of the two published workloads, against counts derived by hand (docs/salo.md, "How many passes")."""
+"""Tiles of the two published workloads, against counts derived by hand (docs/salo.md, "The schedule")."""
 
 from __future__ import annotations
 
