@@ -11,6 +11,7 @@ by one.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 from sim.arch.salo import SaloConfig
@@ -116,6 +117,9 @@ class WeightedSumOutputs(NamedTuple):
     output_valid: bool
 
 
+NOTHING = WeightedSumInputs(Stage.IDLE, 0, 0, 0, False, False, 0, 0, 0)
+
+
 class WeightedSum:
     """Merges the passes of a local row, and divides by the row sum.
 
@@ -127,10 +131,9 @@ class WeightedSum:
     WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from 0
                   after each ROW_SUM. One cycle later the output register takes `output` of it.
 
-    When, for merge_latency 1 and reciprocal_latency 1: sum n is in `merged`, and merged_valid, in the cycle
-    after psum n was sampled; output n, and output_valid, in the cycle after that. Every further cycle of
-    either latency adds one register stage to that path. The unit answers in every pass; who needs only the
-    row's result takes the last.
+    When: sum n is in `merged`, and merged_valid, `merge_latency` cycles after psum n was sampled; output n, and
+    output_valid, `reciprocal_latency` cycles after that. The unit answers in every pass; who needs only the
+    row's result takes the last. Needs a NORMALISE between ROW_SUM and WEIGHTED_SUM when it divides per pass.
     """
 
     global_row = False
@@ -145,10 +148,17 @@ class WeightedSum:
         self.first = self.restore = self.divide = False
         self.index = 0
         self.merged, self.merged_valid = 0, False
+        # Values on their way: a cycle longer than the delay, since what goes in comes out in the same call.
+        self.late_inputs = deque([NOTHING] * config.array.merge_latency, config.array.merge_latency)
+        late = config.array.reciprocal_latency
+        self.late_merged = deque([(0, False)] * late, late)
 
     def __call__(self, inputs: WeightedSumInputs) -> WeightedSumOutputs:
         """Run one cycle; return what the outputs show in the next."""
-        finished = self._output(), self.merged_valid
+        self.late_inputs.append(inputs)
+        self.late_merged.append((self.merged, self.merged_valid))
+        inputs = self.late_inputs[0]
+        finished = self._output(*self.late_merged[0]), self.late_merged[0][1]
         if self.divide:
             self._divide()
         self.divide = inputs.stage == Stage.ROW_SUM
@@ -185,10 +195,10 @@ class WeightedSum:
         self.buffer[self.index] = self.merged
         self.index += 1
 
-    def _output(self) -> int:
-        if not self.merged_valid:
+    def _output(self, merged: int, valid: bool) -> int:
+        if not valid:
             return 0
-        return output(self.merged, self.inverse, self.inverse_exponent, self._constants, self.saturations)
+        return output(merged, self.inverse, self.inverse_exponent, self._constants, self.saturations)
 
 
 class GlobalWeightedSum(WeightedSum):

@@ -1,0 +1,1 @@
+"""The circuits: Amaranth generators, each the twin of a model at the same path under sim/."""

@@ -1,0 +1,1 @@
+"""Circuits and helpers without a model of their own."""

@@ -1,0 +1,67 @@
+"""Fixed-point arithmetic as expressions: the circuits' side of the roundings and bounds of `sim.arch.formats`.
+
+Written apart from the models' (`sim.salo.fixed`), which work on integers of any size: here a width is a width.
+"""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Mux, Shape, Value, signed
+
+from sim.arch.salo_wires import Wire
+
+
+def shape(wire: Wire) -> Shape:
+    """Return a wire as a shape."""
+    return Shape(wire.width, wire.signed)
+
+
+def saturate(value: Value, minimum: int, maximum: int) -> Value:
+    """Return the value of minimum..maximum that is nearest to `value`, in the width of these bounds."""
+    bounds = Shape.cast(range(minimum, maximum + 1))
+    inside = Value.cast(value)[: bounds.width]
+    inside = inside.as_signed() if bounds.signed else inside
+    found = Mux(value < minimum, Const(minimum, bounds), inside)
+    return _as(Mux(value > maximum, Const(maximum, bounds), found), bounds)
+
+
+def shift_half_up(value: Value, shift: Value) -> Value:
+    """Return ``value / 2**shift`` rounded to the nearest, ties up; `shift` is an unsigned signal.
+
+    One bit below the result decides: keep it through the shift, add one there, drop it.
+    """
+    doubled = Cat(Const(0, 1), value)
+    doubled = doubled.as_signed() if Value.cast(value).shape().signed else doubled
+    rounded = ((doubled >> shift) + 1) >> 1
+    return _as(rounded, Value.cast(value).shape())
+
+
+def drop_half_up(value: Value, drop: int) -> Value:
+    """Return ``value / 2**drop`` rounded to the nearest, ties up; a negative `drop` shifts left."""
+    if drop <= 0:
+        return value << -drop
+    return (value + (1 << (drop - 1))) >> drop
+
+
+def drop_half_even(value: Value, drop: int) -> Value:
+    """Return ``value / 2**drop`` rounded to the nearest, ties to even; a negative `drop` shifts left."""
+    if drop <= 0:
+        return value << -drop
+    return (value + ((1 << (drop - 1)) - 1) + value[drop]) >> drop
+
+
+def moved(value: Value, drop: int, down: Value) -> Value:
+    """Return ``value / 2**(drop + down)``, half up; `down` is an unsigned signal, `drop` may be negative."""
+    if drop < 0:
+        return shift_half_up(value << -drop, down)
+    return shift_half_up(value, down + drop)
+
+
+def larger(left: Value, right: Value) -> Value:
+    """Return the larger of two signed values."""
+    width = max(len(left), len(right))
+    return _as(Mux(left > right, left, right), signed(width))
+
+
+def _as(value: Value, wanted: Shape) -> Value:
+    cut = Value.cast(value)[: wanted.width]
+    return cut.as_signed() if wanted.signed else cut

@@ -1,0 +1,1 @@
+"""The circuits of the SALO array; models in sim/salo."""
