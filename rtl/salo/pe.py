@@ -76,7 +76,8 @@ class PE(wiring.Component):
         sums = numerics.sums(self.config.array.normalisation)
         self._pass_on(m)
         score = Signal(shape(wire.score))
-        active, shift = Signal(), Signal(wire.exponent.width)
+        active = Signal()
+        shift = Signal(wire.exponent.width)
         weight = Signal(shape(wire.weight))
 
         exp_stage = named(m, self.stage_in == Stage.EXP, "exp_stage")

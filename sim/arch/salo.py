@@ -216,6 +216,27 @@ class SaloConfig:
         bits = 2 + self.numerics.input.integer_bits + self.numerics.output.fraction
         return -(-min(bits, self.numerics.output.width) // 8)
 
+    @property
+    def staging_tiles(self) -> int:
+        """Tiles whose outputs the output scratchpad holds, of heads as long as the array takes."""
+        return self.output_scratchpad.capacity_bytes // (
+            self.array.rows * self.array.head_dim * self.output_bytes
+        )
+
+    def check_circuit(self) -> None:
+        """Raise `ConfigError` for what can be counted but not built."""
+        require(
+            self.array.flush_cycles >= 1,
+            "SaloArray.flush_cycles must be at least 1 for a circuit: it clears the scores",
+            self.array.flush_cycles,
+        )
+        needed = self.array.rows * self.array.head_dim * self.output_bytes
+        require(
+            self.staging_tiles >= 1,
+            f"SaloConfig.output_scratchpad.capacity_bytes must be at least {needed} for a circuit: one tile",
+            self.output_scratchpad.capacity_bytes,
+        )
+
     def check_head(self, head_dim: int) -> None:
         """Raise `ConfigError` when a head does not fit the array."""
         if head_dim > self.array.head_dim:

@@ -10,6 +10,10 @@ Obeys: the PE of the SALO artifact, codes 0 to 4; the codes for waiting and flus
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim.arch.salo import SaloArray
 
 
 class Stage(enum.IntEnum):
@@ -22,3 +26,23 @@ class Stage(enum.IntEnum):
     WEIGHTED_SUM = 4  # psum passes through the PE, and takes up weight * value
     FLUSH = 5  # clears the score before the next pass
     IDLE = 6  # everything is held
+
+
+def pass_stages(array: SaloArray) -> list[tuple[Stage, int]]:
+    """Return the stages of column 0 in a pass and the cycles of each; 0 cycles: one for each element of a head.
+
+    They add up to ``array.pass_cycles(head_dim) + array.timing.gap``.
+    """
+    after_row_sum = array.timing.between - array.exp_latency - 1  # 0: deferred
+    normalise = min(after_row_sum, array.normalise_latency)
+    found = [
+        (Stage.SCORE, 0),
+        (Stage.EXP, array.exp_latency),
+        (Stage.ROW_SUM, 1),
+        (Stage.IDLE, after_row_sum - normalise),
+        (Stage.NORMALISE, normalise),
+        (Stage.WEIGHTED_SUM, 0),
+        (Stage.FLUSH, array.flush_cycles),
+        (Stage.IDLE, array.timing.gap - array.flush_cycles),
+    ]
+    return [(stage, cycles) for stage, cycles in found if cycles or stage in (Stage.SCORE, Stage.WEIGHTED_SUM)]

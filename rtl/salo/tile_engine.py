@@ -1,0 +1,71 @@
+"""The attention array as others use it: streams of commands and operands in, streams of outputs out.
+
+Obeys: payload, valid, ready as in Amaranth's `lib.stream`; words as in `sim.arch.salo_ports`. Model:
+`sim.salo.tile_engine`.
+"""
+
+from __future__ import annotations
+
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.lib.packed import layout
+from rtl.lib.staging import Staging
+from rtl.salo.array import PEArray
+from rtl.salo.controller import Controller
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
+
+
+class TileEngine(wiring.Component):
+    """Runs tiles on the array: a command each, two operand words for each element of a head, outputs when due.
+
+    How: a controller, the array, and a staging buffer for the outputs of the local and of the global rows. The
+    command stands at its stream while its tile runs.
+    """
+
+    def __init__(self, config: SaloConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "command": In(stream.Signature(layout(command_fields(config)))),
+                "operands": In(stream.Signature(layout(operand_fields(config)))),
+                "output": Out(stream.Signature(layout(output_fields(config)))),
+                "global_output": Out(stream.Signature(layout(global_output_fields(config)))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.controller = controller = Controller(self.config)
+        m.submodules.array = array = PEArray(self.config)
+        command, operands = self.command.payload, self.operands.payload
+        m.d.comb += [
+            controller.command_valid.eq(self.command.valid),
+            controller.head_dim.eq(command.head_dim),
+            controller.leaves.eq(command.last),
+            controller.global_leaves.eq(command.global_last.as_value().any()),
+            controller.operands_valid.eq(self.operands.valid),
+            self.command.ready.eq(controller.command_ready),
+            self.operands.ready.eq(controller.operands_ready),
+            array.stage.eq(controller.stage),
+            array.end.eq(controller.end),
+            array.command.eq(command),
+            array.operands.eq(operands),
+        ]
+        for name, reserve, free in (
+            ("output", controller.reserve, controller.output_free),
+            ("global_output", controller.global_reserve, controller.global_output_free),
+        ):
+            word = getattr(array, name)
+            staging = Staging(word.shape(), self.config.staging_tiles, self.config.array.head_dim)
+            m.submodules[f"{name}_staging"] = staging
+            m.d.comb += [
+                staging.reserve.eq(reserve),
+                free.eq(staging.free),
+                staging.word.eq(word),
+                staging.word_valid.eq(getattr(array, f"{name}_valid")),
+            ]
+            wiring.connect(m, staging.output, wiring.flipped(getattr(self, name)))
+        return m

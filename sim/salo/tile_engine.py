@@ -1,0 +1,207 @@
+"""The attention array as others use it: which word leaves its streams, and in which cycle.
+
+Obeys: `sim.arch.salo_ports`. Values are those of `sim.salo.array`, whole tiles at a time; cycles those of the
+controller, and of staging buffers that offer a word `STAGING_LATENCY` cycles after it was written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_stages import Stage
+from sim.salo.array import PEArray
+from sim.salo.controller import Controller, ControllerInputs
+from sim.salo.row import Projection
+from sim.salo.schedule import Schedule
+from sim.salo.tile_words import OperandWord, TileCommand, commands, words
+
+STAGING_LATENCY = 2  # cycles from a word's writing to its offer: memory, then output register
+
+
+class TileEngineInputs(NamedTuple):
+    """Streams that enter."""
+
+    command: TileCommand  # held until the tile's last cycle
+    operands: OperandWord  # two for each element of a head
+
+
+class OutputWord(NamedTuple):
+    """Element n of the outputs of the local rows."""
+
+    rows: tuple[int, ...]  # [R]; 0 for a row without a query
+    end: bool  # the last element
+
+
+class GlobalOutputWord(NamedTuple):
+    """Element n of the outputs of the global rows."""
+
+    rows: tuple[int, ...]  # [G]; 0 for a row that goes on
+    valid: tuple[bool, ...]  # [G] whose output this is
+    end: bool
+
+
+class TileEngineOutputs(NamedTuple):
+    """Streams that leave."""
+
+    output: OutputWord
+    global_output: GlobalOutputWord
+
+
+class Gaps(NamedTuple):
+    """How the streams' other ends behave: cycles that each pauses after a transfer; none where they end."""
+
+    command: Iterable[int] = ()
+    operands: Iterable[int] = ()
+    output: Iterable[int] = ()
+    global_output: Iterable[int] = ()
+
+
+class Transfer(NamedTuple):
+    """A word that went over a stream, and the cycle in which it did, counted from the end of reset."""
+
+    cycle: int
+    word: Any
+
+
+@dataclass
+class End:
+    """The other end of a stream: when it offers, or takes, its next word."""
+
+    gaps: Iterator[int]
+    next: int = 0
+
+    def transferred(self, cycle: int) -> None:
+        self.next = cycle + 1 + next(self.gaps)
+
+
+@dataclass
+class Staging:
+    """A staging buffer: words on their way or waiting, and the tiles that it still has room for."""
+
+    room: int
+    end: End
+    waiting: deque[Transfer] = field(default_factory=deque)
+    taken: list[Transfer] = field(default_factory=list)
+
+    def run(self, cycle: int) -> int:
+        """Offer a word; return 1 if that frees a tile's room."""
+        if not self.waiting or cycle < max(self.waiting[0].cycle + STAGING_LATENCY, self.end.next):
+            return 0
+        word = self.waiting.popleft().word
+        self.taken.append(Transfer(cycle, word))
+        self.end.transferred(cycle)
+        return int(word.end)
+
+
+class TileEngine:
+    """Runs tiles on the array: a command each, two operand words for each element of a head, outputs when due.
+
+    What: the outputs of `PEArray` for the rows whose block, or whose global row, ends with the tile.
+
+    When: element n of the outputs of a tile is written to its staging buffer C + K + merge_latency +
+    reciprocal_latency cycles after its WEIGHTED_SUM in column 0 (global rows: C + G instead of C + K).
+    """
+
+    def __init__(self, config: SaloConfig) -> None:
+        config.check_circuit()
+        self._config = config
+
+    def run(
+        self, schedule: Schedule, own: Projection, for_globals: Projection | None = None, gaps: Gaps = Gaps()
+    ) -> dict[str, list[Transfer]]:
+        """Return what goes over each stream, and when, for the tiles of one head."""
+        head_dim = own.query.shape[1]
+        source = for_globals or own
+        tiles = commands(schedule, self._config, head_dim)
+        fed = [
+            words(command, tokens, own, source, int(schedule.source[tile]))
+            for tile, (command, tokens) in enumerate(tiles)
+        ]
+        outputs = PEArray(self._config).run(schedule, own, for_globals).output
+        leaving = [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
+        return self._cycles([command for command, _ in tiles], fed, leaving, gaps)
+
+    def _leaving(
+        self, schedule: Schedule, tile: int, outputs: np.ndarray
+    ) -> tuple[list[OutputWord], list[GlobalOutputWord]]:
+        """Return the words that leave after a tile."""
+        head_dim = outputs.shape[1]
+        local, global_ = [], []
+        if schedule.last[tile]:
+            found = _rows(outputs, schedule.block_rows[schedule.block[tile]])
+            local = [OutputWord(tuple(found[:, n].tolist()), n == head_dim - 1) for n in range(head_dim)]
+        ends = schedule.row_last[tile]
+        if ends.any():
+            queries = np.where(ends, schedule.row_query[tile], -1)
+            found, valid = _rows(outputs, queries), tuple(ends.tolist())
+            for n in range(head_dim):
+                global_.append(GlobalOutputWord(tuple(found[:, n].tolist()), valid, n == head_dim - 1))
+        return local, global_
+
+    def _cycles(
+        self,
+        tiles: list[TileCommand],
+        fed: list[list[OperandWord]],
+        leaving: list[tuple[list[OutputWord], list[GlobalOutputWord]]],
+        gaps: Gaps,
+    ) -> dict[str, list[Transfer]]:
+        """Step the controller, its sources and sinks until everything has left."""
+        array, controller = self._config.array, Controller(self._config)
+        ends = {name: _end(given) for name, given in gaps._asdict().items()}
+        behind = array.merge_latency + array.reciprocal_latency
+        lags = array.cols + array.global_cols + behind, array.cols + array.global_rows + behind
+        staging = [
+            Staging(self._config.staging_tiles, ends[name]) for name in ("output", "global_output")
+        ]
+        sent: dict[str, list[Transfer]] = {"command": [], "operands": []}
+        operands = deque(chain.from_iterable(fed))
+        cycle = tile = element = 0
+        while tile < len(tiles) or any(buffer.waiting for buffer in staging):
+            there = tile < len(tiles) and cycle >= ends["command"].next
+            command = tiles[min(tile, len(tiles) - 1)]
+            shown = controller(
+                ControllerInputs(
+                    there,
+                    command.head_dim,
+                    command.last,
+                    bool(command.global_last.any()),
+                    bool(operands) and cycle >= ends["operands"].next,
+                    staging[0].room > 0,
+                    staging[1].room > 0,
+                )
+            )
+            if shown.operands_ready:
+                sent["operands"].append(Transfer(cycle, operands.popleft()))
+                ends["operands"].transferred(cycle)
+            if shown.stage == Stage.WEIGHTED_SUM:
+                for buffer, lag, found in zip(staging, lags, leaving[tile], strict=True):
+                    if found:
+                        buffer.waiting.append(Transfer(cycle + lag, found[element]))
+                element = 0 if shown.end else element + 1
+            freed = [buffer.run(cycle) for buffer in staging]
+            for buffer, taken, given in zip(staging, (shown.reserve, shown.global_reserve), freed, strict=True):
+                buffer.room += given - taken
+            if shown.command_ready:
+                sent["command"].append(Transfer(cycle, command))
+                ends["command"].transferred(cycle)
+                tile += 1
+            cycle += 1
+        return sent | {"output": staging[0].taken, "global_output": staging[1].taken}
+
+
+def _rows(outputs: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Return the outputs of rows, [rows, head_dim]; 0 for those without a query."""
+    return np.where((queries >= 0)[:, None], outputs[queries], 0)
+
+
+def _end(gaps: Iterable[int]) -> End:
+    """Return a stream's other end; its first gap comes before the first word."""
+    endless = chain(gaps, repeat(0))
+    return End(endless, next(endless))

@@ -1,0 +1,160 @@
+"""What the circuit is told and fed for a schedule: a command for each tile, operand words for each element.
+
+Obeys: `sim.arch.salo_ports`; the fields of the two tuples are those of its tables. Heads of one layer follow
+one another as tiles do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.arch.checks import ConfigError
+from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
+from sim.salo.row import Projection
+from sim.salo.schedule import Schedule
+
+Bits = npt.NDArray[np.bool_]
+Tokens = npt.NDArray[np.int32]
+
+
+class TileCommand(NamedTuple):
+    """A tile's command; arrays as in `command_fields`."""
+
+    head_dim: int
+    first: bool
+    last: bool
+    chained: bool
+    row_valid: Bits
+    row_tag: Bits
+    column_enabled: Bits
+    kv_valid: Bits
+    kv_tag: Bits
+    kv_global_valid: Bits
+    column_valid: Bits
+    global_row_valid: Bits
+    global_first: Bits
+    global_last: Bits
+    private: bool
+    private_valid: Bits
+
+
+class TileTokens(NamedTuple):
+    """Whose elements a tile is fed: tokens, -1 = none; shapes as in `operand_fields`."""
+
+    query: Tokens
+    global_query: Tokens
+    kv: Tokens
+    column_kv: Tokens
+    private_kv: Tokens
+
+
+class OperandWord(NamedTuple):
+    """One operand word: raw elements, int64, as in `operand_fields`."""
+
+    query: npt.NDArray[np.int64]
+    global_query: npt.NDArray[np.int64]
+    kv: npt.NDArray[np.int64]
+    column_kv: npt.NDArray[np.int64]
+    private_kv: npt.NDArray[np.int64]
+
+
+def commands(schedule: Schedule, config: SaloConfig, head_dim: int) -> list[tuple[TileCommand, TileTokens]]:
+    """Return the tiles of one head as the circuit takes them.
+
+    Raises `ConfigError` where the schedule needs what the circuit does not have: partial results that are put
+    aside and restored between two sweeps.
+    """
+    config.check_head(head_dim)
+    if schedule.spill.any() or schedule.restore.any():
+        raise ConfigError("the SALO circuit merges a query's tiles in one sweep, not in several")
+    return [_tile(schedule, config.array, head_dim, tile) for tile in range(schedule.tiles)]
+
+
+def _tile(
+    schedule: Schedule, array: SaloArray, head_dim: int, tile: int
+) -> tuple[TileCommand, TileTokens]:
+    slots, rows = schedule.slots, schedule.block_rows[schedule.block[tile]]
+    chained = not schedule.split[tile]
+    kv, valid, tag = slots.keys[tile].copy(), slots.local_valid[tile].copy(), slots.key_tag[tile] == 1
+    if chained:  # a slot that only a later segment uses comes through the earlier ones
+        for segment in range(array.column_segments - 1, 0, -1):
+            for early, late in ((kv, kv), (valid, valid), (tag, tag)):
+                shared = array.segment_slots - array.segment_cols
+                into = early[segment - 1, :shared]
+                np.maximum(into, late[segment, array.segment_cols :], out=into)
+    private = schedule.private_rows and array.global_projections is GlobalProjections.PRIVATE
+    takes = schedule.row_keys.valid[tile]
+    no_ports = np.zeros((0, array.cols), np.bool_)
+    has_ports = array.global_projections is GlobalProjections.PRIVATE
+    command = TileCommand(
+        head_dim=head_dim,
+        first=bool(schedule.first[tile]),
+        last=bool(schedule.last[tile]),
+        chained=bool(chained),
+        row_valid=rows >= 0,
+        row_tag=slots.row_tag[tile] == 1,
+        column_enabled=slots.col_mask[tile],
+        kv_valid=valid,
+        kv_tag=tag,
+        kv_global_valid=_leaving(takes if not private else takes & False, array, bool(chained)),
+        column_valid=schedule.column_keys[tile] >= 0,
+        global_row_valid=schedule.row_query[tile] >= 0,
+        global_first=schedule.row_first[tile],
+        global_last=schedule.row_last[tile],
+        private=private,
+        private_valid=(takes if private else takes & False) if has_ports else no_ports,
+    )
+    tokens = TileTokens(
+        query=rows,
+        global_query=schedule.row_query[tile],
+        kv=kv,
+        column_kv=schedule.column_keys[tile],
+        private_kv=schedule.row_keys.keys[tile] if has_ports else np.zeros((0, array.cols), np.int32),
+    )
+    return command, tokens
+
+
+def _leaving(takes: Bits, array: SaloArray, chained: bool) -> Bits:
+    """Return bool [S, L, G]: which global rows take the key of a slot when it leaves the bottom.
+
+    A key in slot l of segment s is l diagonals above the segment's last; in a chained tile it may leave in a
+    later segment than the one that it entered.
+    """
+    found = np.zeros((array.column_segments, array.segment_slots, array.global_rows), np.bool_)
+    for segment in range(array.column_segments):
+        for slot in range(array.segment_slots):
+            place = array.rows - 1 + array.segment_cols - 1 - slot  # columns from the segment's first
+            column = segment * array.segment_cols + place
+            stays = place < array.segment_cols
+            if column < array.cols and (stays or chained):
+                found[segment, slot] = takes[:, column]
+    return found
+
+
+def words(
+    command: TileCommand, tokens: TileTokens, own: Projection, for_globals: Projection, source: int
+) -> list[OperandWord]:
+    """Return the operand words of a tile: element n of queries and keys, then element n of the values.
+
+    `source` is the schedule's: 1 feeds everything from the projections of the global tokens.
+    """
+    local = for_globals if source else own
+    row = for_globals if source or command.private else own
+    found = []
+    for n in range(command.head_dim):
+        keys = _element(local.key, tokens.kv, n), _element(local.key, tokens.column_kv, n)
+        queries = _element(local.query, tokens.query, n), _element(row.query, tokens.global_query, n)
+        found.append(OperandWord(*queries, *keys, _element(for_globals.key, tokens.private_kv, n)))
+    none = np.zeros_like(tokens.query, np.int64), np.zeros_like(tokens.global_query, np.int64)
+    for n in range(command.head_dim):
+        values = _element(local.value, tokens.kv, n), _element(local.value, tokens.column_kv, n)
+        found.append(OperandWord(*none, *values, _element(for_globals.value, tokens.private_kv, n)))
+    return found
+
+
+def _element(source: npt.NDArray[np.int16], tokens: Tokens, n: int) -> npt.NDArray[np.int64]:
+    """Return element n of each token, 0 of none."""
+    return np.where(tokens >= 0, source[tokens, n].astype(np.int64), 0)

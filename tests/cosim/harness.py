@@ -1,0 +1,161 @@
+"""Builds a circuit's Verilog for a simulator, runs the bench on it, and brings back what the bench saw.
+
+Builds are kept below ``build/cosim`` under the digest of the Verilog and reused. ``WAVES=1`` leaves a waveform.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from amaranth import Value
+from amaranth.lib import wiring
+from cocotb_tools.runner import get_results, get_runner
+
+from rtl.lib.emit import module_name, verilog
+from sim.arch.salo_ports import Fields
+from tests.cosim import simulators
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILDS = ROOT / "build" / "cosim"
+QUIET = 40  # cycles after the last word in which nothing more may come
+
+
+@dataclass(frozen=True)
+class Build:
+    """A circuit that is built for a simulator."""
+
+    top: str
+    simulator: str
+    folder: Path
+    ports: dict[str, tuple[str, bool, int]]  # direction, signed, width
+
+    def run(self, stimulus: dict[str, Any], name: str) -> Any:
+        """Run the bench; raise `AssertionError` with the end of its log when it does not end well."""
+        waves = os.environ.get("WAVES", "0") not in ("", "0")
+        given, result = self.folder / f"{name}.stimulus.json", self.folder / f"{name}.result.json"
+        log = self.folder / f"{name}.log"
+        given.write_text(json.dumps(stimulus))
+        result.unlink(missing_ok=True)
+        with simulators.environment(self.simulator):
+            runner = get_runner(self.simulator)
+            files = {"TANDEM_STIMULUS": str(given), "TANDEM_RESULT": str(result)}
+            try:
+                xml = runner.test(
+                    hdl_toplevel=self.top,
+                    hdl_toplevel_lang="verilog",
+                    test_module="tests.cosim.bench",
+                    build_dir=self.folder,
+                    test_dir=self.folder,
+                    results_xml=str(self.folder / f"{name}.xml"),
+                    extra_env=files,
+                    waves=waves,
+                    log_file=log,
+                )
+                ended_well = get_results(xml) == (1, 0)
+            except SystemExit:  # how the runner says that a test failed
+                ended_well = False
+        if not ended_well or not result.exists():
+            raise AssertionError(f"{self.top} on {self.simulator} failed:\n{_tail(log)}")
+        if waves:
+            shown = [*self.folder.glob("*.fst"), *self.folder.glob("*.vcd")]
+            print(f"waveform: {max(shown, key=lambda path: path.stat().st_mtime)}")
+        return json.loads(result.read_text())
+
+
+def build(component: wiring.Component, simulator: str) -> Build:
+    """Return the component's Verilog, built for the simulator."""
+    top = module_name(type(component).__name__)
+    ports = {
+        "__".join(map(str, path)): (member.flow.name, _signed(value), len(Value.cast(value)))
+        for path, member, value in component.signature.flatten(component)
+    }
+    text = verilog(component)
+    waves = os.environ.get("WAVES", "0") not in ("", "0")
+    key = hashlib.sha256(f"{text}{simulators.build_arguments(simulator)}{waves}".encode()).hexdigest()[:16]
+    folder = BUILDS / f"{top}-{simulator}-{key}"
+    if not (folder / "built").exists():
+        _compile(text, top, simulator, folder, waves)
+    return Build(top, simulator, folder, ports)
+
+
+def _compile(text: str, top: str, simulator: str, folder: Path, waves: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    source, visible = folder / f"{top}.v", folder / "visible.vlt"
+    source.write_text(text)
+    visible.write_text(simulators.PORTS_ONLY.format(top=top))
+    with simulators.environment(simulator):
+        try:
+            get_runner(simulator).build(
+                sources=[visible, source] if simulator == "verilator" else [source],
+                hdl_toplevel=top,
+                build_dir=folder,
+                build_args=simulators.build_arguments(simulator),
+                always=True,
+                timescale=("1ns", "1ps"),
+                waves=waves,
+                log_file=folder / "build.log",
+            )
+        except SystemExit as error:
+            raise AssertionError(f"{simulator} cannot build {top}:\n{_tail(folder / 'build.log')}") from error
+    (folder / "built").touch()
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text().splitlines()[-40:]) if log.exists() else "it wrote no log"
+
+
+def _signed(value: Any) -> bool:
+    return bool(Value.cast(value).shape().signed)
+
+
+def run_ports(
+    component: wiring.Component, simulator: str, inputs: Sequence[NamedTuple], name: str
+) -> list[dict[str, int]]:
+    """Show one tuple a cycle; return what the outputs showed in each of these cycles, and in one more."""
+    made = build(component, simulator)
+    present = {port: spec for port, spec in made.ports.items() if spec[2]}
+    names = [port for port, spec in present.items() if spec[0] == "In"]
+    outputs = [port for port, spec in present.items() if spec[0] == "Out"]
+    rows = [[int(getattr(values, port)) for port in names] for values in inputs]
+    masks = [(1 << present[port][2]) - 1 for port in names]
+    rows = [[value & mask for value, mask in zip(row, masks, strict=True)] for row in rows]
+    shown = made.run({"inputs": names, "outputs": outputs, "rows": rows}, name)
+    return [
+        {port: _number(value, *present[port][1:]) for port, value in zip(outputs, row, strict=True)}
+        for row in shown
+    ]
+
+
+def _number(raw: int, signed: bool, width: int) -> int:
+    return raw - (1 << width) if signed and raw >> (width - 1) else raw
+
+
+def pack(fields: Fields, word: NamedTuple) -> int:
+    """Return a word as one number, packed as `sim.arch.salo_ports` says."""
+    packed = place = 0
+    for name, field in fields.items():
+        mask = (1 << field.wire.width) - 1
+        for value in np.asarray(getattr(word, name)).reshape(-1).tolist():
+            packed |= (int(value) & mask) << place
+            place += field.wire.width
+    return packed
+
+
+def unpack(fields: Fields, packed: int) -> dict[str, Any]:
+    """Return the fields of a word: a number, or a list of all elements."""
+    found: dict[str, Any] = {}
+    for name, field in fields.items():
+        values = []
+        for _ in range(field.count):
+            raw = packed & ((1 << field.wire.width) - 1)
+            values.append(_number(raw, field.wire.signed, field.wire.width))
+            packed >>= field.wire.width
+        found[name] = values if field.shape else values[0]
+    return found

