@@ -92,7 +92,7 @@ def attend(
     saturations: Counter[str] = Counter()
 
     def run_head(head: int) -> dict[str, int]:
-        own, for_globals, clipped = _operands(tensors, head, global_tokens, config)
+        own, for_globals, clipped = operands(tensors, head, global_tokens, config)
         result = array.run(schedule, own, for_globals)
         out[head] = config.numerics.output.dequantize(result.output)
         return clipped | result.saturations
@@ -114,10 +114,10 @@ def _check(schedule: Schedule, global_tokens: Sequence[int], tensors: Tensors, c
         raise UserError(f"global_q must hold the trace's {len(global_tokens)} global tokens, not {found}")
 
 
-def _operands(
+def operands(
     tensors: Tensors, head: int, global_tokens: Sequence[int], config: SaloConfig
 ) -> tuple[Projection, Projection | None, dict[str, int]]:
-    """Return the raw operands of a head, those of its global queries, and what saturated."""
+    """Return the raw operands of a head, those of its global queries (or None), and what saturated."""
     factor = query_factor(tensors.head_dim, config.array.head_dim)
     stored = config.numerics.stored
     own, clipped = _quantized(

@@ -7,7 +7,7 @@ controller, and of staging buffers that offer a word `STAGING_LATENCY` cycles af
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -114,19 +114,26 @@ class TileEngine:
         self._config = config
 
     def run(
-        self, schedule: Schedule, own: Projection, for_globals: Projection | None = None, gaps: Gaps = Gaps()
+        self, schedule: Schedule, heads: Sequence[tuple[Projection, Projection | None]], gaps: Gaps = Gaps()
     ) -> dict[str, list[Transfer]]:
-        """Return what goes over each stream, and when, for the tiles of one head."""
-        head_dim = own.query.shape[1]
-        source = for_globals or own
-        tiles = commands(schedule, self._config, head_dim)
-        fed = [
-            words(command, tokens, own, source, int(schedule.source[tile]))
-            for tile, (command, tokens) in enumerate(tiles)
-        ]
-        outputs = PEArray(self._config).run(schedule, own, for_globals).output
-        leaving = [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
-        return self._cycles([command for command, _ in tiles], fed, leaving, gaps)
+        """Return what goes over each stream, and when, for the tiles of the heads, one head after the other.
+
+        A head is its projection, and that of the global queries where they have one of their own.
+        """
+        tiles = commands(schedule, self._config, heads[0][0].query.shape[1])
+        fed: list[list[OperandWord]] = []
+        leaving: list[tuple[list[OutputWord], list[GlobalOutputWord]]] = []
+        for own, for_globals in heads:
+            for tile, (command, tokens) in enumerate(tiles):
+                fed.append(words(command, tokens, own, for_globals or own, int(schedule.source[tile])))
+            outputs = PEArray(self._config).run(schedule, own, for_globals).output
+            leaving += [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
+        return self._cycles([command for command, _ in tiles] * len(heads), fed, leaving, gaps)
+
+    def array_cycles(self, transfers: dict[str, list[Transfer]]) -> int:
+        """Return the cycles until the last partial sum was merged, of a run without gaps."""
+        last = max(transfer.cycle for name in ("output", "global_output") for transfer in transfers[name])
+        return last - STAGING_LATENCY - self._config.array.reciprocal_latency
 
     def _leaving(
         self, schedule: Schedule, tile: int, outputs: np.ndarray

@@ -1,66 +1,95 @@
-"""Tiles, blocks and whole heads on the exported array: the same words in the same cycles as the model says."""
+"""Attention layers on the exported array: bit for bit what `--functional` says, in the cycles that `sim` reports."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rtl.salo.tile_engine import TileEngine as Circuit
-from sim.arch.presets import SALO
-from sim.arch.salo_numerics import NUMERICS, Normalisation
-from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
-from sim.salo.row import projection
+from sim.arch.checks import ConfigError
+from sim.arch.dram_standards import DRAMS
+from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
+from sim.salo import functional
+from sim.salo.machine import simulate_layer
+from sim.salo.program import Layer
 from sim.salo.schedule import schedule
-from sim.salo.tile_engine import Gaps, TileEngine
-from tests.cosim import harness, simulators
-from traces.pattern import Pattern
+from sim.salo.tensors import random_tensors
+from sim.salo.tile_engine import TileEngine
+from sim.salo.tile_words import commands
+from tests.cosim import engine, simulators
+from tests.cosim.configs import small
+from traces.pattern import Band, Pattern
 
-TABLES = {
-    "command": command_fields,
-    "operands": operand_fields,
-    "output": output_fields,
-    "global_output": global_output_fields,
+HEADS, HEAD_DIM = 2, 16
+# A memory that never waits: what is left are the cycles of the array.
+FAST = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)
+EVERY = pytest.mark.parametrize("simulator", simulators.found())
+PATTERNS = {
+    "longformer": Pattern.longformer(64, 16, (0,)),
+    "vil": Pattern.vil(8, 8, 3),
+    "dilated": Pattern(seq_len=48, bands=(Band(-6, 6, 3),), global_tokens=(0,)),
+}
+ARRAYS = {
+    "deferred": {"normalisation": Normalisation.DEFERRED, "column_segments": 2},
+    "per_pass": {"normalisation": Normalisation.PER_PASS},
 }
 
 
-def assert_same_words_in_the_same_cycles(config, plan, operands, simulator, gaps=Gaps(), name="head"):
-    expected = TileEngine(config).run(plan, *operands, gaps=gaps)
-    streams = {}
-    for stream, transfers in expected.items():
-        given = {"gaps": list(getattr(gaps, stream))}
-        if stream in ("command", "operands"):
-            given["words"] = [hex(harness.pack(TABLES[stream](config), t.word)) for t in transfers]
-        else:
-            given["count"] = len(transfers)
-        streams[stream] = given
-    last = max(t.cycle for transfers in expected.values() for t in transfers)
-    stimulus = {"streams": streams, "limit": last + 2 * harness.QUIET, "quiet": harness.QUIET}
-    seen = harness.build(Circuit(config), simulator).run(stimulus, name)
-    for stream, transfers in expected.items():
-        fields = TABLES[stream](config)
-        found = [(cycle, int(word, 16)) for cycle, word in seen.get(stream, [])]
-        wanted = [(t.cycle, harness.pack(fields, t.word)) for t in transfers]
-        for index, (one, other) in enumerate(zip(found, wanted, strict=False)):
-            assert one == other, (
-                f"{stream} {index}: circuit in cycle {one[0]} {harness.unpack(fields, one[1])},"
-                f" model in {other[0]} {harness.unpack(fields, other[1])}"
-            )
-        assert len(found) == len(wanted), stream
-    return last
+def outputs_of(transfers, plan, numerics):
+    """Gather what left the streams of HEADS heads to [heads, seq_len, head_dim]."""
+    found = np.zeros((HEADS, plan.seq_len, HEAD_DIM), np.int64)
+    local = [plan.block_rows[plan.block[t]] for t in range(plan.tiles) if plan.last[t]]
+    ends = [
+        np.where(plan.row_last[t], plan.row_query[t], -1) for t in range(plan.tiles) if plan.row_last[t].any()
+    ]
+    for name, queries in (("output", local), ("global_output", ends)):
+        assert len(transfers[name]) == HEADS * len(queries) * HEAD_DIM
+        for index, transfer in enumerate(transfers[name]):
+            tile, n = divmod(index, HEAD_DIM)
+            head, place = divmod(tile, len(queries))
+            for row, query in enumerate(queries[place]):
+                if query >= 0:
+                    found[head, query, n] = transfer.word.rows[row]
+    return numerics.output.dequantize(found)
 
 
-def operands_for(plan, pattern, head_dim, numerics, seed=0):
-    rng = np.random.default_rng(seed)
-    shape = (pattern.seq_len, head_dim)
-    raw = [[numerics.stored.quantize(rng.standard_normal(shape))[0] for _ in range(3)] for _ in range(2)]
-    return [projection(*raw[0]), projection(*raw[1]) if plan.separate_rows else None]
+@EVERY
+@pytest.mark.parametrize("normalisation", ARRAYS)
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name, normalisation, simulator):
+    pattern, numerics = PATTERNS[name], PUBLISHED if normalisation == "per_pass" else WIDE
+    config = small(numerics, rows=8, cols=8, head_dim=HEAD_DIM, **ARRAYS[normalisation])
+    config = replace(config, dram=FAST)
+    tokens = pattern.global_tokens
+    plan = schedule(pattern, config.array, config.scheduling)
+    tensors = random_tensors(HEADS, pattern.seq_len, HEAD_DIM, seed=1)
+    heads = [functional.operands(tensors, head, tokens, config)[:2] for head in range(HEADS)]
+
+    transfers = engine.assert_twins(config, plan, heads, simulator, name=f"{name}-{normalisation}")
+
+    out = functional.attend(plan, tokens, tensors, config)[0]
+    np.testing.assert_array_equal(outputs_of(transfers, plan, numerics), out)
+    layer = simulate_layer(config, pattern, Layer(HEADS, HEAD_DIM, pattern.seq_len, tokens))
+    assert TileEngine(config).array_cycles(transfers) == layer.compute_cycles
 
 
-@pytest.mark.parametrize("simulator", simulators.found())
-def test_small(simulator):
-    config = replace(SALO, array=replace(SALO.array, rows=4, cols=4, head_dim=8))
-    pattern = Pattern.longformer(32, 8, (0,))
+@pytest.mark.skipif(not os.environ.get("FULL"), reason="32 x 32 PEs take minutes: make cosim FULL=1")
+@pytest.mark.parametrize("config", [SALO, SALO_DAC22], ids=["salo", "salo-dac22"])
+@pytest.mark.parametrize("simulator", [name for name in simulators.found() if name == "verilator"])
+def test_a_block_of_longformer_on_the_array_of_a_preset(config, simulator):
+    """4,096 tokens, 513 keys: the block of queries 2,048 to 2,079, and the global row beside it."""
+    pattern = Pattern.longformer(4096, 512, (0,))
     plan = schedule(pattern, config.array, config.scheduling, global_projections=True)
-    assert_same_words_in_the_same_cycles(
-        config, plan, operands_for(plan, pattern, 8, config.numerics), simulator
-    )
+    block = int(np.flatnonzero((plan.block_rows == 2048).any(axis=1))[0])
+    tiles = np.flatnonzero(plan.block == block)
+    part = engine.part_of(plan, tiles)
+    heads = engine.random_heads(config, pattern.seq_len, config.array.head_dim, apart=True, seed=1)
+    engine.assert_twins(config, part, heads, simulator, name="block")
+
+
+def test_a_schedule_of_several_sweeps_is_refused():
+    config = small(PUBLISHED, rows=4, cols=4, head_dim=4)
+    pattern = Pattern(seq_len=20, bands=(Band(-4, 0, 1), Band(-16, 0, 4)))
+    with pytest.raises(ConfigError, match=r"^the SALO circuit merges a query's tiles in one sweep, not in several$"):
+        commands(schedule(pattern, config.array, config.scheduling), config, 4)

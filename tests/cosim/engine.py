@@ -1,0 +1,97 @@
+"""Runs the tile engine's Verilog and its model on the same tiles, and compares words and cycles."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from rtl.salo.tile_engine import TileEngine as Circuit
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
+from sim.salo.row import Projection, projection
+from sim.salo.tile_engine import Gaps, TileEngine, Transfer
+from tests.cosim import harness
+
+TABLES = {
+    "command": command_fields,
+    "operands": operand_fields,
+    "output": output_fields,
+    "global_output": global_output_fields,
+}
+SOURCES = ("command", "operands")
+Heads = list[tuple[Projection, Projection | None]]
+
+
+def assert_twins(
+    config: SaloConfig, schedule: Any, heads: Heads, simulator: str, gaps: Gaps = Gaps(), name: str = "tiles"
+) -> dict[str, list[Transfer]]:
+    """Hold the circuit to its model: on every stream the same words in the same cycles. Return them."""
+    expected = TileEngine(config).run(schedule, heads, gaps)
+    tables = {stream: table(config) for stream, table in TABLES.items()}
+    packed = {
+        stream: [(t.cycle, harness.pack(tables[stream], t.word)) for t in transfers]
+        for stream, transfers in expected.items()
+    }
+    streams = {}
+    for stream, transfers in packed.items():
+        words = {"words": [hex(word) for _, word in transfers]} if stream in SOURCES else {}
+        streams[stream] = {"gaps": list(getattr(gaps, stream)), "count": len(transfers), **words}
+    last = max(cycle for transfers in packed.values() for cycle, _ in transfers)
+    stimulus = {"streams": streams, "limit": last + 2 * harness.QUIET, "quiet": harness.QUIET}
+    seen = harness.build(Circuit(config), simulator).run(stimulus, name)
+    for stream, wanted in packed.items():
+        found = [(cycle, int(word, 16)) for cycle, word in seen.get(stream, [])]
+        if found != wanted:
+            raise AssertionError(_first_difference(stream, tables[stream], found, wanted))
+    return expected
+
+
+def _first_difference(stream: str, fields: Any, found: list[tuple[int, int]], wanted: Any) -> str:
+    for index, (one, other) in enumerate(zip(found, wanted, strict=False)):
+        if one != other:
+            return (
+                f"{stream} {index}: circuit in cycle {one[0]} {harness.unpack(fields, one[1])},"
+                f" model in cycle {other[0]} {harness.unpack(fields, other[1])}"
+            )
+    return f"{stream}: the circuit moved {len(found)} words, the model {len(wanted)}"
+
+
+def random_heads(config: SaloConfig, seq_len: int, head_dim: int, apart: bool, seed: int, heads: int = 1) -> Heads:
+    """Return N(0, 1) operands of heads; with projections of their own for the global tokens if `apart`."""
+    rng = np.random.default_rng(seed)
+    raw = [
+        [config.numerics.stored.quantize(rng.standard_normal((seq_len, head_dim)))[0] for _ in range(6)]
+        for _ in range(heads)
+    ]
+    return [(projection(*six[:3]), projection(*six[3:]) if apart else None) for six in raw]
+
+
+def random_gaps(seed: int) -> Gaps:
+    """Return pauses at every stream, mostly none, some long; print the seed."""
+    print(f"gaps of seed {seed}")
+    rng = random.Random(seed)
+
+    def pauses(busy: float, longest: int) -> list[int]:
+        return [rng.randint(1, longest) if rng.random() < busy else 0 for _ in range(4000)]
+
+    return Gaps(pauses(0.4, 9), pauses(0.2, 4), pauses(0.3, 12), pauses(0.3, 30))
+
+
+def part_of(schedule: Any, tiles: np.ndarray) -> Any:
+    """Return a schedule of some tiles in a row; the global rows begin with the first and end with the last."""
+    columns = ("block", "split", "row_query", "column_keys", "source", "first", "last")
+    part = SimpleNamespace(**{name: getattr(schedule, name) for name in _FIELDS})
+    for name in columns:
+        setattr(part, name, getattr(schedule, name)[tiles])
+    part.slots = type(schedule.slots)(*(array[tiles] for array in schedule.slots))
+    part.row_keys = type(schedule.row_keys)(*(array[tiles] for array in schedule.row_keys))
+    part.tiles = len(tiles)
+    part.row_first, part.row_last = (np.zeros((len(tiles), schedule.row_query.shape[1]), np.bool_) for _ in "ab")
+    part.row_first[0] = part.row_last[-1] = True
+    return part
+
+
+_FIELDS = ("seq_len", "block_rows", "private_rows", "separate_rows", "restore", "spill")
