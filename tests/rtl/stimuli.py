@@ -1,0 +1,156 @@
+"""Random inputs for each unit, as sequences that the array could produce: stages in order, formats respected.
+
+Used in Amaranth's simulator (tests/rtl) and on the exported Verilog (tests/cosim). Values are drawn so that the
+corners come up: operands at their bounds, rows without a key, sums that saturate, shifts beyond every width.
+"""
+
+from __future__ import annotations
+
+import random
+
+from sim.arch.formats import Fixed
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_numerics import Normalisation
+from sim.arch.salo_stages import Stage
+from sim.arch.salo_wires import wires
+from sim.salo.controller import Controller, ControllerInputs
+from sim.salo.exp import ExpUnitInputs
+from sim.salo.pe import PEInputs
+from sim.salo.reciprocal import ReciprocalUnitInputs
+from sim.salo.weighted_sum import WeightedSumInputs
+
+
+def value(rng: random.Random, fixed: Fixed) -> int:
+    """Return a raw value: a bound, a small one or any."""
+    kind = rng.random()
+    if kind < 0.1:
+        return rng.choice([fixed.minimum, fixed.maximum, 0, -1, 1])
+    if kind < 0.6:
+        return rng.randint(-fixed.scale, fixed.scale)
+    return rng.randint(fixed.minimum, fixed.maximum)
+
+
+def exponent(rng: random.Random, config: SaloConfig) -> int:
+    """Return an exponent: a bound, near 0, or any."""
+    exp = config.numerics.exp
+    near = rng.randint(-2, 2)
+    any_ = rng.randint(exp.exponent_minimum, exp.exponent_maximum)
+    return rng.choice([near, near, any_, exp.exponent_minimum, exp.exponent_maximum])
+
+
+def exp_unit(config: SaloConfig, seed: int, count: int) -> list[ExpUnitInputs]:
+    """Scores of every size."""
+    rng, score = random.Random(seed), config.numerics.score
+    inside = 1 << (score.fraction + config.array.score_shift + config.numerics.exp.exponent_width - 1)
+    found = [ExpUnitInputs(value(rng, score)) for _ in range(count // 2)]
+    return found + [ExpUnitInputs(rng.randint(-inside, inside - 1)) for _ in range(count - count // 2)]
+
+
+def reciprocal_unit(config: SaloConfig, seed: int, count: int) -> list[ReciprocalUnitInputs]:
+    """Operands with their leading one in any place, powers of two, 0."""
+    rng, width = random.Random(seed), wires(config).operand.width
+    edges = [0, 1, (1 << width) - 1, *(1 << place for place in range(width))]
+    spread = [rng.getrandbits(rng.randint(1, width)) for _ in range(count)]
+    return [ReciprocalUnitInputs(operand) for operand in edges + spread]
+
+
+def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
+    """Whole passes of one PE, idle cycles in between; everything beside the stage changes in each cycle."""
+    rng, numerics, array = random.Random(seed), config.numerics, config.array
+    psum = numerics.sums(array.normalisation).psum
+    found = []
+    for _ in range(passes):
+        length = rng.randint(1, 8)
+        normalise = [Stage.NORMALISE] * array.normalise_latency
+        stages = [
+            *[Stage.SCORE] * length,
+            *[Stage.EXP] * array.exp_latency,
+            Stage.ROW_SUM,
+            *(normalise if array.normalisation is Normalisation.PER_PASS else []),
+            *[Stage.WEIGHTED_SUM] * length,
+            *[Stage.FLUSH] * array.flush_cycles,
+        ]
+        masks = {
+            "row_valid_in": rng.random() < 0.85,
+            "row_tag_in": (tag := rng.randint(0, 1)),
+            "kv_valid_in": rng.random() < 0.85,
+            "kv_tag_in": tag if rng.random() < 0.85 else 1 - tag,
+            "column_enabled": rng.random() < 0.85,
+        }
+        one = 1 << numerics.reciprocal.fraction
+        inverse = {
+            "inverse": rng.randint(one // 2, one),
+            "inverse_exponent": numerics.exp.exponent_maximum + rng.randint(0, numerics.row_sum.fraction + 4),
+        }
+        for stage in stages:
+            while rng.random() < 0.1:
+                found.append(_pe_cycle(rng, config, Stage.IDLE, psum, masks | inverse))
+            found.append(_pe_cycle(rng, config, stage, psum, masks | inverse))
+    return found
+
+
+def _pe_cycle(
+    rng: random.Random, config: SaloConfig, stage: Stage, psum: Fixed, held: dict[str, int]
+) -> PEInputs:
+    numerics, rows = config.numerics, config.array.global_rows
+    return PEInputs(
+        stage_in=int(stage),
+        query_in=value(rng, numerics.input),
+        psum_in=value(rng, psum),
+        row_sum_in=rng.choice([0, rng.randint(0, numerics.row_sum.maximum)]),
+        row_max_in=exponent(rng, config),
+        kv_in=value(rng, numerics.input),
+        kv_global_valid_in=rng.getrandbits(rows) if rows else 0,
+        **held,
+    )
+
+
+def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -> list[WeightedSumInputs]:
+    """Whole passes: blocks that begin from nothing or from a restored state, sums of every size."""
+    rng, numerics, array = random.Random(seed), config.numerics, config.array
+    sums = numerics.sums(array.normalisation)
+    merge = sums.global_merge if global_row else sums.merge
+    between = []
+    if array.normalisation is Normalisation.PER_PASS:
+        between = [Stage.IDLE] * (array.reciprocal_latency - 1) + [Stage.NORMALISE]
+    found = []
+    for number in range(passes):
+        length = rng.randint(1, array.head_dim)
+        kind = rng.random()
+        first, restore = number == 0 or kind < 0.3, kind < 0.1
+        row_max = exponent(rng, config)
+        row_sum = rng.choice([0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)])
+        gap = [Stage.FLUSH, *[Stage.SCORE] * length, *[Stage.EXP] * (array.merge_latency + array.reciprocal_latency)]
+        for stage in [Stage.ROW_SUM, *between, *[Stage.WEIGHTED_SUM] * length, *gap]:
+            found.append(
+                WeightedSumInputs(
+                    stage=int(stage),
+                    row_max=row_max,
+                    row_sum=row_sum,
+                    psum=value(rng, sums.psum),
+                    first=first,
+                    restore=restore,
+                    restored_max=exponent(rng, config),
+                    restored_sum=rng.randint(0, (1 << (numerics.merge_sum.width - 1)) - 1),
+                    restored=value(rng, merge),
+                )
+            )
+    return found
+
+
+def controller(config: SaloConfig, seed: int, cycles: int) -> list[ControllerInputs]:
+    """Commands that stay until they are done with, operands and room that come and go."""
+    rng, model = random.Random(seed), Controller(config)
+    found, command = [], None
+    for _ in range(cycles):
+        if command is None and rng.random() < 0.7:
+            command = rng.randint(1, config.array.head_dim), rng.random() < 0.5, rng.random() < 0.3
+        head_dim, leaves, global_leaves = command or (1, False, False)
+        operands, output, global_output = (rng.random() < 0.8 for _ in range(3))
+        inputs = ControllerInputs(
+            command is not None, head_dim, leaves, global_leaves, operands, output, global_output
+        )
+        found.append(inputs)
+        if model(inputs).command_ready:
+            command = None
+    return found

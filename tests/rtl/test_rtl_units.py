@@ -1,0 +1,26 @@
+"""Every unit against its model in Amaranth's simulator: random inputs in breadth, value for value, cycle for cycle."""
+
+from dataclasses import replace
+
+import pytest
+
+from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.salo_numerics import WIDE
+from tests.cosim.configs import CONFIGS
+from tests.rtl import bench
+from tests.rtl.units import UNITS, assert_same
+
+PRESETS = {
+    "salo": SALO,
+    "salo-dac22": SALO_DAC22,
+    "salo-wide": replace(SALO, numerics=WIDE),
+    "salo-dac22-wide": replace(SALO_DAC22, numerics=WIDE),
+}
+
+
+@pytest.mark.parametrize("config", [*PRESETS.values(), *CONFIGS.values()], ids=[*PRESETS, *CONFIGS])
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_shows_what_its_model_says_in_every_cycle(name, config):
+    unit = UNITS[name]
+    inputs = unit.inputs(config, 1, 1500)
+    assert_same(unit, config, inputs, bench.run(unit.circuit(config), inputs))
