@@ -20,8 +20,9 @@ def saturate(value: Value, minimum: int, maximum: int) -> Value:
     bounds = Shape.cast(range(minimum, maximum + 1))
     inside = Value.cast(value)[: bounds.width]
     inside = inside.as_signed() if bounds.signed else inside
-    found = Mux(value < minimum, Const(minimum, bounds), inside)
-    return _as(Mux(value > maximum, Const(maximum, bounds), found), bounds)
+    if Value.cast(value).shape().signed or minimum > 0:  # else nothing lies below
+        inside = Mux(value < minimum, Const(minimum, bounds), inside)
+    return _as(Mux(value > maximum, Const(maximum, bounds), inside), bounds)
 
 
 def shift_half_up(value: Value, shift: Value) -> Value:

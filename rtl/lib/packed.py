@@ -10,8 +10,8 @@ from sim.arch.salo_ports import Field, Fields
 
 
 def layout(fields: Fields) -> data.StructLayout:
-    """Return the layout of a word: fields from the lowest bit up."""
-    return data.StructLayout({name: _member(field) for name, field in fields.items()})
+    """Return the layout of a word: fields from the lowest bit up, those of no bits left out."""
+    return data.StructLayout({name: _member(field) for name, field in fields.items() if field.width})
 
 
 def _member(field: Field) -> Shape | data.ArrayLayout:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from amaranth import Cat, Module, Mux, Value
+from amaranth import Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -133,7 +133,7 @@ class PEArray(wiring.Component):
                         self.operands.kv[segment][slot],
                         command.kv_valid[segment][slot],
                         command.kv_tag[segment][slot],
-                        command.kv_global_valid[segment][slot],
+                        command.kv_global_valid[segment][slot] if array.global_rows else Const(0, 1),
                     )
                     entering = self._late(m, word, j)
                     passed = Mux(chained, passed, entering) if passed is not None else entering
@@ -173,16 +173,14 @@ class PEArray(wiring.Component):
     def _wire_outputs(self, m: Module, local: list[list[PE]], global_: list[list[PE]]) -> None:
         """Merge each row's passes. Global rows end apart: the earlier ones wait for the last."""
         array = self.config.array
-        behind = array.merge_latency + array.reciprocal_latency  # from a partial sum to its output
         lag = array.cols + array.global_cols
         first = self._late(m, self.command.first, lag)
         for i, row in enumerate(local):
             merge = self._merge_unit(m, WeightedSum, f"merge_{i}", row[-1], first)
             m.d.comb += self.output.rows[i].eq(merge.output)
         in_values = self.stage == Stage.WEIGHTED_SUM
-        leaving = self._late(m, Cat(in_values & self.command.last, self.end), lag + behind)
+        leaving = self._late(m, Cat(in_values & self.command.last, self.end), array.output_lag)
         m.d.comb += [self.output_valid.eq(leaving[0]), self.output.end.eq(leaving[1])]
-        together = array.cols + array.global_rows + behind
         for g, row in enumerate(global_):
             lag = array.cols + g + 1
             first = self._late(m, self.command.global_first[g], lag)
@@ -191,7 +189,7 @@ class PEArray(wiring.Component):
             m.d.comb += self.global_output.rows[g].eq(Mux(self.global_output.valid[g], output, 0))
         if global_:
             leaves = self.command.global_last.as_value() & in_values.replicate(array.global_rows)
-            leaving = self._late(m, Cat(leaves, self.end), together)
+            leaving = self._late(m, Cat(leaves, self.end), array.global_output_lag)
             m.d.comb += [
                 self.global_output.valid.eq(leaving[:-1]),
                 self.global_output_valid.eq(leaving[:-1].any()),

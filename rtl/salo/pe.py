@@ -29,7 +29,7 @@ class PE(wiring.Component):
     def __init__(self, config: SaloConfig) -> None:
         self.config = config
         self.wire = wire = wires(config)
-        globals_ = config.array.global_rows
+        globals_ = max(1, config.array.global_rows)  # a port of no bits is one of two in Verilog
         to_the_right = {
             "stage": shape(wire.stage),
             "query": shape(wire.element),

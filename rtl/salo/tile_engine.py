@@ -45,7 +45,6 @@ class TileEngine(wiring.Component):
             controller.command_valid.eq(self.command.valid),
             controller.head_dim.eq(command.head_dim),
             controller.leaves.eq(command.last),
-            controller.global_leaves.eq(command.global_last.as_value().any()),
             controller.operands_valid.eq(self.operands.valid),
             self.command.ready.eq(controller.command_ready),
             self.operands.ready.eq(controller.operands_ready),
@@ -54,10 +53,11 @@ class TileEngine(wiring.Component):
             array.command.eq(command),
             array.operands.eq(operands),
         ]
-        for name, reserve, free in (
-            ("output", controller.reserve, controller.output_free),
-            ("global_output", controller.global_reserve, controller.global_output_free),
-        ):
+        buffers = [("output", controller.reserve, controller.output_free)]
+        if self.config.array.global_rows:
+            m.d.comb += controller.global_leaves.eq(command.global_last.as_value().any())
+            buffers.append(("global_output", controller.global_reserve, controller.global_output_free))
+        for name, reserve, free in buffers:
             word = getattr(array, name)
             staging = Staging(word.shape(), self.config.staging_tiles, self.config.array.head_dim)
             m.submodules[f"{name}_staging"] = staging

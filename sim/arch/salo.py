@@ -121,6 +121,16 @@ class SaloArray:
         return self.cols - 1 + max(self.global_cols, self.global_rows)
 
     @property
+    def output_lag(self) -> int:
+        """Cycles from a WEIGHTED_SUM in column 0 to the output that it ends, at the array's port."""
+        return self.cols + self.global_cols + self.merge_latency + self.reciprocal_latency
+
+    @property
+    def global_output_lag(self) -> int:
+        """The same for the global rows: all leave with the last of them."""
+        return self.cols + self.global_rows + self.merge_latency + self.reciprocal_latency
+
+    @property
     def timing(self) -> SaloTiming:
         """The cycles of a pass that do not depend on the head, as a kernel takes them."""
         between = (

@@ -20,6 +20,7 @@ from sim.salo.fixed import SATURATIONS, no_saturations
 from sim.salo.row import Projection, row_scratch, run_row
 from sim.salo.row_states import begin, finish, join, row_states, spill
 from sim.salo.schedule import Schedule
+from sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand
 from sim.salo.tiles import Slots, takes_part
 
 Raw = npt.NDArray[np.int64]
@@ -52,8 +53,30 @@ class HeadResult(NamedTuple):
     saturations: dict[str, int]  # by register
 
 
+class PEArrayInputs(NamedTuple):
+    """What the array sees in a cycle, all of it as column 0 needs it; the array itself delays the rest."""
+
+    stage: int  # Stage of column 0
+    end: bool  # the last WEIGHTED_SUM of a tile
+    command: TileCommand  # of the tile that column 0 works on
+    operands: OperandWord  # in SCORE and WEIGHTED_SUM
+
+
+class PEArrayOutputs(NamedTuple):
+    """What leaves it, `SaloArray.output_lag` and `global_output_lag` cycles after the WEIGHTED_SUM that it ends."""
+
+    output: OutputWord
+    output_valid: bool  # the tile is the last of its block
+    global_output: GlobalOutputWord
+    global_output_valid: bool  # the tile is the last of a global row
+
+
 class PEArray:
-    """Rows of PEs, each with its weighted-sum unit."""
+    """Rows of PEs, each with its weighted-sum unit.
+
+    What: the outputs of whole heads, `run`. When: a pass takes `SaloArray.pass_cycles`, passes follow one another
+    as the stages of column 0 say, and an element of an output leaves `SaloArray.output_lag` cycles behind.
+    """
 
     def __init__(self, config: SaloConfig) -> None:
         array, numerics = config.array, config.numerics

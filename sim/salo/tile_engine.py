@@ -20,7 +20,7 @@ from sim.salo.array import PEArray
 from sim.salo.controller import Controller, ControllerInputs
 from sim.salo.row import Projection
 from sim.salo.schedule import Schedule
-from sim.salo.tile_words import OperandWord, TileCommand, commands, words
+from sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand, commands, words
 
 STAGING_LATENCY = 2  # cycles from a word's writing to its offer: memory, then output register
 
@@ -30,21 +30,6 @@ class TileEngineInputs(NamedTuple):
 
     command: TileCommand  # held until the tile's last cycle
     operands: OperandWord  # two for each element of a head
-
-
-class OutputWord(NamedTuple):
-    """Element n of the outputs of the local rows."""
-
-    rows: tuple[int, ...]  # [R]; 0 for a row without a query
-    end: bool  # the last element
-
-
-class GlobalOutputWord(NamedTuple):
-    """Element n of the outputs of the global rows."""
-
-    rows: tuple[int, ...]  # [G]; 0 for a row that goes on
-    valid: tuple[bool, ...]  # [G] whose output this is
-    end: bool
 
 
 class TileEngineOutputs(NamedTuple):
@@ -105,8 +90,8 @@ class TileEngine:
 
     What: the outputs of `PEArray` for the rows whose block, or whose global row, ends with the tile.
 
-    When: element n of the outputs of a tile is written to its staging buffer C + K + merge_latency +
-    reciprocal_latency cycles after its WEIGHTED_SUM in column 0 (global rows: C + G instead of C + K).
+    When: element n of the outputs of a tile is written to its staging buffer `SaloArray.output_lag` cycles after
+    its WEIGHTED_SUM in column 0 (global rows: `global_output_lag`).
     """
 
     def __init__(self, config: SaloConfig) -> None:
@@ -162,8 +147,7 @@ class TileEngine:
         """Step the controller, its sources and sinks until everything has left."""
         array, controller = self._config.array, Controller(self._config)
         ends = {name: _end(given) for name, given in gaps._asdict().items()}
-        behind = array.merge_latency + array.reciprocal_latency
-        lags = array.cols + array.global_cols + behind, array.cols + array.global_rows + behind
+        lags = array.output_lag, array.global_output_lag
         staging = [
             Staging(self._config.staging_tiles, ends[name]) for name in ("output", "global_output")
         ]

@@ -61,6 +61,21 @@ class OperandWord(NamedTuple):
     private_kv: npt.NDArray[np.int64]
 
 
+class OutputWord(NamedTuple):
+    """Element n of the outputs of the local rows."""
+
+    rows: tuple[int, ...]  # [R]; 0 for a row without a query
+    end: bool  # the last element
+
+
+class GlobalOutputWord(NamedTuple):
+    """Element n of the outputs of the global rows."""
+
+    rows: tuple[int, ...]  # [G]; 0 for a row that goes on
+    valid: tuple[bool, ...]  # [G] whose output this is
+    end: bool
+
+
 def commands(schedule: Schedule, config: SaloConfig, head_dim: int) -> list[tuple[TileCommand, TileTokens]]:
     """Return the tiles of one head as the circuit takes them.
 

