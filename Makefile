@@ -22,7 +22,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test test-models test-wheel lint format bench traces docs reproduce clean
+.PHONY: help sim test cosim rtl test-models test-wheel lint format bench traces docs reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,13 +33,21 @@ sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= SET="rows=
 	@$(PY) -m sim run '$(WORKLOAD)' $(if $(MACHINE),--machine '$(MACHINE)') $(foreach field,$(SET),--set '$(field)') \
 		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),$(DEFAULT_MACHINE)))' $(ARGS)
 
-test: ## every suite that does not need torch
-	$(environment) core test
+test: ## every suite that does not need torch; of the co-simulation a sample
+	$(environment) core test rtl cosim
 	$(PYTEST) --ignore=tests/workloads $(ARGS)
 
 test-models: ## the models and their export; installs torch, gigabytes on most machines
 	$(environment) core test models
 	TANDEM_REQUIRE_TORCH=1 $(PYTEST) $(TORCH_SUITES) $(ARGS)
+
+cosim: ## the whole co-simulation [FULL=1: also 32 x 32 PEs; WAVES=1: leaves waveforms]
+	$(environment) core test rtl cosim
+	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s) tests/rtl tests/cosim $(ARGS)
+
+rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=8 cols=8"]
+	$(environment) core rtl
+	@$(PY) -m rtl.build $(UNIT) $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
@@ -57,7 +65,7 @@ format: ## rewrite the sources in the one style that `make lint` accepts
 	$(PY) -m ruff check --fix .
 
 bench: ## speeds, beside SimPy's in the same process
-	$(environment) core test
+	$(environment) core test rtl cosim
 	@for file in benchmarks/bench_*.py; do $(PY) -m benchmarks.$$(basename $$file .py) || exit; done
 
 traces: ## export every checked-in trace anew; byte for byte the same unless a model changed

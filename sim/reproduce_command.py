@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from sim.files import standard_output, written
+from sim.arch.files import standard_output, written
 from sim.machines import MACHINES
 from sim.papers.cpu_baseline import measure_cpu
 from sim.papers.salo_steps import TRACES

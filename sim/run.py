@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sim.arch.checks import MAX_INTEGER, require
-from sim.files import printable
+from sim.arch.files import printable
 from sim.machines import default_machine, machine_named
 from sim.report import Report
 from sim.timeline import Activity, Timeline

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sim.arch.checks import require, to_dict
+from sim.arch.files import printable
 from sim.arch.salo import SaloConfig
-from sim.files import printable
 from sim.run import Progress
 from sim.salo import functional
 from sim.salo.machine import KIND, SaloRun

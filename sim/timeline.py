@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from sim.files import written
+from sim.arch.files import written
 from sim.report import Report, check
 
 PROCESS = 1

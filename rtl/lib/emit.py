@@ -26,7 +26,7 @@ class SharedUnits:
         name = module_name(type(component).__name__)
         if name not in self.texts:
             self.texts[name] = rtlil.convert(component, name=name, platform=self, emit_src=False)
-        component._MustUse__silence = True  # only the first is elaborated, and Amaranth would warn of the rest
+        component._MustUse__silence = True  # only the first is elaborated; no warning of the rest
         ports = {}
         if re.search(r"input \d+\s+\\clk$", self.texts[name], re.MULTILINE):
             ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}

@@ -1,4 +1,4 @@
-"""The PE array: local rows, global columns at their ends, global rows below, a weighted-sum unit for each row.
+"""The PE array: local rows, global columns at their ends, global rows below, a weighted-sum unit a row.
 
 Obeys: the wiring of the SALO artifact (queries right, keys and values diagonally down and right), with keys
 injected at every segment of the columns. Model: `sim.salo.array`.
@@ -31,9 +31,9 @@ Unit = TypeVar("Unit", bound=wiring.Component)
 class PEArray(wiring.Component):
     """Rows of PEs, each with its weighted-sum unit.
 
-    How: a word enters whole; what belongs to column j passes j registers first, so that it meets the stage code
-    there. Everything moves in every cycle: a cycle without an operand is an IDLE that travels like any other
-    stage.
+    How: a word enters whole; what belongs to column j passes j registers first, so that it meets the stage
+    code there. Everything moves in every cycle: a cycle without an operand is an IDLE that travels like any
+    other stage.
     """
 
     def __init__(self, config: SaloConfig) -> None:

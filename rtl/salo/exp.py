@@ -56,4 +56,3 @@ class ExpUnit(wiring.Component):
             segment = fraction[exp.segment_shift :]
             slope, intercept = Array(exp.slopes)[segment], Array(exp.intercepts)[segment]
         return ((slope * fraction) >> exp.slope_fraction) + intercept
-

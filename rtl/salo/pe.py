@@ -5,7 +5,7 @@ Obeys: the PE of the SALO artifact, its defects mended as `sim.salo.pe` says, th
 
 from __future__ import annotations
 
-from amaranth import EnableInserter, Module, Mux, Signal, Value, signed
+from amaranth import EnableInserter, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,8 +22,8 @@ from sim.arch.salo_wires import wires
 class PE(wiring.Component):
     """One multiplier, one adder, and the registers of one (query, key) pair.
 
-    How: the stage code steers the multiplier (query x key or mantissa x inverse or weight x value) and enables
-    the registers of its stage; what only passes through has a register that is always enabled.
+    How: the stage code steers the multiplier (query x key or mantissa x inverse or weight x value) and
+    enables the registers of its stage; what only passes through has a register that is always enabled.
     """
 
     def __init__(self, config: SaloConfig) -> None:
@@ -81,7 +81,7 @@ class PE(wiring.Component):
         weight = Signal(shape(wire.weight))
 
         exp_stage = named(m, self.stage_in == Stage.EXP, "exp_stage")
-        m.submodules.exp = exp = EnableInserter(exp_stage)(unit := ExpUnit(self.config))
+        m.submodules.exp = EnableInserter(exp_stage)(unit := ExpUnit(self.config))
         m.d.comb += unit.score.eq(score)
         exponent, mantissa = unit.exponent, unit.mantissa
 
@@ -155,7 +155,7 @@ class PE(wiring.Component):
         return named(m, named(m, left, "left") * named(m, right, "right"), "product")
 
     def _share(self, m: Module, mantissa: Value, down: Value) -> tuple[Value, Value]:
-        """Return what the PE adds to the row sum, and its weight (0 per pass), at `down` below the maximum."""
+        """Return what the PE adds to the row sum, and its weight (0 per pass), `down` below the maximum."""
         numerics = self.config.numerics
         fraction = numerics.weight.fraction if self._deferred else numerics.row_sum.fraction
         aligned = moved(mantissa, numerics.exp.fraction_bits - fraction, down)

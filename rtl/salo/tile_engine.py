@@ -19,10 +19,10 @@ from sim.arch.salo_ports import command_fields, global_output_fields, operand_fi
 
 
 class TileEngine(wiring.Component):
-    """Runs tiles on the array: a command each, two operand words for each element of a head, outputs when due.
+    """Runs tiles on the array: a command each, two operand words an element of a head, outputs when due.
 
-    How: a controller, the array, and a staging buffer for the outputs of the local and of the global rows. The
-    command stands at its stream while its tile runs.
+    How: a controller, the array, and a staging buffer for the outputs of the local and of the global rows.
+    The command stands at its stream while its tile runs.
     """
 
     def __init__(self, config: SaloConfig) -> None:

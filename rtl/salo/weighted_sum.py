@@ -23,9 +23,10 @@ from sim.arch.salo_wires import wires
 class WeightedSum(wiring.Component):
     """Merges the passes of a local row, and divides by the row sum.
 
-    How: ROW_SUM finds the shifts of a pass and starts the reciprocal; WEIGHTED_SUM reads, merges and writes back
-    one word of the buffer a cycle; the output multiplier follows a cycle later. Registers of `merge_latency`
-    beyond the first stand before the merge, those of `reciprocal_latency` before the output multiplier.
+    How: ROW_SUM finds the shifts of a pass and starts the reciprocal; WEIGHTED_SUM reads, merges and writes
+    back one word of the buffer a cycle; the output multiplier follows a cycle later. Registers of
+    `merge_latency` beyond the first stand before the merge, those of `reciprocal_latency` before the output
+    multiplier.
     """
 
     global_row = False
@@ -84,7 +85,7 @@ class WeightedSum(wiring.Component):
         return self.config.array.normalisation is Normalisation.DEFERRED
 
     def _align(self, m: Module, late: dict[str, Signal], in_row_sum: Value) -> Signal:
-        """Join maximum and sum of the row; set the shifts of both sides. Return the pass's part of the sum."""
+        """Join maximum and sum of the row, set both sides' shifts; return the pass's part of the sum."""
         c, first = self.constants, late["first"]
         start_max = Mux(late["restore"], late["restored_max"], c.exponent_minimum)
         start_sum = Mux(late["restore"], late["restored_sum"], 0)

@@ -4,12 +4,15 @@ inheritance.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
+from sim.arch.checks import ConfigError, nearest, with_settings
 from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import Buffering, ScratchpadConfig
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
-from sim.arch.salo_numerics import PUBLISHED, Normalisation
+from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
 
 KIB = 1024
 
@@ -59,3 +62,37 @@ SALO_SHORT_NAMES = {
     "cols": "array.cols",
     "schedule": "array.overlap",
 }
+
+# Settings that put a whole catalogued section in place, and which: `--set memory=hbm2`.
+SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "memory": ("dram", DRAMS),
+    "numerics": ("numerics", NUMERICS),
+}
+
+Config = TypeVar("Config")
+
+
+def configured(
+    machine: str,
+    presets: Mapping[str, Config],
+    preset: str | None,
+    settings: Mapping[str, object],
+    short_names: Mapping[str, str],
+) -> Config:
+    """Return a preset's config (None: the first) with `settings` in place; whole sections come before fields.
+
+    Raises `ConfigError`, which names the nearest, for a preset, a section or a field that does not exist.
+    """
+    name = next(iter(presets)) if preset is None else preset
+    if name not in presets:
+        raise ConfigError(nearest(f"preset of {machine}", name, presets))
+    config: Any = presets[name]
+    for key, (section, choices) in SECTIONS.items():
+        if key in settings:
+            choice = str(settings[key])
+            if choice not in choices:
+                raise ConfigError(nearest(f"value of {key}", choice, choices))
+            config = replace(config, **{section: choices[choice]})
+    fields = {key: value for key, value in settings.items() if key not in SECTIONS}
+    found: Config = with_settings(config, fields, {**short_names, **dict.fromkeys(SECTIONS, "")})
+    return found

@@ -2,9 +2,9 @@
 
 One table for the circuit's packed ports, for the model's tuples, and for whoever packs words for a simulator.
 R rows, C columns, G global rows, K global columns, S segments of L slots (`SaloArray.segment_slots`). A
-command holds for a whole tile. An operand word holds element n of everything: in QK of queries and keys, in PV
-of values. Fields are packed from the lowest bit up, in this order; so are the elements of a field, the last
-index fastest.
+command holds for a whole tile. An operand word holds element n of everything: in QK of queries and keys, in
+PV of values. Fields are packed from the lowest bit up, in this order; so are the elements of a field, the
+last index fastest.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Field(NamedTuple):
     shape: tuple[int, ...] = ()
 
     @property
-    def count(self) -> int:
+    def wires(self) -> int:
         """Wires of the array."""
         return math.prod(self.shape)
 
     @property
     def width(self) -> int:
         """Bits of the field."""
-        return self.wire.width * self.count
+        return self.wire.width * self.wires
 
 
 Fields = dict[str, Field]
@@ -49,7 +49,9 @@ def command_fields(config: SaloConfig) -> Fields:
         "last": Field(BIT),  # of the local rows' query block: their outputs leave
         "chained": Field(BIT),  # one band over all segments: keys go on from segment to segment
         "row_valid": Field(BIT, (array.rows,)),  # the row has a query
-        "row_tag": Field(BIT, (array.column_segments, array.rows)),  # image-row parity that its keys must have
+        "row_tag": Field(
+            BIT, (array.column_segments, array.rows)
+        ),  # image-row parity that its keys must have
         "column_enabled": Field(BIT, (array.cols,)),  # the column stands for an offset of the band
         "kv_valid": Field(BIT, slots),  # local rows may use the key of the slot
         "kv_tag": Field(BIT, slots),  # parity of its image row

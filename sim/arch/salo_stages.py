@@ -29,7 +29,7 @@ class Stage(enum.IntEnum):
 
 
 def pass_stages(array: SaloArray) -> list[tuple[Stage, int]]:
-    """Return the stages of column 0 in a pass and the cycles of each; 0 cycles: one for each element of a head.
+    """Return the stages of column 0 in a pass and the cycles of each; 0: one for each element of a head.
 
     They add up to ``array.pass_cycles(head_dim) + array.timing.gap``.
     """
@@ -45,4 +45,6 @@ def pass_stages(array: SaloArray) -> list[tuple[Stage, int]]:
         (Stage.FLUSH, array.flush_cycles),
         (Stage.IDLE, array.timing.gap - array.flush_cycles),
     ]
-    return [(stage, cycles) for stage, cycles in found if cycles or stage in (Stage.SCORE, Stage.WEIGHTED_SUM)]
+    return [
+        (stage, cycles) for stage, cycles in found if cycles or stage in (Stage.SCORE, Stage.WEIGHTED_SUM)
+    ]

@@ -1,4 +1,4 @@
-"""How wide the wires of the SALO array are: for its circuits, for the port tables of their Verilog, for tests.
+"""How wide the wires of the SALO array are: for its circuits, the port tables of their Verilog, and tests.
 
 Obeys: the formats of `sim.arch.salo_numerics`. A value that is never negative (weights, row sums) goes
 without its sign bit.
@@ -68,4 +68,3 @@ def wires(config: SaloConfig) -> SaloWires:
         merge_weight=Wire(numerics.merge_weight_fraction + 1),
         output=Wire(numerics.output.width, True),
     )
-

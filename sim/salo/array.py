@@ -63,7 +63,7 @@ class PEArrayInputs(NamedTuple):
 
 
 class PEArrayOutputs(NamedTuple):
-    """What leaves it, `SaloArray.output_lag` and `global_output_lag` cycles after the WEIGHTED_SUM that it ends."""
+    """What leaves it, `output_lag` and `global_output_lag` cycles after the WEIGHTED_SUM that it ends."""
 
     output: OutputWord
     output_valid: bool  # the tile is the last of its block
@@ -74,8 +74,9 @@ class PEArrayOutputs(NamedTuple):
 class PEArray:
     """Rows of PEs, each with its weighted-sum unit.
 
-    What: the outputs of whole heads, `run`. When: a pass takes `SaloArray.pass_cycles`, passes follow one another
-    as the stages of column 0 say, and an element of an output leaves `SaloArray.output_lag` cycles behind.
+    What: the outputs of whole heads, `run`. When: a pass takes `SaloArray.pass_cycles`, passes follow one
+    another as the stages of column 0 say, and an element of an output leaves `SaloArray.output_lag` cycles
+    behind.
     """
 
     def __init__(self, config: SaloConfig) -> None:

@@ -40,8 +40,8 @@ class Controller:
     """Runs tile commands one after the other: a stage code for column 0 in every cycle.
 
     What: for each command SCORE x head_dim, EXP x exp_latency, ROW_SUM, per_pass the wait and NORMALISE,
-    WEIGHTED_SUM x head_dim, FLUSH x flush_cycles, and with overlap `drain` the cycles until the last column is
-    done. SCORE and WEIGHTED_SUM take one operand word each; the first WEIGHTED_SUM of a tile whose outputs
+    WEIGHTED_SUM x head_dim, FLUSH x flush_cycles, and with overlap `drain` the cycles until the last column
+    is done. SCORE and WEIGHTED_SUM take one operand word each; the first WEIGHTED_SUM of a tile whose outputs
     leave waits for room for them.
 
     When: the outputs answer in the same cycle. IDLE while something is missing.

@@ -48,6 +48,9 @@ class Gaps(NamedTuple):
     global_output: Iterable[int] = ()
 
 
+NO_GAPS = Gaps()
+
+
 class Transfer(NamedTuple):
     """A word that went over a stream, and the cycle in which it did, counted from the end of reset."""
 
@@ -86,12 +89,12 @@ class Staging:
 
 
 class TileEngine:
-    """Runs tiles on the array: a command each, two operand words for each element of a head, outputs when due.
+    """Runs tiles on the array: a command each, two operand words an element of a head, outputs when due.
 
     What: the outputs of `PEArray` for the rows whose block, or whose global row, ends with the tile.
 
-    When: element n of the outputs of a tile is written to its staging buffer `SaloArray.output_lag` cycles after
-    its WEIGHTED_SUM in column 0 (global rows: `global_output_lag`).
+    When: element n of the outputs of a tile is written to its staging buffer `SaloArray.output_lag` cycles
+    after its WEIGHTED_SUM in column 0 (global rows: `global_output_lag`).
     """
 
     def __init__(self, config: SaloConfig) -> None:
@@ -99,9 +102,9 @@ class TileEngine:
         self._config = config
 
     def run(
-        self, schedule: Schedule, heads: Sequence[tuple[Projection, Projection | None]], gaps: Gaps = Gaps()
+        self, schedule: Schedule, heads: Sequence[tuple[Projection, Projection | None]], gaps: Gaps = NO_GAPS
     ) -> dict[str, list[Transfer]]:
-        """Return what goes over each stream, and when, for the tiles of the heads, one head after the other.
+        """Return what goes over each stream, and when, for the tiles of one head after the other.
 
         A head is its projection, and that of the global queries where they have one of their own.
         """
@@ -148,9 +151,7 @@ class TileEngine:
         array, controller = self._config.array, Controller(self._config)
         ends = {name: _end(given) for name, given in gaps._asdict().items()}
         lags = array.output_lag, array.global_output_lag
-        staging = [
-            Staging(self._config.staging_tiles, ends[name]) for name in ("output", "global_output")
-        ]
+        staging = [Staging(self._config.staging_tiles, ends[name]) for name in ("output", "global_output")]
         sent: dict[str, list[Transfer]] = {"command": [], "operands": []}
         operands = deque(chain.from_iterable(fed))
         cycle = tile = element = 0
@@ -177,7 +178,9 @@ class TileEngine:
                         buffer.waiting.append(Transfer(cycle + lag, found[element]))
                 element = 0 if shown.end else element + 1
             freed = [buffer.run(cycle) for buffer in staging]
-            for buffer, taken, given in zip(staging, (shown.reserve, shown.global_reserve), freed, strict=True):
+            for buffer, taken, given in zip(
+                staging, (shown.reserve, shown.global_reserve), freed, strict=True
+            ):
                 buffer.room += given - taken
             if shown.command_ready:
                 sent["command"].append(Transfer(cycle, command))

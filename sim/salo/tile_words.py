@@ -88,9 +88,7 @@ def commands(schedule: Schedule, config: SaloConfig, head_dim: int) -> list[tupl
     return [_tile(schedule, config.array, head_dim, tile) for tile in range(schedule.tiles)]
 
 
-def _tile(
-    schedule: Schedule, array: SaloArray, head_dim: int, tile: int
-) -> tuple[TileCommand, TileTokens]:
+def _tile(schedule: Schedule, array: SaloArray, head_dim: int, tile: int) -> tuple[TileCommand, TileTokens]:
     slots, rows = schedule.slots, schedule.block_rows[schedule.block[tile]]
     chained = not schedule.split[tile]
     kv, valid, tag = slots.keys[tile].copy(), slots.local_valid[tile].copy(), slots.key_tag[tile] == 1

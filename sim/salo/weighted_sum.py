@@ -131,9 +131,10 @@ class WeightedSum:
     WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from 0
                   after each ROW_SUM. One cycle later the output register takes `output` of it.
 
-    When: sum n is in `merged`, and merged_valid, `merge_latency` cycles after psum n was sampled; output n, and
-    output_valid, `reciprocal_latency` cycles after that. The unit answers in every pass; who needs only the
-    row's result takes the last. Needs a NORMALISE between ROW_SUM and WEIGHTED_SUM when it divides per pass.
+    When: sum n is in `merged`, and merged_valid, `merge_latency` cycles after psum n was sampled; output n,
+    and output_valid, `reciprocal_latency` cycles after that. The unit answers in every pass; who needs only
+    the row's result takes the last. Needs a NORMALISE between ROW_SUM and WEIGHTED_SUM when it divides per
+    pass.
     """
 
     global_row = False

@@ -1,8 +1,8 @@
 """The one cocotb test: drives a circuit by the names of its ports, and writes down what it shows.
 
-It knows no model. What to drive comes from the JSON file named by ``TANDEM_STIMULUS``; what was seen goes to the
-one named by ``TANDEM_RESULT``. Inputs change while the clock is low and are read in the same half cycle, after
-everything has settled: what a register makes of them shows in the next cycle, in every simulator alike.
+It knows no model. What to drive comes from the JSON file named by ``TANDEM_STIMULUS``; what was seen goes to
+the one named by ``TANDEM_RESULT``. Inputs change while the clock is low and are read in the same half cycle,
+after everything has settled: what a register makes of them shows in the next cycle, in every simulator alike.
 """
 
 import json
@@ -106,7 +106,7 @@ def _gap(gaps, index):
 
 
 async def _streams(dut, stimulus, step):
-    """Run sources and sinks until all are done, and some cycles more in which nothing may come; or to the limit."""
+    """Run sources and sinks until all are done, and on for some quiet cycles; or to the limit."""
     ends = {}
     for name, given in stimulus["streams"].items():
         if "words" in given:

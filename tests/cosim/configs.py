@@ -59,6 +59,12 @@ CONFIGS = {
         merge_latency=3,
     ),
     "bare": small(
-        PUBLISHED, rows=3, cols=3, head_dim=4, global_rows=0, global_cols=0, normalisation=Normalisation.DEFERRED
+        PUBLISHED,
+        rows=3,
+        cols=3,
+        head_dim=4,
+        global_rows=0,
+        global_cols=0,
+        normalisation=Normalisation.DEFERRED,
     ),
 }

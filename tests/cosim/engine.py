@@ -12,7 +12,7 @@ from rtl.salo.tile_engine import TileEngine as Circuit
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
 from sim.salo.row import Projection, projection
-from sim.salo.tile_engine import Gaps, TileEngine, Transfer
+from sim.salo.tile_engine import NO_GAPS, Gaps, TileEngine, Transfer
 from tests.cosim import harness
 
 TABLES = {
@@ -26,7 +26,7 @@ Heads = list[tuple[Projection, Projection | None]]
 
 
 def assert_twins(
-    config: SaloConfig, schedule: Any, heads: Heads, simulator: str, gaps: Gaps = Gaps(), name: str = "tiles"
+    config: SaloConfig, schedule: Any, heads: Heads, simulator: str, gaps: Gaps = NO_GAPS, name: str = "tiles"
 ) -> dict[str, list[Transfer]]:
     """Hold the circuit to its model: on every stream the same words in the same cycles. Return them."""
     expected = TileEngine(config).run(schedule, heads, gaps)
@@ -59,7 +59,9 @@ def _first_difference(stream: str, fields: Any, found: list[tuple[int, int]], wa
     return f"{stream}: the circuit moved {len(found)} words, the model {len(wanted)}"
 
 
-def random_heads(config: SaloConfig, seq_len: int, head_dim: int, apart: bool, seed: int, heads: int = 1) -> Heads:
+def random_heads(
+    config: SaloConfig, seq_len: int, head_dim: int, apart: bool, seed: int, heads: int = 1
+) -> Heads:
     """Return N(0, 1) operands of heads; with projections of their own for the global tokens if `apart`."""
     rng = np.random.default_rng(seed)
     raw = [
@@ -81,7 +83,7 @@ def random_gaps(seed: int) -> Gaps:
 
 
 def part_of(schedule: Any, tiles: np.ndarray) -> Any:
-    """Return a schedule of some tiles in a row; the global rows begin with the first and end with the last."""
+    """Return a schedule of some adjacent tiles; the global rows begin with the first, end with the last."""
     columns = ("block", "split", "row_query", "column_keys", "source", "first", "last")
     part = SimpleNamespace(**{name: getattr(schedule, name) for name in _FIELDS})
     for name in columns:
@@ -89,7 +91,9 @@ def part_of(schedule: Any, tiles: np.ndarray) -> Any:
     part.slots = type(schedule.slots)(*(array[tiles] for array in schedule.slots))
     part.row_keys = type(schedule.row_keys)(*(array[tiles] for array in schedule.row_keys))
     part.tiles = len(tiles)
-    part.row_first, part.row_last = (np.zeros((len(tiles), schedule.row_query.shape[1]), np.bool_) for _ in "ab")
+    part.row_first, part.row_last = (
+        np.zeros((len(tiles), schedule.row_query.shape[1]), np.bool_) for _ in "ab"
+    )
     part.row_first[0] = part.row_last[-1] = True
     return part
 

@@ -1,10 +1,12 @@
 """Builds a circuit's Verilog for a simulator, runs the bench on it, and brings back what the bench saw.
 
-Builds are kept below ``build/cosim`` under the digest of the Verilog and reused. ``WAVES=1`` leaves a waveform.
+Builds are kept below ``build/cosim`` under the digest of the Verilog and reused. ``WAVES=1`` leaves a
+waveform.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -80,13 +82,15 @@ def build(component: wiring.Component, simulator: str) -> Build:
     waves = os.environ.get("WAVES", "0") not in ("", "0")
     key = hashlib.sha256(f"{text}{simulators.build_arguments(simulator)}{waves}".encode()).hexdigest()[:16]
     folder = BUILDS / f"{top}-{simulator}-{key}"
-    if not (folder / "built").exists():
-        _compile(text, top, simulator, folder, waves)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # two test processes may want the same
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            _compile(text, top, simulator, folder, waves)
     return Build(top, simulator, folder, ports)
 
 
 def _compile(text: str, top: str, simulator: str, folder: Path, waves: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     source, visible = folder / f"{top}.v", folder / "visible.vlt"
     source.write_text(text)
     visible.write_text(simulators.PORTS_ONLY.format(top=top))
@@ -153,7 +157,7 @@ def unpack(fields: Fields, packed: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in fields.items():
         values = []
-        for _ in range(field.count):
+        for _ in range(field.wires):
             raw = packed & ((1 << field.wire.width) - 1)
             values.append(_number(raw, field.wire.signed, field.wire.width))
             packed >>= field.wire.width

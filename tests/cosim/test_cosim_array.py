@@ -1,4 +1,4 @@
-"""The array without its controller: stage codes and words straight into its ports, words out in their cycle."""
+"""The array without its controller: stage codes and words into its ports, words out in their cycles."""
 
 import pytest
 
@@ -47,7 +47,12 @@ def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
     in_values = [cycle for cycle, i in enumerate(given) if i.stage == Stage.WEIGHTED_SUM]
     for port, lag, fields, ends in (
         ("output", config.array.output_lag, output_fields(config), lambda c: c.last),
-        ("global_output", config.array.global_output_lag, global_output_fields(config), lambda c: c.global_last.any()),
+        (
+            "global_output",
+            config.array.global_output_lag,
+            global_output_fields(config),
+            lambda c: c.global_last.any(),
+        ),
     ):
         cycles = [cycle + lag for cycle in in_values if ends(given[cycle].command)]
         found = {cycle: row[port] for cycle, row in enumerate(shown) if row[f"{port}_valid"]}

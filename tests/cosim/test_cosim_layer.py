@@ -1,4 +1,4 @@
-"""Attention layers on the exported array: bit for bit what `--functional` says, in the cycles that `sim` reports."""
+"""Attention layers on the exported array: the bits of `--functional`, in the cycles that `sim` reports."""
 
 import os
 from dataclasses import replace
@@ -91,5 +91,7 @@ def test_a_block_of_longformer_on_the_array_of_a_preset(config, simulator):
 def test_a_schedule_of_several_sweeps_is_refused():
     config = small(PUBLISHED, rows=4, cols=4, head_dim=4)
     pattern = Pattern(seq_len=20, bands=(Band(-4, 0, 1), Band(-16, 0, 4)))
-    with pytest.raises(ConfigError, match=r"^the SALO circuit merges a query's tiles in one sweep, not in several$"):
+    with pytest.raises(
+        ConfigError, match=r"^the SALO circuit merges a query's tiles in one sweep, not in several$"
+    ):
         commands(schedule(pattern, config.array, config.scheduling), config, 4)

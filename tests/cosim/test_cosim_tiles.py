@@ -1,4 +1,4 @@
-"""Random tiles back to back, streams that pause at random: every word in its cycle, on every simulator here."""
+"""Random tiles back to back, streams that pause at random: every word in its cycle, on every simulator."""
 
 import os
 

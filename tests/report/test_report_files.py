@@ -8,7 +8,7 @@ import pytest
 
 from sim import files
 from sim.arch.checks import UserError
-from sim.files import FileError, require_writable_file, require_writable_folder, written, written_folder
+from sim.arch.files import FileError, require_writable_file, require_writable_folder, written, written_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,7 +110,7 @@ def test_a_pipe_is_written_in_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["-", "/dev/stdout"])
 def test_standard_output_is_written_in_place(target: str) -> None:
-    program = f"from sim.files import written\nwith written({target!r}) as stream: stream.write(b'out')"
+    program = f"from sim.arch.files import written\nwith written({target!r}) as stream: stream.write(b'out')"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
     )

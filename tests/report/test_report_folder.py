@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sim.files import FileError
+from sim.arch.files import FileError
 from sim.report import Report
 from sim.report_folder import write_folder, write_json
 from sim.report_table import write_table

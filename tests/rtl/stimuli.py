@@ -1,7 +1,8 @@
 """Random inputs for each unit, as sequences that the array could produce: stages in order, formats respected.
 
-Used in Amaranth's simulator (tests/rtl) and on the exported Verilog (tests/cosim). Values are drawn so that the
-corners come up: operands at their bounds, rows without a key, sums that saturate, shifts beyond every width.
+Used in Amaranth's simulator (tests/rtl) and on the exported Verilog (tests/cosim). Values are drawn so that
+the corners come up: operands at their bounds, rows without a key, sums that saturate, shifts beyond every
+width.
 """
 
 from __future__ import annotations
@@ -119,8 +120,14 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
         kind = rng.random()
         first, restore = number == 0 or kind < 0.3, kind < 0.1
         row_max = exponent(rng, config)
-        row_sum = rng.choice([0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)])
-        gap = [Stage.FLUSH, *[Stage.SCORE] * length, *[Stage.EXP] * (array.merge_latency + array.reciprocal_latency)]
+        row_sum = rng.choice(
+            [0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)]
+        )
+        gap = [
+            Stage.FLUSH,
+            *[Stage.SCORE] * length,
+            *[Stage.EXP] * (array.merge_latency + array.reciprocal_latency),
+        ]
         for stage in [Stage.ROW_SUM, *between, *[Stage.WEIGHTED_SUM] * length, *gap]:
             found.append(
                 WeightedSumInputs(

@@ -1,4 +1,4 @@
-"""Every unit against its model in Amaranth's simulator: random inputs in breadth, value for value, cycle for cycle."""
+"""Every unit against its model in Amaranth's simulator: random inputs, value for value, cycle for cycle."""
 
 from dataclasses import replace
 

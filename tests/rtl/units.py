@@ -16,7 +16,7 @@ from tests.rtl import stimuli
 
 
 class Unit(NamedTuple):
-    """A unit; `latency` is the number of cycles from inputs to the outputs that the model returns for them."""
+    """A unit; `latency` is the number of cycles from inputs to the outputs that the model gives for them."""
 
     circuit: type
     model: type
@@ -29,9 +29,7 @@ def _one(_: SaloConfig) -> int:
 
 
 UNITS: dict[str, Unit] = {
-    "exp_unit": Unit(
-        rtl_exp.ExpUnit, exp.ExpUnit, stimuli.exp_unit, lambda config: config.array.exp_latency
-    ),
+    "exp_unit": Unit(rtl_exp.ExpUnit, exp.ExpUnit, stimuli.exp_unit, lambda config: config.array.exp_latency),
     "reciprocal_unit": Unit(
         rtl_reciprocal.ReciprocalUnit,
         reciprocal.ReciprocalUnit,
@@ -51,13 +49,13 @@ UNITS: dict[str, Unit] = {
         lambda config, seed, count: stimuli.weighted_sum(config, seed, count // 15, True),
         _one,
     ),
-    "controller": Unit(
-        rtl_controller.Controller, controller.Controller, stimuli.controller, lambda _: 0
-    ),
+    "controller": Unit(rtl_controller.Controller, controller.Controller, stimuli.controller, lambda _: 0),
 }
 
 
-def assert_same(unit: Unit, config: SaloConfig, inputs: Sequence[Any], shown: Sequence[dict[str, int]]) -> None:
+def assert_same(
+    unit: Unit, config: SaloConfig, inputs: Sequence[Any], shown: Sequence[dict[str, int]]
+) -> None:
     """Hold what a circuit showed, cycle by cycle from that of the first input, to the model's answers."""
     model, latency = unit.model(config), unit.latency(config)
     for cycle, given in enumerate(inputs):
