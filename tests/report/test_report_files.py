@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim import files
+from sim.arch import files
 from sim.arch.checks import UserError
 from sim.arch.files import FileError, require_writable_file, require_writable_folder, written, written_folder
 
