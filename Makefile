@@ -43,6 +43,7 @@ test-models: ## the models and their export; installs torch, gigabytes on most m
 
 cosim: ## the whole co-simulation [FULL=1: also 32 x 32 PEs; WAVES=1: leaves waveforms]
 	$(environment) core test rtl cosim
+	@$(PY) -m tests.cosim.simulators
 	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s) tests/rtl tests/cosim $(ARGS)
 
 rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=8 cols=8"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from amaranth import ClockSignal, Instance, ResetSignal, Value
+from amaranth._toolchain.yosys import find_yosys  # as `amaranth.back.verilog` does, with a script of our own
 from amaranth.back import rtlil
-from amaranth.back.verilog import _convert_rtlil_text  # its second half; `convert` takes one component only
 from amaranth.lib import wiring
 
 
@@ -52,4 +52,21 @@ def verilog(component: wiring.Component) -> str:
     shared = SharedUnits()
     top = module_name(type(component).__name__)
     text = rtlil.convert(component, name=top, platform=shared, emit_src=False)
-    return str(_convert_rtlil_text("\n".join([text, *shared.texts.values()]), strip_internal_attrs=True))
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    script = [SCRIPT[0].format("\n".join([text, *shared.texts.values()])), *SCRIPT[1:]]
+    # Yosys makes functions of some multiplexers; Icarus takes one whose name begins with $ for its own.
+    return str(yosys.run(["-q", "-"], "\n".join(script))).replace("\\$procmux$", "\\mux$")
+
+
+# Processes become multiplexers: an `always @*` of constants waits for an event that never comes when the file
+# is read as SystemVerilog, and stays X. Attributes hold names of Amaranth's own.
+ATTRIBUTES = "generator top src amaranth.hierarchy amaranth.decoding".split()
+REMOVED = " ".join(f"-remove {name}" for name in ATTRIBUTES)
+SCRIPT = (
+    "read_rtlil <<rtlil\n{}\nrtlil",
+    "proc",
+    "memory_collect",
+    f"attrmap {REMOVED}",
+    f"attrmap -modattr {REMOVED}",
+    "write_verilog -norename",
+)

@@ -80,17 +80,18 @@ def build(component: wiring.Component, simulator: str) -> Build:
     }
     text = verilog(component)
     waves = os.environ.get("WAVES", "0") not in ("", "0")
-    key = hashlib.sha256(f"{text}{simulators.build_arguments(simulator)}{waves}".encode()).hexdigest()[:16]
+    arguments = simulators.build_arguments(simulator, waves)
+    key = hashlib.sha256(f"{text}{arguments}{waves}".encode()).hexdigest()[:16]
     folder = BUILDS / f"{top}-{simulator}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:  # two test processes may want the same
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "built").exists():
-            _compile(text, top, simulator, folder, waves)
+            _compile(text, top, simulator, folder, arguments, waves)
     return Build(top, simulator, folder, ports)
 
 
-def _compile(text: str, top: str, simulator: str, folder: Path, waves: bool) -> None:
+def _compile(text: str, top: str, simulator: str, folder: Path, arguments: list[str], waves: bool) -> None:
     source, visible = folder / f"{top}.v", folder / "visible.vlt"
     source.write_text(text)
     visible.write_text(simulators.PORTS_ONLY.format(top=top))
@@ -100,13 +101,13 @@ def _compile(text: str, top: str, simulator: str, folder: Path, waves: bool) -> 
                 sources=[visible, source] if simulator == "verilator" else [source],
                 hdl_toplevel=top,
                 build_dir=folder,
-                build_args=simulators.build_arguments(simulator),
+                build_args=arguments,
                 always=True,
                 timescale=("1ns", "1ps"),
                 waves=waves,
                 log_file=folder / "build.log",
             )
-        except SystemExit as error:
+        except (SystemExit, RuntimeError) as error:
             raise AssertionError(f"{simulator} cannot build {top}:\n{_tail(folder / 'build.log')}") from error
     (folder / "built").touch()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,11 +58,31 @@ def environment(simulator: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-def build_arguments(simulator: str) -> list[str]:
-    """Return what cocotb passes to the simulator's compiler."""
+def build_arguments(simulator: str, waves: bool = False) -> list[str]:
+    """Return what the simulator's compiler gets; `waves` as FST where that can be built, else VCD."""
     if simulator == "icarus":
-        # Yosys writes Verilog-2005, whose declarations with a value are events at time 0. Read as
-        # SystemVerilog they are none, and a block of constants that waits for one stays X.
-        return ["-g2005"]
+        return []
     # -fno-inline keeps one C++ function for all PEs; only the ports of the top module stay visible.
-    return ["-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC", "--no-public-flat-rw", "-fno-inline"]
+    quiet = ["-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]
+    fst = ["--trace-fst"] if waves and _has_headers("lz4.h", "zlib.h") else []
+    return [*quiet, "--no-public-flat-rw", "-fno-inline", *fst]
+
+
+def _has_headers(*names: str) -> bool:
+    """Whether the C++ compiler finds these headers (Debian: liblz4-dev, zlib1g-dev)."""
+    includes = "".join(f"#include <{name}>\n" for name in names)
+    command = ["g++", "-E", "-x", "c++", "-", "-o", os.devnull]
+    return (
+        subprocess.run(command, input=includes, text=True, capture_output=True, check=False).returncode == 0
+    )
+
+
+def main() -> int:
+    """Say which simulators are here; 2 when there is none."""
+    here = found()
+    print(f"co-simulation on {' and '.join(here)}" if here else NONE_FOUND, file=sys.stderr)
+    return 0 if here else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
