@@ -132,12 +132,14 @@ def _write(units: Sequence[str], preset: str, arguments: Sequence[str], out: Pat
             raise UserError(nearest("unit", unit, UNITS))
     settings = settings_from_arguments(arguments)
     config = configured("salo", SALO_PRESETS, preset, settings, SALO_SHORT_NAMES)
+    config.check_circuit()
     with written_folder(out) as folder:
         for unit in dict.fromkeys(units):
-            print(f"{out / unit}.v", file=sys.stderr)
+            print(f"building {unit}", file=sys.stderr)
             text, sidecar = build(unit, config)
             (folder / f"{unit}.v").write_text(text)
             (folder / f"{unit}.json").write_text(json.dumps(sidecar, indent=1) + "\n")
+    print("\n".join(f"{out / unit}.v" for unit in dict.fromkeys(units)))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ after everything has settled: what a register makes of them shows in the next cy
 
 import json
 import os
+import time
 from pathlib import Path
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, ReadOnly
+from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly
 
 
 @cocotb.test()
@@ -113,7 +114,7 @@ async def _streams(dut, stimulus, step):
             ends[name] = Source(dut, name, given["words"], given["gaps"])
         elif hasattr(dut, f"{name}__payload"):
             ends[name] = Sink(dut, name, given["count"], given["gaps"])
-    left = stimulus["quiet"]
+    left, start = stimulus["quiet"], time.perf_counter()
     for cycle in range(stimulus["limit"]):
         for end in ends.values():
             end.show(cycle)
@@ -124,4 +125,9 @@ async def _streams(dut, stimulus, step):
         if not left:
             break
         await step
-    return {name: end.result() for name, end in ends.items()}
+    rates = {"driven by cocotb": (cycle + 1) / (time.perf_counter() - start)}
+    if stimulus["clock_alone"]:
+        start = time.perf_counter()
+        await ClockCycles(dut.clk, stimulus["clock_alone"])
+        rates["clock alone"] = stimulus["clock_alone"] / (time.perf_counter() - start)
+    return {name: end.result() for name, end in ends.items()} | {"rates": rates}

@@ -29,6 +29,22 @@ def assert_twins(
     config: SaloConfig, schedule: Any, heads: Heads, simulator: str, gaps: Gaps = NO_GAPS, name: str = "tiles"
 ) -> dict[str, list[Transfer]]:
     """Hold the circuit to its model: on every stream the same words in the same cycles. Return them."""
+    return run(config, schedule, heads, simulator, name, gaps)["expected"]
+
+
+def run(
+    config: SaloConfig,
+    schedule: Any,
+    heads: Heads,
+    simulator: str,
+    name: str,
+    gaps: Gaps = NO_GAPS,
+    clock_alone: int = 0,
+) -> dict[str, Any]:
+    """Run both and compare; return what the model expected, and cycles per second of the simulator.
+
+    `clock_alone` cycles more run with nothing but the clock.
+    """
     expected = TileEngine(config).run(schedule, heads, gaps)
     tables = {stream: table(config) for stream, table in TABLES.items()}
     packed = {
@@ -40,13 +56,18 @@ def assert_twins(
         words = {"words": [hex(word) for _, word in transfers]} if stream in SOURCES else {}
         streams[stream] = {"gaps": list(getattr(gaps, stream)), "count": len(transfers), **words}
     last = max(cycle for transfers in packed.values() for cycle, _ in transfers)
-    stimulus = {"streams": streams, "limit": last + 2 * harness.QUIET, "quiet": harness.QUIET}
+    stimulus = {
+        "streams": streams,
+        "limit": last + 2 * harness.QUIET,
+        "quiet": harness.QUIET,
+        "clock_alone": clock_alone,
+    }
     seen = harness.build(Circuit(config), simulator).run(stimulus, name)
     for stream, wanted in packed.items():
         found = [(cycle, int(word, 16)) for cycle, word in seen.get(stream, [])]
         if found != wanted:
             raise AssertionError(_first_difference(stream, tables[stream], found, wanted))
-    return expected
+    return {"expected": expected, "rates": seen["rates"]}
 
 
 def _first_difference(stream: str, fields: Any, found: list[tuple[int, int]], wanted: Any) -> str:

@@ -40,7 +40,7 @@ class Build:
 
     def run(self, stimulus: dict[str, Any], name: str) -> Any:
         """Run the bench; raise `AssertionError` with the end of its log when it does not end well."""
-        waves = os.environ.get("WAVES", "0") not in ("", "0")
+        waves = _waves()
         given, result = self.folder / f"{name}.stimulus.json", self.folder / f"{name}.result.json"
         log = self.folder / f"{name}.log"
         given.write_text(json.dumps(stimulus))
@@ -71,6 +71,21 @@ class Build:
         return json.loads(result.read_text())
 
 
+def is_built(component: wiring.Component, simulator: str) -> bool:
+    """Whether `build` would find the component built."""
+    return (_folder(component, simulator, verilog(component)) / "built").exists()
+
+
+def _folder(component: wiring.Component, simulator: str, text: str) -> Path:
+    top, arguments = module_name(type(component).__name__), simulators.build_arguments(simulator, _waves())
+    key = hashlib.sha256(f"{text}{arguments}{_waves()}".encode()).hexdigest()[:16]
+    return BUILDS / f"{top}-{simulator}-{key}"
+
+
+def _waves() -> bool:
+    return os.environ.get("WAVES", "0") not in ("", "0")
+
+
 def build(component: wiring.Component, simulator: str) -> Build:
     """Return the component's Verilog, built for the simulator."""
     top = module_name(type(component).__name__)
@@ -79,19 +94,16 @@ def build(component: wiring.Component, simulator: str) -> Build:
         for path, member, value in component.signature.flatten(component)
     }
     text = verilog(component)
-    waves = os.environ.get("WAVES", "0") not in ("", "0")
-    arguments = simulators.build_arguments(simulator, waves)
-    key = hashlib.sha256(f"{text}{arguments}{waves}".encode()).hexdigest()[:16]
-    folder = BUILDS / f"{top}-{simulator}-{key}"
+    folder = _folder(component, simulator, text)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:  # two test processes may want the same
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "built").exists():
-            _compile(text, top, simulator, folder, arguments, waves)
+            _compile(text, top, simulator, folder)
     return Build(top, simulator, folder, ports)
 
 
-def _compile(text: str, top: str, simulator: str, folder: Path, arguments: list[str], waves: bool) -> None:
+def _compile(text: str, top: str, simulator: str, folder: Path) -> None:
     source, visible = folder / f"{top}.v", folder / "visible.vlt"
     source.write_text(text)
     visible.write_text(simulators.PORTS_ONLY.format(top=top))
@@ -101,10 +113,10 @@ def _compile(text: str, top: str, simulator: str, folder: Path, arguments: list[
                 sources=[visible, source] if simulator == "verilator" else [source],
                 hdl_toplevel=top,
                 build_dir=folder,
-                build_args=arguments,
+                build_args=simulators.build_arguments(simulator, _waves()),
                 always=True,
                 timescale=("1ns", "1ps"),
-                waves=waves,
+                waves=_waves(),
                 log_file=folder / "build.log",
             )
         except (SystemExit, RuntimeError) as error:

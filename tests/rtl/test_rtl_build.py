@@ -1,0 +1,89 @@
+"""`python -m rtl.build`: what it writes, that it writes it twice alike, and what it says to bad input."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rtl import build
+from sim.arch.checks import to_dict
+from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.salo_ports import command_fields, operand_fields
+
+SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_all_units_are_written_and_two_builds_give_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        assert build.main([*SMALL, "--out", str(tmp_path / name)]) == 0
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert {*files(tmp_path / "one")} == {f"{unit}.{kind}" for unit in build.UNITS for kind in ("v", "json")}
+
+
+def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):
+    assert build.main(["tile_engine", "--preset", "salo-dac22", *SMALL, "--out", str(tmp_path)]) == 0
+    sidecar = json.loads((tmp_path / "tile_engine.json").read_text())
+    config = replace(SALO_DAC22, array=replace(SALO_DAC22.array, rows=2, cols=4, head_dim=4))
+    assert sidecar["config"] == to_dict(config)
+    ports = {port["name"]: port for port in sidecar["ports"]}
+    for name, table in (("command", command_fields(config)), ("operands", operand_fields(config))):
+        place = 0
+        found = {field["name"]: field for field in ports[f"{name}__payload"]["fields"]}
+        for field, spec in table.items():
+            if spec.width:
+                assert found[field]["offset"] == place
+                assert (found[field]["width"], found[field]["shape"]) == (spec.wire.width, list(spec.shape))
+            place += spec.width
+        assert ports[f"{name}__payload"]["width"] == place
+
+
+def test_every_port_of_the_sidecar_is_in_the_verilog(tmp_path):
+    assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
+    text = (tmp_path / "pe.v").read_text()
+    header = text[text.index("module pe(") : text.index(");")]
+    sidecar = json.loads((tmp_path / "pe.json").read_text())
+    names = [port["name"] for port in sidecar["ports"]] + [sidecar["clock"], sidecar["reset"]["name"]]
+    assert sorted(names) == sorted(header[len("module pe(") :].replace("\n", "").split(", "))
+
+
+def test_equal_pes_are_written_once():
+    text, _ = build.build("pe_array", replace(SALO, array=replace(SALO.array, rows=4, cols=8)))
+    assert text.count("\nmodule pe(") == 1
+    assert text.count("\n  pe ") == 4 * 9 + 8
+
+
+def test_no_path_and_no_source_line_is_in_the_verilog():
+    text, _ = build.build("weighted_sum", SALO)
+    assert "src" not in text
+    assert "/" not in text.replace("/*", "").replace("*/", "").replace("//", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pee"], "unknown unit 'pee'; did you mean 'pe'?"),
+        (["pe", "--preset", "salo-dac"], "unknown preset of salo 'salo-dac'; did you mean"),
+        (["pe", "--set", "rws=4"], "unknown config key 'rws'; did you mean 'rows'"),
+        (["pe", "--set", "rows=x"], "rows must be an integer, not 'x'"),
+        (["pe", "--set", "numerics.score.width=14"], "SaloNumerics.score must keep 4 integer bits"),
+        (["pe", "--set", "array.flush_cycles=0"], "SaloArray.flush_cycles must be at least 1 for a circuit"),
+        (["pe", "--set", "output_scratchpad.capacity_bytes=2048"], "capacity_bytes must be at least 4096"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys):
+    out = tmp_path / "rtl"
+    assert build.main([*arguments, "--out", str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert message in said[0]
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert build.main(["exp_unit", "--out", str(tmp_path / "file" / "rtl")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
