@@ -2,9 +2,9 @@
 
 ``FULL=1 python -m benchmarks.bench_circuit``: a block of Longformer's queries, 4,096 tokens and 513 keys, on
 preset `salo`. *model* is the array of ``--functional`` on one thread; *Verilator* the exported Verilog under
-cocotb, the time of its build and of its start not counted, with its clock alone beside it (constant inputs and
-no Python in the loop). The circuit's words are compared with the model's before anything is printed. The first
-run builds the circuit, which takes minutes; without FULL=1 and without a build this says so and does nothing.
+cocotb, its build and start not counted, with its clock alone beside it (constant inputs, no Python in the
+loop). The circuit's words are compared with the model's before anything is printed. The first run builds the
+circuit, which takes minutes; without FULL=1 and without a build this says so and does nothing.
 """
 
 from __future__ import annotations

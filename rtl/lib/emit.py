@@ -60,7 +60,7 @@ def verilog(component: wiring.Component) -> str:
 
 # Processes become multiplexers: an `always @*` of constants waits for an event that never comes when the file
 # is read as SystemVerilog, and stays X. Attributes hold names of Amaranth's own.
-ATTRIBUTES = "generator top src amaranth.hierarchy amaranth.decoding".split()
+ATTRIBUTES = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 REMOVED = " ".join(f"-remove {name}" for name in ATTRIBUTES)
 SCRIPT = (
     "read_rtlil <<rtlil\n{}\nrtlil",
