@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from sim import files, report_html, timeline
+from sim import report_html, timeline
 from sim import run as sim_run
+from sim.arch import files
 
 FOLDER = {"report.json", "report.html", "ops.parquet", "timeline.json.gz"}
 
