@@ -17,7 +17,7 @@ from sim.memory.dram_state import LOGGED, Command, Record, new_dram
 Integers = npt.NDArray[np.int64]
 
 LOGGED_CLOCKS = LOGGED // 2  # a clock has two commands at most
-LATER = 1 << 60
+PATIENCE = 2000  # clocks for each request, and some more, before they count as never served
 REFI = 900  # clocks from refresh to refresh, so that short streams meet several
 
 
@@ -107,8 +107,11 @@ def _locate_all(timing, addresses, found):
 def _replay(timing, channel, requests, until, accepted, done, log):
     left = len(requests.due)
     i = commands = free_at = 0
+    latest = requests.due[-1] + PATIENCE * (left + 100)
     while left > 0 or channel.clock < until:
-        limit = LATER if left > 0 else until
+        if channel.clock > max(latest, until):
+            raise RuntimeError("a request is never served")
+        limit = latest + 1 if left > 0 else until
         if i < len(requests.due):
             at = max(free_at, requests.due[i])
             if channel.clock >= at:

@@ -98,6 +98,7 @@ def test_each_burst_is_moved_once_and_each_byte_counted_once(transfers: list[Tra
         (0, 3, 64, 128, 3),
         (32, 2, 64, 64, 3),
         (0, 8, 4, 4096, 8),
+        (0, 2, 256, 64, 8),  # rows that overlap by more are moved as they are
     ],
 )
 def test_rows_that_share_a_burst_move_it_once(
@@ -162,6 +163,38 @@ def test_transfers_end_when_brute_force_says(
 ) -> None:
     config = replace(DRAMS[name], channels=channels, mapping=mapping, read_queue=queue, write_queue=queue)
     assert run(config, transfers, cycle_ps)[1] == completions(config, cycle_ps, transfers)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 24), st.integers(1, 150), st.integers(0, 1)), min_size=2, max_size=14),
+    st.integers(1, 4),
+    st.sampled_from(list(STANDARDS)),
+    st.sampled_from([1, 2]),
+    st.sampled_from([1000, 300]),
+)
+@settings(max_examples=100)
+def test_a_transfer_submitted_when_another_ends_meets_the_memory_of_that_cycle(
+    pieces: list[tuple[int, int, int]], window: int, name: str, channels: int, cycle_ps: int
+) -> None:
+    """`window` transfers are on their way; each end starts the next. Writes may absorb what follows them."""
+    config = replace(DRAMS[name], channels=channels)
+    dma = new_dma(config, cycle_ps)
+    submitted: list[Transfer] = []
+    cycles = [-1] * len(pieces)
+
+    def submit(cycle: int) -> None:
+        place, row_bytes, kind = pieces[len(submitted)]
+        dma_submit(dma, 32 * place, 1, row_bytes, 0, kind, len(submitted), cycle)
+        submitted.append(Transfer(cycle, 32 * place, 1, row_bytes, 0, kind))
+
+    for _ in range(min(window, len(pieces))):
+        submit(0)
+    for _ in pieces:
+        cycle, tag = (int(number) for number in dma_advance(dma, NEVER))
+        cycles[tag] = cycle
+        if len(submitted) < len(pieces):
+            submit(cycle)
+    assert cycles == completions(config, cycle_ps, submitted)
 
 
 @pytest.mark.parametrize("name", STANDARDS)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import DramConfig
+from sim.arch.memory import DramConfig, Scheduler
 from tests.memory.jedec import STANDARDS
 from tests.memory.replay import as_requests, replay
 
@@ -166,3 +166,10 @@ def test_two_ranks_leave_the_data_bus_idle_between_them() -> None:
         "1 ACT 0, 2 ACT 16, 17 RD 0, 23 RD 16, 201 RD 0, 207 RD 16, 301 RD 0, 311 WR 16, "
         "401 WR 0, 403 RD 16, 501 WR 0, 505 WR 16"
     )
+
+
+def test_no_row_is_opened_between_the_two_commands_of_another() -> None:
+    """In order, and with the other rank free at once: ACT1 to it waits for ACT2 all the same."""
+    config = replace(DRAMS["lpddr5-6400"], refresh=False, ranks=2, scheduler=Scheduler.FCFS)
+    commands = "1 ACT 0, 2 ACT2 0, 3 ACT 16, 4 ACT2 16, 16 CAS 0, 17 RD 0, 21 RD 16"
+    assert issued(config, [(0, READ, 0, 0), (0, READ, 16, 0)]) == commands
