@@ -8,8 +8,9 @@ from sim.arch.salo_stages import Stage
 from sim.salo.array import PEArrayInputs
 from sim.salo.controller import Controller, ControllerInputs
 from sim.salo.tile_engine import TileEngine
-from tests.cosim import engine, harness, simulators
+from tests.cosim import engine, harness
 from tests.cosim.configs import CONFIGS
+from tests.cosim.sample import ON_EACH, WHOLE
 from tests.cosim.tiles import random_tiles
 
 
@@ -25,8 +26,8 @@ def inputs_of(config, transfers, nothing):
             ready = shown.command_ready
 
 
-@pytest.mark.parametrize("name", ["deferred", "wide"])
-@pytest.mark.parametrize("simulator", simulators.found()[:1])
+@ON_EACH
+@pytest.mark.parametrize("name", ["deferred", "wide"] if WHOLE else ["wide"])
 def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
     config = CONFIGS[name]
     schedule = random_tiles(config.array, 8, seed=6)

@@ -19,12 +19,12 @@ from sim.salo.tile_engine import TileEngine
 from sim.salo.tile_words import commands
 from tests.cosim import engine, simulators
 from tests.cosim.configs import small
+from tests.cosim.sample import ON_EACH, WHOLE
 from traces.pattern import Band, Pattern
 
 HEADS, HEAD_DIM = 2, 16
 # A memory that never waits: what is left are the cycles of the array.
 FAST = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)
-EVERY = pytest.mark.parametrize("simulator", simulators.found())
 PATTERNS = {
     "longformer": Pattern.longformer(64, 16, (0,)),
     "vil": Pattern.vil(8, 8, 3),
@@ -34,6 +34,9 @@ ARRAYS = {
     "deferred": {"normalisation": Normalisation.DEFERRED, "column_segments": 2},
     "per_pass": {"normalisation": Normalisation.PER_PASS},
 }
+
+ALL = [(name, normalisation) for name in PATTERNS for normalisation in ARRAYS]
+LAYERS = ALL if WHOLE else [("longformer", "deferred"), ("vil", "deferred")]
 
 
 def outputs_of(transfers, plan, numerics):
@@ -54,9 +57,8 @@ def outputs_of(transfers, plan, numerics):
     return numerics.output.dequantize(found)
 
 
-@EVERY
-@pytest.mark.parametrize("normalisation", ARRAYS)
-@pytest.mark.parametrize("name", PATTERNS)
+@ON_EACH
+@pytest.mark.parametrize(("name", "normalisation"), LAYERS)
 def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name, normalisation, simulator):
     pattern, numerics = PATTERNS[name], PUBLISHED if normalisation == "per_pass" else WIDE
     config = small(numerics, rows=8, cols=8, head_dim=HEAD_DIM, **ARRAYS[normalisation])

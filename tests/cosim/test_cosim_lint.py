@@ -11,6 +11,7 @@ from rtl.build import UNITS
 from rtl.lib.emit import verilog
 from tests.cosim import simulators
 from tests.cosim.configs import CONFIGS
+from tests.cosim.sample import WHOLE
 
 WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
 pytestmark = pytest.mark.skipif("verilator" not in simulators.found(), reason=simulators.NONE_FOUND)
@@ -25,7 +26,7 @@ def lint(text, top, folder):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", ["wide", "bare"] if not WHOLE else CONFIGS)
 def test_the_whole_engine_is_clean(config, tmp_path):
     assert lint(verilog(UNITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
 

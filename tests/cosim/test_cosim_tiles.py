@@ -1,31 +1,34 @@
 """Random tiles back to back, streams that pause at random: every word in its cycle, on every simulator."""
 
-import os
-
 import pytest
 
-from tests.cosim import engine, simulators
+from tests.cosim import engine
 from tests.cosim.configs import CONFIGS
+from tests.cosim.sample import ARRAYS, ON_EACH, ON_EVERY, WHOLE
 from tests.cosim.tiles import random_tiles
 
-# `make cosim` asks for all; `make test` takes a sample.
-TILES = 240 if os.environ.get("TANDEM_COSIM") else 24
-EVERY = pytest.mark.parametrize("simulator", simulators.found())
+TILES = 120 if WHOLE else 12
 
 
-@EVERY
-@pytest.mark.parametrize("name", CONFIGS)
+def assert_twins(name, simulator, seed, gaps, run):
+    config = CONFIGS[name]
+    schedule = random_tiles(config.array, TILES, seed)
+    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=seed + 1)
+    engine.assert_twins(config, schedule, heads, simulator, gaps, run)
+
+
+@ON_EACH
+@pytest.mark.parametrize("name", ARRAYS)
 def test_random_tiles_give_the_same_words_in_the_same_cycles(name, simulator):
-    config = CONFIGS[name]
-    schedule = random_tiles(config.array, TILES // 2, seed=1)
-    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=2)
-    engine.assert_twins(config, schedule, heads, simulator, name="tiles")
+    assert_twins(name, simulator, 1, engine.NO_GAPS, "tiles")
 
 
-@EVERY
-@pytest.mark.parametrize("name", CONFIGS)
+@ON_EACH
+@pytest.mark.parametrize("name", ARRAYS)
 def test_pauses_at_every_stream_lose_nothing_and_are_foreseen(name, simulator):
-    config = CONFIGS[name]
-    schedule = random_tiles(config.array, TILES // 2, seed=3)
-    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=4)
-    engine.assert_twins(config, schedule, heads, simulator, engine.random_gaps(5), name="pauses")
+    assert_twins(name, simulator, 3, engine.random_gaps(5), "pauses")
+
+
+@ON_EVERY
+def test_every_simulator_that_is_here_says_the_same(simulator):
+    assert_twins("bare", simulator, 6, engine.random_gaps(7), "every")

@@ -1,19 +1,17 @@
 """Every unit's Verilog against its model: random inputs, value for value, cycle for cycle."""
 
-import os
-
 import pytest
 
-from tests.cosim import harness, simulators
+from tests.cosim import harness
 from tests.cosim.configs import CONFIGS
+from tests.cosim.sample import ARRAYS, ON_EACH, WHOLE
 from tests.rtl.units import UNITS, assert_same
 
-COUNT = 5000 if os.environ.get("TANDEM_COSIM") else 1000
-SAMPLE = [*CONFIGS] if os.environ.get("TANDEM_COSIM") else ["deferred", "wide_per_pass"]
+COUNT = 5000 if WHOLE else 1000
 
 
-@pytest.mark.parametrize("simulator", simulators.found()[:1])
-@pytest.mark.parametrize("config", SAMPLE)
+@ON_EACH
+@pytest.mark.parametrize("config", ARRAYS[-1:] if not WHOLE else ARRAYS)
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_shows_what_its_model_says_in_every_cycle_of_its_verilog(name, config, simulator):
     unit, config = UNITS[name], CONFIGS[config]

@@ -22,5 +22,5 @@ PRESETS = {
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_shows_what_its_model_says_in_every_cycle(name, config):
     unit = UNITS[name]
-    inputs = unit.inputs(config, 1, 1500)
+    inputs = unit.inputs(config, 1, 800)
     assert_same(unit, config, inputs, bench.run(unit.circuit(config), inputs))
