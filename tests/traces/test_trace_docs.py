@@ -41,7 +41,7 @@ def test_commands_print_what_the_page_shows(tmp_path):
     for name in ("sim", "traces"):
         (tmp_path / name).symlink_to(ROOT / name)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PATH": path, "COLUMNS": "100", "PYTHONDONTWRITEBYTECODE": "1"}
     commands = 0
     for line, shown in steps():
         if line.startswith("# "):
