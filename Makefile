@@ -2,7 +2,9 @@
 #
 # Variables: WORKLOAD  a checked-in trace (python -m sim list workloads) or a trace file
 #            MACHINE   the machine; default: the one that suits the trace
-#            SET       config fields, "rows=64 cols=64"
+#            PRESET    salo or salo-dac22
+#            SET       config fields, "rows=16 memory=hbm2"
+#            UNIT      a circuit for `make rtl`; default: all
 #            OUT       folder of the results; default build/results/<workload>-<machine>
 #            ARGS      further arguments of `sim run`, `sim reproduce` or pytest
 #            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
@@ -27,10 +29,10 @@ TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= SET="rows=64 cols=64" OUT=]
+sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= PRESET= SET="rows=16" OUT=]
 	@test -n '$(WORKLOAD)' || { echo 'make sim needs a workload: make sim WORKLOAD=longformer' >&2; exit 2; }
 	$(environment) core
-	@$(PY) -m sim run '$(WORKLOAD)' $(if $(MACHINE),--machine '$(MACHINE)') $(foreach field,$(SET),--set '$(field)') \
+	@$(PY) -m sim run '$(WORKLOAD)' $(if $(MACHINE),--machine '$(MACHINE)') $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') \
 		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),$(DEFAULT_MACHINE)))' $(ARGS)
 
 test: ## every suite that does not need torch; of the co-simulation a sample

@@ -166,7 +166,7 @@ class Energy:
     array: Annotated[Amount, "the array's switching energy"]
     scratchpad: Annotated[Amount, "scratchpad accesses"]
     dram: Annotated[Amount, "DRAM, with its interface"]
-    static: Annotated[Amount, "leakage and clock over the run's time"]
+    static: Annotated[Amount, "leakage over the run's time"]
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():

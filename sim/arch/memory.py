@@ -30,30 +30,31 @@ class Buffering(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BufferConfig:
+    """A software-managed SRAM whose users each have a bank of their own, so that nobody waits for another."""
+
+    capacity_bytes: int
+
+    def __post_init__(self) -> None:
+        require_integers(self, 1, "capacity_bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScratchpadConfig:
     """A banked, software-managed SRAM."""
 
     capacity_bytes: int
     banks: int = 1
     ports: int = 1  # words that a bank serves in one cycle
-    word_bytes: int = 1
-    read_latency: int = 1
     buffering: Buffering = Buffering.DOUBLE
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "capacity_bytes", "banks", "ports", "word_bytes")
-        require_integers(self, 0, "read_latency")
-        line = self.banks * self.word_bytes
+        require_integers(self, 1, "capacity_bytes", "banks", "ports")
         require(
-            self.capacity_bytes % line == 0,
-            f"ScratchpadConfig.capacity_bytes must be a multiple of banks * word_bytes ({line})",
+            self.capacity_bytes % self.banks == 0,
+            f"ScratchpadConfig.capacity_bytes must be a multiple of banks ({self.banks})",
             self.capacity_bytes,
         )
-
-    @property
-    def words(self) -> int:
-        """Words in all banks."""
-        return self.capacity_bytes // self.word_bytes
 
 
 class Scheduler(enum.StrEnum):

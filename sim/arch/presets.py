@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sim.arch.checks import ConfigError, nearest, with_settings
 from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import Buffering, ScratchpadConfig
+from sim.arch.memory import BufferConfig, Buffering, ScratchpadConfig
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
 from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
 
@@ -24,15 +24,13 @@ SALO = SaloConfig(
     ),
     numerics=PUBLISHED,
     # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.
-    query_scratchpad=ScratchpadConfig(capacity_bytes=16 * KIB, banks=32, buffering=Buffering.CIRCULAR),
+    query_scratchpad=BufferConfig(capacity_bytes=16 * KIB),
     key_scratchpad=ScratchpadConfig(capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR),
     value_scratchpad=ScratchpadConfig(
         capacity_bytes=64 * KIB, banks=64, ports=2, buffering=Buffering.CIRCULAR
     ),
-    global_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
-    output_scratchpad=ScratchpadConfig(
-        capacity_bytes=16 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR
-    ),
+    global_scratchpad=BufferConfig(capacity_bytes=32 * KIB),
+    output_scratchpad=BufferConfig(capacity_bytes=16 * KIB),
     dram=DRAMS["ddr4-2400"],
     clock_hz=1_000_000_000,  # the clock of the published cost model
 )
@@ -47,9 +45,7 @@ SALO_DAC22 = SaloConfig(
     key_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
     value_scratchpad=ScratchpadConfig(capacity_bytes=32 * KIB, banks=64, buffering=Buffering.CIRCULAR),
     global_scratchpad=replace(SALO.global_scratchpad),
-    output_scratchpad=ScratchpadConfig(
-        capacity_bytes=32 * KIB, banks=32, word_bytes=2, buffering=Buffering.CIRCULAR
-    ),
+    output_scratchpad=BufferConfig(capacity_bytes=32 * KIB),
     dram=replace(DRAMS["ideal"], bandwidth_bytes_per_second=256_000_000_000),  # assumed: never the bottleneck
     clock_hz=1_000_000_000,  # the cost model's; the synthesis is stated at 500 MHz
 )

@@ -22,10 +22,11 @@ from typing import NamedTuple
 from sim.arch.checks import ConfigError, require, require_integers
 from sim.arch.dram_standards import DRAMS
 from sim.arch.energy import EnergyConfig
-from sim.arch.memory import PS_PER_SECOND, DramConfig, ScratchpadConfig
+from sim.arch.memory import PS_PER_SECOND, BufferConfig, DramConfig, ScratchpadConfig
 from sim.arch.salo_numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
 
 MAX_SIDE = 4096  # PEs along a side, elements of a head; assumed: 16 times the largest array built
+STAGING_LATENCY = 2  # cycles from an output's writing to its offer: the staging memory, then its register
 QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at work, one on its way
 
 
@@ -131,6 +132,12 @@ class SaloArray:
         return self.cols + self.global_rows + self.merge_latency + self.reciprocal_latency
 
     @property
+    def last_output(self) -> int:
+        """Cycles from the end of a pass in column 0 until its last output has been offered for writing."""
+        lag = max(self.output_lag, self.global_output_lag if self.global_rows else 0)
+        return lag + STAGING_LATENCY
+
+    @property
     def timing(self) -> SaloTiming:
         """The cycles of a pass that do not depend on the head, as a kernel takes them."""
         between = (
@@ -141,7 +148,7 @@ class SaloArray:
             wait = self.cols + self.global_cols - 1 + self.reciprocal_latency - 1
             between += wait + self.normalise_latency
         gap = self.flush_cycles + (self.drain if self.overlap is PassOverlap.DRAIN else 0)
-        return SaloTiming(between, self.drain, gap, self.merge_latency)
+        return SaloTiming(between, self.drain, gap, self.merge_latency, self.last_output)
 
     def pass_cycles(self, head_dim: int) -> int:
         """Cycles that column 0 works on one pass of a head of `head_dim`."""
@@ -164,6 +171,7 @@ class SaloTiming(NamedTuple):
     drain: int  # see SaloArray.drain
     gap: int  # from the end of a pass in column 0 to the start of the next
     merge: int  # weighted-sum unit latency
+    output: int  # see SaloArray.last_output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,11 +196,11 @@ class SaloConfig:
     array: SaloArray = field(default_factory=SaloArray)
     numerics: SaloNumerics = PUBLISHED
     scheduling: SaloScheduling = field(default_factory=SaloScheduling)
-    query_scratchpad: ScratchpadConfig
+    query_scratchpad: BufferConfig  # a row of it for each row of the array
     key_scratchpad: ScratchpadConfig
     value_scratchpad: ScratchpadConfig
-    global_scratchpad: ScratchpadConfig
-    output_scratchpad: ScratchpadConfig
+    global_scratchpad: BufferConfig
+    output_scratchpad: BufferConfig  # staging buffers of whole tiles
     dram: DramConfig = DRAMS["ddr4-2400"]
     energy: EnergyConfig = field(default_factory=EnergyConfig)
     clock_hz: int = 1_000_000_000  # artifact's performance script; its synthesis is stated at 500 MHz

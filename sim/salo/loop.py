@@ -17,10 +17,10 @@ import numpy.typing as npt
 from sim.engine.deadlock import outcome_of
 from sim.engine.event import NEVER, NOBODY
 from sim.engine.jit import jit
-from sim.engine.queue import EventQueue, peek, pop, push
-from sim.engine.resource import Resources, acquire, release
+from sim.engine.queue import peek, pop, push
+from sim.engine.resource import acquire, release
 from sim.memory.dma import dma_advance, dma_room, dma_submit
-from sim.salo.transfers import PHASES, Phase, Transfers
+from sim.salo.transfers import PHASES, Phase
 
 Integers = npt.NDArray[np.int64]
 
@@ -78,15 +78,14 @@ class Timing(NamedTuple):
     between: int  # QK to PV
     gap: int  # PV to the next tile's QK
     drain: int  # last column behind column 0, and the merge
+    output: int  # PV to the last output at the staging buffer's port
 
 
 class Tiles(NamedTuple):
     """What the loop knows of each tile; T tiles of all heads."""
 
     awaited: Integers  # [T, 2] transfers that QK and PV still wait for; counts down
-    qk_steps: (
-        Integers  # [T] cycles that a scratchpad takes to serve one cycle of QK; 1 without bank conflicts
-    )
+    steps: Integers  # [T, 2] cycles that a scratchpad takes for one of QK, of PV; 1 without bank conflicts
     staged: npt.NDArray[np.bool_]  # [T] the outputs take a staging buffer
     finished: npt.NDArray[np.bool_]  # [T] some transfer waits for its outputs
 
@@ -105,7 +104,7 @@ def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
     """Run a layer; return the cycle in which it is complete, and its `Outcome`."""
     state = np.zeros(len(STATE), np.int64)
     done = np.full(PHASES, -1, np.int64)  # last tile whose phase has ended
-    count = len(tiles.qk_steps)
+    count = len(tiles.steps)
     complete = 0  # transfers
     cycle = 0
     _issue(state, dma, transfers, done, record, cycle)
@@ -131,7 +130,7 @@ def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
                 done[Phase.PV] = event.who
                 record.tile_end[event.who] = cycle
                 if tiles.finished[event.who]:
-                    push(queue, cycle + timing.drain, Event.OUTPUT_FINISHED, event.who)
+                    push(queue, cycle + timing.output, Event.OUTPUT_FINISHED, event.who)
                 state[STATE.ready] = cycle + timing.gap
                 state[STATE.tile] += 1
                 if state[STATE.tile] < count:
@@ -198,10 +197,10 @@ def _begin_qk(state, queue, tiles, timing, stalls, record, cycle):
         return
     start = max(cycle, state[STATE.ready])
     stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += start - state[STATE.ready]
-    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.qk_steps[tile] - 1)
+    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.steps[tile, Phase.QK] - 1)
     record.tile_start[tile] = start
     state[STATE.doing] = Doing.QK
-    push(queue, start + timing.head_dim * tiles.qk_steps[tile], Event.QK_FINISHED, tile)
+    push(queue, start + timing.head_dim * tiles.steps[tile, Phase.QK], Event.QK_FINISHED, tile)
 
 
 @jit
@@ -226,21 +225,6 @@ def _start_pv(state, queue, tiles, timing, stalls, stall, cycle):
     tile = state[STATE.tile]
     start = max(cycle, state[STATE.ready])
     stalls[stall] += start - state[STATE.ready]
-    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.qk_steps[tile] - 1)
+    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.steps[tile, Phase.PV] - 1)
     state[STATE.doing] = Doing.PV
-    push(queue, start + timing.head_dim * tiles.qk_steps[tile], Event.PV_FINISHED, tile)
-
-
-__all__ = [
-    "Doing",
-    "Event",
-    "EventQueue",
-    "Port",
-    "Record",
-    "Resources",
-    "Stall",
-    "Tiles",
-    "Timing",
-    "Transfers",
-    "run",
-]
+    push(queue, start + timing.head_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)

@@ -17,14 +17,14 @@ from sim.arch.checks import ConfigError
 from sim.arch.energy import SramTraffic
 from sim.arch.salo import GlobalProjections, SaloConfig
 from sim.arch.salo_energy import SaloWork
-from sim.engine.deadlock import Wait, check_progress
+from sim.engine.deadlock import Wait, check_progress, waits
 from sim.engine.queue import new_queue
-from sim.engine.resource import new_resources
+from sim.engine.resource import Resources, new_resources
 from sim.engine.stats import named, new_counters
 from sim.memory.dma_state import Dma, bytes_over_time, new_dma
 from sim.memory.dram_state import READ, WRITE
 from sim.salo.banks import cycles_per_step
-from sim.salo.loop import Record, Stall, Tiles, Timing, run
+from sim.salo.loop import Port, Record, Stall, Tiles, Timing, run
 from sim.salo.needs import granules
 from sim.salo.program import Layer, Program, program
 from sim.salo.schedule import Schedule, schedule
@@ -142,17 +142,18 @@ def simulate_layer(
     stalls = new_counters(Stall)
     record = _record(plan)
     dma = new_dma(config.dram, config.cycle_ps)
+    staging = new_resources([plan.staging_buffers], 1)
     cycles, outcome = run(
         new_queue(PENDING_EVENTS),
         dma,
         plan.transfers,
         tiles,
-        new_resources([plan.staging_buffers], 1),
-        Timing(layer.head_dim, timing.between, timing.gap, timing.drain + timing.merge),
+        staging,
+        Timing(layer.head_dim, timing.between, timing.gap, timing.drain + timing.merge, timing.output),
         stalls,
         record,
     )
-    check_progress(outcome, cycles, _waits(plan, tiles, record, name))
+    check_progress(outcome, cycles, _waits(plan, tiles, record, staging, name))
     return LayerResult(
         program=plan,
         record=record,
@@ -173,13 +174,15 @@ def _tiles(config: SaloConfig, plan: Program) -> Tiles:
     parts, numberings, kind = granules(found, config.array.rows)
     is_global = np.zeros(found.seq_len, np.bool_)
     is_global[list(plan.layer.global_tokens)] = True
-    steps = cycles_per_step(
-        found, heads, plan.residency, len(parts.start), numberings, kind, is_global, config.key_scratchpad
-    )
+    scratchpads = config.key_scratchpad, config.value_scratchpad
+    steps = [
+        cycles_per_step(found, heads, residency, len(parts.start), numberings, kind, is_global, scratchpad)
+        for residency, scratchpad in zip(plan.residencies, scratchpads, strict=True)
+    ]
     finished = np.zeros(plan.tiles, np.bool_)
     triggers = plan.transfers.trigger[plan.transfers.trigger % PHASES == Phase.OUTPUT]
     finished[triggers // PHASES] = True
-    return Tiles(awaited, steps, np.tile(plan.staging, heads), finished)
+    return Tiles(awaited, np.stack(steps, axis=1), np.tile(plan.staging, heads), finished)
 
 
 def _record(plan: Program) -> Record:
@@ -187,8 +190,9 @@ def _record(plan: Program) -> Record:
     return Record(*(np.full(count, -1, np.int64) for count in (tiles, tiles, transfers, transfers)))
 
 
-def _waits(plan: Program, tiles: Tiles, record: Record, name: str) -> Iterator[Wait]:
+def _waits(plan: Program, tiles: Tiles, record: Record, staging: Resources, name: str) -> Iterator[Wait]:
     """Say what a run that made no progress waits for."""
+    yield from waits(staging, lambda tile: f"{name}, tile {tile}", Port)
     for tile in np.flatnonzero(record.tile_end < 0)[:1]:
         for phase in (Phase.QK, Phase.PV):
             if tiles.awaited[tile, phase]:

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.arch.checks import ConfigError
+from sim.arch.memory import Buffering, ScratchpadConfig
 from sim.arch.salo import QUERY_GRANULES, SaloConfig
 from sim.memory.scratchpad import Residency, plan_residency
 from sim.salo.needs import Granules, Needs, granules, needs
-from sim.salo.schedule import GLOBAL, LOCAL, Schedule
+from sim.salo.schedule import GLOBAL, Schedule
 from sim.salo.transfers import PHASES, START, Integers, Kind, Phase, TransferList, Transfers, runs
 
 PAGE_BYTES = 8192  # assumed: tensors start at multiples of it, a DRAM row of most standards
@@ -53,7 +54,7 @@ class Program:
     layer: Layer
     schedule: Schedule  # of one head
     transfers: Transfers
-    residency: Residency  # of keys, and alike of values
+    residencies: tuple[Residency, Residency]  # of keys, of values
     needs: Needs  # of one head
     staging: npt.NDArray[np.bool_]  # [T] of one head: the tile's outputs take a staging buffer
     staging_buffers: int
@@ -111,7 +112,7 @@ class _Planner:
         """Plan everything."""
         found, numberings, kind = granules(self.schedule, self.config.array.rows)
         per_head = needs(self.schedule, numberings, kind, self.is_global)
-        residency = self._keys_and_values(found, per_head)
+        residencies = self._keys_and_values(found, per_head)
         self._queries()
         self._partials()
         self._global_tokens()
@@ -120,7 +121,7 @@ class _Planner:
         staged = self.schedule.last & ~self.schedule.spill[self.schedule.block]
         row = self.config.array.rows * self.tensors.row_bytes["output"]
         buffers = self._slots("output", self.config.output_scratchpad.capacity_bytes, row, 1)
-        return Program(self.layer, self.schedule, self.list.ordered(), residency, per_head, staged, buffers)
+        return Program(self.layer, self.schedule, self.list.ordered(), residencies, per_head, staged, buffers)
 
     def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int) -> int:
         """Return how many slots a scratchpad has, at least as many as a tile needs."""
@@ -131,36 +132,40 @@ class _Planner:
             )
         return capacity_bytes // slot_bytes
 
-    def _keys_and_values(self, found: Granules, per_head: Needs) -> Residency:
-        """Load granules of keys and values in the order of their use, each into the oldest slot that is done
-        with.
-        """
-        granule_bytes = self.config.array.rows * self.row_bytes
-        most = int(np.diff(per_head.offsets).max(initial=1))
-        slots = min(
-            self._slots("key", self.config.key_scratchpad.capacity_bytes, granule_bytes, most),
-            self._slots("value", self.config.value_scratchpad.capacity_bytes, granule_bytes, most),
-        )
-        count = len(found.start)
-        used = per_head.offsets[-1]
+    def _keys_and_values(self, found: Granules, per_head: Needs) -> tuple[Residency, Residency]:
+        """Load granules of keys and values in the order of their use, as each scratchpad is buffered."""
+        used, count = per_head.offsets[-1], len(found.start)
         offsets = np.append(
             (per_head.offsets[:-1] + self.heads[:, None] * used).ravel(), used * len(self.heads)
         )
-        residency = plan_residency(offsets, (per_head.granule + self.heads[:, None] * count).ravel(), slots)
-        head, granule = np.divmod(residency.granule, count)
-        rows, stride, start = (
-            found.rows[granule],
-            found.stride[granule] * self.row_bytes,
-            found.start[granule],
+        wanted = (per_head.granule + self.heads[:, None] * count).ravel()
+        keys = self._load(Kind.KEY, Phase.QK, self.config.key_scratchpad, found, offsets, wanted)
+        values = self._load(Kind.VALUE, Phase.PV, self.config.value_scratchpad, found, offsets, wanted)
+        return keys, values
+
+    def _load(
+        self,
+        kind: Kind,
+        phase: Phase,
+        scratchpad: ScratchpadConfig,
+        found: Granules,
+        offsets: Integers,
+        wanted: Integers,
+    ) -> Residency:
+        """Load the granules of one scratchpad; `phase` is the one that uses them."""
+        name, granule_bytes = kind.name.lower(), self.config.array.rows * self.row_bytes
+        most = int(np.diff(offsets).max(initial=1))
+        least = most if scratchpad.buffering is Buffering.CIRCULAR else 2 * most
+        slots = self._slots(name, scratchpad.capacity_bytes, granule_bytes, least)
+        residency = plan_residency(offsets, wanted, slots, scratchpad.buffering)
+        head, granule = np.divmod(residency.granule, len(found.start))
+        start, rows = found.start[granule], found.rows[granule]
+        own, apart = self.tensors.at(name, head, start), self.tensors.at(f"global_{name}", head, start)
+        base = np.where(found.source[granule] == GLOBAL, apart, own)
+        stride, trigger = found.stride[granule] * self.row_bytes, self._after(residency.after, phase)
+        self.list.add(
+            kind, base, rows, self.row_bytes, stride, trigger, tile=residency.first_use, phase=phase
         )
-        for kind, phase, name in ((Kind.KEY, Phase.QK, "key"), (Kind.VALUE, Phase.PV, "value")):
-            own = self.tensors.at(name, head, start)
-            apart = self.tensors.at(f"global_{name}", head, start)
-            base = np.where(found.source[granule] == GLOBAL, apart, own)
-            trigger = self._after(residency.after, phase)
-            self.list.add(
-                kind, base, rows, self.row_bytes, stride, trigger, tile=residency.first_use, phase=phase
-            )
         return residency
 
     def _after(self, tile: Integers, phase: Phase) -> Integers:
@@ -301,6 +306,3 @@ class _Planner:
             self.list.add(
                 Kind.GLOBAL, base, rows, self.row_bytes, self.row_bytes, trigger, tile=at, phase=phase
             )
-
-
-__all__ = ["LOCAL", "Layer", "Program", "Tensors", "program", "tensors"]

@@ -14,15 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.arch.salo import SaloConfig
+from sim.arch.salo import STAGING_LATENCY, SaloConfig
 from sim.arch.salo_stages import Stage
 from sim.salo.array import PEArray
 from sim.salo.controller import Controller, ControllerInputs
 from sim.salo.row import Projection
 from sim.salo.schedule import Schedule
 from sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand, commands, words
-
-STAGING_LATENCY = 2  # cycles from a word's writing to its offer: memory, then output register
 
 
 class TileEngineInputs(NamedTuple):
@@ -117,11 +115,6 @@ class TileEngine:
             outputs = PEArray(self._config).run(schedule, own, for_globals).output
             leaving += [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
         return self._cycles([command for command, _ in tiles] * len(heads), fed, leaving, gaps)
-
-    def array_cycles(self, transfers: dict[str, list[Transfer]]) -> int:
-        """Return the cycles until the last partial sum was merged, of a run without gaps."""
-        last = max(transfer.cycle for name in ("output", "global_output") for transfer in transfers[name])
-        return last - STAGING_LATENCY - self._config.array.reciprocal_latency
 
     def _leaving(
         self, schedule: Schedule, tile: int, outputs: np.ndarray

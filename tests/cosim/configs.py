@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sim.arch.memory import ScratchpadConfig
+from sim.arch.memory import BufferConfig
 from sim.arch.presets import SALO
 from sim.arch.salo import GlobalProjections, PassOverlap, SaloArray, SaloConfig
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
@@ -12,7 +12,7 @@ def small(numerics: SaloNumerics, tiles: int = 2, **array: object) -> SaloConfig
     """Return a machine whose output scratchpad holds the outputs of `tiles` tiles."""
     made = replace(SALO, array=SaloArray(**array), numerics=numerics)
     capacity = tiles * made.array.rows * made.array.head_dim * made.output_bytes
-    output = ScratchpadConfig(capacity_bytes=capacity, banks=1, word_bytes=1)
+    output = BufferConfig(capacity_bytes=capacity)
     return replace(made, output_scratchpad=output)
 
 

@@ -9,13 +9,13 @@ import pytest
 from sim.arch.checks import ConfigError
 from sim.arch.dram_standards import DRAMS
 from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.salo import STAGING_LATENCY
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
 from sim.salo import functional
 from sim.salo.machine import simulate_layer
 from sim.salo.program import Layer
 from sim.salo.schedule import schedule
 from sim.salo.tensors import random_tensors
-from sim.salo.tile_engine import TileEngine
 from sim.salo.tile_words import commands
 from tests.cosim import engine, simulators
 from tests.cosim.configs import small
@@ -73,7 +73,10 @@ def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name,
     out = functional.attend(plan, tokens, tensors, config)[0]
     np.testing.assert_array_equal(outputs_of(transfers, plan, numerics), out)
     layer = simulate_layer(config, pattern, Layer(HEADS, HEAD_DIM, pattern.seq_len, tokens))
-    assert TileEngine(config).array_cycles(transfers) == layer.compute_cycles
+    last = max(transfer.cycle for name in ("output", "global_output") for transfer in transfers[name])
+    array = config.array
+    assert last + 1 == layer.record.tile_end[-1] + array.last_output
+    assert layer.compute_cycles == last + 1 - STAGING_LATENCY - array.reciprocal_latency
 
 
 @pytest.mark.skipif(not os.environ.get("FULL"), reason="32 x 32 PEs take minutes: make cosim FULL=1")

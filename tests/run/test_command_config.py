@@ -41,7 +41,7 @@ HUGE = "9" * 25
         ),
         (
             "key_scratchpad.capacity_bytes=100",
-            r"ScratchpadConfig.capacity_bytes must be a multiple of banks \* word_bytes \(64\), not 100",
+            r"ScratchpadConfig.capacity_bytes must be a multiple of banks \(64\), not 100",
         ),
         ("memory=ddr5", "unknown value of memory 'ddr5'; did you mean 'lpddr5-6400'\\?"),
         (

@@ -84,9 +84,10 @@ def test_a_link_is_followed(command: Any, place: Path) -> None:
 
 
 def test_a_redirected_stdout_by_its_name_is_not_replaced(process: Any, command: Any, place: Path) -> None:
-    with open(place / "all.txt", "wb") as stream:
+    with open(place / "all.txt", "w+b") as stream:
         done = process("run", "small.json", "--quiet", "--json", "/dev/stdout", stdout=stream)
-    assert (done.returncode, done.stderr) == (0, b"")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert os.path.samestat(os.fstat(stream.fileno()), (place / "all.txt").stat())
     assert (place / "all.txt").read_bytes() == command("run", "small.json", "--json", "-").out
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sim.arch.dram_standards import DRAMS
+from sim.arch.memory import Buffering
 from sim.arch.presets import SALO
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
 from sim.arch.salo_numerics import Normalisation
@@ -183,7 +184,7 @@ def test_operands_are_awaited_by_the_tile_that_uses_them_first(
 @ALL
 def test_keys_stay_in_their_slot_until_their_last_tile(name: str, feed: GlobalProjections) -> None:
     _, plan = planned(name, feed)
-    loads, found = plan.residency, plan.schedule
+    loads, found = plan.residencies[0], plan.schedule
     parts, _, _ = granules(found, 8)
     ends = np.full(len(loads.granule), plan.tiles)  # tile after which the slot may be filled anew
     last: dict[int, int] = {}
@@ -299,13 +300,14 @@ def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
     """Fifteen keys from four banks with one port each: up to four cycles for one of QK or PV."""
     config = config_of(GlobalProjections.SHARED, 1)
     fast = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)
-    config = replace(config, key_scratchpad=replace(config.key_scratchpad, banks=4, ports=1), dram=fast)
+    keys = replace(config.key_scratchpad, banks=4, ports=1)
+    config = replace(config, key_scratchpad=keys, value_scratchpad=keys, dram=fast)
     pattern = PATTERNS["longformer"]
     layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
     found = simulate_layer(config, pattern, layer)
     parts, _, _ = granules(found.program.schedule, 8)
     slot_of: dict[int, int] = {}
-    expected, load, loads = [], 0, found.program.residency
+    expected, load, loads = [], 0, found.program.residencies[0]
     for tile in range(found.program.tiles):
         while load < len(loads.granule) and loads.first_use[load] <= tile:
             slot_of[int(parts.start[loads.granule[load]])] = int(loads.slot[load])
@@ -316,3 +318,29 @@ def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
     assert (spent >= 2 * HEAD_DIM * np.array(expected)).all()
     assert abs(spent.sum() - 2 * HEAD_DIM * sum(expected)) <= at_rest
     assert found.stalls["scratchpad"] == 2 * HEAD_DIM * (sum(expected) - len(expected)) > 0
+
+
+@pytest.mark.parametrize("scratchpad", ["key_scratchpad", "value_scratchpad"])
+def test_each_scratchpad_stretches_the_phase_that_it_feeds(scratchpad: str) -> None:
+    config = config_of(GlobalProjections.SHARED, 1)
+    narrow = replace(config.key_scratchpad, banks=4, ports=1)
+    pattern = PATTERNS["longformer"]
+    layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
+    both = simulate_layer(replace(config, key_scratchpad=narrow, value_scratchpad=narrow), pattern, layer)
+    one = simulate_layer(replace(config, **{scratchpad: narrow}), pattern, layer)
+    assert one.stalls["scratchpad"] == both.stalls["scratchpad"] // 2 > 0
+
+
+@pytest.mark.parametrize("scratchpad", ["key_scratchpad", "value_scratchpad"])
+def test_a_double_buffered_scratchpad_is_filled_for_each_tile(scratchpad: str) -> None:
+    """It keeps nothing, so every tile loads all that it needs: more traffic, the same outputs."""
+    config = config_of(GlobalProjections.SHARED, 1)
+    double = replace(config, **{scratchpad: replace(config.key_scratchpad, buffering=Buffering.DOUBLE)})
+    pattern = PATTERNS["longformer"]
+    layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
+    found, circular = simulate_layer(double, pattern, layer), simulate_layer(config, pattern, layer)
+    name = scratchpad.removesuffix("_scratchpad")
+    needs = found.program.needs
+    assert len(found.program.residencies[name == "value"].granule) == needs.offsets[-1]
+    assert found.scratchpads[name].write_bytes > circular.scratchpads[name].write_bytes
+    assert found.macs == circular.macs

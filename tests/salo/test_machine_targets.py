@@ -33,7 +33,7 @@ def with_array(**changes: object) -> SaloConfig:
 
 
 def test_longformer_keeps_nine_tenths_of_all_multipliers_busy() -> None:
-    assert 0.90 <= utilization(SALO, LONGFORMER, 12, apart=True) < 0.941 * 128 / 131 + 0.01
+    assert 0.90 <= utilization(SALO, LONGFORMER, 12, apart=True) <= 0.921
 
 
 def test_separate_projections_without_private_ports() -> None:

@@ -115,7 +115,7 @@ def test_transfers_are_issued_in_order_and_not_before_their_trigger(pattern: Pat
     ended = {
         Phase.QK: record.tile_start + head_dim,
         Phase.PV: record.tile_end,
-        Phase.OUTPUT: record.tile_end + timing.drain + timing.merge,
+        Phase.OUTPUT: record.tile_end + timing.output,
     }
     before = 0
     for trigger, issued in zip(transfers.trigger, record.transfer_issued, strict=True):
