@@ -15,22 +15,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amaranth import Value
-from amaranth.lib import data
-
-from rtl.lib.emit import module_name, verilog
-from rtl.salo.array import PEArray
-from rtl.salo.controller import Controller
-from rtl.salo.exp import ExpUnit
-from rtl.salo.pe import PE
-from rtl.salo.reciprocal import ReciprocalUnit
-from rtl.salo.tile_engine import TileEngine
-from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from sim import __version__
 from sim.arch.checks import UserError, digest, nearest, settings_from_arguments, to_dict
 from sim.arch.files import written_folder
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
+
+try:
+    from amaranth import Value
+    from amaranth.lib import data
+
+    from rtl.lib.emit import module_name, verilog
+    from rtl.salo.array import PEArray
+    from rtl.salo.controller import Controller
+    from rtl.salo.exp import ExpUnit
+    from rtl.salo.pe import PE
+    from rtl.salo.reciprocal import ReciprocalUnit
+    from rtl.salo.tile_engine import TileEngine
+    from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
+except ModuleNotFoundError as error:
+    print(
+        f"python -m rtl.build: {error.name} is not installed: make rtl, or pip install '.[rtl]'",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 UNITS = {
     module_name(kind.__name__): kind

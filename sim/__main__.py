@@ -61,6 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = chosen.command(chosen)
     except (UserError, TraceError) as error:
         return _failed(USER_FAULT, str(error))
+    except ModuleNotFoundError as error:
+        if error.name in ("sim", "traces") or "." in str(error.name):
+            raise  # a fault of ours
+        told = "use .venv/bin/python, which `make sim` makes, or pip install ."
+        return _failed(USER_FAULT, f"{error.name} is not installed: {told}")
     except BrokenPipeError:
         return 0  # the reader of standard output, `head` say, has seen enough
     except MemoryError as error:

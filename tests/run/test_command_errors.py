@@ -264,3 +264,16 @@ def test_a_run_that_is_stopped_or_finds_no_memory_says_so_with_exit_code_1(
     answer = command("run", "small.json", "--json", "r.json")
     assert (answer.code, answer.out, answer.err) == (1, b"", says)
     assert not (place / "r.json").exists()
+
+
+def test_a_missing_package_is_one_line_that_says_what_to_do(process: Any, place: Path) -> None:
+    """As when the README's command meets a Python without the packages."""
+    (place / "bare.py").write_text(
+        "import sys\n"
+        "sys.modules['msgspec'] = None\n"
+        "from sim.__main__ import main\n"
+        "sys.exit(main(['run', 'small.json']))\n"
+    )
+    done = process(module="bare")
+    told = "msgspec is not installed: use .venv/bin/python, which `make sim` makes, or pip install ."
+    assert (done.returncode, done.stderr.decode()) == (2, f"tandem: {told}\n")
