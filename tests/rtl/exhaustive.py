@@ -1,0 +1,119 @@
+"""Shows circuits every input that there is: their Verilog, compiled by Verilator, in one loop in C++."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.lib.emit import verilog
+from tests.cosim import simulators
+
+BUILDS = Path(__file__).resolve().parents[2] / "build" / "proofs"
+WORD = 32  # bits of an answer: all outputs of a circuit, the first one lowest
+
+MAIN = r"""
+#include "Veverything.h"
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+int main(int, char **argv) {
+    const char *names[] = {%(names)s};
+    const int widths[] = {%(widths)s};
+    Veverything top;
+    std::vector<std::vector<uint32_t>> answers;
+    for (int width : widths) answers.emplace_back(size_t(1) << width);
+    for (uint32_t input = 0; input < 1u << %(widest)d; ++input) {
+        top.input = input;
+        top.clk = 0;
+        top.eval();
+        top.clk = 1;
+        top.eval();
+        const uint32_t shown[] = {%(outputs)s};
+        for (size_t i = 0; i < answers.size(); ++i)
+            if (input < answers[i].size()) answers[i][input] = shown[i];
+    }
+    for (size_t i = 0; i < answers.size(); ++i) {
+        FILE *file = fopen(names[i], "wb");
+        const size_t size = answers[i].size();
+        if (!file || fwrite(answers[i].data(), sizeof(uint32_t), size, file) != size)
+            return 1;
+        fclose(file);
+    }
+    return 0;
+}
+"""
+
+
+class Everything(wiring.Component):
+    """Circuits of one input and at most one cycle, side by side on the same bus.
+
+    Each output `<name>` is what a circuit shows for the input, in the cycle that follows. `flips` names
+    circuits of which one answer is to be wrong: that for the input given there has its lowest bit flipped.
+    """
+
+    def __init__(self, circuits: dict[str, wiring.Component], flips: dict[str, int]) -> None:
+        self.circuits, self.flips = circuits, flips
+        self.inputs = {name: _ports(circuit, wiring.In)[0] for name, circuit in circuits.items()}
+        self.widest = max(map(len, self.inputs.values()))
+        super().__init__({"input": In(self.widest)} | dict.fromkeys(circuits, Out(WORD)))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for name, circuit in self.circuits.items():
+            m.submodules[name] = circuit
+            m.d.comb += self.inputs[name].eq(self.input)
+            shown = Cat(_ports(circuit, wiring.Out))
+            assert len(shown) <= WORD
+            wrong = Signal(name=f"{name}_wrong")
+            if name in self.flips:
+                m.d.sync += wrong.eq(self.input == self.flips[name])
+            m.d.comb += getattr(self, name).eq(shown ^ wrong)
+        m.d.sync += Signal(name="keeps_the_clock").eq(1)  # also where no circuit has a register
+        return m
+
+
+def answers(
+    circuits: dict[str, wiring.Component], flips: dict[str, int]
+) -> dict[str, npt.NDArray[np.uint32]]:
+    """Return for each circuit its answer to every input, uint32 [2**width of its input]."""
+    top = Everything(circuits, flips)
+    widths = {name: len(port) for name, port in top.inputs.items()}
+    text = verilog(top)
+    main = MAIN % {
+        "names": ", ".join(f'"{name}.bin"' for name in circuits),
+        "widths": ", ".join(map(str, widths.values())),
+        "widest": top.widest,
+        "outputs": ", ".join(f"top.{name}" for name in circuits),
+    }
+    folder = BUILDS / hashlib.sha256((text + main).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "everything.v").write_text(text)
+    (folder / "main.cpp").write_text(main)
+    options = ["--cc", "--exe", "--build", "-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]
+    options += ["--top-module", "everything", "-Mdir", "obj", "-o", "everything"]
+    with simulators.environment("verilator"):
+        _run(["verilator", *options, "everything.v", "main.cpp"], folder)
+    _run(["obj/everything"], folder)
+    found = {name: np.fromfile(folder / f"{name}.bin", np.uint32) for name in circuits}
+    for name, width in widths.items():
+        assert found[name].shape == (1 << width,)
+        (folder / f"{name}.bin").unlink()
+    return found
+
+
+def _ports(circuit: wiring.Component, flow: wiring.Flow) -> list[Value]:
+    flat = circuit.signature.flatten(circuit)
+    return [Value.cast(value) for _, member, value in flat if member.flow is flow]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
