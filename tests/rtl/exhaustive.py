@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 from pathlib import Path
@@ -95,17 +96,20 @@ def answers(
     }
     folder = BUILDS / hashlib.sha256((text + main).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "everything.v").write_text(text)
-    (folder / "main.cpp").write_text(main)
-    options = ["--cc", "--exe", "--build", "-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]
-    options += ["--top-module", "everything", "-Mdir", "obj", "-o", "everything"]
-    with simulators.environment("verilator"):
-        _run(["verilator", *options, "everything.v", "main.cpp"], folder)
-    _run(["obj/everything"], folder)
-    found = {name: np.fromfile(folder / f"{name}.bin", np.uint32) for name in circuits}
+    with (folder / "lock").open("w") as lock:  # two test processes may want the same
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / "everything.v").write_text(text)
+        (folder / "main.cpp").write_text(main)
+        options = ["--cc", "--exe", "--build", "-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]
+        options += ["--top-module", "everything", "-Mdir", "obj", "-o", "everything"]
+        with simulators.environment("verilator"):
+            _run(["verilator", *options, "everything.v", "main.cpp"], folder)
+        _run(["obj/everything"], folder)
+        found = {name: np.fromfile(folder / f"{name}.bin", np.uint32) for name in circuits}
+        for name in circuits:
+            (folder / f"{name}.bin").unlink()
     for name, width in widths.items():
         assert found[name].shape == (1 << width,)
-        (folder / f"{name}.bin").unlink()
     return found
 
 
