@@ -24,7 +24,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim rtl test-models test-wheel lint format bench traces docs reproduce clean
+.PHONY: help sim test cosim mutants rtl proofs test-models test-wheel lint format bench traces docs reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,9 +52,17 @@ rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=
 	$(environment) core rtl
 	@$(PY) -m rtl.build $(UNIT) $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') $(ARGS)
 
+proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for every input
+	$(environment) core test rtl cosim synth
+	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py $(ARGS)
+
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
 	$(PY) tools/wheel_check.py
+
+mutants: ## faults in the generated circuit, one by one: does a test tell? ARGS="--help" says more
+	$(environment) core test rtl cosim synth
+	@$(PY) -m tests.mutants $(ARGS)
 
 lint: ## style, imports, likely bugs, types
 	$(environment) core lint

@@ -7,25 +7,43 @@ after everything has settled: what a register makes of them shows in the next cy
 
 import json
 import os
+import random
 import time
 from pathlib import Path
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly
+from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly, Timer
 
 
 @cocotb.test()
 async def drive(dut):
     stimulus = json.loads(Path(os.environ["TANDEM_STIMULUS"]).read_text())
     clocked = hasattr(dut, "clk")
+    await _settle(dut, stimulus, clocked)
     if clocked:
         Clock(dut.clk, 10, unit="ns").start()
         await _reset(dut)
-    step = FallingEdge(dut.clk) if clocked else cocotb.triggers.Timer(10, unit="ns")
+    step = FallingEdge(dut.clk) if clocked else Timer(10, unit="ns")
     work = _streams if "streams" in stimulus else _ports
+    if clocked and stimulus.get("broken_off"):
+        await work(dut, stimulus, step, stimulus["broken_off"])
+        await _reset(dut)  # in the midst of work: nothing of that may be seen in what follows
     result = await work(dut, stimulus, step)
     Path(os.environ["TANDEM_RESULT"]).write_text(json.dumps(result))
+
+
+async def _settle(dut, stimulus, clocked):
+    """Give every input a value before the first edge, so that no register can begin with X."""
+    known = dict.fromkeys(stimulus.get("inputs", ()), 0) | stimulus.get("constants", {})
+    for name, given in stimulus.get("streams", {}).items():
+        known |= {f"{name}__payload": 0, f"{name}__valid": 0} if "words" in given else {f"{name}__ready": 0}
+    if clocked:
+        known["rst"] = 1
+    for name, value in known.items():
+        if hasattr(dut, name):
+            getattr(dut, name).value = value
+    await Timer(10, unit="ns")
 
 
 async def _reset(dut):
@@ -36,12 +54,12 @@ async def _reset(dut):
     dut.rst.value = 0
 
 
-async def _ports(dut, stimulus, step):
-    """Show one row of inputs a cycle; return one row of outputs a cycle, and one more."""
+async def _ports(dut, stimulus, step, cycles=None):
+    """Show one row of inputs a cycle, or only some; return one row of outputs a cycle, and one more."""
     inputs = [getattr(dut, name) for name in stimulus["inputs"]]
     outputs = [getattr(dut, name) for name in stimulus["outputs"]]
     shown = []
-    for row in [*stimulus["rows"], stimulus["rows"][-1]]:
+    for row in [*stimulus["rows"], stimulus["rows"][-1]][:cycles]:
         for handle, value in zip(inputs, row, strict=True):
             handle.value = value
         await ReadOnly()
@@ -51,20 +69,20 @@ async def _ports(dut, stimulus, step):
 
 
 class Source:
-    """Offers words one after the other, after the pause of each."""
+    """Offers words one after the other, after the pause of each; in a pause the payload is anything."""
 
     def __init__(self, dut, name, words, gaps):
         self.payload, self.valid = getattr(dut, f"{name}__payload"), getattr(dut, f"{name}__valid")
         self.ready = getattr(dut, f"{name}__ready")
         self.words, self.gaps, self.sent = [int(word, 16) for word in words], gaps, []
         self.next = gaps[0] if gaps else 0
+        self.rng, self.width = random.Random(name), len(self.payload)
         self.valid.value = 0
 
     def show(self, cycle):
         offers = len(self.sent) < len(self.words) and cycle >= self.next
         self.valid.value = int(offers)
-        if offers:
-            self.payload.value = self.words[len(self.sent)]
+        self.payload.value = self.words[len(self.sent)] if offers else self.rng.getrandbits(self.width)
 
     def look(self, cycle):
         if int(self.valid.value) and int(self.ready.value):
@@ -106,8 +124,8 @@ def _gap(gaps, index):
     return gaps[index] if index < len(gaps) else 0
 
 
-async def _streams(dut, stimulus, step):
-    """Run sources and sinks until all are done, and on for some quiet cycles; or to the limit."""
+async def _streams(dut, stimulus, step, cycles=None):
+    """Run sources and sinks until all are done, and on for some quiet cycles; or to a limit."""
     ends = {}
     for name, given in stimulus["streams"].items():
         if "words" in given:
@@ -115,7 +133,7 @@ async def _streams(dut, stimulus, step):
         elif hasattr(dut, f"{name}__payload"):
             ends[name] = Sink(dut, name, given["count"], given["gaps"])
     left, start = stimulus["quiet"], time.perf_counter()
-    for cycle in range(stimulus["limit"]):
+    for cycle in range(cycles or stimulus["limit"]):
         for end in ends.values():
             end.show(cycle)
         await ReadOnly()

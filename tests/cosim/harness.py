@@ -27,6 +27,7 @@ from tests.cosim import simulators
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = ROOT / "build" / "cosim"
 QUIET = 40  # cycles after the last word in which nothing more may come
+BROKEN_OFF = 70  # cycles of work, some tiles of a small array, that a reset breaks off before a run begins
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,14 @@ def _waves() -> bool:
     return os.environ.get("WAVES", "0") not in ("", "0")
 
 
-def build(component: wiring.Component, simulator: str) -> Build:
-    """Return the component's Verilog, built for the simulator."""
+def build(component: wiring.Component, simulator: str, text: str | None = None) -> Build:
+    """Return the component's Verilog, or `text` in its place, built for the simulator."""
     top = module_name(type(component).__name__)
     ports = {
         "__".join(map(str, path)): (member.flow.name, _signed(value), len(Value.cast(value)))
         for path, member, value in component.signature.flatten(component)
     }
-    text = verilog(component)
+    text = verilog(component) if text is None else text
     folder = _folder(component, simulator, text)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:  # two test processes may want the same
@@ -137,17 +138,29 @@ def run_ports(
 ) -> list[dict[str, int]]:
     """Show one tuple a cycle; return what the outputs showed in each of these cycles, and in one more."""
     made = build(component, simulator)
+    return shown(made, made.run(rows(made, inputs), name))
+
+
+def rows(made: Build, inputs: Sequence[NamedTuple]) -> dict[str, Any]:
+    """Return the stimulus that shows one tuple a cycle."""
     present = {port: spec for port, spec in made.ports.items() if spec[2]}
     names = [port for port, spec in present.items() if spec[0] == "In"]
-    outputs = [port for port, spec in present.items() if spec[0] == "Out"]
-    rows = [[int(getattr(values, port)) for port in names] for values in inputs]
     masks = [(1 << present[port][2]) - 1 for port in names]
-    rows = [[value & mask for value, mask in zip(row, masks, strict=True)] for row in rows]
-    shown = made.run({"inputs": names, "outputs": outputs, "rows": rows}, name)
+    values = [[int(getattr(given, port)) for port in names] for given in inputs]
+    values = [[value & mask for value, mask in zip(row, masks, strict=True)] for row in values]
+    return {"inputs": names, "outputs": _outputs(made), "rows": values, "broken_off": BROKEN_OFF}
+
+
+def shown(made: Build, seen: list[list[int]]) -> list[dict[str, int]]:
+    """Return what the bench wrote down for `rows`, by port and with signs."""
     return [
-        {port: _number(value, *present[port][1:]) for port, value in zip(outputs, row, strict=True)}
-        for row in shown
+        {port: _number(value, *made.ports[port][1:]) for port, value in zip(_outputs(made), row, strict=True)}
+        for row in seen
     ]
+
+
+def _outputs(made: Build) -> list[str]:
+    return [port for port, (direction, _, width) in made.ports.items() if direction == "Out" and width]
 
 
 def _number(raw: int, signed: bool, width: int) -> int:

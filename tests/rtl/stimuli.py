@@ -114,11 +114,12 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
     between = []
     if array.normalisation is Normalisation.PER_PASS:
         between = [Stage.IDLE] * (array.reciprocal_latency - 1) + [Stage.NORMALISE]
-    found = []
+    found, length = [], 0
     for number in range(passes):
-        length = rng.randint(1, array.head_dim)
         kind = rng.random()
         first, restore = number == 0 or kind < 0.3, kind < 0.1
+        if first:  # all passes of a row have its length: of more words the buffer would say anything
+            length = rng.randint(1, array.head_dim)
         row_max = exponent(rng, config)
         row_sum = rng.choice(
             [0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)]

@@ -57,14 +57,25 @@ def assert_same(
     unit: Unit, config: SaloConfig, inputs: Sequence[Any], shown: Sequence[dict[str, int]]
 ) -> None:
     """Hold what a circuit showed, cycle by cycle from that of the first input, to the model's answers."""
-    model, latency = unit.model(config), unit.latency(config)
-    for cycle, given in enumerate(inputs):
+    assert_answers(answers(unit, config, inputs), unit.latency(config), inputs, shown)
+
+
+def answers(unit: Unit, config: SaloConfig, inputs: Sequence[Any]) -> list[dict[str, int]]:
+    """Return the model's answers to `inputs`."""
+    model = unit.model(config)
+    return [{name: int(value) for name, value in model(given)._asdict().items()} for given in inputs]
+
+
+def assert_answers(
+    wanted: Sequence[dict[str, int]], latency: int, inputs: Sequence[Any], shown: Sequence[dict[str, int]]
+) -> None:
+    """Hold what a circuit showed to answers that are due `latency` cycles after their inputs."""
+    for cycle, (given, expected) in enumerate(zip(inputs, wanted, strict=True)):
         if cycle + latency >= len(shown):
             break
-        expected = {name: int(value) for name, value in model(given)._asdict().items()}
         found = shown[cycle + latency]
         wrong = {name: (found[name], expected[name]) for name in found if found[name] != expected[name]}
         assert not wrong, f"cycle {cycle}: (circuit, model) differ in {wrong} after {given}"
 
 
-__all__ = ["UNITS", "Unit", "assert_same"]
+__all__ = ["UNITS", "Unit", "answers", "assert_answers", "assert_same"]

@@ -1,0 +1,113 @@
+"""Runs faults against the stimuli of tests/cosim and tests/rtl, the cheap ones first.
+
+A fault is caught when the bench sees anything that the model does not say, or does not come to an end.
+"""
+
+from __future__ import annotations
+
+import io
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.cosim import engine, harness, scenarios
+from tests.cosim.configs import CONFIGS
+from tests.mutants import tops
+from tests.mutants.graft import INPUT
+from tests.mutants.netlist import TOP
+from tests.rtl.units import UNITS, answers, assert_answers
+
+SECONDS = 300  # of processor time for one run, which takes about one
+
+
+class Job(NamedTuple):
+    """A run: the stimulus of a stage on the netlist of a config below `top`, with fault `number`."""
+
+    config: str
+    stage: str
+    top: str
+    number: int
+
+
+Outcome = str | None  # what differed
+Prepared = tuple[dict[str, Any], Callable[[Any], None]]
+
+
+def top_of(stage: str, module: str) -> str:
+    """Return the module below which a stage runs a fault in `module`; nothing where it does not."""
+    if stage.startswith("unit"):
+        return module if tops.unit_of(module) else ""
+    return tops.around(module) if stage.startswith("around") else TOP
+
+
+def build(config: str, top: str, text: str, simulator: str) -> harness.Build:
+    """Return a module's Verilog, built."""
+    return harness.build(tops.component(config, top), simulator, text)
+
+
+def run(job: Job, built: harness.Build) -> Outcome:
+    """Run a job; return None if nobody could tell the fault from the model."""
+    name, key = f"{job.stage}-{job.number}", job._replace(number=0)
+    if key not in _PREPARED:
+        with redirect_stdout(io.StringIO()):  # the scenarios tell their seeds
+            _PREPARED[key] = _prepared(job, built)
+    stimulus, differ = _PREPARED[key]
+    constants = {INPUT: job.number, **tops.CONSTANTS.get(job.top, {})}
+    try:
+        with _limited():
+            seen = built.run({**stimulus, "constants": constants}, name)
+        differ(seen)
+    except AssertionError as error:
+        lines = str(error).strip().splitlines()
+        return next((line.strip() for line in reversed(lines) if "Error:" in line), lines[0])
+    finally:
+        _forget(built.folder, name)
+    return None
+
+
+def _prepared(job: Job, built: harness.Build) -> Prepared:
+    """Return what the bench drives, and what holds what it saw to the model."""
+    machine, (scenario, count) = CONFIGS[job.config], STAGES[job.stage]
+    if job.top == TOP:
+        expected = engine.expect(machine, *scenario(machine, count))
+        return expected.stimulus, lambda seen: engine.assert_seen(machine, expected, seen)
+    unit = UNITS[tops.unit_of(job.top)]
+    inputs = unit.inputs(machine, 1, count)
+    wanted, latency = answers(unit, machine, inputs), unit.latency(machine)
+    return harness.rows(built, inputs), lambda seen: assert_answers(
+        wanted, latency, inputs, harness.shown(built, seen)
+    )
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Let nothing that is started run for ever."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def _forget(folder: Path, name: str) -> None:
+    for path in folder.glob(f"{name}.*"):
+        path.unlink()
+
+
+# Stage -> stimulus and its size. What `make test` runs: the tile engine, the unit alone, the unit around it;
+# then what `make cosim` runs.
+STAGES: dict[str, tuple[Any, int]] = {
+    "tiles": (scenarios.tiles, 12),
+    "pauses": (scenarios.pauses, 12),
+    "unit": (None, 1500),
+    "around": (None, 1500),
+    "tiles-more": (scenarios.tiles, 120),
+    "pauses-more": (scenarios.pauses, 120),
+    "unit-more": (None, 5000),
+    "around-more": (None, 5000),
+}
+_PREPARED: dict[Job, Prepared] = {}  # by job without a fault

@@ -1,0 +1,60 @@
+"""The netlist that faults are put into, and its way to Verilog.
+
+It is Amaranth's RTLIL of the tile engine after the passes with which every synthesis begins: processes become
+multiplexers and registers, bits that nobody reads are cut off. Nobody could tell of faults in such bits.
+"""
+
+from __future__ import annotations
+
+from amaranth._toolchain.yosys import find_yosys
+from amaranth.back import rtlil as amaranth_rtlil
+
+from rtl.lib.emit import SharedUnits, module_name
+from rtl.salo.tile_engine import TileEngine
+from sim.arch.salo import SaloConfig
+from tests.mutants.rtlil import Module, read, write
+
+SIMPLER = """
+proc
+opt -nodffe
+wreduce
+opt -nodffe
+attrmap -remove src -remove generator -remove amaranth.hierarchy -remove amaranth.decoding -remove top
+attrmap -modattr -remove generator -remove top -remove src -remove amaranth.hierarchy
+write_rtlil
+"""
+TOP = "\\" + module_name(TileEngine.__name__)
+
+
+def netlist(config: SaloConfig) -> dict[str, Module]:
+    """Return the modules of a config's tile engine; units appear once."""
+    shared = SharedUnits()
+    text = amaranth_rtlil.convert(TileEngine(config), name=TOP[1:], platform=shared, emit_src=False)
+    return read(yosys("\n".join([text, *shared.texts.values()]), SIMPLER))
+
+
+def verilog(modules: dict[str, Module], top: str) -> str:
+    """Return the Verilog of a module and of all below it."""
+    kept = {name: modules[name] for name in below(modules, top)}
+    script = (
+        f"hierarchy -top {modules[top].name}\nmemory_collect\nattrmap -modattr -remove top\nwrite_verilog\n"
+    )
+    return yosys(write(kept), script)
+
+
+def below(modules: dict[str, Module], top: str) -> list[str]:
+    """Return a module's name and those of all that it holds."""
+    found = {top: None}
+    waiting = [top]
+    while waiting:
+        types = {cell.type for cell in modules[waiting.pop()].cells.values() if cell.type in modules}
+        waiting += sorted(types - set(found))
+        found |= dict.fromkeys(sorted(types))
+    return list(found)
+
+
+def yosys(text: str, script: str) -> str:
+    """Return what Amaranth's Yosys prints for a script that begins with the RTLIL `text`."""
+    tool = find_yosys(lambda version: version >= (0, 40))
+    # It warns of memories that it writes as arrays, and of x where no case of a switch holds.
+    return str(tool.run(["-q", "-"], f"read_rtlil <<rtlil\n{text}\nrtlil\n{script}", ignore_warnings=True))
