@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from traces.__main__ import main
@@ -13,13 +15,14 @@ from traces.codec import load, save
 from traces.pattern import Pattern
 from traces.scalesim import from_csv
 from traces.summary import describe, summary
+from traces.validate import seal
 
 DATA = Path(__file__).parent / "data"
 
 
 def run(*arguments, **more):
     command = [sys.executable, "-m", "traces", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    return subprocess.run(command, text=True, check=False, **{"capture_output": True, **more})
 
 
 def test_summary_of_a_stored_trace_shows_its_attention():
@@ -87,6 +90,9 @@ def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
     [
         (["longfomer"], "error: unknown trace 'longfomer'; did you mean 'longformer'"),
         (["no.json"], "error: no.json: cannot be read: No such file or directory"),
+        (["x" * 300], "error: unknown trace 'xxx"),
+        ([f"{'x' * 300}.json"], "error: xxx"),
+        ([""], "error: unknown trace ''; known: longformer, "),
         (
             ["convert", "no.csv", "--out", "x.json"],
             "error: no.csv: cannot be read: No such file or directory",
@@ -117,10 +123,45 @@ def test_help_names_what_can_be_given(capfd, arguments):
     assert "python -m traces" in capfd.readouterr().out
 
 
-def test_missing_argument_is_exit_code_2(capfd):
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "the following arguments are required: trace; see python -m traces --help"),
+        (["x", "y"], "unrecognized arguments: y; see python -m traces --help"),
+        (
+            ["convert"],
+            "the following arguments are required: file, --out; see python -m traces convert --help",
+        ),
+        (["convert", "x", "--ou", "y"], "the following arguments are required: --out; see .* --help"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_exit_code_2(capfd, arguments, message):
     with pytest.raises(SystemExit, match="^2$"):
-        main([])
-    assert "longformer" not in capfd.readouterr().out
+        main(arguments)
+    out, err = capfd.readouterr()
+    assert out == "" and re.fullmatch(f"error: {message}\n", err), err
+
+
+@pytest.mark.parametrize("arguments", [["longformer"], ["schema"], ["convert", "vil-tiny", "--out", "-"]])
+def test_full_stdout_is_one_line_and_exit_code_2(arguments):
+    with open("/dev/full", "w") as full:
+        done = run(*arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("left out: ")]
+    assert done.returncode == 2
+    assert lines == ["error: standard output: cannot be written: No space left on device"]
+
+
+def test_closed_stdout_is_one_line_and_exit_code_2():
+    options = {"stdout": None, "stderr": subprocess.PIPE, "capture_output": False}
+    done = run("longformer", preexec_fn=lambda: os.close(1), **options)
+    assert (done.returncode, done.stderr) == (2, "error: standard output: is closed\n")
+
+
+def test_summary_fits_a_stdout_of_ascii(small, tmp_path):
+    source = msgspec.structs.replace(small.source, model="mod\u00e8le")
+    save(seal(source=source, tensors=small.tensors, ops=small.ops, arrays=small.arrays), tmp_path / "x.json")
+    done = run(tmp_path / "x.json", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and done.stdout.startswith("model          mod?le\n")
 
 
 def test_reader_may_stop_early():
