@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sim.engine.deadlock import outcome_of
 from sim.engine.event import NEVER, NOBODY
-from sim.engine.jit import jit
+from sim.engine.jit import int64, jit
 from sim.engine.queue import peek, pop, push
 from sim.engine.resource import acquire, release
 from sim.memory.dma import dma_advance, dma_room, dma_submit
@@ -106,7 +106,7 @@ def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
     done = np.full(PHASES, -1, np.int64)  # last tile whose phase has ended
     count = len(tiles.steps)
     complete = 0  # transfers
-    cycle = 0
+    cycle = int64(0)  # no literal, for which every helper would be compiled once more
     _issue(state, dma, transfers, done, record, cycle)
     _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
     while True:

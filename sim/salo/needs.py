@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.engine.jit import jit
+from sim.engine.jit import int64, jit
 from sim.salo.schedule import Schedule
 
 Integers = npt.NDArray[np.int64]
@@ -97,7 +97,7 @@ def granule_of(token, numbering):
 @jit
 def _needs(keys, column_keys, table, kind, is_global, offsets, granule):
     """Fill in `offsets` and `granule`; return how many entries the latter has."""
-    used = 0
+    used = int64(0)  # no literal, for which `_insert` would be compiled once more
     for tile in range(keys.shape[0]):
         offsets[tile] = used
         first = used
