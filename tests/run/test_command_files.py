@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sim import report_html, timeline
+from sim import report_html, run_salo, timeline
 from sim import run as sim_run
 from sim.arch import files
 
@@ -51,6 +51,19 @@ def test_a_timeline_is_gzip_where_its_name_says_so_and_the_same_events(command: 
     assert json.loads(gzip.decompress((place / "t.json.gz").read_bytes())) == events
     tiles = sum(op["tiles"] for op in command("run", "small.json", "--json", "-").json["ops"])
     assert sum(event["name"] == "tile" for event in events["traceEvents"]) == tiles
+
+
+def test_a_run_that_asks_for_no_picture_makes_none(
+    command: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object) -> None:
+        raise AssertionError("a timeline was made")  # by far the largest part of a long run's memory
+
+    monkeypatch.setattr(run_salo, "_timeline", never)
+    monkeypatch.setattr(run_salo, "_activity", never)
+    assert command("run", "small.json", "--json", "r.json").code == 0
+    with pytest.raises(AssertionError, match="a timeline was made"):
+        command("run", "small.json", "--timeline", "t.json")
 
 
 def test_in_a_folder_that_is_there_other_files_stay(command: Any, place: Path) -> None:
