@@ -13,15 +13,19 @@ from sim.arch.checks import require, to_dict
 from sim.arch.dram_energy import DramTraffic as DramEvents
 from sim.arch.dram_energy_table import dram_energy
 from sim.arch.energy import SramTraffic
-from sim.arch.salo import SaloConfig
+from sim.arch.salo import SaloArray, SaloConfig
 from sim.arch.salo_energy import (
+    PUBLISHED_AREA_MM2,
     PUBLISHED_POWER_W,
     PUBLISHED_SYNTHESIS_HZ,
     area_mm2,
+    is_published,
     salo_actions,
     salo_energy,
     sum_actions,
 )
+from sim.arch.salo_gates import array_mm2
+from sim.arch.salo_numerics import PUBLISHED
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.run import Progress, Request, Run, workload_name
 from sim.run_salo_functional import given_tensors, run_values
@@ -152,6 +156,13 @@ def _caveats(config: SaloConfig) -> Iterator[str]:
             " do not put that power beside this time."
         )
     yield "Energy is an estimate: actions counted, at constants of 40 and 45 nm libraries (docs/energy.md)."
+    area = area_mm2(config.array, config.numerics)
+    if area is not None and not is_published(config.array, config.numerics):
+        yield (
+            "Area is an estimate: the gates of our circuit, cells alone (docs/synthesis.md). Do not put it"
+            f" beside the published {PUBLISHED_AREA_MM2} mm²: counted like this, that array takes"
+            f" {array_mm2(SaloArray(), PUBLISHED):.3g} mm²."
+        )
     yield "Each layer starts with an idle array and its tensors in DRAM: its projections run elsewhere."
 
 
