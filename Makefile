@@ -24,7 +24,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim mutants rtl proofs test-models test-wheel lint format bench traces docs reproduce clean
+.PHONY: help sim test cosim mutants rtl synth proofs test-models test-wheel lint format bench traces docs reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,6 +51,10 @@ cosim: ## the whole co-simulation [FULL=1: also 32 x 32 PEs; WAVES=1: leaves wav
 rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=8 cols=8"]
 	$(environment) core rtl
 	@$(PY) -m rtl.build $(UNIT) $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') $(ARGS)
+
+synth: ## count the circuits in gates, and place a small array on an FPGA [PRESET=salo-dac22 SET=numerics=wide]
+	$(environment) core rtl synth
+	@$(PY) -m rtl.synth $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
 
 proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for every input
 	$(environment) core test rtl cosim synth

