@@ -5,6 +5,7 @@ import pytest
 from sim.arch.checks import ConfigError
 from sim.arch.dram_energy import DramEnergy, DramTraffic
 from sim.arch.energy import EnergyConfig, SramTraffic
+from sim.arch.presets import SALO, SALO_DAC22
 from sim.arch.salo import GlobalProjections, SaloArray
 from sim.arch.salo_energy import (
     PUBLISHED_POWER_W,
@@ -23,6 +24,7 @@ from sim.arch.salo_energy import (
 )
 from sim.arch.salo_gates import array_mm2
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
+from sim.run_salo import _caveats
 
 ENERGY = EnergyConfig()
 PER_PASS = SaloArray()
@@ -192,3 +194,12 @@ def test_leakage_is_that_of_the_units_by_their_area() -> None:
     by_hand = 2 * (81 * multiplier + 18 * adder) + (SUM * SUM + 18 * MERGE_WEIGHT) * multiplier
     by_hand += register_bits(row, PUBLISHED) * bit
     assert array_leakage_w(ENERGY, row, PUBLISHED) == pytest.approx(by_hand)
+
+
+def test_a_report_says_when_its_area_is_an_estimate() -> None:
+    """And what the published array takes by the same count: the two figures are not of one kind."""
+    estimated = [note for note in _caveats(SALO) if note.startswith("Area is an estimate")]
+    assert len(estimated) == 1 and "published 4.56 mm²" in estimated[0] and " 9.82 mm²" in estimated[0]
+    unknown = dataclasses.replace(SALO, array=dataclasses.replace(SALO.array, merge_latency=2))
+    for config in (SALO_DAC22, unknown):
+        assert not any(note.startswith("Area") for note in _caveats(config))
