@@ -192,11 +192,17 @@ def _finish(state: Record, channel: Record, owner: int) -> None:
 def _remember(state: Record, clock: int) -> None:
     """Count a burst in the history; where that is too short, its bins become twice as long."""
     while clock >> state.history_shift >= HISTORY:
-        for i in range(HISTORY // 2):
-            state.history[i] = state.history[2 * i] + state.history[2 * i + 1]
-        state.history[HISTORY // 2 :] = 0
-        state.history_shift += 1
+        _halve_history(state)
     state.history[clock >> state.history_shift] += 1
+
+
+@jit
+def _halve_history(state: Record) -> None:
+    for i in range(HISTORY // 2):
+        state.history[i] = state.history[2 * i] + state.history[2 * i + 1]
+    for i in range(HISTORY // 2, HISTORY):
+        state.history[i] = 0
+    state.history_shift += 1
 
 
 @jit

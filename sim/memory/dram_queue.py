@@ -107,8 +107,8 @@ def remove_active(channel: Record, b: int) -> None:
     last = channel.active_banks[channel.active_count]
     channel.active_banks[channel.active_place[b]] = last
     channel.active_place[last] = channel.active_place[b]
-    _set_keys(channel, READ, b)
-    _set_keys(channel, WRITE, b)
+    for kind in (READ, WRITE):
+        _set_keys(channel, kind, b)
 
 
 @jit

@@ -80,7 +80,7 @@ def _plan_circular(offsets, granules, slots, count, table):
             held[turn] = granule
             slot_of[granule] = turn
             needed_in[granule] = step
-            table[loads] = (granule, turn, step, after)
+            _put(table[loads], granule, turn, step, after)
             turn = (turn + 1) % slots
             loads += 1
     return loads
@@ -92,9 +92,18 @@ def _plan_double(offsets, granules, room, table):
     for step in range(len(offsets) - 1):
         for place in range(offsets[step], offsets[step + 1]):
             slot = step % HALVES * room + place - offsets[step]
-            table[loads] = (granules[place], slot, step, max(step - HALVES, EMPTY))
+            _put(table[loads], granules[place], slot, step, max(step - HALVES, EMPTY))
             loads += 1
     return loads
+
+
+@jit
+def _put(load, granule, slot, step, after):
+    """Fill in a row of the table, by element: numba takes two seconds to compile a tuple's assignment."""
+    load[0] = granule
+    load[1] = slot
+    load[2] = step
+    load[3] = after
 
 
 @jit

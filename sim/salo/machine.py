@@ -17,6 +17,7 @@ from sim.arch.checks import ConfigError
 from sim.arch.energy import SramTraffic
 from sim.arch.salo import GlobalProjections, SaloConfig
 from sim.arch.salo_energy import SaloWork
+from sim.engine.beside import compile_beside
 from sim.engine.deadlock import Wait, check_progress, waits
 from sim.engine.queue import new_queue
 from sim.engine.resource import Resources, new_resources
@@ -135,6 +136,7 @@ def simulate_layer(
 ) -> LayerResult:
     """Run one attention layer from an idle machine."""
     config.check_head(layer.head_dim)
+    memory = compile_beside("sim.memory.warm")
     found = schedule(pattern, config.array, config.scheduling, global_projections=global_projections)
     plan = program(config, found, layer)
     tiles = _tiles(config, plan)
@@ -143,6 +145,7 @@ def simulate_layer(
     record = _record(plan)
     dma = new_dma(config.dram, config.cycle_ps)
     staging = new_resources([plan.staging_buffers], 1)
+    memory.wait()
     cycles, outcome = run(
         new_queue(PENDING_EVENTS),
         dma,

@@ -1,65 +1,15 @@
-"""The disk cache: found again by a second process, never stale, and bounded.
-
-What must be tested in fresh processes is a copy of the package in a temporary folder, with two modules
-added: a kernel, and the helper in another file that numba alone does not look at.
-"""
+"""The disk cache: found again by a second process, never stale, and bounded."""
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sim.engine import kernel_cache
+from tests.engine.package import KERNEL, ask
 
 ROOT = Path(__file__).parents[2]
-HELPER = "from sim.engine.jit import jit\n\n\n@jit\ndef scale(number):\n    return {factor} * number\n"
-KERNEL = """\
-from sim.engine.jit import jit
-from sim.factor import FACTOR
-from sim.helper import scale
-from traces.offset import OFFSET
-
-
-@jit
-def run(number):
-    return scale(number) * FACTOR + OFFSET
-"""
-ASK = "from sim.kernel import run; print(run(5), sum(run.stats.cache_hits.values()))"
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """Return a folder with a package `sim` that has our jit, a kernel and its helper."""
-    for name in (
-        "sim/__init__.py",
-        "sim/engine/__init__.py",
-        "sim/engine/jit.py",
-        "sim/engine/kernel_cache.py",
-    ):
-        target = tmp_path / "tree" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target)
-    tree = tmp_path / "tree"
-    (tree / "sim/kernel.py").write_text(KERNEL)
-    (tree / "sim/helper.py").write_text(HELPER.format(factor=3))
-    (tree / "sim/factor.py").write_text("FACTOR = 1\n")
-    (tree / "traces").mkdir()
-    (tree / "traces/offset.py").write_text("OFFSET = 0\n")
-    return tree
-
-
-def ask(tree: Path, code: str = ASK, **environment: str) -> str:
-    """Run `code` in a fresh process beside the package and return what it prints."""
-    given = {"TANDEM_CACHE_DIR": str(tree.parent / "cache"), "PYTHONDONTWRITEBYTECODE": "1"} | environment
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tree, env=clean | given, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def compiled_files(tree: Path) -> dict[str, int]:
