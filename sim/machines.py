@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sim.arch.checks import ConfigError, nearest
+from sim.arch.checks import ConfigError, canonical_settings, nearest
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 
 PRESET_LINES = {
@@ -33,6 +33,10 @@ class Machine:
             if key in self.fixed:
                 raise ConfigError(f"config key {key!r} cannot be set: {self.fixed[key]}")
         return configured(self.name, self.presets, preset, settings, self.short_names)
+
+    def stated(self, config: Any, settings: Mapping[str, object]) -> dict[str, Any]:
+        """Return `settings` by whole field names, with the values that they have in `config`."""
+        return canonical_settings(config, settings, self.short_names)
 
 
 MACHINES = {

@@ -203,6 +203,9 @@ class Report:
     ops: Annotated[tuple[OpReport, ...], "what ran, in the order of the trace"]
     not_run: Annotated[tuple[NotRun, ...], "what did not run, in the order of the trace"]
     notes: Annotated[tuple[str, ...], "what a reader must know before quoting these figures"] = ()
+    settings: Annotated[Mapping[str, Any], "config fields that the user has set, by name"] = field(
+        default_factory=dict
+    )
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -221,6 +224,12 @@ class Report:
     @property
     def config_digest(self) -> Annotated[Digest, "SHA-256 of the config's canonical JSON"]:
         return digest(self.config)
+
+    @property
+    def settings_text(self) -> str:
+        """The settings as ``--set`` takes them; empty when the preset is as it stands."""
+        listed = {key: value if isinstance(value, list) else [value] for key, value in self.settings.items()}
+        return " ".join(f"{key}={','.join(map(str, values))}" for key, values in listed.items())
 
     @property
     def seconds(self) -> Annotated[Amount, "cycles / clock_hz"]:
@@ -264,7 +273,7 @@ KEYS: dict[type, tuple[str, ...]] = {
         *("schema", "workload", "machine", "preset", "config", "config_digest", "trace_digest", "version"),
         *("clock_hz", "cycles", "seconds", "macs", "utilization", "compute_cycles", "stall_cycles"),
         *("dram", "scratchpad", "energy_pj", "power_w", "area_mm2"),
-        *("multipliers", "dram_peak_bytes_per_cycle", "macs_not_run", "macs_share", "notes"),
+        *("multipliers", "dram_peak_bytes_per_cycle", "macs_not_run", "macs_share", "notes", "settings"),
         *("*", "ops", "not_run"),
     ),
     OpReport: (

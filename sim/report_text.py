@@ -73,7 +73,8 @@ def _heading(report: Report, width: int) -> list[str]:
     version = f"tandemsim {report.version}"
     name = f"{report.workload} on {report.machine}, preset {report.preset}"
     name = shortened(name, width - len(version) - 2)
-    return [name + version.rjust(width - len(name)), "─" * width, ran_sentence(report)]
+    given = textwrap.wrap(f"with {report.settings_text}", width) if report.settings else []
+    return [name + version.rjust(width - len(name)), *given, "─" * width, ran_sentence(report)]
 
 
 def _figures(report: Report, width: int) -> list[str]:

@@ -26,6 +26,7 @@ from sim.arch.salo_energy import (
 )
 from sim.arch.salo_gates import array_mm2
 from sim.arch.salo_numerics import PUBLISHED
+from sim.machines import machine_named
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.run import Progress, Request, Run, workload_name
 from sim.run_salo_functional import given_tensors, run_values
@@ -83,6 +84,7 @@ def _report(
         workload=workload_name(request.workload),
         machine=machine,
         preset=preset,
+        settings=machine_named(machine).stated(config, request.settings or {}),
         config=to_dict(config),
         trace_digest=trace.digest,
         version=__version__,

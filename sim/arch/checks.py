@@ -98,6 +98,22 @@ def with_settings(
     return typing.cast(Config, _replaced(config, tree))
 
 
+def canonical_settings(
+    config: Any, settings: Mapping[str, object], short: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return `settings` by whole field names, in their order, with the values that `config` has for them.
+
+    What names no field of `config`, a section that was put in place, keeps its name and value.
+    """
+    plain, found = to_dict(config), {}
+    for key, value in settings.items():
+        name, node = short.get(key, key), plain
+        for part in name.split("."):
+            node = node.get(part, value) if isinstance(node, dict) else value
+        found[name] = node if not isinstance(node, dict) else value
+    return dict(sorted(found.items()))
+
+
 def settings_from_arguments(arguments: Iterable[str]) -> dict[str, str]:
     """Parse ``key=value`` words, as ``--set`` takes them."""
     settings = {}

@@ -189,6 +189,16 @@ def test_without_options_the_report_is_text(command: Any, place: Path) -> None:
     assert "cold fill" in answer.text and "SALO computes window attention only" in answer.text
 
 
+def test_every_form_of_the_report_says_what_was_set(command: Any, report: Any, place: Path) -> None:
+    (place / "more.toml").write_text("[dram]\nchannels = 2\n")
+    given = ("--config", "more.toml", "--set", "rows=16", "--set", "memory=hbm2")
+    shown = "array.rows=16 dram.channels=2 memory=hbm2"
+    assert command("run", "small.json", *given, "--out", "out").text.splitlines()[1] == f"with {shown}"
+    assert f"Preset salo with {shown}." in (place / "out" / "report.html").read_text()
+    assert report(*given)["settings"] == {"array.rows": 16, "dram.channels": 2, "memory": "hbm2"}
+    assert report()["settings"] == {}
+
+
 def test_quiet_says_nothing(command: Any, place: Path) -> None:
     answer = command("run", "small.json", "--quiet", "--out", "out")
     assert (answer.code, answer.out, answer.err) == (0, b"", "")
