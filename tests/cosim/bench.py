@@ -15,6 +15,8 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly, Timer
 
+PILE_UP = 50  # cycles; a tile of the small arrays takes about as many
+
 
 @cocotb.test()
 async def drive(dut):
@@ -28,6 +30,7 @@ async def drive(dut):
     work = _streams if "streams" in stimulus else _ports
     if clocked and stimulus.get("broken_off"):
         await work(dut, stimulus, step, stimulus["broken_off"])
+        await _pile_up(dut, stimulus, step)
         await _reset(dut)  # in the midst of work: nothing of that may be seen in what follows
     result = await work(dut, stimulus, step)
     Path(os.environ["TANDEM_RESULT"]).write_text(json.dumps(result))
@@ -52,6 +55,15 @@ async def _reset(dut):
     for _ in range(3):
         await FallingEdge(dut.clk)
     dut.rst.value = 0
+
+
+async def _pile_up(dut, stimulus, step):
+    """Take no words for a while, so that some wait inside."""
+    for name, given in stimulus.get("streams", {}).items():
+        if "words" not in given and hasattr(dut, f"{name}__ready"):
+            getattr(dut, f"{name}__ready").value = 0
+    for _ in range(PILE_UP):
+        await step
 
 
 async def _ports(dut, stimulus, step, cycles=None):

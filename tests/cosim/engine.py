@@ -111,14 +111,17 @@ def random_heads(
 
 
 def random_gaps(seed: int) -> Gaps:
-    """Return pauses at every stream, mostly none, some long; print the seed."""
+    """Return pauses at every stream, mostly none, at the outputs some of several tiles; print the seed."""
     print(f"gaps of seed {seed}")
     rng = random.Random(seed)
 
     def pauses(busy: float, longest: int) -> list[int]:
         return [rng.randint(1, longest) if rng.random() < busy else 0 for _ in range(4000)]
 
-    return Gaps(pauses(0.4, 9), pauses(0.2, 4), pauses(0.3, 12), pauses(0.3, 30))
+    output, global_output = pauses(0.3, 12), pauses(0.3, 30)
+    output[5::97] = [600] * len(output[5::97])  # the staging buffer must fill up
+    global_output[5::97] = [600] * len(global_output[5::97])
+    return Gaps(pauses(0.4, 9), pauses(0.2, 4), output, global_output)
 
 
 def part_of(schedule: Any, tiles: np.ndarray) -> Any:

@@ -16,10 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.cosim import simulators
 from tests.cosim.configs import CONFIGS
-from tests.mutants import campaign, judge, report
-
-# Those that have every unit. In "bare", without global rows, the buffer of their outputs is never written.
-WITH_ALL = [name for name, config in CONFIGS.items() if config.array.global_rows]
+from tests.mutants import campaign, judge, prove, report
 
 
 def main(arguments: list[str]) -> int:
@@ -57,8 +54,11 @@ def main(arguments: list[str]) -> int:
     if options.only:
         for verdict in verdicts:
             print(f"{verdict.fault.name}: {verdict.stage or 'survives'}\n  {verdict.difference}")
+    argued = report.argued()
+    asked = [verdict.fault for verdict in verdicts if not verdict.stage and verdict.fault.name not in argued]
+    proved = {fault.name for fault in asked if options.prove and prove.proved(fault)}
     print(f"{total} faults on {found[0]} in {time.monotonic() - started:.0f} s", file=sys.stderr)
-    good = report.show(verdicts, report.argued(), Console(width=110))
+    good = report.show(verdicts, argued, proved, Console(width=110))
     return 0 if good else 1
 
 
@@ -86,6 +86,12 @@ def parser() -> argparse.ArgumentParser:
         choices=[*judge.STAGES],
         default=[*judge.STAGES],
         help="stimuli, the cheap ones first",
+    )
+    made.add_argument(
+        "--prove",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="ask Yosys whether a survivor that docs/mutants.md does not know is equivalent",
     )
     return made
 

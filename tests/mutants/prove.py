@@ -12,9 +12,10 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from tests.cosim.configs import CONFIGS
 from tests.mutants.faults import Fault
 from tests.mutants.graft import INPUT, WIDTH, constant, graft
-from tests.mutants.netlist import below
+from tests.mutants.netlist import below, netlist
 from tests.mutants.rtlil import Module, write
 
 SIDE = """
@@ -40,9 +41,9 @@ equiv_status -assert
 SECONDS = 300
 
 
-def proved(fault: Fault, modules: dict[str, Module], top: str, depth: int = 8) -> bool:
-    """Return whether Yosys proves that the module `top` is the same with the fault and without."""
-    changed = copy.deepcopy(modules)
+def proved(fault: Fault, depth: int = 8) -> bool:
+    """Return whether Yosys proves that the fault's module is the same with it and without."""
+    changed, top = netlist(CONFIGS[fault.config]), fault.module
     graft(changed, [fault])
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         for side, number in (("gold", 0), ("gate", 1)):

@@ -16,7 +16,6 @@ from tests.mutants.structure import CLASSES
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 WANTED = 0.95
 YOSYS = "bit of a port (yosys mutate)"
-REACHED_BY = "{python} -m tests.mutants --only '{name}'"
 
 
 def argued(page: Path = PAGE) -> set[str]:
@@ -24,8 +23,9 @@ def argued(page: Path = PAGE) -> set[str]:
     return set(re.findall(r"^- `(\S+/\S+/\S+)`", page.read_text(), re.MULTILINE)) if page.exists() else set()
 
 
-def show(verdicts: list[Verdict], equivalent: set[str], console: Console) -> bool:
+def show(verdicts: list[Verdict], argued: set[str], proved: set[str], console: Console) -> bool:
     """Print tables and survivors; return whether enough were caught and no argument was refuted."""
+    equivalent = argued | proved
     told = [verdict for verdict in verdicts if verdict.stage or verdict.fault.name not in equivalent]
     for title, key in (
         (
@@ -45,9 +45,11 @@ def show(verdicts: list[Verdict], equivalent: set[str], console: Console) -> boo
     )
     for verdict in verdicts:
         if not verdict.stage:
-            why = "equivalent, see docs/mutants.md" if verdict.fault.name in equivalent else "SURVIVES"
-            console.print(f"\n{why}: {verdict.fault.name}\n  {verdict.fault.text}", soft_wrap=True)
-            console.print("  " + REACHED_BY.format(python="python", name=verdict.fault.name), soft_wrap=True)
+            name = verdict.fault.name
+            why = "equivalent, proved by Yosys" if name in proved else "SURVIVES"
+            why = "equivalent, see docs/mutants.md" if name in argued else why
+            console.print(f"\n{why}: {name}\n  {verdict.fault.text}", soft_wrap=True)
+            console.print(f"  python -m tests.mutants --only '{name}'", soft_wrap=True)
     refuted = [v.fault.name for v in verdicts if v.stage and v.fault.name in equivalent]
     for name in refuted:
         console.print(f"\nREFUTED: docs/mutants.md argues that nobody can tell {name}", soft_wrap=True)

@@ -60,7 +60,7 @@ def _of_cell(
 ) -> Iterator[dict[str, Any]]:
     if cell.type in modules:
         for port in inputs(cell, modules):
-            if port not in ("clk", "rst"):
+            if port not in ("clk", "rst") and not set(cell.ports[port]) <= {"0", "1"}:
                 yield {"kind": "added", "port": port}
                 if MASKS.search(port):
                     place, level = rng.randrange(cell.width(port)), str(rng.randint(0, 1))

@@ -111,35 +111,41 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
     rng, numerics, array = random.Random(seed), config.numerics, config.array
     sums = numerics.sums(array.normalisation)
     merge = sums.global_merge if global_row else sums.merge
+    full = 1 << (numerics.merge_sum.width - 1)  # a sum that is renormalised
     between = []
     if array.normalisation is Normalisation.PER_PASS:
         between = [Stage.IDLE] * (array.reciprocal_latency - 1) + [Stage.NORMALISE]
     found, length = [], 0
     for number in range(passes):
         kind = rng.random()
-        first, restore = number == 0 or kind < 0.3, kind < 0.1
+        first, restore = number == 0 or kind < 0.3, kind < 0.15
         if first:  # all passes of a row have its length: of more words the buffer would say anything
             length = rng.randint(1, array.head_dim)
         row_max = exponent(rng, config)
         row_sum = rng.choice(
             [0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)]
         )
+        restored_max, restored_sum = exponent(rng, config), rng.randint(0, full - 1)
+        if rng.random() < 0.7:  # with the row's sum just enough to renormalise, or not enough
+            restored_max = row_max
+            restored_sum = min(max(full - row_sum + rng.randint(-2, 1), 0), full - 1)
         gap = [
             Stage.FLUSH,
             *[Stage.SCORE] * length,
             *[Stage.EXP] * (array.merge_latency + array.reciprocal_latency),
         ]
         for stage in [Stage.ROW_SUM, *between, *[Stage.WEIGHTED_SUM] * length, *gap]:
+            sampled = stage is Stage.ROW_SUM  # what is not may be anything
             found.append(
                 WeightedSumInputs(
                     stage=int(stage),
-                    row_max=row_max,
-                    row_sum=row_sum,
+                    row_max=row_max if sampled else exponent(rng, config),
+                    row_sum=row_sum if sampled else rng.randint(0, numerics.row_sum.maximum),
                     psum=value(rng, sums.psum),
-                    first=first,
-                    restore=restore,
-                    restored_max=exponent(rng, config),
-                    restored_sum=rng.randint(0, (1 << (numerics.merge_sum.width - 1)) - 1),
+                    first=first if sampled else rng.random() < 0.5,
+                    restore=restore if sampled else rng.random() < 0.5,
+                    restored_max=restored_max if sampled else exponent(rng, config),
+                    restored_sum=restored_sum if sampled else rng.randint(0, full - 1),
                     restored=value(rng, merge),
                 )
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rtl.salo import controller as rtl_controller
 from rtl.salo import exp as rtl_exp
@@ -22,10 +22,24 @@ class Unit(NamedTuple):
     model: type
     inputs: Callable[[SaloConfig, int, int], Sequence[NamedTuple]]  # of config, seed, how many
     latency: Callable[[SaloConfig], int]
+    reset: Callable[[SaloConfig], dict[str, int]] = lambda _: {}  # outputs that a reset does not make 0
+
+
+class Expected(NamedTuple):
+    """What a circuit is to show for inputs: `outputs` from cycle `latency` on, `reset` in the first one."""
+
+    inputs: Sequence[NamedTuple]
+    outputs: Sequence[dict[str, int]]
+    latency: int
+    reset: dict[str, int]
 
 
 def _one(_: SaloConfig) -> int:
     return 1
+
+
+def _nothing_merged(config: SaloConfig) -> dict[str, int]:
+    return {"merged_max": config.numerics.exp.exponent_minimum}
 
 
 UNITS: dict[str, Unit] = {
@@ -42,40 +56,41 @@ UNITS: dict[str, Unit] = {
         weighted_sum.WeightedSum,
         lambda config, seed, count: stimuli.weighted_sum(config, seed, count // 15, False),
         _one,
+        _nothing_merged,
     ),
     "global_weighted_sum": Unit(
         rtl_weighted_sum.GlobalWeightedSum,
         weighted_sum.GlobalWeightedSum,
         lambda config, seed, count: stimuli.weighted_sum(config, seed, count // 15, True),
         _one,
+        _nothing_merged,
     ),
     "controller": Unit(rtl_controller.Controller, controller.Controller, stimuli.controller, lambda _: 0),
 }
 
 
-def assert_same(
-    unit: Unit, config: SaloConfig, inputs: Sequence[Any], shown: Sequence[dict[str, int]]
-) -> None:
-    """Hold what a circuit showed, cycle by cycle from that of the first input, to the model's answers."""
-    assert_answers(answers(unit, config, inputs), unit.latency(config), inputs, shown)
-
-
-def answers(unit: Unit, config: SaloConfig, inputs: Sequence[Any]) -> list[dict[str, int]]:
+def expect(unit: Unit, config: SaloConfig, inputs: Sequence[NamedTuple]) -> Expected:
     """Return the model's answers to `inputs`."""
     model = unit.model(config)
-    return [{name: int(value) for name, value in model(given)._asdict().items()} for given in inputs]
+    answers = [{name: int(value) for name, value in model(given)._asdict().items()} for given in inputs]
+    reset = dict.fromkeys(answers[0], 0) | unit.reset(config)
+    return Expected(inputs, answers, unit.latency(config), reset)
 
 
-def assert_answers(
-    wanted: Sequence[dict[str, int]], latency: int, inputs: Sequence[Any], shown: Sequence[dict[str, int]]
-) -> None:
-    """Hold what a circuit showed to answers that are due `latency` cycles after their inputs."""
-    for cycle, (given, expected) in enumerate(zip(inputs, wanted, strict=True)):
+def assert_shown(expected: Expected, shown: Sequence[dict[str, int]]) -> None:
+    """Hold what a circuit showed, cycle by cycle from that of the first input, to what it is to show."""
+    inputs, outputs, latency, reset = expected
+    if latency:  # else outputs follow inputs in the same cycle, and nothing is seen of a reset
+        _compare(shown[0], reset, "after reset")
+    for cycle, (given, answer) in enumerate(zip(inputs, outputs, strict=True)):
         if cycle + latency >= len(shown):
             break
-        found = shown[cycle + latency]
-        wrong = {name: (found[name], expected[name]) for name in found if found[name] != expected[name]}
-        assert not wrong, f"cycle {cycle}: (circuit, model) differ in {wrong} after {given}"
+        _compare(shown[cycle + latency], answer, f"after cycle {cycle} with {given}")
 
 
-__all__ = ["UNITS", "Unit", "answers", "assert_answers", "assert_same"]
+def _compare(found: dict[str, int], wanted: dict[str, int], when: str) -> None:
+    wrong = {name: (value, wanted[name]) for name, value in found.items() if value != wanted[name]}
+    assert not wrong, f"(circuit, model) differ in {wrong} {when}"
+
+
+__all__ = ["UNITS", "Expected", "Unit", "assert_shown", "expect"]
