@@ -22,7 +22,7 @@ from sim.arch.checks import UserError, settings_from_arguments
 from sim.arch.files import require_writable_folder, written
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
-from sim.arch.salo_gates import GATES, UnitGates, skew_bits
+from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, skew_bits
 from sim.arch.salo_numerics import NUMERICS
 
 PLACEABLE = ["array", *(module_name(kind.__name__) for kind in gate_count.UNITS)]
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"python -m rtl.synth: {error}", file=sys.stderr)
         return USER_FAULT
     show(report)
-    print(said_of_table(config, row(config, report)))
+    print(said_of_table(config, row(config, report), report["multiplier_8b_nand2"]))
     return 0
 
 
@@ -96,6 +96,7 @@ def measure(config: SaloConfig, placed: list[str], folder: Path) -> dict[str, An
     return {
         "tools": {name: _version(name) for name in (YOSYS, NEXTPNR)},
         "units": {name: _unit(counted) for name, counted in units.items()},
+        "multiplier_8b_nand2": round(gate_count.multiplier_nand2(folder, tell)),
         "merge_bit_nand2": gate_count.merge_bit_nand2(config, units["weighted_sum"], folder, tell),
         "array": gate_count.whole(modules),
         "check": gate_count.check_sum(config, folder, tell),
@@ -129,13 +130,14 @@ def row(config: SaloConfig, report: dict[str, Any]) -> UnitGates:
     )
 
 
-def said_of_table(config: SaloConfig, found: UnitGates) -> str:
+def said_of_table(config: SaloConfig, found: UnitGates, multiplier: int) -> str:
     """Return a line on whether the checked-in table has these counts, and what to put there where not."""
     formats = next((name for name, numerics in NUMERICS.items() if numerics == config.numerics), None)
     held = GATES.get((config.array.normalisation, formats or ""))
-    if held == found:
+    if held == found and multiplier == MULTIPLIER_8B_NAND2:
         return "sim/arch/salo_gates.py has these counts."
-    return f"sim/arch/salo_gates.py has other counts, or none, for this configuration. Found: {found}"
+    told = "sim/arch/salo_gates.py has other counts, or none, for this configuration"
+    return f"{told}. Found: {found}, and a multiplier of 8 bits takes {multiplier}"
 
 
 def show(report: dict[str, Any]) -> None:
@@ -163,6 +165,7 @@ def show(report: dict[str, Any]) -> None:
         f"{array['logic_mm2']} mm² of logic; merge buffers {array['merge_memory_bits']:,} bits"
         f" ({buffers:,.0f} NAND2 as flip-flops); staging {array['staging_memory_bits']:,} bits"
     )
+    console.print(f"An integer multiplier of 8 bits takes {report['multiplier_8b_nand2']} NAND2.")
     check = report["check"]
     console.print(
         f"An array of {check['array']}: the sum of its modules is {check['ratio']} times what it is as one."

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amaranth import Module
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from rtl.lib import yosys
 from rtl.lib.cells import NAND2_UM2
@@ -62,6 +64,24 @@ def merge_bit_nand2(config: SaloConfig, unit: Counted, folder: Path, tell: Tell)
     name = "weighted_sum"
     built = yosys.count(verilog(WeightedSum(config)), name, folder, memories=False)[name]
     return (built.nand2 - unit.nand2) / unit.memory_bits
+
+
+class Multiplier(wiring.Component):
+    """The reference: an 8-bit integer multiplier, whose energy is published."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(8), "b": In(8), "product": Out(16)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.product.eq(self.a * self.b)
+        return m
+
+
+def multiplier_nand2(folder: Path, tell: Tell) -> float:
+    """Return what the reference costs in the same cells."""
+    tell("counting a multiplier of 8 bits")
+    return yosys.count(verilog(Multiplier()), "multiplier", folder)["multiplier"].nand2
 
 
 def whole(modules: dict[str, Counted]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sim.arch.salo_numerics import NUMERICS, Normalisation, SaloNumerics
 from sim.arch.salo_stages import Stage
 
 NAND2_UM2 = 1.8772  # gscl45nm.lib, NAND2X1: the library of the published synthesis
+MULTIPLIER_8B_NAND2 = 434  # an integer multiplier, 8 x 8 bits, in the same cells: its energy is published
 
 
 class UnitGates(NamedTuple):
@@ -43,6 +44,15 @@ GATES = {
 }
 
 
+def unit_gates(array: SaloArray, numerics: SaloNumerics) -> UnitGates:
+    """Return the counts of a configuration's units; assumed: formats that nobody counted are as the wide."""
+    return GATES[array.normalisation, _formats(numerics) or "wide"]
+
+
+def _formats(numerics: SaloNumerics) -> str | None:
+    return next((name for name, known in NUMERICS.items() if known == numerics), None)
+
+
 def skew_bits(array: SaloArray, numerics: SaloNumerics) -> int:
     """Return the bits of the registers between the array's ports and its units, as `rtl.salo.array` wires."""
     element, rows, cols, globals_ = numerics.input.width, array.rows, array.cols, array.global_rows
@@ -67,11 +77,10 @@ def skew_bits(array: SaloArray, numerics: SaloNumerics) -> int:
 
 def array_nand2(array: SaloArray, numerics: SaloNumerics) -> float | None:
     """Return the NAND2 equivalents of an array, merge buffers as flip-flops; None where not measured."""
-    formats = next((name for name, known in NUMERICS.items() if known == numerics), None)
     latencies = (array.exp_latency, array.reciprocal_latency, array.normalise_latency, array.merge_latency)
-    if formats is None or set(latencies) != {1}:
+    if _formats(numerics) is None or set(latencies) != {1}:
         return None
-    gates = GATES[array.normalisation, formats]
+    gates = unit_gates(array, numerics)
     sums = numerics.sums(array.normalisation)
     rows = array.rows * gates.weighted_sum + array.global_rows * gates.global_weighted_sum
     if array.normalisation is PER_PASS:

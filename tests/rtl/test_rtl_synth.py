@@ -18,7 +18,7 @@ from rtl.lib.few_pins import FOLD, FewPins
 from rtl.salo.array import PEArray
 from sim.arch.checks import UserError
 from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo_gates import GATES, NAND2_UM2, array_mm2, array_nand2, skew_bits
+from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, NAND2_UM2, array_mm2, array_nand2, skew_bits
 from sim.arch.salo_numerics import NUMERICS, WIDE, Normalisation
 from tests.cosim.configs import CONFIGS
 
@@ -125,6 +125,7 @@ def report_of(config):
     modules = counted | {"array": yosys.Counted(9, skew, 7, 0, holds)}
     return {
         "units": {name: synth._unit(found) for name, found in counted.items()},
+        "multiplier_8b_nand2": MULTIPLIER_8B_NAND2,
         "merge_bit_nand2": gates.merge_bit,
         "array": gate_count.whole(modules),
         "check": {"array": "4 x 4", "nand2_of_modules": 2, "nand2_in_one": 1, "ratio": 2.0},
@@ -136,9 +137,12 @@ def report_of(config):
 def test_a_run_of_the_tool_and_the_table_have_the_same_form(config, capsys):
     report = report_of(config)
     assert synth.row(config, report) == gates_of(config)
-    assert synth.said_of_table(config, gates_of(config)) == "sim/arch/salo_gates.py has these counts."
+    same = "sim/arch/salo_gates.py has these counts."
+    assert synth.said_of_table(config, gates_of(config), MULTIPLIER_8B_NAND2) == same
     other = gates_of(config)._replace(pe=1)
-    assert synth.said_of_table(config, other).endswith(f"Found: {other}")
+    for found, multiplier in ((other, MULTIPLIER_8B_NAND2), (gates_of(config), 500)):
+        told = synth.said_of_table(config, found, multiplier)
+        assert told.endswith(f"Found: {found}, and a multiplier of 8 bits takes {multiplier}")
     synth.show(report)
     assert f"{config.array.pes * gates_of(config).pe:,}" in capsys.readouterr().out
 
@@ -234,6 +238,17 @@ def test_the_table_has_what_yosys_counts(config, tmp_path):
     (kind,) = [kind for kind in gate_count.UNITS if kind.__name__ == "ExpUnit"]
     found = yosys.count(verilog(kind(config)), "exp_unit", tmp_path)["exp_unit"]
     assert round(found.nand2) == gates_of(config).exp_unit
+
+
+@NEEDS_YOSYS
+def test_the_reference_of_the_energy_has_what_yosys_counts(tmp_path):
+    found = gate_count.multiplier_nand2(tmp_path, lambda _: None)
+    assert round(found) == MULTIPLIER_8B_NAND2
+
+
+def test_the_page_of_energies_has_the_reference():
+    page = (Path(__file__).parents[2] / "docs" / "energy.md").read_text(encoding="utf-8")
+    assert f"one of the {MULTIPLIER_8B_NAND2} of an 8-bit multiplier" in " ".join(page.split())
 
 
 def numbers(label):
