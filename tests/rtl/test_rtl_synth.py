@@ -18,6 +18,7 @@ from rtl.lib.few_pins import FOLD, FewPins
 from rtl.salo.array import PEArray
 from sim.arch.checks import UserError
 from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.salo_energy import PUBLISHED_AREA_MM2
 from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, NAND2_UM2, array_mm2, array_nand2, skew_bits
 from sim.arch.salo_numerics import NUMERICS, WIDE, Normalisation
 from tests.cosim.configs import CONFIGS
@@ -265,6 +266,23 @@ def test_the_page_has_the_counts_of_the_table(field):
     }
     found = numbers(labels.get(field, f"`{field}`"))
     assert found == [getattr(gates_of(config), field) for config in COLUMNS]
+
+
+def test_the_page_of_the_machine_has_the_same_figures():
+    lines = (Path(__file__).parents[2] / "docs" / "salo.md").read_text(encoding="utf-8").splitlines()
+    rows = {line.split(" | ")[0].strip("| *"): line for line in lines if line.startswith("| ")}
+    configs = [config for config in COLUMNS if config.numerics is NUMERICS["published"]]
+    figures = {
+        "exponential unit, inside a PE": [gates_of(config).exp_unit for config in configs],
+        "PE": [gates_of(config).pe for config in configs],
+        "reciprocal unit": [gates_of(config).reciprocal_unit for config in configs],
+        "weighted-sum unit of a row": [gates_of(config).weighted_sum for config in configs],
+        "array": [round(array_nand2(config.array, config.numerics)) for config in configs],
+    }
+    for label, wanted in figures.items():
+        assert [cell.strip() for cell in rows[label].split("|")[2:4]] == [f"{count:,}" for count in wanted]
+    mm2 = [f"{array_mm2(config.array, config.numerics):.2f}" for config in configs]
+    assert re.findall(r"\*\*([\d.]+)\*\*", rows["array, mm²"]) == [*mm2, f"{PUBLISHED_AREA_MM2}"]
 
 
 def test_the_page_has_the_whole_arrays():
