@@ -22,6 +22,9 @@ from traces.schema import Trace
 from traces.validate import check
 
 SUFFIXES = (".json", ".json.gz")
+CONVERT = (
+    "is a table; of a SCALE-Sim topology make a trace: python -m traces convert FILE.csv --out FILE.json"
+)
 _DECODER = msgspec.json.Decoder(Trace)
 
 
@@ -35,6 +38,8 @@ def load(path: str | Path) -> Trace:
         raise TraceError(f"is no valid gzip file: {error}", file=str(path)) from None
     except OSError as error:
         raise TraceError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    if Path(path).suffix == ".csv":
+        raise TraceError(CONVERT, file=str(path))
     return loads(data, file=str(path))
 
 

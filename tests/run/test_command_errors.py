@@ -16,7 +16,7 @@ import pytest
 from sim import run as sim_run
 from sim.report import InvariantError
 
-MILLION = "9" * 5000  # digits
+MANY_DIGITS = "9" * 5000
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,10 @@ MILLION = "9" * 5000  # digits
             ["run", "small.json", "--batch", "1.5"],
             "tandem run: argument --batch: invalid int value: '1.5'; see tandem run --help",
         ),
-        (["run", "small.json", "--batch", MILLION], "tandem run: argument --batch: invalid int value: .*"),
+        (
+            ["run", "small.json", "--batch", MANY_DIGITS],
+            "tandem run: argument --batch: invalid int value: .*",
+        ),
         (["run", "small.json", "--batch", "9" * 30], "tandem: the batch must be at most 2147483647, not 9+"),
         (
             ["run", "small.json", "--batch", "2147483647"],
@@ -105,14 +108,14 @@ def test_a_wrong_word_is_answered_with_the_rule_or_the_nearest(
         ("object.json", b"{}", "schema must be 'tandem-trace/1', not None"),
         ("nan.json", b'{"schema": NaN}', "is no valid JSON: .*"),
         ("infinite.json", b'{"schema": 1e999}', "is no valid JSON: .*"),
-        ("digits.json", b'{"schema": ' + MILLION.encode() + b"}", ".*"),
+        ("digits.json", b'{"schema": ' + MANY_DIGITS.encode() + b"}", ".*"),
         ("utf16.json", '{"schema": "tandem-trace/1"}'.encode("utf-16"), "is no valid JSON: .*"),
         ("latin.json", b'{"schema": "\xe9"}', "is no valid JSON: .*"),
         ("deep.json", b"[" * 100_000, "is no valid JSON: .*"),
         ("two.json", b"{}{}", "is no valid JSON: .*"),
         ("plain.json.gz", b'{"schema": "tandem-trace/1"}', "is no valid gzip file: .*"),
         ("cut.json.gz", gzip.compress(b"{}" * 99, mtime=0)[:-9], "is no valid gzip file: .*"),
-        ("table.csv", b"Layer,M,N,K\nx,1,2,3\n", "is no valid JSON: .*"),
+        ("table.csv", b"Layer,M,N,K\nx,1,2,3\n", "is a table; .*python -m traces convert .*"),
     ],
 )
 def test_a_file_that_is_no_trace_is_refused(

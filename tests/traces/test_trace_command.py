@@ -101,7 +101,7 @@ def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
         (["convert", "latin.csv", "--out", "x.json"], "error: latin.csv: is no text in UTF-8: "),
         (["convert", "good.csv", "--out", "no/x.json"], "error: no/x.json: cannot be written: No such file"),
         (["convert", "good.csv", "--out", "."], "error: .: cannot be written: Is a directory"),
-        (["bad.csv"], "error: bad.csv: is no valid JSON: "),
+        (["bad.csv"], "error: bad.csv: is a table; "),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arguments, message):
