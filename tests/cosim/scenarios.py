@@ -1,24 +1,36 @@
-"""What the tile engine is run on: random tiles back to back, and others with pauses at every stream."""
+"""What the tile engine is run on: random tiles back to back, with pauses at every stream, of short heads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sim.arch.salo import SaloConfig
-from sim.salo.tile_engine import Gaps
+from sim.salo.tile_engine import NO_GAPS, Gaps
 from tests.cosim import engine
 from tests.cosim.tiles import random_tiles
 
-
-def tiles(config: SaloConfig, count: int) -> tuple[Any, engine.Heads, Gaps]:
-    """Return the schedule, operands and pauses of `count` tiles back to back."""
-    schedule = random_tiles(config.array, count, seed=1)
-    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=2)
-    return schedule, heads, Gaps()
+Scenario = tuple[Any, engine.Heads, Gaps]  # schedule, operands, pauses
 
 
-def pauses(config: SaloConfig, count: int) -> tuple[Any, engine.Heads, Gaps]:
-    """Return those of `count` tiles at whose streams the other end pauses at random."""
-    schedule = random_tiles(config.array, count, seed=3)
-    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=4)
-    return schedule, heads, engine.random_gaps(5)
+def tiles(config: SaloConfig, count: int) -> Scenario:
+    """Return `count` tiles back to back."""
+    return _random(config, count, config.array.head_dim, seed=1, gaps=NO_GAPS)
+
+
+def pauses(config: SaloConfig, count: int) -> Scenario:
+    """Return tiles at whose streams the other end pauses at random."""
+    return _random(config, count, config.array.head_dim, seed=3, gaps=engine.random_gaps(5))
+
+
+def short(config: SaloConfig, count: int) -> Scenario:
+    """Return tiles of heads of one element, in which whatever is a cycle late comes too late."""
+    return _random(config, count, 1, seed=6, gaps=NO_GAPS)
+
+
+def _random(config: SaloConfig, count: int, head_dim: int, seed: int, gaps: Gaps) -> Scenario:
+    schedule = random_tiles(config.array, count, seed)
+    return (
+        schedule,
+        engine.random_heads(config, schedule.seq_len, head_dim, apart=True, seed=seed + 1),
+        gaps,
+    )

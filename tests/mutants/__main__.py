@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--prove",
         action=argparse.BooleanOptionalAction,
-        default=True,
+        default=False,
         help="ask Yosys whether a survivor that docs/mutants.md does not know is equivalent",
     )
     return made

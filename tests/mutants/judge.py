@@ -101,10 +101,12 @@ def _forget(folder: Path, name: str) -> None:
 STAGES: dict[str, tuple[Any, int]] = {
     "tiles": (scenarios.tiles, 12),
     "pauses": (scenarios.pauses, 12),
+    "short": (scenarios.short, 12),
     "unit": (None, 1500),
     "around": (None, 1500),
     "tiles-more": (scenarios.tiles, 120),
     "pauses-more": (scenarios.pauses, 120),
+    "short-more": (scenarios.short, 120),
     "unit-more": (None, 5000),
     "around-more": (None, 5000),
 }

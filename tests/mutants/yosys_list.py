@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.mutants.expressions import Expressions
 from tests.mutants.faults import Fault, named
+from tests.mutants.graft import STUCK
 from tests.mutants.rtlil import Module, write
 
 CLOCKS = ("CLK", "clk")  # what they do to a clock differs from one simulator to the next
@@ -24,7 +25,7 @@ CLOCKS = ("CLK", "clk")  # what they do to a clock differs from one simulator to
 
 def chosen(config: str, modules: dict[str, Module], count: int, seed: int) -> list[Fault]:
     """Return `count` faults that Yosys chooses in a config's netlist, the same for the same seed."""
-    # More than asked for, because those of clocks are left out.
+    # More than asked for, because some are left out.
     lines = _ask(write(modules), count + count // 4 + 8, seed)
     expressions = {name: Expressions(module, modules) for name, module in modules.items()}
     found: dict[str, Fault] = {}
@@ -44,6 +45,8 @@ def chosen(config: str, modules: dict[str, Module], count: int, seed: int) -> li
             bit=int(options["portbit"]),
             argument=int(options.get("ctrlbit", 0)),
         )
+        if modules[module].cells[fault.cell].ports[fault.port][fault.bit] == STUCK.get(fault.kind):
+            continue  # a constant that is so anyway
         fault = named(fault, expressions[module])
         found.setdefault(fault.name, fault)
     return list(found.values())[:count]
