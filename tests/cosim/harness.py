@@ -22,7 +22,7 @@ from cocotb_tools.runner import get_results, get_runner
 
 from rtl.lib.emit import module_name, verilog
 from sim.arch.salo_ports import Fields
-from tests.cosim import simulators
+from tests.cosim import runtime, simulators
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = ROOT / "build" / "cosim"
@@ -109,13 +109,16 @@ def _compile(text: str, top: str, simulator: str, folder: Path) -> None:
     source, visible = folder / f"{top}.v", folder / "visible.vlt"
     source.write_text(text)
     visible.write_text(simulators.PORTS_ONLY.format(top=top))
+    arguments, is_verilator = simulators.build_arguments(simulator, _waves()), simulator == "verilator"
     with simulators.environment(simulator):
+        if is_verilator:
+            runtime.lend(folder, BUILDS, [*arguments, f"waves={_waves()}"])
         try:
             get_runner(simulator).build(
-                sources=[visible, source] if simulator == "verilator" else [source],
+                sources=[visible, source] if is_verilator else [source],
                 hdl_toplevel=top,
                 build_dir=folder,
-                build_args=simulators.build_arguments(simulator, _waves()),
+                build_args=arguments,
                 always=True,
                 timescale=("1ns", "1ps"),
                 waves=_waves(),
@@ -123,6 +126,8 @@ def _compile(text: str, top: str, simulator: str, folder: Path) -> None:
             )
         except (SystemExit, RuntimeError) as error:
             raise AssertionError(f"{simulator} cannot build {top}:\n{_tail(folder / 'build.log')}") from error
+        if is_verilator:
+            runtime.keep(folder, BUILDS, [*arguments, f"waves={_waves()}"])
     (folder / "built").touch()
 
 
