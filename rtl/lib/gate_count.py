@@ -133,5 +133,5 @@ def small(config: SaloConfig, size: int) -> SaloConfig:
     """Return the same machine with `size` rows and columns, and room for the outputs of one tile."""
     array = replace(config.array, rows=size, cols=size)
     capacity = size * array.head_dim * config.output_bytes
-    output = replace(config.output_scratchpad, capacity_bytes=capacity, banks=1, word_bytes=1)
+    output = replace(config.output_scratchpad, capacity_bytes=capacity)
     return replace(config, array=array, output_scratchpad=output)

@@ -162,6 +162,13 @@ def test_a_whole_array_is_its_modules_times_their_instances():
     assert (found["merge_memory_bits"], found["staging_memory_bits"]) == (128, 256)
 
 
+@EVERY
+def test_the_small_array_can_be_built_and_has_room_for_one_tile(config):
+    found = gate_count.small(config, gate_count.PLACED)
+    found.check_circuit()
+    assert (found.array.rows, found.array.cols, found.staging_tiles) == (2, 2, 1)
+
+
 class Wide(wiring.Component):
     """Forty bits that pass through."""
 
