@@ -46,7 +46,7 @@ test-models: ## the models and their export; installs torch, gigabytes on most m
 cosim: ## the whole co-simulation [FULL=1: also 32 x 32 PEs; WAVES=1: leaves waveforms]
 	$(environment) core test rtl cosim
 	@$(PY) -m tests.cosim.simulators
-	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s) tests/rtl tests/cosim $(ARGS)
+	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s --numprocesses=0) tests/rtl tests/cosim $(ARGS)
 
 rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=8 cols=8"]
 	$(environment) core rtl
@@ -58,7 +58,7 @@ synth: ## count the circuits in gates, and place a small array on an FPGA [PRESE
 
 proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for every input
 	$(environment) core test rtl cosim synth
-	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py $(ARGS)
+	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_synth.py $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rtl.lib.command_line import USER_FAULT, Parser, config_of
 from sim import __version__
-from sim.arch.checks import UserError, digest, nearest, settings_from_arguments, to_dict
+from sim.arch.checks import UserError, digest, nearest, to_dict
 from sim.arch.files import written_folder
-from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 
 try:
@@ -107,40 +107,27 @@ def _shape(shape: Any) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 2 for the user's mistakes."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
+        "build/rtl",
         prog="python -m rtl.build",
         description="Write circuits as Verilog, each with a JSON file of its configuration and ports.",
         epilog=f"units: {', '.join(UNITS)}",
     )
     parser.add_argument("units", nargs="*", metavar="UNIT", help="what to build (default: all)")
-    parser.add_argument(
-        "--preset", metavar="NAME", default=next(iter(SALO_PRESETS)), help=f"{' or '.join(SALO_PRESETS)}"
-    )
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        dest="settings",
-        action="append",
-        default=[],
-        help="a field of the config",
-    )
-    parser.add_argument("--out", metavar="DIR", default="build/rtl", help="folder (default: build/rtl)")
     chosen = parser.parse_args(arguments)
     try:
-        _write(chosen.units or [*UNITS], chosen.preset, chosen.settings, Path(chosen.out))
+        _write(chosen.units or [*UNITS], chosen)
     except UserError as error:
         print(f"python -m rtl.build: {error}", file=sys.stderr)
-        return 2
+        return USER_FAULT
     return 0
 
 
-def _write(units: Sequence[str], preset: str, arguments: Sequence[str], out: Path) -> None:
+def _write(units: Sequence[str], chosen: argparse.Namespace) -> None:
     for unit in units:
         if unit not in UNITS:
             raise UserError(nearest("unit", unit, UNITS))
-    settings = settings_from_arguments(arguments)
-    config = configured("salo", SALO_PRESETS, preset, settings, SALO_SHORT_NAMES)
-    config.check_circuit()
+    config, out = config_of(chosen), Path(chosen.out)
     with written_folder(out) as folder:
         for unit in dict.fromkeys(units):
             print(f"building {unit}", file=sys.stderr)

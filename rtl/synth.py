@@ -13,36 +13,26 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rtl.lib import gate_count
+from rtl.lib.command_line import USER_FAULT, Parser, config_of
 from rtl.lib.emit import module_name
 from rtl.lib.yosys import NEXTPNR, YOSYS, Counted, installed
 from sim.arch.checks import UserError, settings_from_arguments
 from sim.arch.files import require_writable_folder, written
-from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, skew_bits
 from sim.arch.salo_numerics import NUMERICS
 
 PLACEABLE = ["array", *(module_name(kind.__name__) for kind in gate_count.UNITS)]
-USER_FAULT = 2
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = _parser().parse_args(arguments)
     try:
-        settings = settings_from_arguments(chosen.settings)
-        config = configured("salo", SALO_PRESETS, chosen.preset, settings, SALO_SHORT_NAMES)
-        config.check_circuit()
+        config, settings = config_of(chosen), settings_from_arguments(chosen.settings)
         require_writable_folder(chosen.out)
         report = {"preset": chosen.preset, "settings": settings}
         report |= measure(config, chosen.place or [], Path(chosen.out))
@@ -58,18 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="python -m rtl.synth", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument(
-        "--preset", default="salo", metavar="NAME", help=f"{' or '.join(SALO_PRESETS)}; default salo"
-    )
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a config field, as in array.exp_latency=2; numerics=wide",
+        "build/synth",
+        prog="python -m rtl.synth",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument(
         "--place",
@@ -78,7 +60,6 @@ def _parser() -> Parser:
         metavar="UNIT",
         help=f"place and route on an ECP5, too, for its clock:\n{', '.join(PLACEABLE)}",
     )
-    parser.add_argument("--out", default="build/synth", metavar="DIR", help="folder (default: build/synth)")
     return parser
 
 

@@ -39,6 +39,12 @@ class Build:
     folder: Path
     ports: dict[str, tuple[str, bool, int]]  # direction, signed, width
 
+    def _kept_waves(self, name: str) -> Path:
+        """Give the waveform that the simulator has just written, under a fixed name, that of the run."""
+        written = [*self.folder.glob("*.fst"), *self.folder.glob("*.vcd")]
+        latest = max(written, key=lambda path: path.stat().st_mtime)
+        return latest.rename(self.folder / f"{name}{latest.suffix}")
+
     def run(self, stimulus: dict[str, Any], name: str) -> Any:
         """Run the bench; raise `AssertionError` with the end of its log when it does not end well."""
         waves = _waves()
@@ -68,8 +74,7 @@ class Build:
         if not ended_well or not result.exists():
             raise AssertionError(f"{self.top} on {self.simulator} failed:\n{_tail(log)}")
         if waves:
-            shown = [*self.folder.glob("*.fst"), *self.folder.glob("*.vcd")]
-            print(f"waveform: {max(shown, key=lambda path: path.stat().st_mtime)}")
+            print(f"waveform: {self._kept_waves(name)}")
         return json.loads(result.read_text())
 
 

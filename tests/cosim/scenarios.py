@@ -9,6 +9,8 @@ from sim.salo.tile_engine import NO_GAPS, Gaps
 from tests.cosim import engine
 from tests.cosim.tiles import random_tiles
 
+SOME, MANY = 12, 120  # tiles in `make test`, and in `make cosim`
+
 Scenario = tuple[Any, engine.Heads, Gaps]  # schedule, operands, pauses
 
 

@@ -76,6 +76,7 @@ def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name,
     last = max(transfer.cycle for name in ("output", "global_output") for transfer in transfers[name])
     array = config.array
     waited = sum(layer.stalls.values()) - layer.stalls["write_back"]  # for the first words, a cycle or two
+    assert 0 <= waited <= 2 * HEADS
     assert last + 1 == layer.record.tile_end[-1] - waited + array.last_output
     assert layer.compute_cycles == last - STAGING_LATENCY - array.reciprocal_latency
 

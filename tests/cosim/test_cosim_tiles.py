@@ -6,7 +6,7 @@ from tests.cosim import engine, scenarios
 from tests.cosim.configs import CONFIGS
 from tests.cosim.sample import ARRAYS, ON_EACH, ON_EVERY, WHOLE
 
-TILES = 120 if WHOLE else 12
+TILES = scenarios.MANY if WHOLE else scenarios.SOME
 
 
 def assert_twins(name, simulator, scenario, run):

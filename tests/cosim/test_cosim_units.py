@@ -5,9 +5,9 @@ import pytest
 from tests.cosim import harness
 from tests.cosim.configs import CONFIGS
 from tests.cosim.sample import ARRAYS, ON_EACH, WHOLE
-from tests.rtl.units import UNITS, assert_shown, expect
+from tests.rtl.units import MANY, SEED, SOME, UNITS, assert_shown, expect
 
-COUNT = 5000 if WHOLE else 1000
+COUNT = MANY if WHOLE else SOME
 
 
 @ON_EACH
@@ -15,7 +15,7 @@ COUNT = 5000 if WHOLE else 1000
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_shows_what_its_model_says_in_every_cycle_of_its_verilog(name, config, simulator):
     unit, config = UNITS[name], CONFIGS[config]
-    inputs = unit.inputs(config, 2, COUNT)
+    inputs = unit.inputs(config, SEED, COUNT)
     assert_shown(
         expect(unit, config, inputs), harness.run_ports(unit.circuit(config), simulator, inputs, name)
     )

@@ -17,7 +17,7 @@ from tests.cosim.configs import CONFIGS
 from tests.mutants import tops
 from tests.mutants.graft import INPUT
 from tests.mutants.netlist import TOP
-from tests.rtl.units import UNITS, assert_shown, expect
+from tests.rtl.units import MANY, SEED, SOME, UNITS, assert_shown, expect
 
 SECONDS = 300  # of processor time for one run, which takes about one
 
@@ -74,7 +74,7 @@ def _prepared(job: Job, built: harness.Build) -> Prepared:
         expected = engine.expect(machine, *scenario(machine, count))
         return expected.stimulus, lambda seen: engine.assert_seen(machine, expected, seen)
     unit = UNITS[tops.unit_of(job.top)]
-    inputs = unit.inputs(machine, 1, count)
+    inputs = unit.inputs(machine, SEED, count)
     wanted = expect(unit, machine, inputs)
     return harness.rows(built, inputs), lambda seen: assert_shown(wanted, harness.shown(built, seen))
 
@@ -96,18 +96,18 @@ def _forget(folder: Path, name: str) -> None:
         path.unlink()
 
 
-# Stage -> stimulus and its size. What `make test` runs: the tile engine, the unit alone, the unit around it;
-# then what `make cosim` runs.
+# Stage -> stimulus and its size: what `make cosim` runs, in the amount of `make test` first. "around" is the
+# stimulus of the unit that the unit with the fault lies in.
 STAGES: dict[str, tuple[Any, int]] = {
-    "tiles": (scenarios.tiles, 12),
-    "pauses": (scenarios.pauses, 12),
-    "short": (scenarios.short, 12),
-    "unit": (None, 1500),
-    "around": (None, 1500),
-    "tiles-more": (scenarios.tiles, 120),
-    "pauses-more": (scenarios.pauses, 120),
-    "short-more": (scenarios.short, 120),
-    "unit-more": (None, 5000),
-    "around-more": (None, 5000),
+    "tiles": (scenarios.tiles, scenarios.SOME),
+    "pauses": (scenarios.pauses, scenarios.SOME),
+    "short": (scenarios.short, scenarios.SOME),
+    "unit": (None, SOME),
+    "around": (None, SOME),
+    "tiles-more": (scenarios.tiles, scenarios.MANY),
+    "pauses-more": (scenarios.pauses, scenarios.MANY),
+    "short-more": (scenarios.short, scenarios.MANY),
+    "unit-more": (None, MANY),
+    "around-more": (None, MANY),
 }
 _PREPARED: dict[Job, Prepared] = {}  # by job without a fault

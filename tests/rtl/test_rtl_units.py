@@ -8,7 +8,7 @@ from sim.arch.presets import SALO, SALO_DAC22
 from sim.arch.salo_numerics import WIDE
 from tests.cosim.configs import CONFIGS
 from tests.rtl import bench
-from tests.rtl.units import UNITS, assert_shown, expect
+from tests.rtl.units import SEED, SOME, UNITS, assert_shown, expect
 
 PRESETS = {
     "salo": SALO,
@@ -22,5 +22,5 @@ PRESETS = {
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_shows_what_its_model_says_in_every_cycle(name, config):
     unit = UNITS[name]
-    inputs = unit.inputs(config, 1, 800)
+    inputs = unit.inputs(config, SEED, SOME)
     assert_shown(expect(unit, config, inputs), bench.run(unit.circuit(config), inputs))

@@ -14,6 +14,8 @@ from sim.arch.salo import SaloConfig
 from sim.salo import controller, exp, pe, reciprocal, weighted_sum
 from tests.rtl import stimuli
 
+SEED, SOME, MANY = 1, 1500, 5000  # of the inputs; how many in `make test`, and in `make cosim`
+
 
 class Unit(NamedTuple):
     """A unit; `latency` is the number of cycles from inputs to the outputs that the model gives for them."""
@@ -93,4 +95,4 @@ def _compare(found: dict[str, int], wanted: dict[str, int], when: str) -> None:
     assert not wrong, f"(circuit, model) differ in {wrong} {when}"
 
 
-__all__ = ["UNITS", "Expected", "Unit", "assert_shown", "expect"]
+__all__ = ["MANY", "SEED", "SOME", "UNITS", "Expected", "Unit", "assert_shown", "expect"]

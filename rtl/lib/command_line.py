@@ -1,0 +1,45 @@
+"""What the commands of the circuits share: one line for what is wrong, the arguments that name a config."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from sim.arch.checks import settings_from_arguments
+from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from sim.arch.salo import SaloConfig
+
+USER_FAULT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; takes ``--preset``, ``--set`` and ``--out``."""
+
+    def __init__(self, folder: str, **more: Any) -> None:
+        super().__init__(allow_abbrev=False, **more)
+        self.add_argument(
+            "--preset",
+            metavar="NAME",
+            default=next(iter(SALO_PRESETS)),
+            help=f"{' or '.join(SALO_PRESETS)} (default: %(default)s)",
+        )
+        self.add_argument(
+            "--set",
+            metavar="KEY=VALUE",
+            dest="settings",
+            action="append",
+            default=[],
+            help="a config field, as in rows=8, array.exp_latency=2 or numerics=wide; may be repeated",
+        )
+        self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def config_of(chosen: argparse.Namespace) -> SaloConfig:
+    """Return the config that the arguments name; raise `ConfigError` for one that no circuit can have."""
+    settings = settings_from_arguments(chosen.settings)
+    config = configured("salo", SALO_PRESETS, chosen.preset, settings, SALO_SHORT_NAMES)
+    config.check_circuit()
+    return config
