@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import USER_FAULT, Parser, config_of
+from rtl.lib.command_line import RUN_FAULT, USER_FAULT, Parser, config_of
 from sim import __version__
 from sim.arch.checks import UserError, digest, nearest, to_dict
-from sim.arch.files import written_folder
+from sim.arch.files import require_writable_folder, standard_output, written_folder
 from sim.arch.salo import SaloConfig
+from sim.arch.salo_stages import Stage
 
 try:
     from amaranth import Value
@@ -65,7 +66,8 @@ def build(unit: str, config: SaloConfig) -> tuple[str, dict[str, Any]]:
         for path, member, value in component.signature.flatten(component)
         if len(Value.cast(value))
     ]
-    text = verilog(component)
+    said = f"// {unit} of tandemsim {__version__}, configuration {digest(config)}: see {unit}.json"
+    text = f"{said}\n{verilog(component)}"
     return text, {
         "schema": "tandem-circuit/1",
         "unit": unit,
@@ -75,6 +77,7 @@ def build(unit: str, config: SaloConfig) -> tuple[str, dict[str, Any]]:
         "config_digest": digest(config),
         "clock": "clk" if " clk" in _header(text, unit) else None,
         "reset": {"name": "rst", "active": "high", "kind": "synchronous"},
+        "stages": {stage.name: int(stage) for stage in Stage},
         "ports": ports,
     }
 
@@ -120,6 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"python -m rtl.build: {error}", file=sys.stderr)
         return USER_FAULT
+    except KeyboardInterrupt:
+        print("python -m rtl.build: stopped", file=sys.stderr)
+        return RUN_FAULT
     return 0
 
 
@@ -128,13 +134,15 @@ def _write(units: Sequence[str], chosen: argparse.Namespace) -> None:
         if unit not in UNITS:
             raise UserError(nearest("unit", unit, UNITS))
     config, out = config_of(chosen), Path(chosen.out)
+    require_writable_folder(chosen.out)
     with written_folder(out) as folder:
         for unit in dict.fromkeys(units):
             print(f"building {unit}", file=sys.stderr)
             text, sidecar = build(unit, config)
             (folder / f"{unit}.v").write_text(text)
             (folder / f"{unit}.json").write_text(json.dumps(sidecar, indent=1) + "\n")
-    print("\n".join(f"{out / unit}.v" for unit in dict.fromkeys(units)))
+    with standard_output() as stream:
+        print("\n".join(f"{out / unit}.v" for unit in dict.fromkeys(units)), file=stream)
 
 
 if __name__ == "__main__":

@@ -15,15 +15,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib import gate_count
 from rtl.lib.command_line import USER_FAULT, Parser, config_of
-from rtl.lib.emit import module_name
-from rtl.lib.yosys import NEXTPNR, YOSYS, Counted, installed
 from sim.arch.checks import UserError, settings_from_arguments
 from sim.arch.files import require_writable_folder, written
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, skew_bits
 from sim.arch.salo_numerics import NUMERICS
+
+try:
+    from rtl.lib import gate_count
+    from rtl.lib.emit import module_name
+    from rtl.lib.yosys import NEXTPNR, YOSYS, Counted, installed
+except ModuleNotFoundError as error:
+    print(
+        f"python -m rtl.synth: {error.name} is not installed: make synth, or pip install '.[rtl,synth]'",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 PLACEABLE = ["array", *(module_name(kind.__name__) for kind in gate_count.UNITS)]
 

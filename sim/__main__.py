@@ -160,10 +160,12 @@ def _add_reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from sim.arch.files import STDOUT, require_writable_file, require_writable_folder
+    from sim.arch.files import STDOUT, is_same_file, require_writable_file, require_writable_folder
 
     if chosen.json == chosen.timeline == STDOUT:
         raise ConfigError("only one of --json and --timeline may be -")
+    if chosen.json and chosen.timeline and is_same_file(chosen.json, chosen.timeline):
+        raise ConfigError(f"--json and --timeline must be two files, not both {chosen.json!r}")
     for target in (chosen.json, chosen.timeline):
         if target is not None:
             require_writable_file(target)

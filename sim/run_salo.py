@@ -161,7 +161,8 @@ def _caveats(config: SaloConfig) -> Iterator[str]:
     area = area_mm2(config.array, config.numerics)
     if area is not None and not is_published(config.array, config.numerics):
         yield (
-            "Area is an estimate: the gates of our circuit, cells alone (docs/synthesis.md). Do not put it"
+            "Area is an estimate: the gates of our array, without scratchpads, cells alone"
+            " (docs/synthesis.md); power is of the whole machine. Do not put the area"
             f" beside the published {PUBLISHED_AREA_MM2} mm²: counted like this, that array takes"
             f" {array_mm2(SaloArray(), PUBLISHED):.3g} mm²."
         )

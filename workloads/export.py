@@ -14,7 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError:
+    print("error: torch is not installed: pip install '.[models]'", file=sys.stderr)
+    sys.exit(2)
 
 from sim.arch.checks import ConfigError, UserError
 from traces.codec import save

@@ -9,7 +9,7 @@ from sim.arch.checks import settings_from_arguments
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 
-USER_FAULT = 2
+RUN_FAULT, USER_FAULT = 1, 2
 
 
 class Parser(argparse.ArgumentParser):

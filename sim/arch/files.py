@@ -72,6 +72,7 @@ def written_folder(path: str | Path) -> Iterator[Path]:
     A folder that does not exist yet appears whole, by one rename. In one that does, files of the same names
     are replaced one by one and all others stay. Raises `FileError` when the system refuses to write.
     """
+    _require_folder_name(path)
     with _refusals(path):
         place = _resolved(path)
         parent = place if place.exists() else place.parent
@@ -101,14 +102,24 @@ def require_writable_file(path: str | Path) -> None:
             _require_writable(path, _resolved(path).parent)
 
 
+def is_same_file(path: str | Path, other: str | Path) -> bool:
+    """Whether what is written to one would take the place of the other; a device or a pipe takes both."""
+    return not _is_special(Path(path)) and _resolved(path) == _resolved(other)
+
+
 def require_writable_folder(path: str | Path) -> None:
     """Raise `FileError` if the folder `path` plainly cannot be made or written to. Creates nothing."""
-    require(str(path) != "", "an output folder must have a name", path)
+    _require_folder_name(path)
     with _refusals(path):
         place = _resolved(path)
         if place.exists() and not place.is_dir():
             raise FileError(f"an output folder must be a folder, not the file {str(path)!r}")
         _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
+
+
+def _require_folder_name(path: str | Path) -> None:
+    named = os.fspath(path) != "" and _resolved(path).name != ""  # the root has none
+    require(named, "an output folder must have a name", str(path))
 
 
 def printable(path: str | Path) -> str:

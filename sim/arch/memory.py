@@ -18,6 +18,7 @@ from sim.arch.dram_timing import DramStandard, Spacing, spacing_of
 PS_PER_SECOND = 1_000_000_000_000
 MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1
 MAX_BANKS = 64  # of a channel: four ranks of DDR4
+MAX_CHANNELS = 1024  # and requests in a queue; assumed: 32 times an HBM2 stack's
 MAX_RANKS = 8  # or pseudo-channels; assumed
 MAX_BANDWIDTH = 10**15  # bytes per second; assumed: more than any array can take
 
@@ -114,7 +115,7 @@ class DramConfig:
     bandwidth_bytes_per_second: int | None = None  # the ideal memory's, of all channels: sets the burst
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "channels", "ranks", "read_queue", "write_queue")
+        require_integers(self, 1, "channels", "ranks", "read_queue", "write_queue", maximum=MAX_CHANNELS)
         require_integers(self, 0, "row_cap", "command_latency")
         for field in ("channels", "ranks"):
             value = getattr(self, field)

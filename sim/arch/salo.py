@@ -26,6 +26,8 @@ from sim.arch.memory import PS_PER_SECOND, BufferConfig, DramConfig, ScratchpadC
 from sim.arch.salo_numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
 
 MAX_SIDE = 4096  # PEs along a side, elements of a head; assumed: 16 times the largest array built
+MAX_LATENCY = 1024  # stages of a pipeline; assumed: no unit has as many
+MIN_CLOCK_HZ = 1_000_000  # assumed; of a slower clock one cycle is many refreshes of the DRAM
 STAGING_LATENCY = 2  # cycles from an output's writing to its offer: the staging memory, then its register
 QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at work, one on its way
 
@@ -74,9 +76,10 @@ class SaloArray:
 
     def __post_init__(self) -> None:
         require_integers(self, 1, "rows", "cols", "head_dim", "column_segments", maximum=MAX_SIDE)
-        require_integers(self, 1, "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency")
+        latencies = "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"
+        require_integers(self, 1, *latencies, maximum=MAX_LATENCY)
         require_integers(self, 0, "global_rows", "global_cols", maximum=MAX_SIDE)
-        require_integers(self, 0, "flush_cycles")
+        require_integers(self, 0, "flush_cycles", maximum=MAX_LATENCY)
         require(
             self.column_segments in (1, 2), "SaloArray.column_segments must be 1 or 2", self.column_segments
         )
@@ -206,7 +209,7 @@ class SaloConfig:
     clock_hz: int = 1_000_000_000  # artifact's performance script; its synthesis is stated at 500 MHz
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "clock_hz", maximum=PS_PER_SECOND)
+        require_integers(self, MIN_CLOCK_HZ, "clock_hz", maximum=PS_PER_SECOND)
         require(
             PS_PER_SECOND % self.clock_hz == 0,
             "SaloConfig.clock_hz must divide 10^12 (a whole number of picoseconds a cycle)",

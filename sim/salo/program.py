@@ -123,14 +123,14 @@ class _Planner:
         buffers = self._slots("output", self.config.output_scratchpad.capacity_bytes, row, 1)
         return Program(self.layer, self.schedule, self.list.ordered(), residencies, per_head, staged, buffers)
 
-    def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int) -> int:
-        """Return how many slots a scratchpad has, at least as many as a tile needs."""
-        if capacity_bytes < least * slot_bytes:
+    def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int, held: int = 0) -> int:
+        """Return how many slots a scratchpad has beside `held` bytes, at least as many as a tile needs."""
+        if capacity_bytes < held + least * slot_bytes:
             raise ConfigError(
-                f"SaloConfig.{name}_scratchpad.capacity_bytes must be at least {least * slot_bytes}"
+                f"SaloConfig.{name}_scratchpad.capacity_bytes must be at least {held + least * slot_bytes}"
                 f" for heads of {self.layer.head_dim}, not {capacity_bytes}"
             )
-        return capacity_bytes // slot_bytes
+        return (capacity_bytes - held) // slot_bytes
 
     def _keys_and_values(self, found: Granules, per_head: Needs) -> tuple[Residency, Residency]:
         """Load granules of keys and values in the order of their use, as each scratchpad is buffered."""
@@ -289,7 +289,7 @@ class _Planner:
         shares = self.schedule.row_keys.valid.any(axis=(1, 2))
         private = self.schedule.private_rows and bool(shares.any())
         capacity = self.config.global_scratchpad.capacity_bytes
-        slots = self._slots("global", capacity - held, share_bytes, 2 * int(private))
+        slots = self._slots("global", capacity, share_bytes, 2 * int(private), held)
         if not private:
             return
         tile = np.flatnonzero(shares)

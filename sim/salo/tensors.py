@@ -23,6 +23,7 @@ from sim.arch.checks import UserError, nearest
 Floats = npt.NDArray[np.floating]
 NAMES = ("q", "k", "v")
 GLOBAL_NAMES = ("global_q", "global_k", "global_v")
+LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
 AXES = 3  # heads, tokens, head_dim
 
 
@@ -97,7 +98,10 @@ def load_tensors(path: Path, op: str | None = None) -> Tensors:
     with _opened(path) as arrays:
         prefix = _prefix(path, list(arrays), op)
         found = {name: _checked(path, name, arrays[prefix + name]) for name in NAMES}
-        if all(prefix + name in arrays for name in GLOBAL_NAMES):
+        there = [name for name in GLOBAL_NAMES if prefix + name in arrays]
+        if there and len(there) < len(GLOBAL_NAMES):
+            raise UserError(f"{path} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}")
+        if there:
             found |= {name: _checked(path, name, arrays[prefix + name]) for name in GLOBAL_NAMES}
     return Tensors(*found.values())
 
@@ -120,7 +124,10 @@ def stored_op(path: Path, ops: Sequence[str]) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with np.load(path) as arrays:
+        arrays = np.load(path)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} must hold named arrays, as numpy.savez writes them, not a single one")
+        with arrays:
             yield arrays
     except UserError:
         raise
@@ -153,8 +160,8 @@ def _checked(path: Path, name: str, array: Any) -> Floats:
     """Return an array of finite numbers without its batch axis."""
     if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf"):
         raise UserError(f"{path}: {name} must hold real numbers, not {getattr(array, 'dtype', type(array))}")
-    if not np.isfinite(array).all():
-        raise UserError(f"{path}: {name} must hold finite numbers, not NaN or infinity")
+    if not (np.abs(array.astype(np.float64)) <= LARGEST).all():
+        raise UserError(f"{path}: {name} must hold finite numbers up to {LARGEST:g}, not larger ones or NaN")
     if array.ndim == AXES + 1 and array.shape[0] == 1:
         return array[0]
     if array.ndim != AXES:

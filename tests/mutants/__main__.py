@@ -62,6 +62,13 @@ def main(arguments: list[str]) -> int:
     return 0 if good else 1
 
 
+def positive(word: str) -> int:
+    """Return a number of at least 1."""
+    if not word.isdecimal() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f"must be a positive integer, not {word!r}")
+    return int(word)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     made = argparse.ArgumentParser(
@@ -69,11 +76,11 @@ def parser() -> argparse.ArgumentParser:
         description="Put small faults into the generated netlist, one by one, and see whether a test tells.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    made.add_argument("--count", type=int, default=200, help="faults")
+    made.add_argument("--count", type=positive, default=200, help="faults")
     made.add_argument("--seed", type=int, default=1, help="of the choice: the same faults for the same seed")
     made.add_argument("--only", nargs="+", metavar="NAME", help="these faults, by the names in the report")
     made.add_argument("--list", action="store_true", help="only list the faults")
-    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    made.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="processes")
     made.add_argument(
         "--family", nargs="+", choices=campaign.FAMILIES, default=campaign.FAMILIES, help="of faults"
     )

@@ -49,7 +49,10 @@ def by_name(names: Iterable[str]) -> dict[str, list[Fault]]:
             raise ValueError(f"a fault's name begins with a config, one of {', '.join(CONFIGS)}, not {name}")
         if config not in netlists:
             netlists[config] = netlist.netlist(CONFIGS[config])
-        chosen.setdefault(config, []).append(parse(name, netlists[config]))
+        fault = parse(name, netlists[config])
+        if not structure.is_possible(fault, netlists[config]):
+            raise ValueError(f"without that register the circuit has a loop: {name}")
+        chosen.setdefault(config, []).append(fault)
     return chosen
 
 

@@ -79,6 +79,8 @@ def change(fault: Fault) -> str:
 
 def parse(name: str, modules: dict[str, Module]) -> Fault:
     """Return the fault of a name; raise `ValueError` where there is none."""
+    if name.count("/") < 2:
+        raise ValueError(f"a fault is called CONFIG/MODULE/FAULT, as in the report, not {name}")
     config, unit, rest = name.split("/", 2)
     known = {module.lstrip("\\").removeprefix("tile_engine."): module for module in modules}
     if unit not in known:

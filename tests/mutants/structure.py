@@ -98,6 +98,13 @@ def _is_table(cell: Cell, module: Module) -> bool:
     )
 
 
+def is_possible(fault: Fault, modules: dict[str, Module]) -> bool:
+    """Whether a fault leaves a circuit: a register that feeds itself cannot be removed."""
+    module = modules[fault.module]
+    removed = fault.kind == "removed"
+    return not (removed and _feeds_itself(module.cells[fault.cell], Expressions(module, modules)))
+
+
 def _feeds_itself(cell: Cell, found: Expressions) -> bool:
     """Whether a register's next value depends on its value of the same cycle: without it there is a loop."""
     seen: set[Bit] = set()

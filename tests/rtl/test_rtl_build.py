@@ -50,6 +50,16 @@ def test_every_port_of_the_sidecar_is_in_the_verilog(tmp_path):
     assert sorted(names) == sorted(header[len("module pe(") :].replace("\n", "").split(", "))
 
 
+def test_the_verilog_and_its_sidecar_name_each_other_and_the_stages(tmp_path):
+    assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
+    first = (tmp_path / "pe.v").read_text().splitlines()[0]
+    sidecar = json.loads((tmp_path / "pe.json").read_text())
+    assert (
+        first.startswith("// pe of tandemsim ") and sidecar["config_digest"] in first and "pe.json" in first
+    )
+    assert sidecar["stages"]["WEIGHTED_SUM"] == 4  # as in the published circuit
+
+
 def test_equal_pes_are_written_once():
     text, _ = build.build("pe_array", replace(SALO, array=replace(SALO.array, rows=4, cols=8)))
     assert text.count("\nmodule pe(") == 1
@@ -81,6 +91,28 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, cap
     assert len(said) == 1
     assert message in said[0]
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["--bogus"], "unrecognized arguments: --bogus; see python -m rtl.build --help"),
+        (["--prese", "salo"], "unrecognized arguments: --prese; see python -m rtl.build --help"),
+        (["pe", "--set"], "argument --set: expected one argument; see python -m rtl.build --help"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_code_2(arguments, says, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        build.main(arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"python -m rtl.build: {says}\n"
+
+
+@pytest.mark.parametrize("name", ["", "/"])
+def test_a_folder_without_a_name_is_one_line(name, capsys):
+    assert build.main(["exp_unit", "--out", name]) == 2
+    said = f"python -m rtl.build: an output folder must have a name, not {name!r}\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):

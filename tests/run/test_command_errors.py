@@ -75,6 +75,11 @@ MANY_DIGITS = "9" * 5000
             "tandem: only one of --json and --timeline may be -",
         ),
         (
+            ["run", "small.json", "--json", "same", "--timeline", "./same"],
+            "tandem: --json and --timeline must be two files, not both 'same'",
+        ),
+        (["run", "small.json", "--out", "/"], "tandem: an output folder must have a name, not '/'"),
+        (
             ["run", "small.json", "--quite"],
             "tandem run: unknown option '--quite'; did you mean '--quiet', .*; see tandem run --help",
         ),

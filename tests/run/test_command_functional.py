@@ -117,7 +117,15 @@ WRONG = {
     "nothing": ({}, "t.npz must hold arrays q, k and v, not nothing"),
     "not finite": (
         operands(FIRST) | {"k": np.full(FIRST, np.nan)},
-        "t.npz: k must hold finite numbers, not NaN or infinity",
+        r"t.npz: k must hold finite numbers up to 1e\+12, not larger ones or NaN",
+    ),
+    "huge": (
+        operands(FIRST) | {"v": np.full(FIRST, 1e308)},
+        r"t.npz: v must hold finite numbers up to 1e\+12, not larger ones or NaN",
+    ),
+    "half of the global operands": (
+        operands(FIRST) | {"global_q": normal((2, 1, 16))},
+        "t.npz must hold all of global_q, global_k, global_v, not only global_q",
     ),
     "complex": (
         {name: np.zeros(FIRST, complex) for name in "qkv"},
@@ -182,7 +190,7 @@ def test_an_archive_that_cannot_be_read_is_named(refused: Callable[..., str], pa
 
 def test_a_single_array_is_no_archive(refused: Callable[..., str], place: Path) -> None:
     np.save(place / "q.npy", normal(FIRST))
-    assert "q.npy is not an .npz of tensors" in refused("run", "small.json", "--functional", "q.npy")
+    assert "q.npy must hold named arrays" in refused("run", "small.json", "--functional", "q.npy")
 
 
 def test_an_archive_of_no_arrays_is_refused(refused: Callable[..., str], place: Path) -> None:
