@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import RUN_FAULT, USER_FAULT, Parser, config_of
+from rtl.lib.command_line import RUN_FAULT, USER_FAULT, Parser, config_of, installed_by
 from sim import __version__
 from sim.arch.checks import UserError, digest, nearest, to_dict
 from sim.arch.files import require_writable_folder, standard_output, written_folder
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_stages import Stage
 
-try:
+PROGRAM = "python -m rtl.build"
+
+with installed_by(PROGRAM, "make rtl, or pip install '.[rtl]'"):
     from amaranth import Value
     from amaranth.lib import data
 
@@ -34,12 +36,6 @@ try:
     from rtl.salo.reciprocal import ReciprocalUnit
     from rtl.salo.tile_engine import TileEngine
     from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
-except ModuleNotFoundError as error:
-    print(
-        f"python -m rtl.build: {error.name} is not installed: make rtl, or pip install '.[rtl]'",
-        file=sys.stderr,
-    )
-    sys.exit(2)
 
 UNITS = {
     module_name(kind.__name__): kind
@@ -112,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 2 for the user's mistakes."""
     parser = Parser(
         "build/rtl",
-        prog="python -m rtl.build",
+        prog=PROGRAM,
         description="Write circuits as Verilog, each with a JSON file of its configuration and ports.",
         epilog=f"units: {', '.join(UNITS)}",
     )
@@ -121,10 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _write(chosen.units or [*UNITS], chosen)
     except UserError as error:
-        print(f"python -m rtl.build: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return USER_FAULT
     except KeyboardInterrupt:
-        print("python -m rtl.build: stopped", file=sys.stderr)
+        print(f"{PROGRAM}: stopped", file=sys.stderr)
         return RUN_FAULT
     return 0
 

@@ -15,23 +15,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import USER_FAULT, Parser, config_of
+from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
 from sim.arch.checks import UserError, settings_from_arguments
 from sim.arch.files import require_writable_folder, written
 from sim.arch.salo import SaloConfig
-from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, skew_bits
-from sim.arch.salo_numerics import NUMERICS
+from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
 
-try:
+PROGRAM = "python -m rtl.synth"
+
+with installed_by(PROGRAM, "make synth, or pip install '.[rtl,synth]'"):
     from rtl.lib import gate_count
     from rtl.lib.emit import module_name
     from rtl.lib.yosys import NEXTPNR, YOSYS, Counted, installed
-except ModuleNotFoundError as error:
-    print(
-        f"python -m rtl.synth: {error.name} is not installed: make synth, or pip install '.[rtl,synth]'",
-        file=sys.stderr,
-    )
-    sys.exit(2)
 
 PLACEABLE = ["array", *(module_name(kind.__name__) for kind in gate_count.UNITS)]
 
@@ -47,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with written(Path(chosen.out) / "synthesis.json") as stream:
             stream.write((json.dumps(report, indent=1) + "\n").encode())
     except UserError as error:
-        print(f"python -m rtl.synth: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return USER_FAULT
     show(report)
     print(said_of_table(config, row(config, report), report["multiplier_8b_nand2"]))
@@ -57,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "build/synth",
-        prog="python -m rtl.synth",
+        prog=PROGRAM,
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
@@ -121,8 +116,7 @@ def row(config: SaloConfig, report: dict[str, Any]) -> UnitGates:
 
 def said_of_table(config: SaloConfig, found: UnitGates, multiplier: int) -> str:
     """Return a line on whether the checked-in table has these counts, and what to put there where not."""
-    formats = next((name for name, numerics in NUMERICS.items() if numerics == config.numerics), None)
-    held = GATES.get((config.array.normalisation, formats or ""))
+    held = GATES.get((config.array.normalisation, formats_of(config.numerics) or ""))
     if held == found and multiplier == MULTIPLIER_8B_NAND2:
         return "sim/arch/salo_gates.py has these counts."
     told = "sim/arch/salo_gates.py has other counts, or none, for this configuration"

@@ -242,40 +242,10 @@ def _print_report(folder: str | None, done: Run) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from sim.arch.files import standard_output
-    from sim.machines import MACHINES, PRESET_LINES
+    from sim.list_command import show
 
-    sections = {
-        "machines": {name: machine.line for name, machine in MACHINES.items()},
-        "presets": {
-            name: f"{machine.name}: {PRESET_LINES[name]}"
-            for machine in MACHINES.values()
-            for name in machine.presets
-        },
-        "workloads": _workload_lines(),
-    }
-    if chosen.what is not None and chosen.what not in sections:
-        raise ConfigError(nearest("list", chosen.what, sections))
-    with standard_output() as out:
-        for title in [chosen.what] if chosen.what else sections:
-            if not chosen.what:
-                print(f"{title}:", file=out)
-            width = max(len(name) for name in sections[title])
-            for name, line in sections[title].items():
-                print(f"  {name:<{width}}  {line}", file=out)
+    show(chosen.what)
     return 0
-
-
-def _workload_lines() -> dict[str, str]:
-    from traces import codec
-
-    lines = {}
-    for name in codec.names():
-        trace = codec.load(codec.find(name))
-        lengths = [op.dim("seq_len") for op in trace.ops if op.kind == "window_attention"]
-        windows = f", {len(lengths)} window attentions of up to {max(lengths)} tokens" if lengths else ""
-        lines[name] = f"{len(trace.ops)} ops, {trace.macs / 1e9:.1f} GMAC{windows}"
-    return lines
 
 
 def _reproduce(chosen: argparse.Namespace) -> int:

@@ -12,9 +12,10 @@ import numpy as np
 
 from sim.plot_roofline import roofline
 from sim.plot_style import COMPUTE, MUTED, colours, engineering, new_figure, set_title, style
-from sim.report import Report, ratio
+from sim.report import Report
 from sim.report_format import PJ, exact, percent, shortened, si, title
 from sim.report_groups import OpGroup, grouped, longest
+from sim.report_rules import ratio
 from sim.timeline import Activity
 
 if TYPE_CHECKING:

@@ -16,59 +16,30 @@ import json
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from sim.arch.checks import digest
+from sim.report_rules import (
+    Amount,
+    Count,
+    Digest,
+    Positive,
+    Ratio,
+    Rule,
+    StallCycles,
+    check,
+    check_counts,
+    check_cycles,
+    ratio,
+)
 
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
 
 
-class Rule(NamedTuple):
-    """A keyword of JSON Schema, in an annotation. A text in an annotation is a description."""
-
-    keyword: str
-    value: object
-
-
-Count = Annotated[int, Rule("minimum", 0)]
-Positive = Annotated[int, Rule("minimum", 1)]
-Amount = Annotated[float, Rule("minimum", 0)]
-Ratio = Annotated[float, Rule("minimum", 0), Rule("maximum", 1)]
-Digest = Annotated[str, Rule("pattern", "^[0-9a-f]{64}$")]
-StallCycles = Annotated[Mapping[str, Count], "cycles in which nothing was computed, by cause"]
-
-
-class InvariantError(RuntimeError):
-    """Numbers of a report that contradict each other: a bug in the machine that made them."""
-
-
-def check(holds: bool, claim: str) -> None:
-    """Raise `InvariantError` with `claim` unless it holds."""
-    if not holds:
-        raise InvariantError(f"the report contradicts itself: {claim}")
-
-
-def _check_counts(where: str, counts: Mapping[str, int]) -> None:
-    for name, value in counts.items():
-        check(operator.index(value) >= 0, f"{where}: {name} is {value}")
-
-
-def _check_cycles(where: str, cycles: int, compute_cycles: int, stall_cycles: Mapping[str, int]) -> None:
-    """Every cycle is either one of computing or a stall of one cause."""
-    _check_counts(where, {"cycles": cycles, "compute_cycles": compute_cycles, **stall_cycles})
-    parts = compute_cycles + sum(stall_cycles.values())
-    check(cycles == parts, f"{where}: {cycles} cycles, but compute and stalls are {parts}")
-
-
 def _check_extra(record: object, extra: Mapping[str, Any]) -> None:
     taken = [name for name in extra if name in KEYS[type(record)]]
     check(not taken, f"extra fields {taken} hide fields of {type(record).__name__}")
-
-
-def ratio(part: float, whole: float) -> float:
-    """Return ``part / whole``, and 0 where there is no whole."""
-    return part / whole if whole else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +64,9 @@ class OpReport:
 
     def __post_init__(self) -> None:
         where = f"op {self.name!r}"
-        _check_cycles(where, self.cycles, self.compute_cycles, self.stall_cycles)
+        check_cycles(where, self.cycles, self.compute_cycles, self.stall_cycles)
         names = ("start_cycle", "macs", "tiles", "dram_read_bytes", "dram_write_bytes")
-        _check_counts(where, {name: getattr(self, name) for name in names})
+        check_counts(where, {name: getattr(self, name) for name in names})
         peak = self.cycles * self.multipliers
         check(self.macs <= peak, f"{where}: {self.macs} MACs, of at most {peak} in {self.cycles} cycles")
         _check_extra(self, self.extra)
@@ -136,7 +107,7 @@ class DramTraffic:
 
     def __post_init__(self) -> None:
         names = [f.name for f in dataclasses.fields(self) if f.name != "extra"]
-        _check_counts("dram", {name: getattr(self, name) for name in names})
+        check_counts("dram", {name: getattr(self, name) for name in names})
         useful, read = self.useful_read_bytes, self.read_bytes
         check(useful <= read, f"dram: {useful} useful bytes of {read} bytes read")
         _check_extra(self, self.extra)
@@ -155,7 +126,7 @@ class ScratchpadTraffic:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_counts("scratchpad", {"read_bytes": self.read_bytes, "write_bytes": self.write_bytes})
+        check_counts("scratchpad", {"read_bytes": self.read_bytes, "write_bytes": self.write_bytes})
         _check_extra(self, self.extra)
 
 
@@ -209,7 +180,7 @@ class Report:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_cycles("the run", self.cycles, self.compute_cycles, self.stall_cycles)
+        check_cycles("the run", self.cycles, self.compute_cycles, self.stall_cycles)
         peak = self.cycles * self.multipliers
         check(self.macs <= peak, f"the run: {self.macs} MACs, of at most {peak} in {self.cycles} cycles")
         for op in self.ops:

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sim.report import NotRun, OpReport, ratio
+from sim.report import NotRun, OpReport
+from sim.report_rules import ratio
 
 TOLERANCE = 0.01  # assumed: what refresh and row conflicts change between equal layers stays below this
 

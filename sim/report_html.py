@@ -11,9 +11,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sim import plot_style
-from sim.report import OpReport, Report, ratio
+from sim.report import OpReport, Report
 from sim.report_format import PJ, exact, percent, plain, si, title
 from sim.report_groups import NotRunGroup, not_run_groups
+from sim.report_rules import ratio
 from sim.report_text import ran_sentence
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from sim.report import DramTraffic, Report, ratio
+from sim.report import DramTraffic, Report
 from sim.report_format import PJ, exact, percent, plain, shortened, si, title
 from sim.report_groups import grouped, longest, not_run_groups
+from sim.report_rules import ratio
 
 MAX_WIDTH = 100
 MIN_WIDTH = 72  # narrower than this the terminal wraps

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.arch.files import written
-from sim.report import Report, check
+from sim.report import Report
+from sim.report_rules import check
 
 PROCESS = 1
 CHUNK_SLICES = 1 << 15  # about 3 MB of text at a time

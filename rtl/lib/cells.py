@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 
+from sim.arch.salo_gates import NAND2_UM2
+
 # gscl45nm.lib. A cell is 2.47 um high; a track of its width is 0.19 um.
 GATES = {
     "INVX1": (1.4079, "(!A)"),
     "BUFX2": (2.3465, "A"),
     "AND2X1": (2.3465, "(A B)"),
     "OR2X1": (2.3465, "(A+B)"),
-    "NAND2X1": (1.8772, "(!(A B))"),
+    "NAND2X1": (NAND2_UM2, "(!(A B))"),
     "NAND3X1": (2.3465, "(!((A B) C))"),
     "NOR2X1": (2.3465, "(!(A+B))"),
     "NOR3X1": (2.8158, "(!((A+B)+C))"),
@@ -28,7 +30,6 @@ GATES = {
 }
 FLIP_FLOP = ("DFFPOSX1", 7.9781)
 FULL_ADDER = ("FAX1", 8.9167)
-NAND2_UM2 = GATES["NAND2X1"][0]
 
 FULL_ADDER_BLACKBOX = "(* blackbox *) module FAX1(input A, B, C, output YC, YS); endmodule\n"
 # Puts the cell in the place of Yosys's own full adders.

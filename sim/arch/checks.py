@@ -101,7 +101,7 @@ def with_settings(
 def canonical_settings(
     config: Any, settings: Mapping[str, object], short: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return `settings` by whole field names, in their order, with the values that `config` has for them.
+    """Return `settings` by whole field names, sorted, with the values that `config` has for them.
 
     What names no field of `config`, a section that was put in place, keeps its name and value.
     """

@@ -46,10 +46,11 @@ GATES = {
 
 def unit_gates(array: SaloArray, numerics: SaloNumerics) -> UnitGates:
     """Return the counts of a configuration's units; assumed: formats that nobody counted are as the wide."""
-    return GATES[array.normalisation, _formats(numerics) or "wide"]
+    return GATES[array.normalisation, formats_of(numerics) or "wide"]
 
 
-def _formats(numerics: SaloNumerics) -> str | None:
+def formats_of(numerics: SaloNumerics) -> str | None:
+    """Return the name of catalogued formats; None for others."""
     return next((name for name, known in NUMERICS.items() if known == numerics), None)
 
 
@@ -78,7 +79,7 @@ def skew_bits(array: SaloArray, numerics: SaloNumerics) -> int:
 def array_nand2(array: SaloArray, numerics: SaloNumerics) -> float | None:
     """Return the NAND2 equivalents of an array, merge buffers as flip-flops; None where not measured."""
     latencies = (array.exp_latency, array.reciprocal_latency, array.normalise_latency, array.merge_latency)
-    if _formats(numerics) is None or set(latencies) != {1}:
+    if formats_of(numerics) is None or set(latencies) != {1}:
         return None
     gates = unit_gates(array, numerics)
     sums = numerics.sums(array.normalisation)

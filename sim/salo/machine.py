@@ -25,9 +25,10 @@ from sim.engine.stats import named, new_counters
 from sim.memory.dma_state import Dma, bytes_over_time, new_dma
 from sim.memory.dram_state import READ, WRITE
 from sim.salo.banks import cycles_per_step
+from sim.salo.layout import Layer
 from sim.salo.loop import Port, Record, Stall, Tiles, Timing, run
 from sim.salo.needs import granules
-from sim.salo.program import Layer, Program, program
+from sim.salo.program import Program, program
 from sim.salo.schedule import Schedule, schedule
 from sim.salo.transfers import PHASES, Integers, Kind, Phase
 from traces.pattern import Pattern

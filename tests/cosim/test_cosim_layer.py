@@ -12,8 +12,8 @@ from sim.arch.presets import SALO, SALO_DAC22
 from sim.arch.salo import STAGING_LATENCY
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
 from sim.salo import functional
+from sim.salo.layout import Layer
 from sim.salo.machine import simulate_layer
-from sim.salo.program import Layer
 from sim.salo.schedule import schedule
 from sim.salo.tensors import random_tensors
 from sim.salo.tile_words import commands
@@ -83,7 +83,7 @@ def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name,
 
 @pytest.mark.skipif(not os.environ.get("FULL"), reason="32 x 32 PEs take minutes: make cosim FULL=1")
 @pytest.mark.parametrize("config", [SALO, SALO_DAC22], ids=["salo", "salo-dac22"])
-@pytest.mark.parametrize("simulator", [name for name in simulators.found() if name == "verilator"])
+@pytest.mark.parametrize("simulator", simulators.found()[-1:])  # Verilator where it is
 def test_a_block_of_longformer_on_the_array_of_a_preset(config, simulator):
     """4,096 tokens, 513 keys: the block of queries 2,048 to 2,079, and the global row beside it."""
     pattern = Pattern.longformer(4096, 512, (0,))

@@ -11,11 +11,11 @@ from sim.report import (
     KEYS,
     DramTraffic,
     Energy,
-    InvariantError,
     OpReport,
     Report,
     ScratchpadTraffic,
 )
+from sim.report_rules import InvariantError
 from sim.report_schema import report_schema, schema_text
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report.schema.json"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report import InvariantError, Report
+from sim.report import Report
+from sim.report_rules import InvariantError
 from sim.timeline import Activity, Timeline, lane_of_each, write_timeline
 
 

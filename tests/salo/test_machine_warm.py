@@ -7,7 +7,7 @@ CODE = """\
 from sim.arch.presets import SALO
 from sim.memory import dma, warm
 from sim.salo.machine import simulate_layer
-from sim.salo.program import Layer
+from sim.salo.layout import Layer
 from traces.pattern import Pattern
 
 kernels = [dma.dma_room, dma.dma_submit, dma.dma_advance]

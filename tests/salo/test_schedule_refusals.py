@@ -10,8 +10,8 @@ import pytest
 
 from sim.arch.checks import ConfigError
 from sim.arch.presets import SALO
+from sim.salo.layout import Layer
 from sim.salo.machine import simulate_layer
-from sim.salo.program import Layer
 from traces.errors import TraceError
 from traces.pattern import Pattern
 
