@@ -1,4 +1,4 @@
-"""Verilator's own library, compiled once: of ten seconds that a small circuit takes to build it is eight.
+"""Verilator's own library, compiled once: of the six seconds that a small circuit takes to build it is five.
 
 Each build has a copy of its objects, younger than the makefile that Verilator is about to write, and so make
 leaves them as they are.

@@ -17,8 +17,11 @@ ARRAY = {
 }
 PE = {
     "register stage added": "bare/pe/kv_out.added",
+    "register stage removed": "bare/pe/kv_out.removed",
     "operator flipped": "bare/pe/total.flip",
+    "constant changed": "bare/pe/exp_stage.B0.plus1",
     "mask bit dropped": "bare/pe/active.Q0.const1",
+    "reset dropped": "bare/pe/score.unreset",
 }
 
 
