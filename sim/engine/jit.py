@@ -5,6 +5,9 @@ helper in another file it silently answers with the old code. So every kernel's 
 `kernel_cache.cache_folder`, chosen before anything is compiled. With ``NUMBA_DISABLE_JIT=1`` kernels run as
 plain Python, with the same answers.
 
+No kernel uses AVX-512: LLVM as llvmlite 0.50 has it compiles the masks of a schedule wrongly for AVX-512BW, on
+a machine that has it (tests/salo found 2,576 wrong slots of a ViL layer), and rightly for anything older.
+
 Two habits keep kernels fast to run and to compile. A helper that takes a NamedTuple of arrays is marked
 ``@jit(inline="always")``: a call would count a reference to each array, by atomic instructions (an event
 loop then runs at half its speed). And such a helper passes ``int64(kind)``, not ``kind``, to a helper that
@@ -14,6 +17,8 @@ is called: that one would be compiled anew for each literal and each IntEnum.
 from __future__ import annotations
 
 import functools
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast, overload
@@ -21,6 +26,7 @@ from typing import Any, TypeVar, cast, overload
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache
+from numba.core.codegen import get_host_cpu_features
 
 from sim.engine.kernel_cache import SIM, SOURCES, cache_folder
 
@@ -29,6 +35,9 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 int64: Any = np.int64  # for arguments, as said above; Any, because type checkers keep it apart from int
 SETTINGS: Any = numba.config  # made at run time, so that type checkers see no attributes
 LASTING_PACKAGES = {folder.name for folder in SOURCES}
+
+if "NUMBA_CPU_FEATURES" not in os.environ:  # read by numba when it compiles its first kernel
+    SETTINGS.CPU_FEATURES = re.sub(r"\+(?=avx512|avx10)", "-", get_host_cpu_features())
 
 
 @overload
