@@ -19,7 +19,7 @@ from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import DramConfig
 from sim.engine.event import NEVER
 from sim.engine.jit import jit
-from sim.memory.dma import dma_advance, dma_room, dma_submit
+from sim.memory.dma import dma_advance, dma_submit
 from sim.memory.dma_state import Dma, new_dma
 from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
 from sim.memory.dram_state import READ, WRITE, Record, new_dram
@@ -31,6 +31,7 @@ PAGE_BYTES = 4096
 REGION_BYTES = 1 << 30  # of the random addresses
 SEED = 0
 LATER = 1 << 60
+ON_THEIR_WAY = 1024
 # Million requests a second of Ramulator 2.1 (commit c5b1c3a, DDR4-2400, its own release build): measured
 # elsewhere, on another machine, so good for an order of magnitude only.
 RAMULATOR = {"streaming": 0.36, "random": 0.19}
@@ -40,10 +41,10 @@ Integers = NDArray[np.int64]
 
 @jit
 def through_dma(dma: Dma, addresses: Integers, row_bytes: int, kind: int) -> int:
-    """Move `row_bytes` from each address, as many transfers at a time as there is room for."""
+    """Move `row_bytes` from each address, with `ON_THEIR_WAY` transfers at a time."""
     submitted = complete = cycle = 0
     while complete < len(addresses):
-        while submitted < len(addresses) and dma_room(dma) > 0:
+        while submitted < len(addresses) and submitted < complete + ON_THEIR_WAY:
             dma_submit(dma, addresses[submitted], 1, row_bytes, 0, kind, submitted, cycle)
             submitted += 1
         cycle, _ = dma_advance(dma, NEVER)

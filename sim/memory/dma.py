@@ -18,20 +18,13 @@ from __future__ import annotations
 
 from sim.engine.event import NEVER
 from sim.engine.jit import jit
-from sim.memory.dma_state import HISTORY, MAX_TRANSFERS, Dma
+from sim.memory.dma_state import HISTORY, MAX_PLACES, Dma
 from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
-from sim.memory.dram_state import FAR, NONE, Record, Records
+from sim.memory.dram_state import FAR, NONE, READ, WRITE, Record, Records
 
 
 class DmaFullError(RuntimeError):
-    """More transfers are on their way than a DMA has room for: a fault of the machine."""
-
-
-@jit
-def dma_room(dma: Dma) -> int:
-    """Return how many transfers can be submitted now."""
-    state = dma.state[0]
-    return MAX_TRANSFERS - (state.last - state.first) - state.completed_count
+    """More transfers are on their way than a DMA has places for: a fault of the machine."""
 
 
 @jit
@@ -40,14 +33,19 @@ def dma_submit(
 ) -> None:
     """Submit a transfer, `kind` READ or WRITE, in `cycle`; that is not before what `dma_advance` simulated.
 
-    Raises `DmaFullError` when there is no room (`dma_room`), and ValueError for a transfer of no bytes.
+    Raises `DmaFullError` beyond `MAX_PLACES` transfers, and ValueError for one of no bytes, of another kind,
+    or after the end of time (2^62 ps).
     """
-    if dma_room(dma) == 0:
-        raise DmaFullError("more transfers are on their way than a DMA has room for")
+    state = dma.state[0]
     if rows <= 0 or row_bytes <= 0:
         raise ValueError("a transfer must have at least one row of at least one byte")
-    state = dma.state[0]
-    transfer = state.transfer[state.last % MAX_TRANSFERS]
+    if kind != READ and kind != WRITE:
+        raise ValueError("a transfer must be a READ or a WRITE")
+    if cycle > FAR // state.cycle_ps:
+        raise ValueError("a transfer must be submitted before 2^62 ps")
+    if state.last - state.first + state.completed - state.reported > state.mask:  # all might be complete
+        _double_rings(state)
+    transfer = state.transfer[state.last & state.mask]
     transfer.address = address
     transfer.rows = rows
     transfer.row_bytes = row_bytes
@@ -55,6 +53,7 @@ def dma_submit(
     transfer.kind = kind
     transfer.tag = tag
     transfer.ready = -(-cycle * state.cycle_ps // dma.dram.timing[0].tck_ps)
+    transfer.begun = NONE
     transfer.open = 1
     transfer.end = 0
     state.last += 1
@@ -62,10 +61,35 @@ def dma_submit(
 
 
 @jit
+def _double_rings(state: Record) -> None:
+    """Use twice the places, and put what is in use where its number then belongs."""
+    mask = state.mask
+    if mask + 1 == MAX_PLACES:
+        raise DmaFullError("more transfers are on their way than a DMA has places for")
+    state.mask = 2 * mask + 1
+    for number in range(state.first, state.last):
+        if number & state.mask != number & mask:
+            source, target = state.transfer[number & mask], state.transfer[number & state.mask]
+            target.address = source.address
+            target.rows = source.rows
+            target.row_bytes = source.row_bytes
+            target.stride = source.stride
+            target.kind = source.kind
+            target.tag = source.tag
+            target.ready = source.ready
+            target.begun = source.begun
+            target.open = source.open
+            target.end = source.end
+    for number in range(state.reported, state.completed):
+        if number & state.mask != number & mask:
+            _copy(state.completion[number & mask], state.completion[number & state.mask])
+
+
+@jit
 def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
     """Return (cycle, tag) of the next transfer that completes, or (NEVER, -1) if none does up to `until`.
 
-    Simulates no further than that, since the machine may then submit more.
+    Simulates no further than that, since the machine may then submit more, and not beyond 2^62 ps.
     """
     state, timing, channels = dma.state[0], dma.dram.timing[0], dma.dram.channel
     limit = min(until, FAR // state.cycle_ps) * state.cycle_ps // timing.tck_ps
@@ -73,13 +97,15 @@ def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
     while True:
         earliest = _earliest(state)
         if earliest <= state.clock:
-            state.completed_count -= 1
-            return -(-earliest * timing.tck_ps // state.cycle_ps), state.completed[state.completed_count].tag
+            completion = state.completion[state.reported & state.mask]
+            state.reported += 1
+            state.begun = completion.begun * timing.tck_ps // state.cycle_ps
+            return -(-earliest * timing.tck_ps // state.cycle_ps), completion.tag
         horizon = min(limit, earliest)
         if state.in_flight > 0:
             horizon = min(horizon, state.clock + lookahead)
         elif state.offered < state.last:
-            ready = state.transfer[state.offered % MAX_TRANSFERS].ready
+            ready = state.transfer[state.offered & state.mask].ready
             horizon = min(horizon, max(state.clock, ready) + lookahead)
         elif earliest == FAR:
             return NEVER, -1
@@ -99,9 +125,9 @@ def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int
     accepted.
     """
     while _aim(state, timing):
-        i = state.offered % MAX_TRANSFERS
+        i = state.offered
         channel = channels[state.channel]
-        at = max(state.transfer[i].ready, state.offer_at, channel.accepted + 1)
+        at = max(state.transfer[i & state.mask].ready, state.offer_at, channel.accepted + 1)
         if at > horizon:
             break
         limit = at
@@ -122,17 +148,19 @@ def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int
 @jit(inline="always")
 def _offer(state: Record, timing: Record, channel: Record, i: int) -> int:
     address = state.burst << timing.burst_shift
-    return accept(timing, channel, state.bank, state.bank_row, state.transfer[i].kind, address, i)
+    return accept(timing, channel, state.bank, state.bank_row, state.transfer[i & state.mask].kind, address, i)
 
 
 @jit(inline="always")
 def _accepted(state: Record, timing: Record, i: int, became: int, clock: int) -> None:
     """Account for the acceptance of the burst on offer, and go to the next."""
-    state.bursts[state.transfer[i].kind] += 1
+    if state.transfer[i & state.mask].begun == NONE:
+        state.transfer[i & state.mask].begun = clock
+    state.bursts[state.transfer[i & state.mask].kind] += 1
     state.offer_at = clock
     state.channel = NONE
     state.in_flight += 1
-    state.transfer[i].open += 1
+    state.transfer[i & state.mask].open += 1
     if became == ABSORBED:
         _burst_done(state, i, clock + 1)
     if not _next_burst(state, timing, i):
@@ -150,7 +178,7 @@ def _aim(state: Record, timing: Record) -> bool:
     if state.offered == state.last:
         return False
     if state.row_end == NONE:
-        transfer = state.transfer[state.offered % MAX_TRANSFERS]
+        transfer = state.transfer[state.offered & state.mask]
         state.burst = transfer.address >> timing.burst_shift
         state.row_end = (transfer.address + transfer.row_bytes - 1) >> timing.burst_shift
     state.channel, state.bank, state.bank_row = locate(timing, state.burst << timing.burst_shift)
@@ -160,7 +188,7 @@ def _aim(state: Record, timing: Record) -> bool:
 @jit(inline="always")
 def _next_burst(state: Record, timing: Record, i: int) -> bool:
     """Go to the next burst of transfer `i`, but for one that the row before has moved; False at the end."""
-    transfer = state.transfer[i]
+    transfer = state.transfer[i & state.mask]
     state.burst += 1
     while state.burst > state.row_end:
         state.row += 1
@@ -208,35 +236,45 @@ def _halve_history(state: Record) -> None:
 @jit
 def _burst_done(state: Record, i: int, clock: int) -> None:
     state.in_flight -= 1
-    state.transfer[i].end = max(state.transfer[i].end, clock)
+    state.transfer[i & state.mask].end = max(state.transfer[i & state.mask].end, clock)
     _close(state, i)
 
 
 @jit
 def _close(state: Record, i: int) -> None:
     """Take one from the open bursts of transfer `i`; at none, it is complete."""
-    transfer = state.transfer[i]
+    transfer = state.transfer[i & state.mask]
     transfer.open -= 1
     if transfer.open == 0:
-        _insert_completed(state, transfer.end, transfer.tag)
-        while state.first < state.offered and state.transfer[state.first % MAX_TRANSFERS].open == 0:
+        _insert_completion(state, transfer)
+        while state.first < state.offered and state.transfer[state.first & state.mask].open == 0:
             state.first += 1
 
 
 @jit
-def _insert_completed(state: Record, clock: int, tag: int) -> None:
-    """Keep `completed` sorted, the earliest last; of equals the one found first is reported first."""
-    place = state.completed_count
-    while place > 0 and state.completed[place - 1].clock <= clock:
-        state.completed[place].clock = state.completed[place - 1].clock
-        state.completed[place].tag = state.completed[place - 1].tag
+def _insert_completion(state: Record, transfer: Record) -> None:
+    """Keep the completions sorted, the earliest first; of equals the one found first is reported first."""
+    place = state.completed
+    while place > state.reported and state.completion[(place - 1) & state.mask].clock > transfer.end:
+        _copy(state.completion[(place - 1) & state.mask], state.completion[place & state.mask])
         place -= 1
-    state.completed[place].clock = clock
-    state.completed[place].tag = tag
-    state.completed_count += 1
+    completion = state.completion[place & state.mask]
+    completion.clock = transfer.end
+    completion.tag = transfer.tag
+    completion.begun = transfer.begun
+    state.completed += 1
+
+
+@jit
+def _copy(source: Record, target: Record) -> None:
+    target.clock = source.clock
+    target.tag = source.tag
+    target.begun = source.begun
 
 
 @jit(inline="always")
 def _earliest(state: Record) -> int:
     """Return the clock of the earliest completion that has not been reported, or FAR."""
-    return state.completed[state.completed_count - 1].clock if state.completed_count > 0 else FAR
+    if state.reported == state.completed:
+        return FAR
+    return state.completion[state.reported & state.mask].clock

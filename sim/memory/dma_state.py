@@ -1,4 +1,10 @@
-"""The state of a DMA, as one record: a ring of transfers, the burst on offer, completions to report."""
+"""The state of a DMA, as one record: a ring of transfers, the burst on offer, completions to report.
+
+A machine knows no bound for the transfers on their way: a write that waits in a DRAM's queue stays on its way
+for as long as reads keep coming, while thousands after it end. So the rings double when they are full, and
+what a transfer meets does not depend on their size. Their places are reserved, which costs addresses; memory
+is taken by the places in use.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,8 @@ from sim.arch.memory import DramConfig
 from sim.memory.dram_state import NONE, Dram, Records, make_record, new_dram
 
 HISTORY = 1024  # bins of the bursts over time; a power of two
-MAX_TRANSFERS = 1024  # submitted and not reported; assumed: more than any machine has on its way
+FIRST_PLACES = 1024  # of the rings, a power of two; assumed: few layers have more transfers on their way
+MAX_PLACES = 1 << 24  # assumed: sixteen million transfers take a planner gigabytes
 
 TRANSFER = make_record(
     address=(),  # of the first byte
@@ -22,19 +29,21 @@ TRANSFER = make_record(
     kind=(),  # READ or WRITE
     tag=(),
     ready=(),  # DRAM clock from which its bursts may be offered
+    begun=(),  # DRAM clock on which its first burst was accepted, or NONE
     open=(),  # bursts in the DRAM, and one more until the last has been offered
     end=(),  # DRAM clock on which the last of them so far completes
 )
-COMPLETION = make_record(clock=(), tag=())
+COMPLETION = make_record(clock=(), tag=(), begun=())
 DMA = make_record(
     cycle_ps=(),
     clock=(),  # DRAM clock that all channels have reached
     first=(),  # number of the oldest transfer that is not complete
     offered=(),  # of the one whose bursts are on offer
     last=(),  # of the next to be submitted
-    transfer=(TRANSFER, MAX_TRANSFERS),  # ring, indexed by number
-    completed_count=(),
-    completed=(COMPLETION, MAX_TRANSFERS),  # the earliest last
+    reported=(),  # number of the next completion to report, the earliest of those that are known
+    completed=(),  # of the next to be known
+    begun=(),  # machine cycle in which the first burst of the transfer reported last was accepted
+    mask=(),  # places of the rings in use, less one
     # the burst on offer
     row=(),  # of its transfer
     row_end=(),  # index (address / burst bytes) of the last burst of the row; NONE before the first row
@@ -50,6 +59,8 @@ DMA = make_record(
     # bursts over time: bin b holds those whose data ended on clocks [b, b + 1) << history_shift
     history=(HISTORY,),
     history_shift=(),
+    transfer=(TRANSFER, MAX_PLACES),  # ring, indexed by number & mask
+    completion=(COMPLETION, MAX_PLACES),  # ring, sorted by clock
 )
 
 
@@ -69,11 +80,17 @@ def bytes_over_time(dma: Dma) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return edges, state.history[:used] * int(timing.burst_bytes)
 
 
-def new_dma(config: DramConfig, cycle_ps: int, logging: bool = False) -> Dma:
-    """Return an idle DMA and DRAM for a machine whose cycle takes `cycle_ps` picoseconds."""
+def new_dma(
+    config: DramConfig, cycle_ps: int, logging: bool = False, places: int = FIRST_PLACES
+) -> Dma:
+    """Return an idle DMA and DRAM for a machine whose cycle takes `cycle_ps` picoseconds.
+
+    `places`, a power of two, is how many transfers may be on their way before the rings double.
+    """
     require(cycle_ps > 0, "the cycle of a machine must be a positive number of picoseconds", cycle_ps)
-    state = np.recarray(1, DMA)
-    state.view(np.int64)[:] = 0
+    require(places > 0 and places & (places - 1) == 0, "the places of a ring must be a power of two", places)
+    state = np.zeros(1, DMA).view(np.recarray)  # zeros, and no fill: places take memory when they are used
+    state["mask"] = places - 1
     state["cycle_ps"] = cycle_ps
     state["channel"] = state["row_end"] = NONE
     return Dma(state, new_dram(config, logging))

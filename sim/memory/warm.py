@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sim.arch.dram_standards import DRAMS
 from sim.engine.event import NEVER
-from sim.memory.dma import dma_advance, dma_room, dma_submit
+from sim.memory.dma import dma_advance, dma_submit
 from sim.memory.dma_state import new_dma
 from sim.memory.dram_state import READ
 
@@ -17,7 +17,6 @@ CYCLE_PS = 1000  # any
 def main() -> None:
     """Move one burst."""
     dma = new_dma(DRAMS["ideal"], CYCLE_PS)
-    dma_room(dma)
     dma_submit(dma, 0, 1, 1, 0, READ, 0, 0)
     dma_advance(dma, NEVER)
 

@@ -19,7 +19,7 @@ from sim.engine.event import NEVER, NOBODY
 from sim.engine.jit import int64, jit
 from sim.engine.queue import peek, pop, push
 from sim.engine.resource import acquire, release
-from sim.memory.dma import dma_advance, dma_room, dma_submit
+from sim.memory.dma import dma_advance, dma_submit
 from sim.salo.transfers import PHASES, Phase
 
 Integers = npt.NDArray[np.int64]
@@ -52,20 +52,26 @@ class Port(enum.IntEnum):
 class Doing(enum.IntEnum):
     """What the array does with its present tile."""
 
-    AWAITING_OPERANDS = 0
-    QK = 1
-    AWAITING_VALUES = 2
-    AWAITING_STAGING = 3
-    PV = 4
+    NOTHING = 0  # the run has not begun
+    AWAITING_OPERANDS = 1
+    QK = 2
+    AWAITING_VALUES = 3
+    AWAITING_STAGING = 4
+    PV = 5
 
 
 class Array(NamedTuple):
-    """Words of the array's state, an int64 array."""
+    """Words of the loop's state, an int64 array of zeros at the start."""
 
     tile: int = 0
     doing: int = 1
     ready: int = 2  # cycle from which column 0 is free for the next phase
     issued: int = 3  # transfers issued so far
+    complete: int = 4  # transfers complete so far
+    cycle: int = 5  # of the last event
+    ended: int = 6  # tiles whose QK has ended; these three by `Phase`
+    finished: int = 7  # PV
+    output: int = 8  # whose outputs are in the staging buffer
 
 
 STATE = Array()
@@ -93,28 +99,40 @@ class Tiles(NamedTuple):
 class Record(NamedTuple):
     """When things happened, for the timeline: tiles and transfers."""
 
-    tile_start: Integers  # [T]
+    tile_start: Integers  # [T] start of QK in column 0
+    values_at: Integers  # [T] the values are there, and the array is ready for PV
+    pv_start: Integers  # [T] and there is a staging buffer for the outputs
     tile_end: Integers  # [T] end of PV in column 0
-    transfer_issued: Integers  # [N]
+    transfer_issued: Integers  # [N] handed to the DMA
+    transfer_begun: Integers  # [N] the DRAM accepted the first burst
     transfer_end: Integers  # [N]
 
 
+PAUSED = 2  # beside the members of `Outcome`: the tile `pause` has begun, and the run can go on
+
+
+def new_state() -> Integers:
+    """Return the state of a run that has not begun."""
+    return np.zeros(len(STATE), np.int64)
+
+
 @jit
-def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
-    """Run a layer; return the cycle in which it is complete, and its `Outcome`."""
-    state = np.zeros(len(STATE), np.int64)
-    done = np.full(PHASES, -1, np.int64)  # last tile whose phase has ended
+def run(state, queue, dma, transfers, tiles, staging, timing, stalls, record, pause):
+    """Run a layer up to tile `pause`; return the cycle, at the end that in which the layer is complete, and
+    an `Outcome` or `PAUSED`.
+    """
     count = len(tiles.steps)
-    complete = 0  # transfers
-    cycle = int64(0)  # no literal, for which every helper would be compiled once more
-    _issue(state, dma, transfers, done, record, cycle)
-    _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
+    cycle = int64(state[STATE.cycle])  # no literal, for which every helper would be compiled once more
+    if state[STATE.doing] == Doing.NOTHING:
+        _issue(state, dma, transfers, record, cycle)
+        _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
     while True:
         planned = peek(queue).cycle
         arrived, transfer = dma_advance(dma, planned)
         if transfer != NOBODY:
             cycle = arrived
-            complete += 1
+            state[STATE.complete] += 1
+            record.transfer_begun[transfer] = dma.state[0].begun
             record.transfer_end[transfer] = cycle
             _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, record, cycle)
         elif planned == NEVER:
@@ -123,11 +141,11 @@ def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
             event = pop(queue)
             cycle = event.cycle
             if event.kind == Event.QK_FINISHED:
-                done[Phase.QK] = event.who
+                state[STATE.ended] = event.who + 1
                 state[STATE.ready] = cycle + timing.between
                 _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle)
             elif event.kind == Event.PV_FINISHED:
-                done[Phase.PV] = event.who
+                state[STATE.finished] = event.who + 1
                 record.tile_end[event.who] = cycle
                 if tiles.finished[event.who]:
                     push(queue, cycle + timing.output, Event.OUTPUT_FINISHED, event.who)
@@ -136,23 +154,24 @@ def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
                 if state[STATE.tile] < count:
                     _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
             else:
-                done[Phase.OUTPUT] = event.who
-        _issue(state, dma, transfers, done, record, cycle)
-    finished = state[STATE.tile] == count and complete == len(transfers.base)
+                state[STATE.output] = event.who + 1
+        _issue(state, dma, transfers, record, cycle)
+        if state[STATE.tile] >= pause:
+            state[STATE.cycle] = cycle
+            return cycle, PAUSED
+    finished = state[STATE.tile] == count and state[STATE.complete] == len(transfers.base)
     computed = record.tile_end[count - 1] + timing.drain
     stalls[Stall.WRITE_BACK] += max(0, cycle - computed)
     return max(cycle, computed), outcome_of(finished)
 
 
 @jit
-def _issue(state, dma, transfers, done, record, cycle):
+def _issue(state, dma, transfers, record, cycle):
     """Hand the DMA every transfer whose turn has come and whose trigger has happened."""
     index = state[STATE.issued]
     while index < len(transfers.base):
         trigger = transfers.trigger[index]
-        if trigger >= 0 and done[trigger % PHASES] < trigger // PHASES:
-            break
-        if dma_room(dma) == 0:
+        if trigger >= 0 and state[STATE.ended + trigger % PHASES] <= trigger // PHASES:
             break
         dma_submit(
             dma,
@@ -176,7 +195,7 @@ def _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, 
         if transfers.staged[transfer]:
             woken = release(staging, Port.STAGING, cycle)
             if woken != NOBODY:
-                _start_pv(state, queue, tiles, timing, stalls, Stall.OUTPUT, cycle)
+                _start_pv(state, queue, tiles, timing, stalls, record, cycle)
         return
     tile = transfers.tile[transfer]
     tiles.awaited[tile, transfers.phase[transfer]] -= 1
@@ -214,17 +233,19 @@ def _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle):
     arrived = max(cycle, state[STATE.ready])
     stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += arrived - state[STATE.ready]
     state[STATE.ready] = arrived
+    record.values_at[tile] = arrived
     if tiles.staged[tile] and not acquire(staging, Port.STAGING, tile, cycle):
         state[STATE.doing] = Doing.AWAITING_STAGING
         return
-    _start_pv(state, queue, tiles, timing, stalls, Stall.OUTPUT, cycle)
+    _start_pv(state, queue, tiles, timing, stalls, record, cycle)
 
 
 @jit
-def _start_pv(state, queue, tiles, timing, stalls, stall, cycle):
+def _start_pv(state, queue, tiles, timing, stalls, record, cycle):
     tile = state[STATE.tile]
     start = max(cycle, state[STATE.ready])
-    stalls[stall] += start - state[STATE.ready]
+    stalls[Stall.OUTPUT] += start - state[STATE.ready]
+    record.pv_start[tile] = start
     stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.steps[tile, Phase.PV] - 1)
     state[STATE.doing] = Doing.PV
     push(queue, start + timing.head_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)

@@ -26,7 +26,7 @@ from sim.memory.dma_state import Dma, bytes_over_time, new_dma
 from sim.memory.dram_state import READ, WRITE
 from sim.salo.banks import cycles_per_step
 from sim.salo.layout import Layer
-from sim.salo.loop import Port, Record, Stall, Tiles, Timing, run
+from sim.salo.loop import Port, Record, Stall, Tiles, Timing, new_state, run
 from sim.salo.needs import granules
 from sim.salo.program import Program, program
 from sim.salo.schedule import Schedule, schedule
@@ -35,7 +35,6 @@ from traces.pattern import Pattern
 from traces.schema import Op, Trace
 
 KIND = "window_attention"
-PENDING_EVENTS = 16  # at most: the present tile's, and outputs of the ones before it
 DRAM_COUNTERS = ("row_hits", "row_misses", "row_conflicts", "activates", "refreshes")
 ABSORBED = {"forwarded_bytes": "forwarded", "merged_bytes": "merged"}  # by the write queue, off the pins
 GLOBAL_INPUTS = 6  # query, key, value, and those of the global projections
@@ -148,7 +147,8 @@ def simulate_layer(
     staging = new_resources([plan.staging_buffers], 1)
     memory.wait()
     cycles, outcome = run(
-        new_queue(PENDING_EVENTS),
+        new_state(),
+        new_queue(_pending_events(config, layer)),
         dma,
         plan.transfers,
         tiles,
@@ -156,6 +156,7 @@ def simulate_layer(
         Timing(layer.head_dim, timing.between, timing.gap, timing.drain + timing.merge, timing.output),
         stalls,
         record,
+        plan.tiles + 1,
     )
     check_progress(outcome, cycles, _waits(plan, tiles, record, staging, name))
     return LayerResult(
@@ -168,6 +169,12 @@ def simulate_layer(
         work=_work(config, plan, int(cycles)),
         traffic=bytes_over_time(dma),
     )
+
+
+def _pending_events(config: SaloConfig, layer: Layer) -> int:
+    """Return the most events that wait at a time: the present tile's, and outputs of the tiles before it."""
+    timing, tile_cycles = config.array.timing, config.array.pass_cycles(layer.head_dim)
+    return 2 + timing.output // (tile_cycles + timing.gap) + 1
 
 
 def _tiles(config: SaloConfig, plan: Program) -> Tiles:
@@ -191,7 +198,7 @@ def _tiles(config: SaloConfig, plan: Program) -> Tiles:
 
 def _record(plan: Program) -> Record:
     tiles, transfers = plan.tiles, len(plan.transfers.base)
-    return Record(*(np.full(count, -1, np.int64) for count in (tiles, tiles, transfers, transfers)))
+    return Record(*(np.full(count, -1, np.int64) for count in (*[tiles] * 4, *[transfers] * 3)))
 
 
 def _waits(plan: Program, tiles: Tiles, record: Record, staging: Resources, name: str) -> Iterator[Wait]:

@@ -18,8 +18,8 @@ from sim.arch.checks import ConfigError
 from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import DramConfig
 from sim.engine.event import NEVER
-from sim.memory.dma import DmaFullError, dma_advance, dma_room, dma_submit
-from sim.memory.dma_state import MAX_TRANSFERS, Dma, new_dma
+from sim.memory.dma import dma_advance, dma_submit
+from sim.memory.dma_state import FIRST_PLACES, Dma, new_dma
 from sim.memory.dram_state import READ, WRITE
 from tests.memory.jedec import STANDARDS
 from tests.memory.naive_dma import Transfer, bursts_of, ceiling, completions
@@ -29,10 +29,10 @@ PS = 10**12
 
 
 def run(
-    config: DramConfig, transfers: list[Transfer], cycle_ps: int = CYCLE_PS
+    config: DramConfig, transfers: list[Transfer], cycle_ps: int = CYCLE_PS, places: int = FIRST_PLACES
 ) -> tuple[Dma, list[int], list[int]]:
     """Submit each transfer in its cycle; return the DMA, the cycles of completion, and the order."""
-    dma, cycles, order = new_dma(config, cycle_ps), [-1] * len(transfers), []
+    dma, cycles, order = new_dma(config, cycle_ps, places=places), [-1] * len(transfers), []
 
     def advance(until: int) -> None:
         while (found := dma_advance(dma, until))[0] != NEVER:
@@ -224,16 +224,64 @@ def test_no_memory_is_faster_than_its_pins(transfers: list[Transfer], name: str,
 # Use and misuse
 
 
-def test_a_dma_holds_so_many_transfers_and_no_more() -> None:
+@given(
+    transfer_lists(most=60, most_rows=2, most_bytes=100),
+    st.sampled_from(list(DRAMS)),
+    st.sampled_from([1, 4, 64]),
+    st.sampled_from([1, 2, 8]),
+)
+@settings(max_examples=60)
+def test_how_many_places_a_dma_begins_with_changes_nothing(
+    transfers: list[Transfer], name: str, channels: int, places: int
+) -> None:
+    config = replace(DRAMS[name], channels=channels)
+    assert run(config, transfers, places=places)[1:] == run(config, transfers, places=1 << 12)[1:]
+
+
+@pytest.mark.parametrize("channels", [1, 32])
+def test_thousands_of_tiny_transfers_end_when_brute_force_says(channels: int) -> None:
+    """Twice as many as the rings begin with, and writes among them that wait for the reads behind them."""
+    count = 2 * FIRST_PLACES + 100
+    transfers = [Transfer(0, 64 * 37 * i, 1, 8, 0, WRITE if i % 11 == 5 else READ) for i in range(count)]
+    config = replace(DRAMS["ddr4-2400"], channels=channels)
+    dma, cycles, _ = run(config, transfers)
+    assert dma.state[0].mask >= count
+    assert cycles == completions(config, CYCLE_PS, transfers)
+
+
+def test_a_parked_write_holds_nobody_back() -> None:
+    """One write stays in the queue as long as reads come; thousands of them are submitted and end meanwhile."""
+    config = DRAMS["ddr4-2400"]
+    transfers = [Transfer(0, 0, 1, 64, 0, WRITE)]
+    transfers += [Transfer(0, 1 << 20, 1, 8192, 0, READ)]
+    transfers += [Transfer(40 * i, 64 * (1000 + i), 1, 64, 0, READ) for i in range(3 * FIRST_PLACES)]
+    assert run(config, transfers, places=2)[1:] == run(config, transfers, places=1 << 14)[1:]
+
+
+@pytest.mark.parametrize("kind", [-1, 2, 7])
+def test_a_transfer_of_an_unknown_kind_is_refused(kind: int) -> None:
     dma = new_dma(DRAMS["ddr4-2400"], CYCLE_PS)
-    for tag in range(MAX_TRANSFERS):
-        assert dma_room(dma) == MAX_TRANSFERS - tag
-        dma_submit(dma, 64 * tag, 1, 64, 64, READ, tag, 0)
-    with pytest.raises(DmaFullError, match="more transfers are on their way than a DMA has room for"):
-        dma_submit(dma, 0, 1, 64, 64, READ, MAX_TRANSFERS, 0)
-    cycle, _ = dma_advance(dma, NEVER - 1)
-    assert dma_room(dma) == 1
-    dma_submit(dma, 0, 1, 64, 64, READ, MAX_TRANSFERS, cycle)
+    with pytest.raises(ValueError, match="a transfer must be a READ or a WRITE"):
+        dma_submit(dma, 0, 1, 64, 64, kind, 0, 0)
+    assert dma_advance(dma, NEVER) == (NEVER, -1)
+
+
+def test_time_ends_and_does_not_overflow() -> None:
+    dma = new_dma(DRAMS["ddr4-2400"], CYCLE_PS)
+    with pytest.raises(ValueError, match="a transfer must be submitted before 2\\^62 ps"):
+        dma_submit(dma, 0, 1, 64, 64, READ, 0, 2**53)
+
+
+def test_the_cycle_in_which_a_transfer_begins_is_that_of_its_first_burst() -> None:
+    """One burst a cycle on the ideal memory, in order: the second begins when the queue has taken the first."""
+    dma = new_dma(ideal(64 * PS // CYCLE_PS, read_queue=1), CYCLE_PS)
+    for tag in range(3):
+        dma_submit(dma, 4096 * tag, 1, 640, 0, READ, tag, 5)
+    begun = []
+    for tag in range(3):
+        assert dma_advance(dma, NEVER) == (15 + 10 * tag, tag)
+        begun.append(int(dma.state[0].begun))
+    assert begun == [5, 14, 24]
 
 
 @pytest.mark.parametrize(("rows", "row_bytes"), [(0, 64), (1, 0), (-1, 64), (1, -64)])
