@@ -4,6 +4,10 @@ A scratchpad is managed by software, and the software knows its schedule: which 
 together) each step needs. So its contents are planned, not found out: `plan_residency` says which granule is
 loaded into which slot, for which step, and after which step the slot is free. A machine issues the loads as
 those steps pass.
+
+A granule lies across as many banks as it has rows, so the banks fall into groups, and slot s belongs to group
+``s % groups``. A granule goes to the group of its own number where that has a slot, so neighbours in a stream
+lie in neighbouring banks whatever was loaded between them.
 """
 
 from __future__ import annotations
@@ -21,25 +25,36 @@ Integers = npt.NDArray[np.int64]
 
 EMPTY = -1  # a slot that holds nothing, a granule that is nowhere, a step that never was
 HALVES = 2
+LOAD_FIELDS = 4  # granule, slot, first use, after
 
 
 class Residency(NamedTuple):
-    """The loads of a schedule, in the order in which they are first needed; all int64 [loads]."""
+    """The loads of a schedule, in the order in which they are first needed; arrays int64 [loads]."""
 
     granule: Integers
     slot: Integers
     first_use: Integers  # step that needs it
     after: Integers  # last step that uses what the slot held before; EMPTY: the slot is free from the start
+    groups: int  # of banks; slot s is in group s % groups
+
+
+def bank_groups(banks: int, rows: int, slots: int) -> int:
+    """Return how many groups the banks form for granules of so many rows: 1 where they do not fill one."""
+    return max(1, min(banks // rows, slots))
 
 
 def plan_residency(
-    offsets: Integers, granules: Integers, slots: int, buffering: Buffering = Buffering.CIRCULAR
+    offsets: Integers,
+    granules: Integers,
+    slots: int,
+    buffering: Buffering = Buffering.CIRCULAR,
+    groups: int = 1,
 ) -> Residency:
     """Plan the loads for steps of which step t needs ``granules[offsets[t]:offsets[t + 1]]``, each once.
 
-    CIRCULAR fills the slots in turn and keeps what a later step needs until its slot comes round; DOUBLE
-    loads all that a step needs into one half while the step before uses the other. Raises `ConfigError` when
-    a step needs more granules than there is room for.
+    CIRCULAR fills the slots of each of the bank `groups` in turn and keeps what a later step needs until its
+    slot comes round; DOUBLE loads all that a step needs into one half while the step before uses the other.
+    Raises `ConfigError` when a step needs more granules than there is room for.
     """
     most = int(np.diff(offsets).max(initial=0))
     room = slots if buffering is Buffering.CIRCULAR else slots // HALVES
@@ -48,20 +63,20 @@ def plan_residency(
             f"a scratchpad must have room for the {most} granules that one step needs, not {room}"
         )
     count = int(granules.max(initial=-1)) + 1
-    table = np.empty((len(granules), len(Residency._fields)), np.int64)
+    table = np.empty((len(granules), LOAD_FIELDS), np.int64)
     if buffering is Buffering.CIRCULAR:
-        loads = _plan_circular(offsets, granules, slots, count, table)
+        loads = _plan_circular(offsets, granules, slots, groups, count, table)
     else:
         loads = _plan_double(offsets, granules, room, table)
-    return Residency(*(np.ascontiguousarray(column) for column in table[:loads].T))
+    return Residency(*(np.ascontiguousarray(column) for column in table[:loads].T), groups)
 
 
 @jit
-def _plan_circular(offsets, granules, slots, count, table):
+def _plan_circular(offsets, granules, slots, groups, count, table):
     slot_of = np.full(count, EMPTY, np.int64)
     needed_in = np.full(count, EMPTY, np.int64)  # last step that needs a granule, the present one included
     held = np.full(slots, EMPTY, np.int64)
-    turn = 0
+    turn = np.arange(groups)  # the slot of each group that is filled next
     loads = 0
     for step in range(len(offsets) - 1):
         for place in range(offsets[step], offsets[step + 1]):
@@ -71,19 +86,31 @@ def _plan_circular(offsets, granules, slots, count, table):
             granule = granules[place]
             if slot_of[granule] != EMPTY:
                 continue
-            while held[turn] != EMPTY and needed_in[held[turn]] == step:
-                turn = (turn + 1) % slots
+            slot = _free_slot(held, needed_in, turn, granule % groups, step)
             after = EMPTY
-            if held[turn] != EMPTY:
-                after = needed_in[held[turn]]
-                slot_of[held[turn]] = EMPTY
-            held[turn] = granule
-            slot_of[granule] = turn
+            if held[slot] != EMPTY:
+                after = needed_in[held[slot]]
+                slot_of[held[slot]] = EMPTY
+            held[slot] = granule
+            slot_of[granule] = slot
             needed_in[granule] = step
-            _put(table[loads], granule, turn, step, after)
-            turn = (turn + 1) % slots
+            _put(table[loads], granule, slot, step, after)
             loads += 1
     return loads
+
+
+@jit
+def _free_slot(held, needed_in, turn, group, step):
+    """Return a slot that holds nothing for this step, the next in turn of `group` or else of the one after."""
+    groups = len(turn)
+    for other in range(groups):
+        g = (group + other) % groups
+        for _ in range(g, len(held), groups):
+            slot = turn[g]
+            turn[g] = slot + groups if slot + groups < len(held) else g
+            if held[slot] == EMPTY or needed_in[held[slot]] != step:
+                return slot
+    return EMPTY  # the caller has checked that there is one
 
 
 @jit

@@ -1,8 +1,8 @@
 """Bank conflicts: how long the key scratchpad takes to serve one cycle of a tile.
 
 In each cycle every streamed key delivers one element, and a key lies in one bank, so a tile runs at full
-speed as long as no bank holds more of its keys than the bank has ports. Neighbouring keys lie in neighbouring
-banks.
+speed as long as no bank holds more of its keys than the bank has ports. Row r of a granule lies in bank r of
+its slot's group of banks (`sim.memory.scratchpad`); fewer banks than a granule has rows are taken in turn.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ def cycles_per_step(
         table,
         kind,
         scratchpad.banks,
+        residency.groups,
         scratchpad.ports,
     )
 
 
 @jit
 def _cycles_per_step(
-    keys, split, segment_cols, column_keys, heads, loads, granules, table, kind, banks, ports
+    keys, split, segment_cols, column_keys, heads, loads, granules, table, kind, banks, groups, ports
 ):
     loaded, slot_of_load, first_use = loads
     tiles, segments, width = keys.shape
@@ -69,9 +70,9 @@ def _cycles_per_step(
         for segment in range(segments):
             for slot in range(width):
                 if not _streams_on(keys, split, segment_cols, tile, segment, slot):
-                    _count(keys[tile, segment, slot], numbering, slot_of, in_bank)
+                    _count(keys[tile, segment, slot], numbering, slot_of, groups, in_bank)
         for column in range(column_keys.shape[1]):
-            _count(column_keys[tile, column], numbering, slot_of, in_bank)
+            _count(column_keys[tile, column], numbering, slot_of, groups, in_bank)
         steps[step] = service_cycles(in_bank, ports)
     return steps
 
@@ -87,9 +88,9 @@ def _streams_on(keys, split, segment_cols, tile, segment, slot):
 
 
 @jit
-def _count(token, numbering, slot_of, in_bank):
+def _count(token, numbering, slot_of, groups, in_bank):
     """Count one key in its bank; no key, or one outside the grid, takes none."""
     granule = granule_of(token, numbering) if token >= 0 else -1
     if granule >= 0:
         row = (token - numbering[OUTSIDE]) // numbering[DILATION] % numbering[KEYS]
-        in_bank[(slot_of[granule] * numbering[KEYS] + row) % len(in_bank)] += 1
+        in_bank[(slot_of[granule] % groups * numbering[KEYS] + row) % len(in_bank)] += 1

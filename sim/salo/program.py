@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sim.arch.checks import ConfigError
 from sim.arch.memory import Buffering, ScratchpadConfig
 from sim.arch.salo import QUERY_GRANULES, SaloConfig
-from sim.memory.scratchpad import Residency, plan_residency
+from sim.memory.scratchpad import Residency, bank_groups, plan_residency
 from sim.salo.layout import Layer, tensors
 from sim.salo.needs import Granules, Needs, granules, needs
 from sim.salo.schedule import GLOBAL, Schedule
@@ -77,7 +77,7 @@ class _Planner:
         staged = self.schedule.last & ~self.schedule.spill[self.schedule.block]
         row = self.config.array.rows * self.tensors.row_bytes["output"]
         buffers = self._slots("output", self.config.output_scratchpad.capacity_bytes, row, 1)
-        return Program(self.layer, self.schedule, self.list.ordered(), residencies, per_head, staged, buffers)
+        return Program(self.layer, self.schedule, self.list.ordered(buffers), residencies, per_head, staged, buffers)
 
     def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int, held: int = 0) -> int:
         """Return how many slots a scratchpad has beside `held` bytes, at least as many as a tile needs."""
@@ -113,7 +113,8 @@ class _Planner:
         most = int(np.diff(offsets).max(initial=1))
         least = most if scratchpad.buffering is Buffering.CIRCULAR else 2 * most
         slots = self._slots(name, scratchpad.capacity_bytes, granule_bytes, least)
-        residency = plan_residency(offsets, wanted, slots, scratchpad.buffering)
+        groups = bank_groups(scratchpad.banks, self.config.array.rows, slots)
+        residency = plan_residency(offsets, wanted, slots, scratchpad.buffering, groups)
         head, granule = np.divmod(residency.granule, len(found.start))
         start, rows = found.start[granule], found.rows[granule]
         own, apart = self.tensors.at(name, head, start), self.tensors.at(f"global_{name}", head, start)
@@ -176,31 +177,29 @@ class _Planner:
     def _partials(self) -> None:
         """Write partial results at the end of a sweep, and read them before the next sweep's first merge."""
         row_bytes = self.tensors.row_bytes["partial"]
-        spilled_in = np.full(self.layer.seq_len, -1, np.int64)  # the tile that wrote a query's partial result
+        spilled_by = np.full(self.layer.seq_len, -1, np.int64)  # the block that wrote a query's partial result
+        read_back = np.full(len(self.schedule.block_rows), -1, np.int64)  # first tile that reads of a block's
         for block in self.blocks:
-            found = self._rows_of(int(block))
             rows = self.schedule.block_rows[block]
+            queries = rows[rows >= 0]
+            tile = self.first_tile[block]
             if self.schedule.restore[block]:
-                ready = self._after(spilled_in[rows[rows >= 0]].max() + self.head_start, Phase.OUTPUT)
-                for token, count, step in found:
-                    base = self.tensors.at("partial", self.heads, token)
-                    tile = self.first_tile[block] + self.head_start
-                    self.list.add(
-                        Kind.PARTIAL,
-                        base,
-                        count,
-                        row_bytes,
-                        step * row_bytes,
-                        ready,
-                        tile=tile,
-                        phase=Phase.PV,
-                    )
+                sources = np.unique(spilled_by[queries])  # each sweep goes over all queries
+                assert sources[0] >= 0
+                read_back[sources] = np.where(read_back[sources] < 0, tile, read_back[sources])
+                ready = self._after(self.last_tile[sources].max() + self.head_start, Phase.OUTPUT)
+                for token, count, step in self._rows_of(int(block)):
+                    base, stride = self.tensors.at("partial", self.heads, token), step * row_bytes
+                    needed = {"tile": tile + self.head_start, "phase": Phase.PV}
+                    self.list.add(Kind.PARTIAL, base, count, row_bytes, stride, ready, **needed)
             if self.schedule.spill[block]:
-                spilled_in[rows[rows >= 0]] = self.last_tile[block]
-                trigger = self._after(self.last_tile[block] + self.head_start, Phase.OUTPUT)
-                for token, count, step in found:
-                    base = self.tensors.at("partial", self.heads, token)
-                    self.list.add(Kind.PARTIAL, base, count, row_bytes, step * row_bytes, trigger, write=True)
+                spilled_by[queries] = block
+        for block in self.blocks[self.schedule.spill[self.blocks]]:
+            trigger = self._after(self.last_tile[block] + self.head_start, Phase.OUTPUT)
+            for token, count, step in self._rows_of(int(block)):
+                base, stride = self.tensors.at("partial", self.heads, token), step * row_bytes
+                tile = read_back[block] + self.head_start
+                self.list.add(Kind.PARTIAL, base, count, row_bytes, stride, trigger, tile=tile, write=True)
 
     def _global_tokens(self) -> None:
         """Load the rows of the global tokens for each head: queries for the rows, keys and values for the

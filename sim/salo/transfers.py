@@ -1,9 +1,14 @@
 """Transfers: what the DMA moves for an attention layer, in a fixed order.
 
 Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its
-data there) and awaited by another. The order is that of the enabling events. So nothing ever waits behind a
-transfer that is enabled later; no set of transfers can wait for each other; and no change of speed changes
-the order, which makes cycles monotone in bandwidth.
+data there). The order is that of need: a read stands where the tile is that awaits it, and a write behind the
+reads of the next two tiles that write. Reads thus run ahead by as much as the scratchpads hold, but by no more
+than two query blocks, and no write waits behind a whole scratchpad of reads.
+
+Neither speed nor a capacity changes that order, and more of either only lets events come earlier: on a memory
+that serves in order, cycles never rise with them. Nothing can wait for itself: what enables a transfer needs
+reads of earlier tiles alone, and staging buffers whose writes stand before them. Of a single staging buffer
+that holds of the reads of one block alone, so there the order is another.
 """
 
 from __future__ import annotations
@@ -27,8 +32,9 @@ class Phase(enum.IntEnum):
 
 
 PHASES = len(Phase)
+RUN_AHEAD = 2  # blocks; as many as the fewest staging buffers that can swap
 START = -1  # enabled from the start
-NO_TILE = -1  # awaited by nobody: a write
+NO_TILE = -1  # of a write that no tile reads back
 
 
 class Kind(enum.IntEnum):
@@ -52,7 +58,7 @@ class Transfers(NamedTuple):
     kind: Integers  # Kind
     is_write: Integers  # 0 or 1
     trigger: Integers  # PHASES * tile + phase that enables it, or START
-    tile: Integers  # the tile that awaits a read, or NO_TILE
+    tile: Integers  # the tile that awaits a read; of a write one whose reads must stand after it, or NO_TILE
     phase: Integers  # and its phase: Phase.QK or Phase.PV
     staged: Integers  # 1: a write whose end frees a staging buffer
 
@@ -87,12 +93,25 @@ class TransferList:
         arrays = np.broadcast_arrays(*(np.asarray(value, np.int64) for value in values))
         self.columns.append([np.atleast_1d(array) for array in arrays])
 
-    def ordered(self) -> Transfers:
-        """Return all transfers in the order of their triggers; among equals, those needed first go first."""
+    def ordered(self, staging_buffers: int) -> Transfers:
+        """Return all transfers in the order of need, for a machine with so many staging buffers."""
         merged = Transfers(*(np.concatenate(parts) for parts in zip(*self.columns, strict=True)))
-        needed = np.where(merged.is_write == 1, np.iinfo(np.int64).max, merged.tile * PHASES + merged.phase)
-        order = np.lexsort((needed, merged.trigger))
+        write = merged.is_write == 1
+        needed = merged.tile.copy()
+        needed[write] = _deadlines(merged, write, min(staging_buffers, RUN_AHEAD))
+        phase = np.where(write, -1, merged.phase)  # before the reads of that tile
+        order = np.lexsort((merged.trigger, phase, needed))
         return Transfers(*(np.ascontiguousarray(column[order]) for column in merged))
+
+
+def _deadlines(merged: Transfers, write: npt.NDArray[np.bool_], run_ahead: int) -> Integers:
+    """Return the tile before whose reads each write stands: that after the `run_ahead` next writing tiles."""
+    tile = merged.trigger[write] // PHASES
+    writing = np.unique(tile)
+    following = np.append(writing, np.full(run_ahead, np.iinfo(np.int64).max - 1))
+    deadline = following[np.searchsorted(writing, tile) + run_ahead] + 1
+    read_back = merged.tile[write]
+    return np.where(read_back == NO_TILE, deadline, np.minimum(deadline, read_back))
 
 
 def runs(tokens: npt.NDArray[np.integer]) -> list[tuple[int, int, int]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sim.arch.checks import ConfigError
 from sim.arch.memory import Buffering
-from sim.memory.scratchpad import EMPTY, plan_residency, service_cycles
+from sim.memory.scratchpad import EMPTY, bank_groups, plan_residency, service_cycles
 
 steps = st.lists(st.sets(st.integers(0, 12), max_size=4), min_size=1, max_size=30)
 
@@ -19,10 +19,10 @@ def as_arrays(needs: list[set[int]]) -> tuple[np.ndarray, np.ndarray]:
     return offsets.astype(np.int64), np.array([g for need in needs for g in sorted(need)], np.int64)
 
 
-def check_plan(needs: list[set[int]], slots: int, buffering: Buffering) -> int:
+def check_plan(needs: list[set[int]], slots: int, buffering: Buffering, groups: int = 1) -> int:
     """Replay the loads step by step; return how many there are."""
-    plan = plan_residency(*as_arrays(needs), slots, buffering)
-    loads = list(zip(*(column.tolist() for column in plan), strict=True))
+    plan = plan_residency(*as_arrays(needs), slots, buffering, groups)
+    loads = list(zip(*(column.tolist() for column in plan[:4]), strict=True))
     assert [load[2] for load in loads] == sorted(load[2] for load in loads)
     held: dict[int, int] = {}
     used: dict[int, int] = {}  # slot -> last step that used it
@@ -39,9 +39,9 @@ def check_plan(needs: list[set[int]], slots: int, buffering: Buffering) -> int:
     return len(loads)
 
 
-@given(steps, st.integers(4, 9))
-def test_circular_slots_hold_what_each_step_needs(needs: list[set[int]], slots: int) -> None:
-    loads = check_plan(needs, slots, Buffering.CIRCULAR)
+@given(steps, st.integers(4, 9), st.integers(1, 4))
+def test_circular_slots_hold_what_each_step_needs(needs: list[set[int]], slots: int, groups: int) -> None:
+    loads = check_plan(needs, slots, Buffering.CIRCULAR, groups)
     assert len(set().union(*needs)) <= loads <= sum(map(len, needs))
 
 
@@ -54,6 +54,24 @@ def test_with_room_for_all_each_granule_is_loaded_once(needs: list[set[int]]) ->
 def test_a_sliding_window_is_loaded_once_when_it_fits(length: int, reach: int) -> None:
     needs = [set(range(start, start + reach + 1)) for start in range(length)]
     assert check_plan(needs, reach + 1, Buffering.CIRCULAR) == length + reach
+
+
+@given(st.integers(2, 40), st.integers(1, 3), st.integers(1, 4), st.integers(0, 3))
+def test_a_stream_lies_in_one_group_of_banks_after_the_other(
+    length: int, reach: int, groups: int, spare: int
+) -> None:
+    """Whatever else is loaded between: here every third step loads a granule that nobody needs again."""
+    needs = [set(range(start, start + reach + 1)) for start in range(length)]
+    for step in range(0, length, 3):
+        needs[step].add(1000 + 7 * step)
+    plan = plan_residency(*as_arrays(needs), groups * (reach + 2 + spare), groups=groups)
+    stream = plan.granule < 1000
+    assert (plan.slot[stream] % groups == plan.granule[stream] % groups).all()
+
+
+def test_banks_form_a_group_for_each_whole_granule_that_they_hold() -> None:
+    assert [bank_groups(banks, 32, 100) for banks in (1, 31, 32, 63, 64, 96)] == [1, 1, 1, 1, 2, 3]
+    assert bank_groups(1024, 4, 3) == 3, "a group without a slot would hold nothing"
 
 
 @given(st.lists(st.sets(st.integers(0, 12), min_size=2, max_size=2), min_size=1, max_size=20))

@@ -21,7 +21,7 @@ from tests.salo.plans import ALL, HEAD_DIM, PATTERNS, SEGMENTS, config_of, own_g
 
 
 def times_in_banks(
-    found: Schedule, tile: int, slot_of: dict[int, int], config: Any, tokens: tuple[int, ...]
+    found: Schedule, tile: int, slot_of: dict[int, int], groups: int, config: Any, tokens: tuple[int, ...]
 ) -> int:
     """Brute force: cycles in which the banks serve each distinct stream of a tile."""
     dilation, rows = int(found.dilation[found.block[tile]]), config.array.rows
@@ -40,13 +40,13 @@ def times_in_banks(
     for _, token in ports:
         granule = min(own_granule(found, token, tile, rows))
         place = (token - found.outside) // dilation % rows
-        bank = (slot_of[granule] * rows + place) % config.key_scratchpad.banks
+        bank = (slot_of[granule] % groups * rows + place) % config.key_scratchpad.banks
         words[bank] = words.get(bank, 0) + 1
     return max([1, *(-(-count // config.key_scratchpad.ports) for count in words.values())])
 
 
 @SEGMENTS
-@pytest.mark.parametrize("banks", [4, 16])
+@pytest.mark.parametrize("banks", [4, 12, 16, 28])
 @pytest.mark.parametrize("ports", [1, 2])
 @ALL
 def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
@@ -54,12 +54,14 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
 ) -> None:
     """Each granule of one head in a slot of its own choice."""
     pattern, config = PATTERNS[name], config_of(GlobalProjections.SHARED, segments)
-    config = replace(config, key_scratchpad=replace(config.key_scratchpad, banks=banks, ports=ports))
+    pad = replace(config.key_scratchpad, capacity_bytes=1024 * banks, banks=banks, ports=ports)
+    config = replace(config, key_scratchpad=pad)
     found = schedule(pattern, config.array)
     parts, numberings, kind = granules(found, config.array.rows)
     count = len(parts.start)
     slot = np.random.default_rng(banks).permutation(count)
-    residency = Residency(np.arange(count), slot, np.zeros(count, np.int64), np.full(count, -1))
+    groups = banks // config.array.rows or 1
+    residency = Residency(np.arange(count), slot, np.zeros(count, np.int64), np.full(count, -1), groups)
     is_global = np.isin(np.arange(pattern.seq_len), pattern.global_tokens)
     steps = cycles_per_step(found, 1, residency, count, numberings, kind, is_global, config.key_scratchpad)
     for tile in range(found.tiles):
@@ -69,7 +71,9 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
             for granule, start in enumerate(parts.start)
             if parts.stride[granule] == dilation
         }
-        assert steps[tile] == times_in_banks(found, tile, slot_of, config, pattern.global_tokens)
+        assert steps[tile] == times_in_banks(
+            found, tile, slot_of, groups, config, pattern.global_tokens
+        )
 
 
 def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
@@ -88,7 +92,9 @@ def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
         while load < len(loads.granule) and loads.first_use[load] <= tile:
             slot_of[int(parts.start[loads.granule[load]])] = int(loads.slot[load])
             load += 1
-        expected.append(times_in_banks(found.program.schedule, tile, slot_of, config, pattern.global_tokens))
+        expected.append(
+            times_in_banks(found.program.schedule, tile, slot_of, 1, config, pattern.global_tokens)
+        )
     spent = found.record.tile_end - found.record.tile_start - config.array.timing.between
     at_rest = found.stalls["cold_fill"] + found.stalls["dram"] + found.stalls["output"]
     assert (spent >= 2 * HEAD_DIM * np.array(expected)).all()
