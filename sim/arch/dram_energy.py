@@ -9,6 +9,7 @@ Everything is per channel. An activation is of one row as a controller sees it: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -37,11 +38,20 @@ class DramEnergy:
     background_w: float  # standby, rows open
     refresh_w: float  # refresh, averaged over its interval
 
+    def actions_pj(self, traffic: DramTraffic, seconds: float) -> dict[str, float]:
+        """Energy of `traffic` by action, in a run of `seconds`; standby and refresh are those of every channel."""
+        standing_s = traffic.channels * seconds * PJ_PER_J
+        return {
+            "read": traffic.read_bytes * self.read_pj_per_byte,
+            "write": traffic.write_bytes * self.write_pj_per_byte,
+            "activate": traffic.activates * self.activate_pj,
+            "background": self.background_w * standing_s,
+            "refresh": self.refresh_w * standing_s,
+        }
+
     def pj(self, traffic: DramTraffic, seconds: float) -> float:
         """Energy of `traffic` in a run of `seconds`, standby and refresh of every channel included."""
-        moved = traffic.read_bytes * self.read_pj_per_byte + traffic.write_bytes * self.write_pj_per_byte
-        standing = (self.background_w + self.refresh_w) * traffic.channels * seconds * PJ_PER_J
-        return moved + traffic.activates * self.activate_pj + standing
+        return math.fsum(self.actions_pj(traffic, seconds).values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

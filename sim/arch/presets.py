@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from sim.arch.checks import ConfigError, nearest, with_settings
 from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import BufferConfig, Buffering, ScratchpadConfig
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
+from sim.arch.salo_auto import AUTO, auto_settings
 from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
 
 KIB = 1024
@@ -65,30 +66,36 @@ SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "numerics": ("numerics", NUMERICS),
 }
 
-Config = TypeVar("Config")
+AUTO_VALUE = "auto"  # of a setting: as if it were not there
 
 
 def configured(
     machine: str,
-    presets: Mapping[str, Config],
+    presets: Mapping[str, SaloConfig],
     preset: str | None,
     settings: Mapping[str, object],
     short_names: Mapping[str, str],
-) -> Config:
+) -> SaloConfig:
     """Return a preset's config (None: the first) with `settings` in place; whole sections come before fields.
 
-    Raises `ConfigError`, which names the nearest, for a preset, a section or a field that does not exist.
+    Fields that follow from others (`sim.arch.salo_auto`) do so unless they are set to a value. Raises
+    `ConfigError`, which names the nearest, for a preset, a section or a field that does not exist.
     """
     name = next(iter(presets)) if preset is None else preset
     if name not in presets:
         raise ConfigError(nearest(f"preset of {machine}", name, presets))
-    config: Any = presets[name]
+    config = presets[name]
     for key, (section, choices) in SECTIONS.items():
         if key in settings:
             choice = str(settings[key])
             if choice not in choices:
                 raise ConfigError(nearest(f"value of {key}", choice, choices))
             config = replace(config, **{section: choices[choice]})
-    fields = {key: value for key, value in settings.items() if key not in SECTIONS}
-    found: Config = with_settings(config, fields, {**short_names, **dict.fromkeys(SECTIONS, "")})
-    return found
+    fields = {
+        key: value
+        for key, value in settings.items()
+        if key not in SECTIONS and not (key in AUTO and value == AUTO_VALUE)
+    }
+    whole = {short_names.get(key, key): value for key, value in fields.items()}
+    auto = auto_settings(presets[name], config.numerics, whole)
+    return with_settings(config, auto | fields, {**short_names, **dict.fromkeys(SECTIONS, "")})

@@ -227,15 +227,12 @@ class SaloConfig:
     @property
     def element_bytes(self) -> int:
         """Bytes of a query, key or value element in DRAM and in the scratchpads."""
-        return -(-self.numerics.storage_width // 8)
+        return self.numerics.element_bytes
 
     @property
     def output_bytes(self) -> int:
-        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs
-        do.
-        """
-        bits = 2 + self.numerics.input.integer_bits + self.numerics.output.fraction
-        return -(-min(bits, self.numerics.output.width) // 8)
+        """Bytes of an output element."""
+        return self.numerics.output_bytes
 
     @property
     def staging_tiles(self) -> int:

@@ -10,6 +10,7 @@ takes no part in a pass spends its registers, not its multiplier.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -106,33 +107,42 @@ def register_bits(array: SaloArray, numerics: SaloNumerics) -> int:
     return array.pes * pe + local + array.global_rows * (unit + array.head_dim * sums.global_merge.width)
 
 
-def array_pj(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, actions: SaloActions) -> float:
-    """Dynamic energy of the array for `actions`. Global rows' merge buffers count as the local rows'."""
+def array_actions_pj(
+    energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, actions: SaloActions
+) -> dict[str, float]:
+    """Dynamic energy of the array by action. Global rows' merge buffers count as the local rows'."""
     sums = numerics.sums(array.normalisation)
     value, weight, merge = numerics.input.width, numerics.weight.width, sums.merge.width
     deferred = array.normalisation is Normalisation.DEFERRED
     gates = unit_gates(array, numerics)
     align = shift_pj(energy, sums.psum.width) if deferred else 0.0
-    per_merge = add_pj(energy, merge)
     if deferred:
-        per_merge += 2 * shift_pj(energy, merge)
-        per_output = multiply_pj(energy, merge, numerics.reciprocal.fraction)
+        scale, per_output = 2 * shift_pj(energy, merge), multiply_pj(energy, merge, numerics.reciprocal.fraction)
     else:
-        per_merge += 2 * multiply_pj(energy, merge, numerics.merge_weight_fraction)
-        per_output = 0.0
+        scale, per_output = 2 * multiply_pj(energy, merge, numerics.merge_weight_fraction), 0.0
     per_sum = add_pj(energy, numerics.row_sum.width) + 2 * shift_pj(energy, numerics.row_sum.width)
-    return (
-        actions.qk_macs * mac_pj(energy, value, value, numerics.score.width)
-        + actions.pv_macs * (mac_pj(energy, weight, value, sums.psum.width) + align)
-        + actions.exponentials * gates_pj(energy, gates.exp_unit)
-        + actions.row_sums * per_sum
-        + actions.normalisations * multiply_pj(energy, weight, numerics.reciprocal.fraction)
+    per_normalisation = multiply_pj(energy, weight, numerics.reciprocal.fraction)
+    clocked, written = _register_traffic(array, numerics, actions)
+    return {
+        "multiply": actions.qk_macs * multiply_pj(energy, value, value)
+        + actions.pv_macs * multiply_pj(energy, weight, value),
+        "add": actions.qk_macs * add_pj(energy, numerics.score.width)
+        + actions.pv_macs * (add_pj(energy, sums.psum.width) + align),
+        "exponential": actions.exponentials * gates_pj(energy, gates.exp_unit),
+        "row_sum": actions.row_sums * per_sum,
+        "normalise": actions.normalisations * per_normalisation
         + actions.reciprocals * divide_pj(energy, numerics.row_sum.width)
-        + actions.merged * per_merge
-        + actions.outputs * per_output
-        + actions.cycles * gates_pj(energy, gates.controller)
-        + register_pj(energy, *_register_traffic(array, numerics, actions))
-    )
+        + actions.outputs * per_output,
+        "merge": actions.merged * (add_pj(energy, merge) + scale),
+        "controller": actions.cycles * gates_pj(energy, gates.controller),
+        "register_clock": register_pj(energy, clocked, 0),
+        "register_write": register_pj(energy, 0, written),
+    }
+
+
+def array_pj(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, actions: SaloActions) -> float:
+    """Dynamic energy of the array for `actions`."""
+    return math.fsum(array_actions_pj(energy, array, numerics, actions).values())
 
 
 def gates_pj(energy: EnergyConfig, nand2: float) -> float:
@@ -172,15 +182,19 @@ def salo_energy(
     dram_energy: DramEnergy,
     clock_hz: int,
 ) -> dict[str, float]:
-    """Return picojoules: ``array``, ``scratchpad``, ``dram`` (its standby too), ``static`` (leakage)."""
+    """Return picojoules by action, named ``part.action``: of the ``array``, each ``scratchpad``, the ``dram``
+    (its standby too), and ``static`` (leakage) of the array and of the scratchpads.
+    """
     seconds = actions.cycles / clock_hz
     capacity = sum(traffic.capacity_bytes for traffic in scratchpads.values())
-    leakage_w = array_leakage_w(energy, array, numerics) + capacity * energy.sram_leakage_w_per_byte
+    by_array = array_actions_pj(energy, array, numerics, actions)
+    by_dram = dram_energy.actions_pj(dram, seconds)
     return {
-        "array": array_pj(energy, array, numerics, actions),
-        "scratchpad": sum(sram_pj(energy, traffic) for traffic in scratchpads.values()),
-        "dram": dram_energy.pj(dram, seconds),
-        "static": leakage_w * seconds * PJ_PER_J,
+        **{f"array.{name}": pj for name, pj in by_array.items()},
+        **{f"scratchpad.{name}": sram_pj(energy, traffic) for name, traffic in scratchpads.items()},
+        **{f"dram.{name}": pj for name, pj in by_dram.items()},
+        "static.array": array_leakage_w(energy, array, numerics) * seconds * PJ_PER_J,
+        "static.scratchpad": capacity * energy.sram_leakage_w_per_byte * seconds * PJ_PER_J,
     }
 
 

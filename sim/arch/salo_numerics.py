@@ -126,6 +126,19 @@ class SaloNumerics:
             )
 
     @property
+    def element_bytes(self) -> int:
+        """Bytes of a query, key or value element in DRAM and in the scratchpads."""
+        return -(-self.storage_width // 8)
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs
+        do.
+        """
+        bits = 2 + self.input.integer_bits + self.output.fraction
+        return -(-min(bits, self.output.width) // 8)
+
+    @property
     def stored(self) -> Fixed:
         """Format of an element in memory: `input`, narrowed to the storage."""
         return Fixed(min(self.storage_width, self.input.width), self.input.fraction)

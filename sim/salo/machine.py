@@ -24,6 +24,7 @@ from sim.engine.resource import Resources, new_resources
 from sim.engine.stats import named, new_counters
 from sim.memory.dma_state import Dma, bytes_over_time, new_dma
 from sim.memory.dram_state import READ, WRITE
+from sim.salo.account import dram_tensors, multiplier_cycles
 from sim.salo.banks import cycles_per_step
 from sim.salo.layout import Layer
 from sim.salo.loop import Port, Record, Stall, Tiles, Timing, new_state, run
@@ -52,6 +53,8 @@ class LayerResult:
     scratchpads: dict[str, SramTraffic]
     work: SaloWork
     traffic: tuple[Integers, Integers]  # edges in cycles [n + 1], bytes over the DRAM pins between them [n]
+    multiplier_cycles: dict[str, int]  # by what became of them; their sum is cycles times multipliers
+    tensors: dict[str, dict[str, int]]  # bytes of DRAM by tensor, see `sim.salo.account`
 
     @property
     def compute_cycles(self) -> int:
@@ -159,15 +162,18 @@ def simulate_layer(
         plan.tiles + 1,
     )
     check_progress(outcome, cycles, _waits(plan, tiles, record, staging, name))
+    by_cause = named(Stall, stalls)
     return LayerResult(
         program=plan,
         record=record,
         cycles=int(cycles),
-        stalls=named(Stall, stalls),
+        stalls=by_cause,
         dram=_dram_counts(dma),
         scratchpads=_scratchpads(config, plan, tiles),
         work=_work(config, plan, int(cycles)),
         traffic=bytes_over_time(dma),
+        multiplier_cycles=multiplier_cycles(config, plan, by_cause),
+        tensors=dram_tensors(config, plan),
     )
 
 
