@@ -1,8 +1,8 @@
 """The ops of a report as one table, in Apache Parquet: a row for each op that ran, then each that did not.
 
 Columns are the keys of an op in the JSON. Those that are mappings are spread: ``stall_<cause>``,
-``multiplier_cycles_<name>``, ``dram_<tensor>_read_bytes`` and so on. ``ran`` tells the two kinds of rows apart, and
-columns that a row has no value for are null. The file's metadata names the run.
+``multiplier_cycles_<name>``, ``dram_<tensor>_read_bytes`` and so on. ``ran`` tells the two kinds of rows
+apart; columns that a row has no value for are null. The file's metadata names the run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Accounts add up exactly, or the report is refused: cycles of multipliers, bytes by tensor, energy by action."""
+"""Accounts add up exactly, or the report is refused: multiplier-cycles, bytes by tensor, energy by action."""
 
 import dataclasses
 import json
@@ -45,8 +45,8 @@ def test_an_account_of_multipliers_is_taken_only_if_it_is_exact(parts, multiplie
     if wrong:
         with pytest.raises(InvariantError):
             op_with(account | {"masked": account["masked"] + wrong}, parts[0], cycles, multipliers)
+        moved = {"useful": parts[0] - wrong, "masked": parts[1] + wrong}
         with pytest.raises(InvariantError):
-            moved = {"useful": parts[0] - wrong, "masked": parts[1] + wrong}
             op_with(account | moved, parts[0], cycles, multipliers)
 
 
@@ -54,8 +54,8 @@ def test_the_runs_account_of_multipliers_is_held_to_the_runs_cycles(report: Repo
     account = dict(report.multiplier_cycles)
     with pytest.raises(InvariantError, match="the run: .* cycles of multipliers, but its account has"):
         dataclasses.replace(report, multiplier_cycles=account | {"masked": account["masked"] + 1})
+    moved = {"useful": account["useful"] - 1, "masked": account["masked"] + 1}
     with pytest.raises(InvariantError, match="the run: .* useful cycles of multipliers"):
-        moved = {"useful": account["useful"] - 1, "masked": account["masked"] + 1}
         dataclasses.replace(report, multiplier_cycles=account | moved)
 
 
