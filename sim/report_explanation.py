@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +11,17 @@ from sim.report_groups import grouped
 
 
 def explained(report: Report) -> list[dict[str, Any]]:
-    """Return the entries of the report, those that say the same of the ops of one group as one."""
+    """Return the entries of the report. Those of one group of ops that name the same settings are one.
+
+    Its cycles are those of the first: the others differ by less than a group allows.
+    """
     names = {op.name: group.name for group in grouped(report.ops) for op in group.ops}
-    entries = [{**entry, "op": names.get(entry["op"], entry["op"])} for entry in report.explanation]
-    return list({json.dumps(entry, sort_keys=True): entry for entry in entries}.values())
+    first: dict[object, dict[str, Any]] = {}
+    for entry in report.explanation:
+        name = names.get(entry["op"], entry["op"])
+        said = name, entry["bound"], tuple(tried["set"] for tried in entry["settings"])
+        first.setdefault(said, {**entry, "op": name})
+    return list(first.values())
 
 
 def saved(tried: Mapping[str, Any]) -> str:

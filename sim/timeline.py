@@ -77,11 +77,13 @@ class Activity:
     """What the machine did over time, in bins of `bin_cycles` cycles; the run may end within the last.
 
     `macs`: useful multiply-accumulates; `dram_bytes`: bytes of read and write bursts. Both of shape (bins,).
+    `heads`: the cycles in which the array turned to each head of attention, in ascending order.
     """
 
     bin_cycles: int
     macs: npt.NDArray[Any]
     dram_bytes: npt.NDArray[Any]
+    heads: Integers = field(default_factory=lambda: np.array([], np.int64))
 
     def __post_init__(self) -> None:
         fits = self.bin_cycles > 0 and len(self.macs) == len(self.dram_bytes)
