@@ -56,6 +56,7 @@ def dma_submit(
     transfer.tag = tag
     transfer.ready = -(-cycle * state.cycle_ps // dma.dram.timing[0].tck_ps)
     transfer.open = 1
+    transfer.begun = NONE
     transfer.end = 0
     state.last += 1
     state.useful_bytes[kind] += rows * row_bytes
@@ -74,6 +75,7 @@ def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
         earliest = _earliest(state)
         if earliest <= state.clock:
             state.completed_count -= 1
+            state.begun = state.completed[state.completed_count].begun
             return -(-earliest * timing.tck_ps // state.cycle_ps), state.completed[state.completed_count].tag
         horizon = min(limit, earliest)
         if state.in_flight > 0:
@@ -89,6 +91,13 @@ def dma_advance(dma: Dma, until: int) -> tuple[int, int]:
         for c in range(timing.channels):
             _run(state, timing, channels[c], horizon)
         state.clock = horizon
+
+
+@jit
+def dma_begun(dma: Dma) -> int:
+    """Return the cycle in which the first burst of the transfer last reported was accepted by the DRAM."""
+    state = dma.state[0]
+    return state.begun * dma.dram.timing[0].tck_ps // state.cycle_ps
 
 
 @jit
@@ -133,6 +142,8 @@ def _accepted(state: Record, timing: Record, i: int, became: int, clock: int) ->
     state.channel = NONE
     state.in_flight += 1
     state.transfer[i].open += 1
+    if state.transfer[i].begun == NONE:
+        state.transfer[i].begun = clock
     if became == ABSORBED:
         _burst_done(state, i, clock + 1)
     if not _next_burst(state, timing, i):
@@ -218,20 +229,22 @@ def _close(state: Record, i: int) -> None:
     transfer = state.transfer[i]
     transfer.open -= 1
     if transfer.open == 0:
-        _insert_completed(state, transfer.end, transfer.tag)
+        _insert_completed(state, transfer.end, transfer.begun, transfer.tag)
         while state.first < state.offered and state.transfer[state.first % MAX_TRANSFERS].open == 0:
             state.first += 1
 
 
 @jit
-def _insert_completed(state: Record, clock: int, tag: int) -> None:
+def _insert_completed(state: Record, clock: int, begun: int, tag: int) -> None:
     """Keep `completed` sorted, the earliest last; of equals the one found first is reported first."""
     place = state.completed_count
     while place > 0 and state.completed[place - 1].clock <= clock:
         state.completed[place].clock = state.completed[place - 1].clock
+        state.completed[place].begun = state.completed[place - 1].begun
         state.completed[place].tag = state.completed[place - 1].tag
         place -= 1
     state.completed[place].clock = clock
+    state.completed[place].begun = begun
     state.completed[place].tag = tag
     state.completed_count += 1
 

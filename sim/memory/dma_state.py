@@ -23,9 +23,10 @@ TRANSFER = make_record(
     tag=(),
     ready=(),  # DRAM clock from which its bursts may be offered
     open=(),  # bursts in the DRAM, and one more until the last has been offered
+    begun=(),  # DRAM clock on which its first burst was accepted, or NONE
     end=(),  # DRAM clock on which the last of them so far completes
 )
-COMPLETION = make_record(clock=(), tag=())
+COMPLETION = make_record(clock=(), begun=(), tag=())
 DMA = make_record(
     cycle_ps=(),
     clock=(),  # DRAM clock that all channels have reached
@@ -34,6 +35,7 @@ DMA = make_record(
     last=(),  # of the next to be submitted
     transfer=(TRANSFER, MAX_TRANSFERS),  # ring, indexed by number
     completed_count=(),
+    begun=(),  # DRAM clock on which the transfer last reported had its first burst accepted
     completed=(COMPLETION, MAX_TRANSFERS),  # the earliest last
     # the burst on offer
     row=(),  # of its transfer

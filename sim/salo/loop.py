@@ -19,7 +19,7 @@ from sim.engine.event import NEVER, NOBODY
 from sim.engine.jit import int64, jit
 from sim.engine.queue import peek, pop, push
 from sim.engine.resource import acquire, release
-from sim.memory.dma import dma_advance, dma_room, dma_submit
+from sim.memory.dma import dma_advance, dma_begun, dma_room, dma_submit
 from sim.salo.transfers import PHASES, Phase
 
 Integers = npt.NDArray[np.int64]
@@ -93,9 +93,12 @@ class Tiles(NamedTuple):
 class Record(NamedTuple):
     """When things happened, for the timeline: tiles and transfers."""
 
-    tile_start: Integers  # [T]
+    tile_start: Integers  # [T] start of QK
+    values_at: Integers  # [T] the values are there and the array is ready for PV
+    pv_start: Integers  # [T] and so is a staging buffer
     tile_end: Integers  # [T] end of PV in column 0
-    transfer_issued: Integers  # [N]
+    transfer_issued: Integers  # [N] handed to the DMA
+    transfer_begun: Integers  # [N] its first burst was accepted by the DRAM
     transfer_end: Integers  # [N]
 
 
@@ -115,6 +118,7 @@ def run(queue, dma, transfers, tiles, staging, timing, stalls, record):
         if transfer != NOBODY:
             cycle = arrived
             complete += 1
+            record.transfer_begun[transfer] = dma_begun(dma)
             record.transfer_end[transfer] = cycle
             _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, record, cycle)
         elif planned == NEVER:
@@ -176,7 +180,7 @@ def _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, 
         if transfers.staged[transfer]:
             woken = release(staging, Port.STAGING, cycle)
             if woken != NOBODY:
-                _start_pv(state, queue, tiles, timing, stalls, Stall.OUTPUT, cycle)
+                _start_pv(state, queue, tiles, timing, stalls, record, Stall.OUTPUT, cycle)
         return
     tile = transfers.tile[transfer]
     tiles.awaited[tile, transfers.phase[transfer]] -= 1
@@ -214,17 +218,19 @@ def _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle):
     arrived = max(cycle, state[STATE.ready])
     stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += arrived - state[STATE.ready]
     state[STATE.ready] = arrived
+    record.values_at[tile] = arrived
     if tiles.staged[tile] and not acquire(staging, Port.STAGING, tile, cycle):
         state[STATE.doing] = Doing.AWAITING_STAGING
         return
-    _start_pv(state, queue, tiles, timing, stalls, Stall.OUTPUT, cycle)
+    _start_pv(state, queue, tiles, timing, stalls, record, Stall.OUTPUT, cycle)
 
 
 @jit
-def _start_pv(state, queue, tiles, timing, stalls, stall, cycle):
+def _start_pv(state, queue, tiles, timing, stalls, record, stall, cycle):
     tile = state[STATE.tile]
     start = max(cycle, state[STATE.ready])
     stalls[stall] += start - state[STATE.ready]
     stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.steps[tile, Phase.PV] - 1)
+    record.pv_start[tile] = start
     state[STATE.doing] = Doing.PV
     push(queue, start + timing.head_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)

@@ -46,6 +46,7 @@ class LayerResult:
     """One attention layer. Cycles are of the array's clock, bytes of all heads."""
 
     program: Program
+    steps: Integers  # [T, 2] cycles that a scratchpad takes for one of QK, of PV; 1 without bank conflicts
     record: Record  # when tiles and transfers happened, counted from the layer's start
     cycles: int
     stalls: dict[str, int]
@@ -160,6 +161,7 @@ def simulate_layer(
     check_progress(outcome, cycles, _waits(plan, tiles, record, staging, name))
     return LayerResult(
         program=plan,
+        steps=tiles.steps,
         record=record,
         cycles=int(cycles),
         stalls=named(Stall, stalls),
@@ -191,7 +193,7 @@ def _tiles(config: SaloConfig, plan: Program) -> Tiles:
 
 def _record(plan: Program) -> Record:
     tiles, transfers = plan.tiles, len(plan.transfers.base)
-    return Record(*(np.full(count, -1, np.int64) for count in (tiles, tiles, transfers, transfers)))
+    return Record(*(np.full(count, -1, np.int64) for count in (*[tiles] * 4, *[transfers] * 3)))
 
 
 def _waits(plan: Program, tiles: Tiles, record: Record, staging: Resources, name: str) -> Iterator[Wait]:
