@@ -86,7 +86,6 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
         "report": report,
         "sentence": ran_sentence(report),
         "share": 100 * report.macs_share,
-        "changes": [f"{name} = {plain(value)}" for name, value in report.settings.items()],
         "tiles": list(_tiles(report)),
         "accounts": [
             ("Where the cycles went", _parts(report, colours)),
