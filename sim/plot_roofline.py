@@ -1,4 +1,6 @@
-"""The roofline of a machine with each op as a point: is it the multipliers that bound it, or the DRAM?
+"""The roofline of a machine with its ops as points: is it the multipliers that bound them, or the DRAM?
+
+Ops that are alike share a point. A ring is the run as a whole.
 
 After Williams, Waterman and Patterson, "Roofline" (CACM 2009): attainable MACs per cycle are the lesser of
 the multipliers and of DRAM bandwidth times intensity, the MACs done for each byte that crosses the DRAM pins.
@@ -7,14 +9,15 @@ the multipliers and of DRAM bandwidth times intensity, the MACs done for each by
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sim.plot_style import COMPUTE, INK, MUTED, new_figure, set_title
-from sim.report import Report
+from sim.plot_style import COMPUTE, INK, MUTED, drawable, new_figure, set_title
+from sim.report import OpReport, Report
 from sim.report_format import shortened
-from sim.report_groups import OpGroup, grouped, longest
+from sim.report_groups import grouped, longest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 MAX_LABELS = 8
 NAME_WIDTH = 40  # characters
 FONT = 8.5  # points
+CLEAR = 3  # points between a name and the roof
 DOT = 3  # points from the middle to the edge
 POINTS_PER_INCH = 72
 # Where a name may stand, seen from its point: alignment, offset in points. Below first: the roof is above.
@@ -41,10 +45,11 @@ def roofline(report: Report) -> Figure | None:
     ops = [op for op in report.ops if op.dram_bytes and op.macs]
     if not ops:
         return None
+    groups = grouped(ops)
     figure, (axes,) = new_figure(3.6)
     set_title(figure, f"Roofline: {report.workload} on {report.machine}")
-    intensity = np.array([op.macs / op.dram_bytes for op in ops])
-    speed = np.array([op.macs / op.cycles for op in ops])
+    dots = np.array([_place(group.ops) for group in groups])
+    intensity, speed = dots.T
     hidden = len(report.ops) - len(ops)
     axes.set_xlabel(
         "MACs per byte of DRAM traffic" + (f"; {hidden} ops without are not shown" if hidden else "")
@@ -53,8 +58,21 @@ def roofline(report: Report) -> Figure | None:
     _scales(axes)
     _roof(axes, report, intensity, speed)
     axes.scatter(intensity, speed, s=(2 * DOT) ** 2, color=COMPUTE, alpha=0.8, linewidths=0, zorder=3)
-    _label(axes, report, longest(grouped(ops), MAX_LABELS), np.column_stack((intensity, speed)))
+    names = {group.name: _place(group.ops) for group in longest(groups, MAX_LABELS)}
+    if len(groups) > 1:
+        whole = _place(ops)
+        style: dict[str, Any] = {"facecolors": "none", "edgecolors": INK, "linewidths": 1.2}
+        axes.scatter(*whole, s=(4 * DOT) ** 2, zorder=4, label="_run", **style)
+        names["the whole run"] = whole
+        dots = np.vstack((dots, whole))
+    _label(axes, report, names, dots)
     return figure
+
+
+def _place(ops: Sequence[OpReport]) -> tuple[float, float]:
+    """MACs per byte and MACs per cycle of some ops together."""
+    macs = sum(op.macs for op in ops)
+    return macs / sum(op.dram_bytes for op in ops), macs / sum(op.cycles for op in ops)
 
 
 def _scales(axes: Axes) -> None:
@@ -91,8 +109,8 @@ def _roof(axes: Axes, report: Report, intensity: np.ndarray, speed: np.ndarray) 
         axes.text(start, 1.1 * start * bandwidth, text, color=MUTED, va="bottom", **along)
 
 
-def _label(axes: Axes, report: Report, groups: list[OpGroup], dots: np.ndarray) -> None:
-    """Write each group's name beside its first point, where there is room; one without room gets none."""
+def _label(axes: Axes, report: Report, names: Mapping[str, tuple[float, float]], dots: np.ndarray) -> None:
+    """Write each name beside its point, where there is room; one without room gets none."""
     from matplotlib.transforms import Affine2D
 
     figure = axes.get_figure(root=True)
@@ -106,20 +124,18 @@ def _label(axes: Axes, report: Report, groups: list[OpGroup], dots: np.ndarray) 
     def free(box: Box) -> bool:
         """Inside the axes, under the roof (its left upper corner decides), and on no other name or point."""
         inside = frame.x0 <= box.left and box.right <= frame.x1 and frame.y0 <= box.bottom
-        intensity, speed = of_data.inverted().transform((box.left, box.top))
+        intensity, speed = of_data.inverted().transform((box.left - CLEAR, box.top + CLEAR))
         return inside and speed < _attainable(report, intensity) and not any(map(box.overlaps, taken))
 
-    for group in sorted(groups, key=lambda group: -group.cycles):
-        op = group.ops[0]
-        at = op.macs / op.dram_bytes, op.macs / op.cycles
-        text = shortened(group.name, NAME_WIDTH)
+    for name, at in names.items():
+        text = drawable(shortened(name, NAME_WIDTH))
         x, y = of_data.transform(at)
         for side, dx, dy in PLACES:
             box = Box.around(x + dx, y + dy, len(text), side)
             if free(box):
                 taken.append(box)
-                style: dict[str, Any] = {"ha": side, "va": "center", "fontsize": FONT}
-                axes.annotate(text, at, (dx, dy), textcoords="offset points", **style)
+                text_style: dict[str, Any] = {"ha": side, "va": "center", "fontsize": FONT}
+                axes.annotate(text, at, (dx, dy), textcoords="offset points", **text_style)
                 break
 
 

@@ -11,7 +11,11 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from sim.report_accounts import STALL
+from sim.report_format import clean, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +26,26 @@ MUTED = "#5c6670"
 RULE = "#d9dee3"
 COMPUTE = "#0072b2"
 STALLS = ("#e69f00", "#cc79a7", "#009e73", "#d55e00", "#56b4e9", "#8f8f8f")
-CSS = {INK: "ink", MUTED: "muted", RULE: "rule", COMPUTE: "c0"} | {
-    c: f"c{i + 1}" for i, c in enumerate(STALLS)
+# What becomes of multipliers beside useful work and stalls: pairs that do not count, idle ones, phases.
+MULTIPLIERS = {
+    "masked": "#7b9ccf",
+    "idle_columns": "#aebfdd",
+    "idle_rows": "#8a7fb4",
+    "last_block": "#b9aed6",
+    "idle_global": "#d5cde8",
+    "exponential_sum": "#5f8f7e",
+    "flush": "#96b8a5",
+    "drain": "#c3d6c8",
+}
+CSS = {INK: "ink", MUTED: "muted", RULE: "rule", COMPUTE: "c0"}
+CSS |= {c: f"c{i + 1}" for i, c in enumerate(STALLS)} | {
+    c: f"m{i + 1}" for i, c in enumerate(MULTIPLIERS.values())
 }
 
 WIDTH = 8.0  # inches; a column of text, half a slide
 TITLE = "title"
+TITLE_WIDTH = 88  # characters
+MISSING = "\u25a1"  # in place of what the font has no picture of
 PADDING = 0.09  # inches, around the axes and the whole
 PNG_DPI = 200  # 1,600 pixels across
 
@@ -83,7 +101,35 @@ def new_figure(height: float, rows: int = 1, cols: int = 1, **grid: Any) -> tupl
 
 
 def set_title(figure: Figure, text: str) -> None:
-    figure.suptitle(text, x=0.012, ha="left", fontsize=11, fontweight="bold", gid=TITLE)
+    figure.suptitle(
+        drawable(shortened(text, TITLE_WIDTH)), x=0.012, ha="left", fontsize=11, fontweight="bold", gid=TITLE
+    )
+
+
+def drawable(text: str) -> str:
+    """Return `text` in characters that the font has: others would be warned of, and drawn as boxes anyway.
+
+    A font from the reader's machine would have more, and the same run another picture on each.
+    """
+    text = clean(text)
+    if text.isascii():
+        return text
+    known = _characters()
+    return "".join(character if ord(character) in known else MISSING for character in text)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    from matplotlib import get_data_path
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf").get_charmap())
+
+
+def grid_of_bars(*every: Axes) -> None:
+    for axes in every:
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
 
 
 def engineering(unit: str = "") -> Any:
@@ -138,3 +184,10 @@ def _rounded(path: re.Match[str]) -> str:
 def colours(names: Sequence[str]) -> dict[str, str]:
     """Return a colour for each stall, in the order of the names; beyond the palette they repeat."""
     return {name: STALLS[place % len(STALLS)] for place, name in enumerate(names)}
+
+
+def multiplier_colours(names: Sequence[str], stalls: Sequence[str]) -> dict[str, str]:
+    """Return a colour for what becomes of multipliers' cycles; those of stalls are as everywhere."""
+    known = {"useful": COMPUTE, **MULTIPLIERS}
+    known |= {f"{STALL}{name}": colour for name, colour in colours(stalls).items()}
+    return {name: known.get(name, MUTED) for name in names}

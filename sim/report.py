@@ -11,7 +11,6 @@ the report is built. A contradiction is an `InvariantError`: a fault of the simu
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import operator
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,24 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from sim.arch.checks import digest
+from sim.report_accounts import (
+    Actions,
+    Explanation,
+    MultiplierCycles,
+    Tensors,
+    check_actions,
+    check_explanation,
+    check_multiplier_cycles,
+    check_tensors,
+)
+from sim.report_parts import (
+    PART_KEYS,
+    DramTraffic,
+    Energy,
+    ScratchpadTraffic,
+    TensorTraffic,
+    check_extra,
+)
 from sim.report_rules import (
     Amount,
     Count,
@@ -36,10 +53,16 @@ from sim.report_rules import (
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
 
-
-def _check_extra(record: object, extra: Mapping[str, Any]) -> None:
-    taken = [name for name in extra if name in KEYS[type(record)]]
-    check(not taken, f"extra fields {taken} hide fields of {type(record).__name__}")
+__all__ = [  # with the records that a machine fills, wherever they are defined
+    "DramTraffic",
+    "Energy",
+    "NotRun",
+    "OpReport",
+    "Report",
+    "ScratchpadTraffic",
+    "TensorTraffic",
+    "as_dict",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +83,8 @@ class OpReport:
     tiles: Annotated[Count, "tiles that ran; fully masked ones are skipped"]
     dram_read_bytes: Annotated[Count, "bytes of the bursts read for it"] = 0
     dram_write_bytes: Annotated[Count, "bytes of the bursts written for it"] = 0
+    multiplier_cycles: MultiplierCycles = field(default_factory=dict)
+    dram_tensors: Tensors = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,7 +94,9 @@ class OpReport:
         check_counts(where, {name: getattr(self, name) for name in names})
         peak = self.cycles * self.multipliers
         check(self.macs <= peak, f"{where}: {self.macs} MACs, of at most {peak} in {self.cycles} cycles")
-        _check_extra(self, self.extra)
+        check_multiplier_cycles(where, self.multiplier_cycles, self.cycles, self.multipliers, self.macs)
+        check_tensors(where, self.dram_tensors, self.dram_read_bytes, self.dram_write_bytes)
+        check_extra(self, self.extra, KEYS[OpReport])
 
     @property
     def utilization(self) -> Annotated[Ratio, "macs / (cycles x multipliers)"]:
@@ -88,64 +115,6 @@ class NotRun:
     kind: Annotated[str, "the op's kind in the trace"]
     macs: Annotated[Count, "multiply-accumulates that it would have taken"]
     reason: Annotated[str, "why this machine does not run it"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DramTraffic:
-    """What the DRAM served, in whole bursts, and how its requests met the row buffers.
-
-    `extra` has those that its write queue absorbed and that never reached the pins.
-    """
-
-    read_bytes: Annotated[Count, "bytes of all read bursts"]
-    write_bytes: Annotated[Count, "bytes of all write bursts"]
-    useful_read_bytes: Annotated[Count, "bytes that were asked for, of those read"]
-    row_hits: Annotated[Count, "requests that found their row open"]
-    row_misses: Annotated[Count, "requests that found the bank closed"]
-    row_conflicts: Annotated[Count, "requests that found another row open"]
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        names = [f.name for f in dataclasses.fields(self) if f.name != "extra"]
-        check_counts("dram", {name: getattr(self, name) for name in names})
-        useful, read = self.useful_read_bytes, self.read_bytes
-        check(useful <= read, f"dram: {useful} useful bytes of {read} bytes read")
-        _check_extra(self, self.extra)
-
-    @property
-    def requests(self) -> int:
-        return self.row_hits + self.row_misses + self.row_conflicts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScratchpadTraffic:
-    """What went through the ports of one scratchpad."""
-
-    read_bytes: Annotated[Count, "bytes read by the array or the DMA"]
-    write_bytes: Annotated[Count, "bytes written by the array or the DMA"]
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_counts("scratchpad", {"read_bytes": self.read_bytes, "write_bytes": self.write_bytes})
-        _check_extra(self, self.extra)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Energy:
-    """Energy of the run in pJ, by where it was spent."""
-
-    array: Annotated[Amount, "the array's switching energy"]
-    scratchpad: Annotated[Amount, "scratchpad accesses"]
-    dram: Annotated[Amount, "DRAM, with its interface"]
-    static: Annotated[Amount, "leakage over the run's time"]
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            check(0 <= value < float("inf"), f"energy: {name} is {value} pJ")
-
-    @property
-    def total(self) -> float:
-        return self.array + self.scratchpad + self.dram + self.static
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +146,10 @@ class Report:
     settings: Annotated[Mapping[str, Any], "config fields that the user has set, by name"] = field(
         default_factory=dict
     )
+    multiplier_cycles: MultiplierCycles = field(default_factory=dict)
+    dram_tensors: Tensors = field(default_factory=dict)
+    energy_actions_pj: Actions = field(default_factory=dict)
+    explanation: Annotated[tuple[Explanation, ...], "what bounds ops and what would help; of --explain"] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -186,7 +159,17 @@ class Report:
         for op in self.ops:
             end = op.start_cycle + op.cycles
             check(end <= self.cycles, f"op {op.name!r} ends in cycle {end} of a run of {self.cycles}")
-        _check_extra(self, self.extra)
+        check_multiplier_cycles("the run", self.multiplier_cycles, self.cycles, self.multipliers, self.macs)
+        self._check_memory()
+        check_actions(self.energy_actions_pj, self.energy_pj)
+        check_explanation(self.explanation)
+        check_extra(self, self.extra, KEYS[Report])
+
+    def _check_memory(self) -> None:
+        check_tensors("the run", self.dram_tensors, self.dram.read_bytes, self.dram.write_bytes)
+        if self.dram_tensors:
+            read, asked = sum(t.read_bytes for t in self.dram_tensors.values()), self.dram.useful_read_bytes
+            check(read == asked, f"the run: tensors of {read} bytes read, but {asked} were asked for")
 
     @property
     def schema(self) -> Annotated[str, Rule("const", SCHEMA)]:
@@ -245,18 +228,16 @@ KEYS: dict[type, tuple[str, ...]] = {
         *("clock_hz", "cycles", "seconds", "macs", "utilization", "compute_cycles", "stall_cycles"),
         *("dram", "scratchpad", "energy_pj", "power_w", "area_mm2"),
         *("multipliers", "dram_peak_bytes_per_cycle", "macs_not_run", "macs_share", "notes", "settings"),
+        *("multiplier_cycles", "dram_tensors", "energy_actions_pj", "explanation"),
         *("*", "ops", "not_run"),
     ),
     OpReport: (
         *("name", "kind", "cycles", "compute_cycles", "stall_cycles", "macs", "utilization", "tiles"),
-        *("start_cycle", "multipliers", "dram_read_bytes", "dram_write_bytes", "*"),
+        *("start_cycle", "multipliers", "dram_read_bytes", "dram_write_bytes"),
+        *("multiplier_cycles", "dram_tensors", "*"),
     ),
     NotRun: ("name", "kind", "macs", "reason"),
-    DramTraffic: (
-        *("read_bytes", "write_bytes", "useful_read_bytes", "row_hits", "row_misses", "row_conflicts", "*"),
-    ),
-    ScratchpadTraffic: ("read_bytes", "write_bytes", "*"),
-    Energy: ("array", "scratchpad", "dram", "static"),
+    **PART_KEYS,
 }
 
 

@@ -36,6 +36,16 @@ class OpGroup:
         return f"{about}{round(self.cycles / len(self.ops)):,}"
 
     @property
+    def compute_cycles(self) -> int:
+        return sum(op.compute_cycles for op in self.ops)
+
+    @property
+    def stall_cycles(self) -> dict[str, int]:
+        """Cycles of each cause of all its ops."""
+        names = dict.fromkeys(name for op in self.ops for name in op.stall_cycles)
+        return {name: sum(op.stall_cycles.get(name, 0) for op in self.ops) for name in names}
+
+    @property
     def stalled(self) -> int:
         """Cycles in which its ops stalled."""
         return sum(sum(op.stall_cycles.values()) for op in self.ops)

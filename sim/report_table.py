@@ -1,7 +1,8 @@
 """The ops of a report as one table, in Apache Parquet: a row for each op that ran, then each that did not.
 
-Columns are the keys of an op in the JSON, ``stall_cycles`` spread over ``stall_<cause>``; ``ran`` tells the
-two kinds of rows apart, and columns that a row has no value for are null. The file's metadata names the run.
+Columns are the keys of an op in the JSON. Those that are mappings are spread: ``stall_<cause>``,
+``multiplier_cycles_<name>``, ``dram_<tensor>_read_bytes`` and so on. ``ran`` tells the two kinds of rows
+apart; columns that a row has no value for are null. The file's metadata names the run.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ _COUNTS = ("start_cycle", "cycles", "compute_cycles", "macs", "tiles", "dram_rea
 
 def columns(report: Report) -> dict[str, list[Any]]:
     """Return the table as columns of plain values, all of one length."""
-    stalls = dict.fromkeys(name for op in report.ops for name in op.stall_cycles)
-    rows = [_flat(op, stalls) | {"ran": True} for op in report.as_dict()["ops"]]
-    rows += [op | {"ran": False} for op in report.as_dict()["not_run"]]
+    document = report.as_dict()
+    spread = [_spread(op) for op in document["ops"]]
+    counted = dict.fromkeys(name for _, counts in spread for name in counts)
+    rows = [_plain(op) | {name: counts.get(name, 0) for name in counted} for op, counts in spread]
+    rows = [row | {"ran": True} for row in rows] + [op | {"ran": False} for op in document["not_run"]]
     names = dict.fromkeys([*_TEXTS, "ran", *_COUNTS, "utilization", *(name for row in rows for name in row)])
     return {name: [row.get(name) for row in rows] for name in names}
 
@@ -51,12 +54,16 @@ def _table(report: Report) -> pa.Table:
     return pa.table(arrays).replace_schema_metadata(about)
 
 
-def _flat(op: Mapping[str, Any], stalls: Mapping[str, None]) -> dict[str, Any]:
-    """One op with its stalls as columns, zero where it has none of that cause, and lists as JSON texts."""
-    row: dict[str, Any] = {}
-    for key, value in op.items():
-        if key == "stall_cycles":
-            row |= {f"stall_{name}": value.get(name, 0) for name in stalls}
-        else:
-            row[key] = json.dumps(value) if isinstance(value, (list, dict)) else value
-    return row
+def _spread(op: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    """Take the counts by name out of an op; return both. An op that lacks a name has nothing of it."""
+    counts = {f"stall_{name}": value for name, value in op.pop("stall_cycles").items()}
+    account = op.pop("multiplier_cycles")
+    counts |= {f"multiplier_cycles_{name}": value for name, value in account.items()}
+    for tensor, traffic in op.pop("dram_tensors").items():
+        counts |= {f"dram_{tensor}_{name}": value for name, value in traffic.items()}
+    return op, counts
+
+
+def _plain(op: Mapping[str, Any]) -> dict[str, Any]:
+    """One op with lists and mappings as JSON texts."""
+    return {key: json.dumps(value) if isinstance(value, (list, dict)) else value for key, value in op.items()}

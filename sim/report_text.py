@@ -1,4 +1,4 @@
-"""A report for the terminal: at most 100 columns, plain text, the caveats beside the figures.
+"""A report for the terminal: at most 100 columns, plain text, the caveats below the figures.
 
 Drawn with the standard library alone, so that a run without ``--out`` imports nothing for it.
 """
@@ -6,25 +6,24 @@ Drawn with the standard library alone, so that a run without ``--out`` imports n
 from __future__ import annotations
 
 import shutil
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TextIO
 
 from sim.report import DramTraffic, Report
-from sim.report_format import PJ, exact, percent, plain, shortened, si, title
+from sim.report_explanation import explained, saved
+from sim.report_format import PJ, exact, percent, plain, shortened, si, times, title
+from sim.report_glossary import cycles_word, multiplier_word
 from sim.report_groups import grouped, longest, not_run_groups
+from sim.report_layout import BAR, EIGHTHS, bars, padded, table, wrapped
 from sim.report_rules import ratio
 
 MAX_WIDTH = 100
 MIN_WIDTH = 72  # narrower than this the terminal wraps
 LABEL_WIDTH = 13
 MAX_OPS = 40  # lines of ops; a screen and a half
-MIN_CELL = 8
 INDENT = "  "
-BAR = "█"
-EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 ASCII = str.maketrans(
-    {"─": "-", "█": "#", "µ": "u", "²": "2", "…": "~", "×": "x"} | dict.fromkeys(EIGHTHS[1:], "-")
+    {"─": "-", BAR: "#", "µ": "u", "²": "2", "…": "~", "×": "x"} | dict.fromkeys(EIGHTHS[1:], "-")
 )
 
 
@@ -48,8 +47,11 @@ def report_text(report: Report, width: int = MAX_WIDTH) -> str:
     sections = [
         _heading(report, width),
         _figures(report, width),
+        _explanation(report, width),
         _where_cycles_went(report, width),
+        _where_multipliers_went(report, width),
         _where_energy_went(report, width),
+        _tensors(report, width),
         _scratchpads(report, width),
         _ops(report, width),
         _not_run(report, width),
@@ -74,8 +76,8 @@ def _heading(report: Report, width: int) -> list[str]:
     version = f"tandemsim {report.version}"
     name = f"{report.workload} on {report.machine}, preset {report.preset}"
     name = shortened(name, width - len(version) - 2)
-    given = textwrap.wrap(f"with {report.settings_text}", width) if report.settings else []
-    return [name + version.rjust(width - len(name)), *given, "─" * width, ran_sentence(report)]
+    given = wrapped(f"with {report.settings_text}", width) if report.settings else []
+    return [padded(name, width - len(version), "<") + version, *given, "─" * width, ran_sentence(report)]
 
 
 def _figures(report: Report, width: int) -> list[str]:
@@ -88,19 +90,26 @@ def _figures(report: Report, width: int) -> list[str]:
         "energy": energy + area,
         "DRAM": _dram(report),
     }
-    lines = []
-    for label, text in figures.items():
-        lines += textwrap.wrap(f"{label:<{LABEL_WIDTH}}{text}", width, subsequent_indent=" " * LABEL_WIDTH)
-    return lines
+    indent = " " * LABEL_WIDTH
+    return [
+        line
+        for label, text in figures.items()
+        for line in wrapped(text, width, label.ljust(LABEL_WIDTH), indent)
+    ]
 
 
 def _dram(report: Report) -> str:
     dram, peak = report.dram, report.dram_peak_bytes_per_cycle
     moved = f"{si(dram.read_bytes, 'B')} read, {si(dram.write_bytes, 'B')} written"
-    useful = f"{percent(dram.useful_read_bytes, dram.read_bytes)} of the read was asked for"
     bandwidth = "no limit" if peak is None else f"{peak:.4g}"
     rate = f"{ratio(dram.read_bytes + dram.write_bytes, report.cycles):.2f} B/cycle of {bandwidth}"
-    return "; ".join([moved, useful, rate, *_rows(dram)])
+    return "; ".join([moved, *unasked(dram), rate, *_rows(dram)])
+
+
+def unasked(dram: DramTraffic) -> list[str]:
+    """What of the read only came along, because a DRAM moves whole bursts; nothing where that is nothing."""
+    more = dram.read_bytes - dram.useful_read_bytes
+    return [f"{percent(more, dram.read_bytes)} of the read only filled bursts up"] if more else []
 
 
 def _rows(dram: DramTraffic) -> list[str]:
@@ -110,32 +119,65 @@ def _rows(dram: DramTraffic) -> list[str]:
     return [", ".join(shares)] if dram.requests else []
 
 
+def _explanation(report: Report, width: int) -> list[str]:
+    lines = []
+    for entry in explained(report):
+        lines += wrapped(f"{entry['op']}: {entry['bound']}", width, INDENT, INDENT)
+        rows = [
+            [2 * INDENT + tried["set"], f"{tried['cycles']:,} cycles", saved(tried)]
+            for tried in entry["settings"]
+        ]
+        lines += table(rows, "<>>", width) if rows else []
+    return ["what bounds each op, and which settings would help most", *lines] if lines else []
+
+
 def _where_cycles_went(report: Report, width: int) -> list[str]:
     parts = {"compute": report.compute_cycles, **report.stall_cycles}
-    shown = {name: (f"{cycles:,}", cycles) for name, cycles in parts.items()}
-    return ["where the cycles went", *_bars(shown, report.cycles, width)] if report.cycles else []
+    rows = [
+        [INDENT + title(name), cycles_word(name).brief, f"{cycles:,}", percent(cycles, report.cycles)]
+        for name, cycles in parts.items()
+    ]
+    shares = [ratio(cycles, report.cycles) for cycles in parts.values()]
+    return ["where the cycles went", *bars(rows, "<<>>", shares, width)] if report.cycles else []
+
+
+def _where_multipliers_went(report: Report, width: int) -> list[str]:
+    parts, whole = report.multiplier_cycles, report.cycles * report.multipliers
+    rows = [
+        [INDENT + title(name), multiplier_word(name).brief, si(cycles, ""), percent(cycles, whole)]
+        for name, cycles in parts.items()
+    ]
+    heading = f"where the multipliers' cycles went ({report.multipliers:,} multipliers)"
+    return (
+        [heading, *bars(rows, "<<>>", [cycles / whole for cycles in parts.values()], width)] if rows else []
+    )
 
 
 def _where_energy_went(report: Report, width: int) -> list[str]:
-    energy = report.energy_pj
-    parts = {name: getattr(energy, name) for name in ("array", "scratchpad", "dram", "static")}
-    shown = {name: (si(picojoules * PJ, "J"), picojoules) for name, picojoules in parts.items()}
-    return ["where the energy went", *_bars(shown, energy.total, width)] if energy.total else []
+    """Each part with the actions in it that took something, where they are known."""
+    total = report.energy_pj.total
+    parts: list[tuple[str, float]] = []
+    for part, spent in report.energy_pj.parts.items():
+        parts.append((INDENT + title(part), spent))
+        for name, picojoules in report.energy_actions_pj.items():
+            if name.startswith(f"{part}.") and picojoules:
+                parts.append((2 * INDENT + title(name.removeprefix(f"{part}.")), picojoules))
+    rows = [[name, si(spent * PJ, "J"), percent(spent, total)] for name, spent in parts]
+    return (
+        ["where the energy went", *bars(rows, "<>>", [spent / total for _, spent in parts], width)]
+        if total
+        else []
+    )
 
 
-def _bars(parts: Mapping[str, tuple[str, float]], whole: float, width: int) -> list[str]:
-    """One line a part: its name, its amount as text, its share, a bar of that length."""
-    cells = [[INDENT + title(name), text, percent(part, whole)] for name, (text, part) in parts.items()]
-    lines = _table(cells, "<>>", width)
-    room = width - max(map(len, lines)) - 2
-    bars = (_bar(part / whole, room) for _, part in parts.values())
-    return [f"{line}  {bar}".rstrip() for line, bar in zip(lines, bars, strict=True)]
-
-
-def _bar(share: float, room: int) -> str:
-    """A bar in eighths of a column; what is not nothing gets at least one of them."""
-    eighths = max(round(8 * room * share), 1 if share else 0)
-    return BAR * (eighths // 8) + EIGHTHS[eighths % 8]
+def _tensors(report: Report, width: int) -> list[str]:
+    rows = [["DRAM by tensor", "size", "read", "each byte", "written"]]
+    for name, traffic in report.dram_tensors.items():
+        if traffic.read_bytes or traffic.write_bytes:
+            again = times(traffic.times_read) if traffic.read_bytes else ""
+            moved = [si(traffic.read_bytes, "B"), again, si(traffic.write_bytes, "B")]
+            rows.append([INDENT + title(name), si(traffic.size_bytes, "B"), *moved])
+    return table(rows, "<>>>>", width) if len(rows) > 1 else []
 
 
 def _scratchpads(report: Report, width: int) -> list[str]:
@@ -143,7 +185,7 @@ def _scratchpads(report: Report, width: int) -> list[str]:
         [INDENT + name, f"{si(traffic.read_bytes, 'B')} read", f"{si(traffic.write_bytes, 'B')} written"]
         for name, traffic in report.scratchpad.items()
     ]
-    return ["scratchpads", *_table(rows, "<>>", width)] if rows else []
+    return ["scratchpads", *table(rows, "<>>", width)] if rows else []
 
 
 def _ops(report: Report, width: int) -> list[str]:
@@ -157,7 +199,7 @@ def _ops(report: Report, width: int) -> list[str]:
         rows.append([INDENT + group.name, *time, *work])
     left_out = len(groups) - len(shown)
     more = [f"{INDENT}and {left_out} more, all of them shorter; --json and --out list every op"]
-    return _table(rows, "<>>>>>>", width) + (more if left_out else []) if shown else []
+    return table(rows, "<>>>>>>", width) + (more if left_out else []) if shown else []
 
 
 def _not_run(report: Report, width: int) -> list[str]:
@@ -166,7 +208,7 @@ def _not_run(report: Report, width: int) -> list[str]:
     for group in not_run_groups(report.not_run):
         share = percent(group.macs, whole) if group.macs else ""
         rows.append([INDENT + group.kind, f"{group.count:,}", si(group.macs, ""), share, group.reason])
-    return _table(rows, "<>>><", width) if len(rows) > 1 else []
+    return table(rows, "<>>><", width) if len(rows) > 1 else []
 
 
 def _extra(report: Report, width: int) -> list[str]:
@@ -177,36 +219,8 @@ def _extra(report: Report, width: int) -> list[str]:
     others = {name: value for name, value in report.extra.items() if name not in single}
     texts = [plain(single)] if single else []
     texts += [f"{title(name)}: {plain(value)}" for name, value in others.items()]
-    return [line for text in texts for line in textwrap.wrap(text, width, subsequent_indent=INDENT)]
+    return [line for text in texts for line in wrapped(text, width, then=INDENT)]
 
 
 def _notes(report: Report, width: int) -> list[str]:
-    return [
-        line
-        for note in report.notes
-        for line in textwrap.wrap(note, width, initial_indent="note: ", subsequent_indent="      ")
-    ]
-
-
-def _table(rows: Sequence[Sequence[str]], align: str, width: int) -> list[str]:
-    """Lay cells out in columns, two spaces apart, in at most `width` columns.
-
-    What does not fit is taken from the last column where that is text (``<``), wrapped, and else from the
-    first, whose texts lose their middles.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    flexible = len(align) - 1 if align[-1] == "<" else 0
-    others = sum(widths) - widths[flexible] + 2 * (len(widths) - 1)
-    widths[flexible] = max(min(widths[flexible], width - others), MIN_CELL)
-    indent = " " * (sum(widths[:flexible]) + 2 * flexible)
-    lines = []
-    for row in rows:
-        cells, more = list(row), []
-        if flexible:
-            cells[-1], *more = textwrap.wrap(row[-1], widths[-1]) or [""]
-        else:
-            cells[0] = shortened(row[0], widths[0])
-        laid = [f"{cell:{side}{size}}" for cell, side, size in zip(cells, align, widths, strict=True)]
-        lines.append("  ".join(laid).rstrip())
-        lines += [indent + text for text in more]
-    return lines
+    return [line for note in report.notes for line in wrapped(note, width, "note: ", "      ")]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from sim import __version__
 from sim.arch.checks import require, to_dict
 from sim.arch.dram_energy import DramTraffic as DramEvents
@@ -30,17 +27,14 @@ from sim.machines import machine_named
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.run import Progress, Request, Run, workload_name
 from sim.run_salo_functional import given_tensors, run_values
+from sim.run_salo_timeline import activity, timeline
 from sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
-from sim.salo.transfers import Kind
-from sim.timeline import NONE, Activity, Timeline
 from traces.pattern import Pattern
 from traces.schema import Op, Trace
 from traces.summary import describe
 
 MAX_TILES = 2**26  # of an op; assumed: at some 100 bytes a tile, what a workstation holds
-BINS = 512  # of the plots over time: about one a pixel
 REASON = "SALO computes window attention only"
-TRACKS = ("array", "DMA reads", "DMA writes")
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
@@ -56,7 +50,7 @@ def run(
     if request.functional:
         extra["functional"] = [run_values(done, config, given, request.seed, progress)]
     report = _report(trace, machine, preset, config, request, done, extra)
-    return Run(report, lambda: _timeline(done), lambda: _activity(done))
+    return Run(report, lambda: timeline(done, config), lambda: activity(done))
 
 
 def _check_size(ops: Sequence[Op], config: SaloConfig, batch: int) -> None:
@@ -187,65 +181,3 @@ def _traffic(pad: SramTraffic) -> ScratchpadTraffic:
     return ScratchpadTraffic(
         read_bytes=pad.read_bytes, write_bytes=pad.write_bytes, extra={"capacity_bytes": pad.capacity_bytes}
     )
-
-
-def _timeline(done: SaloRun) -> Timeline:
-    """One slice for each tile and each transfer, layer after layer."""
-    columns: list[list[npt.NDArray[np.int64]]] = []
-    for layer in done.layers:
-        record, transfers, start = layer.result.record, layer.result.program.transfers, layer.start
-        tiles = np.arange(len(record.tile_start))
-        none = np.full_like(tiles, NONE)
-        spent = record.tile_end - record.tile_start
-        columns.append([none * 0, none * 0, record.tile_start + start, spent, tiles, none])
-        begun = _served(record.transfer_issued, record.transfer_end)
-        size = transfers.size_bytes
-        spent = record.transfer_end - begun
-        no_tile = np.full_like(size, NONE)
-        columns.append([1 + transfers.is_write, 1 + transfers.kind, begun + start, spent, no_tile, size])
-    track, label, begin, duration, tile, size = (
-        np.concatenate(parts) for parts in zip(*columns, strict=True)
-    )
-    labels = ("tile", *(kind.name.lower() for kind in Kind))
-    return Timeline(
-        tracks=TRACKS,
-        labels=labels,
-        track=track,
-        label=label,
-        start=begin,
-        duration=duration,
-        arguments={"tile": tile, "bytes": size},
-    )
-
-
-def _served(issued: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return when the DMA turned to each transfer: when it was issued, or when those before it had ended."""
-    before = np.concatenate(([0], np.maximum.accumulate(end)[:-1]))
-    return np.minimum(np.maximum(issued, before), end)
-
-
-def _activity(done: SaloRun) -> Activity:
-    """Useful multiply-accumulates and DRAM bytes over time."""
-    bin_cycles = max(1, -(-done.cycles // BINS))
-    bins = -(-done.cycles // bin_cycles)
-    edges = np.arange(bins + 1) * bin_cycles
-    macs, moved = np.zeros(bins), np.zeros(bins)
-    for layer in done.layers:
-        record, plan = layer.result.record, layer.result.program
-        work = np.tile(plan.schedule.pairs, plan.layer.heads) * 2 * plan.layer.head_dim
-        macs += _spread(work, record.tile_start + layer.start, record.tile_end + layer.start, edges)
-        at, size = layer.result.traffic
-        moved += _spread(size, at[:-1] + layer.start, at[1:] + layer.start, edges)
-    return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved)
-
-
-def _spread(
-    amounts: npt.NDArray[np.int64],
-    start: npt.NDArray[np.int64],
-    end: npt.NDArray[np.int64],
-    edges: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Share amounts, each done evenly from start to end and one after the other, among bins."""
-    total = np.cumsum(amounts)
-    times = np.maximum.accumulate(np.stack((start, end), axis=1).ravel())
-    return np.diff(np.interp(edges, times, np.stack((total - amounts, total), axis=1).ravel()))

@@ -1,11 +1,12 @@
 """The run as a picture in time: tiles and transfers, as Chrome trace events that Perfetto opens.
 
 Obeys the JSON Object Format of Chrome's Trace Event Format: complete events (``X``), counters (``C``),
-metadata (``M``). Times there are in microseconds; one cycle is written as one. Perfetto drops a slice that
-overlaps another of its track without nesting (`slice_drop_overlapping_complete_event`), so a track on which
-slices overlap is spread over several lanes.
+metadata (``M``). Times there are in microseconds; one cycle is written as one, and each slice carries its
+cycle and its true times as arguments. Perfetto drops a slice that overlaps another of its track without
+nesting (`slice_drop_overlapping_complete_event`), so a track on which slices overlap is spread over several
+lanes.
 
-Machines log columns, not objects: a run has hundreds of thousands of slices, formatted in bounded chunks.
+Machines log columns, not objects, formatted in bounded chunks.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ import numpy.typing as npt
 
 from sim.arch.files import written
 from sim.report import Report
+from sim.report_format import exact
 from sim.report_rules import check
 
 PROCESS = 1
 CHUNK_SLICES = 1 << 15  # about 3 MB of text at a time
 COMPRESSION_LEVEL = 4  # on 360,000 slices: a tenth smaller than level 3; level 6 takes 1.3 times the time
+UNIT = "1 us of this file is 1 cycle"  # of the contract
+NS_PER_S = 10**9
 NONE = -1  # in an argument column: this slice has no such argument
 
 Integers = npt.NDArray[np.integer[Any]]
@@ -39,7 +43,8 @@ class Timeline:
     """Slices in columns of one length n; `track` and `label` index into `tracks` and `labels`.
 
     `start` and `duration` are in cycles. `arguments` maps a name (``tile``, ``bytes``) to a column of
-    integers, where -1 means that the slice has none. `dropped` counts the slices that found the log full.
+    integers, where -1 means that the slice has none; the values of those in `texts` are places in texts.
+    `coarser` says what was joined to make the file smaller. `dropped` counts slices that found the log full.
     """
 
     tracks: tuple[str, ...]
@@ -49,6 +54,8 @@ class Timeline:
     start: Integers
     duration: Integers
     arguments: Mapping[str, Integers] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    coarser: tuple[str, ...] = ()
     dropped: int = 0
 
     def __post_init__(self) -> None:
@@ -59,17 +66,23 @@ class Timeline:
         for column, names in ((self.track, self.tracks), (self.label, self.labels)):
             inside = not count or 0 <= column.min() <= column.max() < len(names)
             check(bool(inside), f"timeline: slices refer to more than {names}")
+        for name, texts in self.texts.items():
+            inside = not count or NONE <= self.arguments[name].min() <= self.arguments[name].max() < len(
+                texts
+            )
+            check(bool(inside), f"timeline: values of {name} refer to more than {texts}")
         check(not count or min(self.start.min(), self.duration.min()) >= 0, "timeline: negative times")
 
     def __len__(self) -> int:
         return len(self.track)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the timeline must know: whether it is complete."""
+        """Return what a reader of the timeline must know: what was joined, and whether it is complete."""
+        joined = tuple(f"{note}, so that the file opens quickly." for note in self.coarser)
         if not self.dropped:
-            return ()
+            return joined
         every = len(self) + self.dropped
-        return (f"The timeline shows the first {len(self):,} of {every:,} tiles and transfers.",)
+        return (*joined, f"The timeline shows the first {len(self):,} of {every:,} tiles and transfers.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +90,13 @@ class Activity:
     """What the machine did over time, in bins of `bin_cycles` cycles; the run may end within the last.
 
     `macs`: useful multiply-accumulates; `dram_bytes`: bytes of read and write bursts. Both of shape (bins,).
+    `heads`: the cycles in which the array turned to each head of attention, in ascending order.
     """
 
     bin_cycles: int
     macs: npt.NDArray[Any]
     dram_bytes: npt.NDArray[Any]
+    heads: Integers = field(default_factory=lambda: np.array([], np.int64))
 
     def __post_init__(self) -> None:
         fits = self.bin_cycles > 0 and len(self.macs) == len(self.dram_bytes)
@@ -116,7 +131,7 @@ def _write(stream: Stream, report: Report, timeline: Timeline, activity: Activit
         "workload": report.workload,
         "machine": report.machine,
         "preset": report.preset,
-        "unit": "1 us of this file is 1 cycle",
+        "unit": UNIT,
         "clock_hz": report.clock_hz,
         "notes": [*report.notes, *timeline.notes()],
     }
@@ -124,6 +139,10 @@ def _write(stream: Stream, report: Report, timeline: Timeline, activity: Activit
     stream.write(b'"traceEvents": [\n')
     process = {"ph": "M", "pid": PROCESS, "name": "process_name", "args": {"name": _title(report)}}
     stream.write(json.dumps(process).encode())
+    if timeline.notes():
+        labels = " ".join(timeline.notes())
+        note = {"ph": "M", "pid": PROCESS, "name": "process_labels", "args": {"labels": labels}}
+        stream.write(b",\n" + json.dumps(note).encode())
     for chunk in _body(report, timeline, activity):
         stream.write(b",\n")
         stream.write(chunk.encode())
@@ -131,7 +150,9 @@ def _write(stream: Stream, report: Report, timeline: Timeline, activity: Activit
 
 
 def _title(report: Report) -> str:
-    return f"{report.workload} on {report.machine} ({report.preset})"
+    """Name the run and, since a viewer knows no cycles, the unit of its times."""
+    run = f"{report.workload} on {report.machine} ({report.preset})"
+    return f"{run}; {UNIT}, {NS_PER_S / report.clock_hz:.4g} ns at {exact(report.clock_hz, 'Hz')}"
 
 
 def _body(report: Report, timeline: Timeline, activity: Activity | None) -> Iterator[str]:
@@ -141,7 +162,7 @@ def _body(report: Report, timeline: Timeline, activity: Activity | None) -> Iter
             for lane, slices in enumerate(_lanes(source, track)):
                 thread += 1
                 yield _thread(thread, f"{name} {lane + 1}" if lane else name)
-                yield from _slices(source, slices, thread)
+                yield from _slices(source, slices, thread, report.clock_hz)
     if activity is not None:
         yield from _counters(report, activity)
 
@@ -185,7 +206,7 @@ def lane_of_each(start: Integers, end: Integers) -> Integers:
     return np.array(lane_of, np.int64)
 
 
-def _slices(source: Timeline, slices: Integers, thread: int) -> Iterator[str]:
+def _slices(source: Timeline, slices: Integers, thread: int, clock_hz: int) -> Iterator[str]:
     """Format the slices of one lane. Those with the same arguments share a template."""
     columns = {name: column for name, column in source.arguments.items() if (column[slices] != NONE).any()}
     present = np.zeros(len(slices), np.int64)  # bit i: the slice has argument i
@@ -195,17 +216,35 @@ def _slices(source: Timeline, slices: Integers, thread: int) -> Iterator[str]:
     for mask in np.unique(present):
         chosen = slices[present == mask]
         shown = {name: column for bit, (name, column) in enumerate(columns.items()) if mask >> bit & 1}
-        template = _template(thread, list(shown))
+        template = _template(thread, list(shown), set(source.texts), clock_hz)
         for first in range(0, len(chosen), CHUNK_SLICES):
             rows = chosen[first : first + CHUNK_SLICES]
-            numbers = [column[rows].tolist() for column in (source.start, source.duration, *shown.values())]
+            start, duration = source.start[rows].tolist(), source.duration[rows].tolist()
+            times = (start, duration, start, _ns(start, clock_hz), _ns(duration, clock_hz))
+            values = [_values(source, name, column[rows].tolist()) for name, column in shown.items()]
             names = [labels[label] for label in source.label[rows].tolist()]
-            yield ",\n".join([template % row for row in zip(names, *numbers, strict=True)])
+            yield ",\n".join([template % row for row in zip(names, *times, *values, strict=True)])
 
 
-def _template(thread: int, arguments: list[str]) -> str:
-    pairs = ",".join(f"{_quoted(name)}:%d" for name in arguments)
-    return f'{{"ph":"X","pid":{PROCESS},"tid":{thread},"name":%s,"ts":%d,"dur":%d,"args":{{{pairs}}}}}'
+def _values(source: Timeline, name: str, places: list[int]) -> list[Any]:
+    if name not in source.texts:
+        return places
+    texts = [_quoted(text) for text in source.texts[name]]
+    return [texts[place] for place in places]
+
+
+def _template(thread: int, arguments: list[str], texts: set[str], clock_hz: int) -> str:
+    ns = "%d" if NS_PER_S % clock_hz == 0 else "%.3f"
+    pairs = ['"cycle":%d', f'"time_ns":{ns}', f'"length_ns":{ns}']
+    pairs += [f"{_quoted(name)}:{'%s' if name in texts else '%d'}" for name in arguments]
+    args = ",".join(pairs)
+    return f'{{"ph":"X","pid":{PROCESS},"tid":{thread},"name":%s,"ts":%d,"dur":%d,"args":{{{args}}}}}'
+
+
+def _ns(cycles: list[int], clock_hz: int) -> list[Any]:
+    """Return cycles as nanoseconds, whole where a cycle is."""
+    whole, rest = divmod(NS_PER_S, clock_hz)
+    return [cycle * NS_PER_S / clock_hz for cycle in cycles] if rest else [cycle * whole for cycle in cycles]
 
 
 def _quoted(text: str) -> str:

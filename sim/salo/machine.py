@@ -46,6 +46,7 @@ class LayerResult:
     """One attention layer. Cycles are of the array's clock, bytes of all heads."""
 
     program: Program
+    steps: Integers  # [T, 2] cycles that a scratchpad takes for one of QK, of PV; 1 without bank conflicts
     record: Record  # when tiles and transfers happened, counted from the layer's start
     cycles: int
     stalls: dict[str, int]
@@ -165,6 +166,7 @@ def simulate_layer(
     by_cause = named(Stall, stalls)
     return LayerResult(
         program=plan,
+        steps=tiles.steps,
         record=record,
         cycles=int(cycles),
         stalls=by_cause,

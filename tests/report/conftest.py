@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
+from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic, TensorTraffic
 from sim.timeline import Activity, Timeline
 
 OP_NAME = "encoder.layer.{}.attention.self.window"
@@ -16,6 +16,20 @@ MULTIPLIERS = 1088
 HEADS = 12
 TILES_A_HEAD = 1992  # sliding window of 513 keys at 4,096 tokens
 MACS_A_HEAD = 2 * 64 * 2_043_134
+TENSORS = {  # keys are read twice
+    "query": TensorTraffic(read_bytes=4096 * 768, write_bytes=0, size_bytes=4096 * 768),
+    "key": TensorTraffic(read_bytes=2 * 4096 * 768, write_bytes=0, size_bytes=4096 * 768),
+    "output": TensorTraffic(read_bytes=0, write_bytes=2 * 4096 * 768, size_bytes=2 * 4096 * 768),
+}
+ACTIONS_PJ = {
+    "array.multiply": 0.7e10,
+    "array.registers": 1.61e10,
+    "scratchpad.query": 1.4e9,
+    "scratchpad.key": 5.0e9,
+    "dram.background": 9.0e9,
+    "dram.burst": 0.7e9,
+    "static": 3.2e9,
+}
 NOT_RUN_MACS = {"gemm": 4096 * 768 * 768, "softmax": 0, "norm": 0, "act": 0}
 REASONS = {
     "gemm": "this array computes windowed attention only",
@@ -107,6 +121,36 @@ def build_report(layers: int = 12, **changes: object) -> Report:
     return dataclasses.replace(report, **changes)
 
 
+def with_accounts(report: Report) -> Report:
+    """The report with what it leaves out: multiplier-cycles, bytes by tensor, energy by action."""
+    ops = tuple(
+        dataclasses.replace(op, multiplier_cycles=account_of(op), dram_tensors=TENSORS) for op in report.ops
+    )
+    tensors = {
+        name: TensorTraffic(
+            read_bytes=len(ops) * traffic.read_bytes,
+            write_bytes=len(ops) * traffic.write_bytes,
+            size_bytes=len(ops) * traffic.size_bytes,
+        )
+        for name, traffic in TENSORS.items()
+    }
+    account = {name: sum(op.multiplier_cycles.get(name, 0) for op in ops) for name in account_of(ops[0])}
+    return dataclasses.replace(
+        report, ops=ops, dram_tensors=tensors, multiplier_cycles=account, energy_actions_pj=ACTIONS_PJ
+    )
+
+
+def account_of(op: OpReport) -> dict[str, int]:
+    """All cycles of the op's multipliers; what nothing else takes is masked."""
+    others = {
+        "idle_global": 64 * 64 * op.tiles,
+        "flush": op.multipliers * op.tiles,
+        **{f"stall_{name}": cycles * op.multipliers for name, cycles in op.stall_cycles.items()},
+    }
+    masked = op.cycles * op.multipliers - op.macs - sum(others.values())
+    return {"useful": op.macs, "masked": masked, **others}
+
+
 def build_timeline(report: Report) -> Timeline:
     """One slice a tile and one transfer a group of 32 keys or queries; two transfers may be in flight."""
     tiles = sum(op.tiles for op in report.ops)
@@ -150,7 +194,7 @@ def build_activity(report: Report, bins: int = 512) -> Activity:
 
 @pytest.fixture(scope="session")
 def report() -> Report:
-    return build_report()
+    return with_accounts(build_report())
 
 
 @pytest.fixture(scope="session")
@@ -164,8 +208,9 @@ def activity(report: Report) -> Activity:
 
 
 @pytest.fixture(scope="session")
-def empty_report(report: Report) -> Report:
+def empty_report() -> Report:
     """Nothing of the model runs on the machine."""
+    report = build_report()
     none = dict.fromkeys(report.stall_cycles, 0)
     silent = Energy(array=0.0, scratchpad=0.0, dram=0.0, static=0.0)
     return dataclasses.replace(

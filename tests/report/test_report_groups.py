@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.report import NotRun
-from sim.report_format import exact, percent, plain, shortened, si, title
+from sim.report_format import exact, percent, plain, si, times, title
 from sim.report_groups import grouped, longest, not_run_groups, ranges
 
 PREFIX = {"p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -154,14 +154,23 @@ def test_small_shares_are_never_shown_as_nothing_nor_large_ones_as_all(
     assert percent(part, whole) == text
 
 
-@given(st.text(max_size=50), st.integers(3, 40))
-def test_shortened_texts_keep_both_ends(text: str, width: int) -> None:
-    short = shortened(text, width)
-    assert len(short) == min(len(text), width)
-    assert (short[0], short[-1]) == (text[0], text[-1]) if text else short == ""
-
-
 def test_values_are_shown_as_people_write_them() -> None:
     value = {"rows": 1024, "cold_fill": True, "area": None, "shape": [32, 0.123456]}
     assert plain(value) == "rows 1,024, cold fill yes, area none, shape 32, 0.1235"
     assert title("dram") == "DRAM"
+
+
+def test_counts_that_are_all_zero_are_none() -> None:
+    assert plain({"saturations": {"query": 0, "key": 0}}) == "saturations none"
+    assert plain({"query": 0, "key": 2}) == "query 0, key 2" and plain({"mean": 0.0}) == "mean 0"
+
+
+@pytest.mark.parametrize(
+    "ratio, text", [(1.0, "once"), (17.24, "17.2 times"), (1.004, "1 times"), (0.5, "0.5 times")]
+)
+def test_how_often_bytes_were_read_is_a_number(ratio: float, text: str) -> None:
+    assert times(ratio) == text
+
+
+def test_what_became_of_multipliers_is_shown_in_words() -> None:
+    assert title("stall_cold_fill") == "stalled: cold fill" and title("exponential_sum") == "exponential, sum"

@@ -1,4 +1,6 @@
+import dataclasses
 from itertools import combinations
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +12,7 @@ from matplotlib.transforms import Bbox
 
 from sim import plot_style, plots
 from sim.report import Report
+from sim.report_accounts import MULTIPLIER_CYCLES, STALL
 from sim.timeline import Activity
 
 
@@ -61,14 +64,35 @@ def test_texts_lie_apart_and_inside_the_picture(make_report, make_activity, laye
 
 
 def test_bars_are_as_long_as_the_cycles_of_their_ops(figures, report: Report) -> None:
-    assert lengths(figures["cycles"], 0).tolist() == [op.cycles for op in report.ops]
-    shares = [100 * (op.cycles - op.compute_cycles) / op.cycles for op in report.ops]
-    assert lengths(figures["cycles"], 1) == pytest.approx(shares)
+    assert lengths(figures["cycles"], 0).tolist() == [report.cycles]
+    assert lengths(figures["cycles"], 1) == pytest.approx([100 - 100 * report.compute_cycles / report.cycles])
 
 
-def test_bars_have_the_names_of_their_ops(figures, report: Report) -> None:
-    names = [label.get_text() for label in figures["cycles"].axes[0].get_yticklabels()]
-    assert names == [op.name for op in report.ops]
+def test_ops_that_are_alike_are_one_bar_under_one_name(figures, report: Report) -> None:
+    for name in ("cycles", "multipliers"):
+        (bar,) = [label.get_text() for label in figures[name].axes[0].get_yticklabels()]
+        assert bar.startswith("encoder.layer.0-") and bar.endswith("(all 12)")
+
+
+def test_small_stalls_look_small_and_carry_their_number(figures, make_report, make_op) -> None:
+    stalls = figures["cycles"].axes[1]
+    assert stalls.get_xlim() == (0, 10)  # of 0.7 %
+    assert [text.get_text() for text in stalls.texts] == ["0.7 %"]
+    assert [plots._scale(share) for share in (0, 8, 8.1, 40, 80, 100)] == [10, 10, 20, 50, 100, 125]
+
+
+def test_bars_of_multipliers_are_whole_and_in_the_parts_of_the_account(figures, report: Report) -> None:
+    assert lengths(figures["multipliers"], 0) == pytest.approx([100])
+    whole = report.cycles * report.multipliers
+    widths = [bar.get_width() for bar in figures["multipliers"].axes[0].patches]
+    assert widths == pytest.approx([100 * n / whole for n in report.multiplier_cycles.values() if n])
+
+
+def test_every_part_of_an_account_has_a_colour_of_its_own() -> None:
+    names = [*MULTIPLIER_CYCLES, *(f"{STALL}{name}" for name in "abcdef")]
+    found = plot_style.multiplier_colours(names, list("abcdef"))
+    assert list(found) == names and len(set(found.values())) == len(names)
+    assert found["stall_c"] == plot_style.colours(list("abcdef"))["c"]
 
 
 def test_bars_of_long_networks_cover_every_cycle_or_say_what_is_missing(make_report) -> None:
@@ -78,14 +102,50 @@ def test_bars_of_long_networks_cover_every_cycle_or_say_what_is_missing(make_rep
     assert len(groups) < 60
 
 
-def test_points_lie_on_or_under_the_roof(figures, report: Report) -> None:
-    (axes,) = figures["roofline"].axes
-    points = axes.collections[0].get_offsets()
-    assert len(points) == len(report.ops)
+def different(make_report, make_op) -> Report:
+    """Two ops that are not alike, one of them slow."""
+    fast = make_op(1, name="fast.attention")
+    slow = dataclasses.replace(fast, name="slow.attention", start_cycle=fast.cycles, macs=fast.macs // 4)
+    both = ("cycles", "compute_cycles")
+    run = {name: 2 * getattr(fast, name) for name in both}
+    stalls = {name: 2 * cycles for name, cycles in fast.stall_cycles.items()}
+    return make_report(1, ops=(fast, slow), stall_cycles=stalls, **run)
+
+
+def test_points_lie_on_or_under_the_roof(make_report, make_op) -> None:
+    report = different(make_report, make_op)
+    (axes,) = plots.draw(report)["roofline"].axes
+    points, ring = (collection.get_offsets() for collection in axes.collections)
     for (intensity, speed), op in zip(points, report.ops, strict=True):
         assert intensity == pytest.approx(op.macs / (op.dram_read_bytes + op.dram_write_bytes))
         assert speed == pytest.approx(op.macs / op.cycles)
         assert speed <= min(1088, 19.2 * intensity)
+    moved = sum(op.dram_bytes for op in report.ops)
+    assert ring[0].tolist() == pytest.approx([report.macs / moved, report.macs / report.cycles])
+    assert "the whole run" in [text.get_text() for text in axes.texts]
+
+
+def test_ops_that_are_alike_are_one_point_and_need_no_ring(figures, report: Report) -> None:
+    (points,) = figures["roofline"].axes[0].collections
+    moved = sum(op.dram_bytes for op in report.ops)
+    assert points.get_offsets().tolist() == [
+        pytest.approx([report.macs / moved, report.macs / report.cycles])
+    ]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95, 0.999])
+def test_names_in_the_roofline_stay_off_the_roof(make_report, make_op, share: float) -> None:
+    op = make_op(1)
+    op = dataclasses.replace(op, macs=int(share * op.cycles * op.multipliers), name="x" * 40)
+    run = {name: getattr(op, name) for name in ("cycles", "compute_cycles", "stall_cycles")}
+    figure = plots.draw(make_report(1, ops=(op,), **run))["roofline"]
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    for text in axes.texts:
+        if text.get_text().startswith("x"):
+            box = text.get_window_extent()
+            roof = axes.transData.transform((1, op.multipliers))[1]
+            assert box.y1 < roof - 1
 
 
 def test_roof_bends_where_bandwidth_meets_the_multipliers(figures) -> None:
@@ -108,19 +168,66 @@ def test_area_under_the_utilization_is_the_work_done(figures, report: Report, ac
     assert edges[-1] == pytest.approx(report.seconds)
 
 
-def test_energy_bars_are_in_joules(figures, report: Report) -> None:
-    parts = (
-        report.energy_pj.array,
-        report.energy_pj.scratchpad,
-        report.energy_pj.dram,
-        report.energy_pj.static,
-    )
-    assert lengths(figures["energy"], 0) == pytest.approx([part * 1e-12 for part in parts])
+def test_energy_bars_are_in_joules(make_report) -> None:
+    report = make_report()
+    parts = report.energy_pj.parts.values()
+    assert lengths(plots.draw(report)["energy"], 0) == pytest.approx([part * 1e-12 for part in parts])
+
+
+def test_actions_stand_below_their_part_and_sum_to_it(figures, report: Report) -> None:
+    bars = lengths(figures["energy"], 0)
+    names = [label.get_text() for label in figures["energy"].axes[0].get_yticklabels()]
+    assert names[:4] == ["array", "multiply", "registers", "scratchpad"]
+    assert bars[0] == pytest.approx(bars[1] + bars[2]) == pytest.approx(report.energy_pj.array * 1e-12)
+
+
+def test_ops_and_heads_are_marked_on_the_axis_of_time(report: Report, activity: Activity) -> None:
+    heads = np.arange(24) * (report.cycles // 24)
+    figure = plots.draw(report, dataclasses.replace(activity, heads=heads))["utilization"]
+    for axes in figure.axes:
+        lines = [line.get_xdata()[0] for line in axes.lines if line.get_label() == "_op"]
+        assert lines == pytest.approx([op.start_cycle / report.clock_hz for op in report.ops])
+    (ticks,) = [found for found in figure.axes[0].collections if found.get_label() == "_heads"]
+    assert [path.vertices[0][0] for path in ticks.get_paths()] == pytest.approx(heads / report.clock_hz)
+
+
+def test_too_many_heads_are_not_marked(report: Report, activity: Activity) -> None:
+    figure = plots.draw(report, dataclasses.replace(activity, heads=np.arange(500)))["utilization"]
+    assert [found for found in figure.axes[0].collections if found.get_label() == "_heads"] == []
+
+
+def test_ops_have_their_names_above_the_axis_where_those_fit(make_report, make_op, make_activity) -> None:
+    report = different(make_report, make_op)
+    texts = [text for text, _ in shown_texts(plots.draw(report, make_activity(report))["utilization"])]
+    assert {"fast.attention", "slow.attention"} <= set(texts)
+    many = make_report(12)
+    texts = [text for text, _ in shown_texts(plots.draw(many, make_activity(many))["utilization"])]
+    assert {str(number) for number in range(1, 13)} <= set(texts)
+
+
+def test_the_peak_of_the_dram_is_a_line_inside_the_axes(figures, report: Report) -> None:
+    dram = figures["utilization"].axes[1]
+    peaks = [line for line in dram.lines if list(line.get_ydata()) == [19.2, 19.2]]
+    assert len(peaks) == 1 and dram.get_ylim()[1] > 19.2 * 1.02
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "name", ["中文字", "🙂", "\x1b[31m\x00\x07", "한국어 ａｂ", "a\nb", "\u202eabc", "\ufffe", "µ²…"]
+)
+def test_names_of_any_characters_are_drawn_without_a_warning(make_report, make_op, name: str) -> None:
+    op = make_op(1, name=name)
+    run = {key: getattr(op, key) for key in ("cycles", "compute_cycles", "stall_cycles")}
+    report = make_report(1, ops=(op,), workload=name, **run)
+    whole = Activity(bin_cycles=report.cycles, macs=np.ones(1), dram_bytes=np.ones(1))
+    for key, figure in plots.draw(report, whole).items():
+        plot_style.png(figure)
+        ElementTree.fromstring(plot_style.svg(figure, key))
 
 
 def test_plots_without_numbers_are_left_out(empty_report: Report, report: Report) -> None:
     assert plots.draw(empty_report) == {}
-    assert list(plots.draw(report)) == ["cycles", "roofline", "energy"]
+    assert list(plots.draw(report)) == ["cycles", "multipliers", "roofline", "energy"]
 
 
 def test_stalls_keep_their_colour_in_every_plot() -> None:

@@ -1,17 +1,36 @@
 import dataclasses
 import io
 import os
+import re
 
 import pytest
 
 from sim.report import Report
+from sim.report_format import width_of
 from sim.report_text import print_report, report_text
 
 WIDEST = 100
 
 
+EXPLAINED = [
+    {
+        "op": f"encoder.layer.{layer}.attention.self.window",
+        "bound": "the DRAM: operands come late",
+        "settings": [{"set": "dram.channels=2", "cycles": 2_900_000, "gain": 0.0738}],
+    }
+    for layer in range(12)
+]
+EVIL = "\x1b[31m中文\x07 a\nb\x00\u202e🙂"
+
+
 def widths(text: str) -> set[int]:
-    return {len(line) for line in text.splitlines()}
+    return {width_of(line) for line in text.splitlines()}
+
+
+def section(text: str, heading: str) -> list[str]:
+    """A section's lines, its heading first."""
+    (found,) = [part for part in text.split("\n\n") if part.startswith(heading)]
+    return found.splitlines()
 
 
 @pytest.mark.parametrize("layers", [1, 12, 24])
@@ -55,6 +74,75 @@ def test_text_has_the_figures_of_the_run(report: Report) -> None:
 
 def test_text_shows_the_notes(report: Report) -> None:
     assert "the published design was not synthesised at 1 GHz." in " ".join(report_text(report).split())
+
+
+def test_notes_come_after_every_result(report: Report) -> None:
+    assert report_text(report).rstrip().split("\n\n")[-1].startswith("note: ")
+
+
+def test_the_multipliers_cycles_are_shown_and_sum_to_all_of_them(report: Report) -> None:
+    _, *lines = section(report_text(report), "where the multipliers' cycles went (1,088 multipliers)")
+    assert len(lines) == len(report.multiplier_cycles)
+    shares = [float(share) for line in lines for share in re.findall(r"([\d.]+) %", line)]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert "the model's MACs" in lines[0] and "91.5 %" in lines[0]
+
+
+def test_stalls_are_shown_with_their_meaning(report: Report) -> None:
+    lines = section(report_text(report), "where the cycles went")
+    assert re.search("cold fill +first operands +2,310", lines[3])
+
+
+def test_re_reads_are_a_number(report: Report) -> None:
+    text = report_text(report)
+    lines = {line.split()[0]: line for line in section(text, "DRAM by tensor")}
+    assert "2 times" in lines["key"] and "once" in lines["query"] and "times" not in lines["output"]
+    assert "asked for" not in text
+
+
+def test_bursts_that_were_read_for_nothing_are_said(make_report, report: Report) -> None:
+    dram = dataclasses.replace(report.dram, useful_read_bytes=report.dram.read_bytes * 3 // 4)
+    assert "25.0 % of the read only filled bursts up" in " ".join(report_text(make_report(dram=dram)).split())
+    assert "bursts" not in report_text(report)
+
+
+def test_energy_is_shown_by_action_below_its_part(report: Report) -> None:
+    lines = [line.split()[0] for line in section(report_text(report), "where the energy went")[1:]]
+    array, scratchpad = ["array", "multiply", "registers"], ["scratchpad", "query", "key"]
+    assert lines == [*array, *scratchpad, "DRAM", "background", "burst", "static"]
+
+
+def test_an_explanation_is_shown_once_for_ops_that_are_alike(report: Report) -> None:
+    text = report_text(dataclasses.replace(report, explanation=tuple(EXPLAINED)))
+    _, *lines = section(text, "what bounds each op")
+    assert [line.strip() for line in lines] == [
+        "encoder.layer.0-11.attention.self.window: the DRAM: operands come late",
+        "dram.channels=2  2,900,000 cycles  7.4 % fewer",
+    ]
+    other = {**EXPLAINED[3], "bound": "the multipliers", "settings": []}
+    text = report_text(dataclasses.replace(report, explanation=(*EXPLAINED, other)))
+    assert len(section(text, "what bounds each op")) == 4
+
+
+@pytest.mark.parametrize("width", [72, 100])
+def test_no_name_reaches_the_terminal_with_more_than_what_can_be_seen(report: Report, width: int) -> None:
+    names = [f"{op.name}{EVIL}" for op in report.ops]
+    evil = dataclasses.replace(
+        report,
+        workload=EVIL,
+        preset=EVIL,
+        ops=tuple(dataclasses.replace(op, name=name) for op, name in zip(report.ops, names, strict=True)),
+        not_run=tuple(dataclasses.replace(op, kind=EVIL, reason=EVIL) for op in report.not_run[:2]),
+        settings={EVIL: EVIL},
+        notes=(EVIL,),
+        extra={EVIL: EVIL, "functional": [{"op": EVIL}]},
+        explanation=({"op": names[0], "bound": EVIL, "settings": []},),
+    )
+    text = report_text(evil, width)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert max(widths(text)) <= width
+    head, row = section(text, "ops (fi")
+    assert width_of(row) == width_of(head) and " 12 " in row
 
 
 def test_equal_layers_are_one_line(report: Report) -> None:

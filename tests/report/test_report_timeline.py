@@ -13,6 +13,8 @@ from sim.report import Report
 from sim.report_rules import InvariantError
 from sim.timeline import Activity, Timeline, lane_of_each, write_timeline
 
+EVERY = ("cycle", "time_ns", "length_ns")
+
 
 def small(**changes: object) -> Timeline:
     """Two tiles, and two reads in flight at once."""
@@ -36,6 +38,11 @@ def events_of(path: Path) -> list[dict]:
 
 def track_names(events: list[dict]) -> dict[int, str]:
     return {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+
+
+def own(event: dict) -> dict:
+    """The arguments that are not those of every slice."""
+    return {name: value for name, value in event["args"].items() if name not in EVERY}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +79,7 @@ def test_there_is_one_slice_for_each_op_tile_and_transfer(
 def test_slices_keep_their_start_duration_label_and_arguments(whole_run, timeline: Timeline) -> None:
     names = track_names(whole_run)
     written = sorted(
-        (names[e["tid"]].rstrip(" 0123456789"), e["name"], e["ts"], e["dur"], *sorted(e["args"].items()))
+        (names[e["tid"]].rstrip(" 0123456789"), e["name"], e["ts"], e["dur"], *sorted(own(e).items()))
         for e in whole_run
         if e["ph"] == "X" and names[e["tid"]] != "ops"
     )
@@ -119,7 +126,7 @@ def test_transfers_in_flight_at_once_go_to_two_lanes(report: Report, tmp_path: P
     write_timeline(tmp_path / "t.json", report, small())
     events = events_of(tmp_path / "t.json")
     names = track_names(events)
-    lanes = {names[e["tid"]]: e["args"] for e in events if e["ph"] == "X" and e["name"] == "key"}
+    lanes = {names[e["tid"]]: own(e) for e in events if e["ph"] == "X" and e["name"] == "key"}
     assert lanes == {"dma read": {"bytes": 64}, "dma read 2": {"bytes": 128}}
 
 
@@ -140,7 +147,7 @@ def test_slices_of_one_track_show_each_the_arguments_it_has(report: Report, tmp_
     one_track = np.zeros(4, np.int16)
     write_timeline(tmp_path / "t.json", report, small(track=one_track, start=np.arange(4) * 200))
     slices = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "X" and e["tid"] == 2]
-    arguments = [e["args"] for e in sorted(slices, key=lambda e: e["ts"])]
+    arguments = [own(e) for e in sorted(slices, key=lambda e: e["ts"])]
     assert arguments == [{"tile": 0}, {"tile": 1}, {"bytes": 64}, {"bytes": 128}]
 
 
@@ -149,7 +156,7 @@ def test_names_of_any_characters_are_kept(report: Report, tmp_path: Path, name: 
     timeline = small(labels=(name, "key"), tracks=(name, "dma"), arguments={name: np.array([1, 2, 3, 4])})
     write_timeline(tmp_path / "t.json", report, timeline)
     slices = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "X" and e["name"] == name]
-    assert [e["args"] for e in slices] == [{name: 1}, {name: 2}]
+    assert [own(e) for e in slices] == [{name: 1}, {name: 2}]
 
 
 def test_a_run_without_slices_is_a_valid_file(empty_report: Report, tmp_path: Path) -> None:
@@ -157,6 +164,44 @@ def test_a_run_without_slices_is_a_valid_file(empty_report: Report, tmp_path: Pa
     timeline = Timeline(tracks=("array",), labels=(), track=none, label=none, start=none, duration=none)
     write_timeline(tmp_path / "t.json", empty_report, timeline)
     assert {e["ph"] for e in events_of(tmp_path / "t.json")} == {"M"}
+
+
+@pytest.mark.parametrize("clock_hz", [10**9, 5 * 10**8, 7 * 10**8, 1_600_000_000])
+def test_every_slice_carries_its_cycle_and_its_true_times(
+    report: Report, tmp_path: Path, clock_hz: int
+) -> None:
+    write_timeline(tmp_path / "t.json", dataclasses.replace(report, clock_hz=clock_hz), small())
+    slices = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "X"]
+    assert len(slices) == 4 + len(report.ops)
+    for event in slices:
+        assert event["args"]["cycle"] == event["ts"]
+        assert event["args"]["time_ns"] == pytest.approx(event["ts"] * 1e9 / clock_hz, abs=0.001)
+        assert event["args"]["length_ns"] == pytest.approx(event["dur"] * 1e9 / clock_hz, abs=0.001)
+
+
+def test_the_unit_stands_where_a_viewer_shows_it(report: Report, tmp_path: Path) -> None:
+    write_timeline(tmp_path / "t.json", dataclasses.replace(report, clock_hz=5 * 10**8), small())
+    (name,) = [e["args"]["name"] for e in events_of(tmp_path / "t.json") if e["name"] == "process_name"]
+    assert name == "longformer on salo (salo); 1 us of this file is 1 cycle, 2 ns at 500 MHz"
+
+
+def test_arguments_may_be_texts(report: Report, tmp_path: Path) -> None:
+    places = np.array([1, 0, -1, -1])
+    timeline = small(arguments={"kind": places}, texts={"kind": ("a%d", 'b"')})
+    write_timeline(tmp_path / "t.json", report, timeline)
+    slices = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "X" and e["name"] in ("tile", "key")]
+    assert [own(e) for e in slices] == [{"kind": 'b"'}, {"kind": "a%d"}, {}, {}]
+    with pytest.raises(InvariantError, match="values of kind refer to more than"):
+        small(arguments={"kind": places}, texts={"kind": ("only one",)})
+
+
+def test_what_was_joined_is_said_in_the_file_and_beside_the_run(report: Report, tmp_path: Path) -> None:
+    timeline = small(coarser=("Track 'array': the tiles of a block are joined",))
+    write_timeline(tmp_path / "t.json", report, timeline)
+    said = "Track 'array': the tiles of a block are joined, so that the file opens quickly."
+    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["notes"][-1] == said
+    (labels,) = [e["args"] for e in events_of(tmp_path / "t.json") if e["name"] == "process_labels"]
+    assert labels == {"labels": said}
 
 
 def test_dropped_slices_are_said_in_the_file(report: Report, tmp_path: Path) -> None:

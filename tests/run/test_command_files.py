@@ -59,8 +59,8 @@ def test_a_run_that_asks_for_no_picture_makes_none(
     def never(*arguments: object) -> None:
         raise AssertionError("a timeline was made")  # by far the largest part of a long run's memory
 
-    monkeypatch.setattr(run_salo, "_timeline", never)
-    monkeypatch.setattr(run_salo, "_activity", never)
+    monkeypatch.setattr(run_salo, "timeline", never)
+    monkeypatch.setattr(run_salo, "activity", never)
     assert command("run", "small.json", "--json", "r.json").code == 0
     with pytest.raises(AssertionError, match="a timeline was made"):
         command("run", "small.json", "--timeline", "t.json")
