@@ -136,6 +136,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         " and compare with float64: Q, K, V from a file, or N(0, 1)",
     )
     run.add_argument("--seed", metavar="N", type=int, default=0, help="of random tensors (default: 0)")
+    run.add_argument(
+        "--explain", action="store_true", help="say what bounds each op, and which settings would help most"
+    )
     run.add_argument("--quiet", action="store_true", help="print no report and no progress")
 
 
@@ -194,6 +197,7 @@ def _request(chosen: argparse.Namespace) -> Request:
         functional=chosen.functional is not None,
         tensors=None if chosen.functional in (None, RANDOM) else Path(chosen.functional),
         seed=chosen.seed,
+        explain=chosen.explain,
     )
 
 

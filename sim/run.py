@@ -32,6 +32,7 @@ class Request:
     functional: bool = False  # run values through the machine too
     tensors: Path | None = None  # of the functional run; None: N(0, 1) by `seed`
     seed: int = 0
+    explain: bool = False  # say what bounds each op, and which settings would help
 
 
 @dataclass(frozen=True)

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sim import __version__
-from sim.arch.checks import require, to_dict
+from sim.arch.checks import to_dict
 from sim.arch.dram_energy import DramTraffic as DramEvents
 from sim.arch.dram_energy_table import dram_energy
 from sim.arch.energy import SramTraffic
-from sim.arch.salo import SaloArray, SaloConfig
-from sim.arch.salo_energy import (
-    PUBLISHED_AREA_MM2,
-    PUBLISHED_POWER_W,
-    PUBLISHED_SYNTHESIS_HZ,
-    area_mm2,
-    is_published,
-    salo_actions,
-    salo_energy,
-    sum_actions,
-)
-from sim.arch.salo_gates import array_mm2
-from sim.arch.salo_numerics import PUBLISHED
+from sim.arch.memory import BufferConfig
+from sim.arch.salo import SaloConfig
+from sim.arch.salo_energy import area_mm2, salo_actions, salo_energy, sum_actions
 from sim.machines import machine_named
-from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
+from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic, TensorTraffic
 from sim.run import Progress, Request, Run, workload_name
+from sim.run_salo_explain import explain
 from sim.run_salo_functional import given_tensors, run_values
+from sim.run_salo_notes import notes
 from sim.run_salo_timeline import activity, timeline
 from sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
+from sim.salo.program import global_bytes_held
 from traces.pattern import Pattern
-from traces.schema import Op, Trace
+from traces.schema import Trace
 from traces.summary import describe
 
-MAX_TILES = 2**26  # of an op; assumed: at some 100 bytes a tile, what a workstation holds
+GLOBAL_PAD = "global_scratchpad.capacity_bytes"
 REASON = "SALO computes window attention only"
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
@@ -42,24 +37,27 @@ def run(
     trace: Trace, machine: str, preset: str, config: SaloConfig, request: Request, progress: Progress | None
 ) -> Run:
     """Run a trace on SALO and report it."""
-    _check_size([op for op in trace.ops if op.kind == KIND], config, request.batch)
+    settings = machine_named(machine).stated(config, request.settings or {})
+    if GLOBAL_PAD not in settings:
+        config = _with_room_for_globals(config, trace)
     given = given_tensors(trace, request.tensors) if request.tensors else None
-    told = (lambda done, count: progress("layers", done, count)) if progress else None
-    done = simulate(trace, config, request.batch, told)
+    done = simulate(trace, config, request.batch, progress)
     extra = {}
     if request.functional:
         extra["functional"] = [run_values(done, config, given, request.seed, progress)]
-    report = _report(trace, machine, preset, config, request, done, extra)
+    found = explain(done, machine, preset, request, progress) if request.explain else ()
+    report = _report(trace, machine, preset, config, request, done, settings, found, extra)
     return Run(report, lambda: timeline(done, config), lambda: activity(done))
 
 
-def _check_size(ops: Sequence[Op], config: SaloConfig, batch: int) -> None:
-    """Raise `ConfigError` for what would fill the memory, before it does: tiles are planned all at once."""
-    for op in ops:
-        pattern, heads = Pattern.from_op(op), batch * op.dim("batch") * op.dim("heads")
-        tiles = heads * max(pattern.pairs() // config.array.pes, pattern.seq_len // config.array.rows)
-        rule = f"op {op.name!r} must take at most {MAX_TILES} tiles, with all heads and a batch of {batch}"
-        require(tiles <= MAX_TILES, rule, tiles)
+def _with_room_for_globals(config: SaloConfig, trace: Trace) -> SaloConfig:
+    """Return the config with a global scratchpad that holds the global tokens of every op of `trace`."""
+    patterns = [Pattern.from_op(op) for op in trace.ops if op.kind == KIND]
+    row_bytes = config.array.head_dim * config.element_bytes
+    shares = 2 * 2 * config.array.cols * row_bytes  # keys and values, at work and on their way
+    held = max((global_bytes_held(p.global_tokens, p.outside, row_bytes) for p in patterns), default=0)
+    capacity = max(config.global_scratchpad.capacity_bytes, held + shares)
+    return replace(config, global_scratchpad=BufferConfig(capacity_bytes=capacity))
 
 
 def _report(
@@ -69,16 +67,20 @@ def _report(
     config: SaloConfig,
     request: Request,
     done: SaloRun,
+    settings: Mapping[str, Any],
+    explanation: tuple[Mapping[str, Any], ...],
     extra: dict[str, Any],
 ) -> Report:
     results = [layer.result for layer in done.layers]
     dram = _summed(result.dram for result in results)
     pads = {name: _sum_traffic(results, name) for name in results[0].scratchpads}
+    actions = _energy_actions(config, done, dram, pads)
+    tensors = _tensors(results)
     return Report(
         workload=workload_name(request.workload),
         machine=machine,
         preset=preset,
-        settings=machine_named(machine).stated(config, request.settings or {}),
+        settings=settings,
         config=to_dict(config),
         trace_digest=trace.digest,
         version=__version__,
@@ -93,14 +95,18 @@ def _report(
         ),
         dram_peak_bytes_per_cycle=config.dram.peak_bytes_per_second / config.clock_hz,
         scratchpad={name: _traffic(pad) for name, pad in pads.items()},
-        energy_pj=_energy(config, done, dram, pads),
+        energy_pj=_energy(actions),
+        energy_actions_pj=actions,
+        multiplier_cycles=_summed(result.multiplier_cycles for result in results),
+        dram_tensors=tensors,
+        explanation=explanation,
         area_mm2=area_mm2(config.array, config.numerics),
         ops=tuple(_op_report(layer, config, request.batch) for layer in done.layers),
         not_run=tuple(
             NotRun(name=op.name, kind=op.kind, macs=op.macs * request.batch, reason=REASON)
             for op in done.not_run
         ),
-        notes=(*done.notes, *_caveats(config)),
+        notes=(*done.notes, *notes(config, preset, tensors)),
         extra={"batch": request.batch, "seed": request.seed, **extra},
     )
 
@@ -122,6 +128,8 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
         tiles=result.program.tiles,
         dram_read_bytes=result.dram["read_bytes"],
         dram_write_bytes=result.dram["write_bytes"],
+        multiplier_cycles=result.multiplier_cycles,
+        dram_tensors=_tensors([result]),
         extra={
             "pattern": describe(pattern),
             "heads": op.dim("heads") * batch,
@@ -133,34 +141,28 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
     )
 
 
-def _energy(config: SaloConfig, done: SaloRun, dram: dict[str, int], pads: dict[str, SramTraffic]) -> Energy:
+def _energy_actions(
+    config: SaloConfig, done: SaloRun, dram: dict[str, int], pads: dict[str, SramTraffic]
+) -> dict[str, float]:
     actions = sum_actions(salo_actions(config.array, layer.result.work) for layer in done.layers)
     read, written = dram["read_bytes"] - dram["forwarded_bytes"], dram["write_bytes"] - dram["merged_bytes"]
     events = DramEvents(read, written, dram["activates"], config.dram.channels)
     standard = dram_energy(config.dram.standard.name)
-    spent = salo_energy(
+    return salo_energy(
         config.energy, config.array, config.numerics, actions, pads, events, standard, config.clock_hz
     )
-    return Energy(**spent)
 
 
-def _caveats(config: SaloConfig) -> Iterator[str]:
-    if config.clock_hz != PUBLISHED_SYNTHESIS_HZ:
-        yield (
-            f"Time and power here are both at {config.clock_hz / 1e6:.0f} MHz. The published synthesis"
-            f" ({PUBLISHED_POWER_W * 1000:.2f} mW, array alone) is at {PUBLISHED_SYNTHESIS_HZ / 1e6:.0f} MHz:"
-            " do not put that power beside this time."
-        )
-    yield "Energy is an estimate: actions counted, at constants of 40 and 45 nm libraries (docs/energy.md)."
-    area = area_mm2(config.array, config.numerics)
-    if area is not None and not is_published(config.array, config.numerics):
-        yield (
-            "Area is an estimate: the gates of our array, without scratchpads, cells alone"
-            " (docs/synthesis.md); power is of the whole machine. Do not put the area"
-            f" beside the published {PUBLISHED_AREA_MM2} mm²: counted like this, that array takes"
-            f" {array_mm2(SaloArray(), PUBLISHED):.3g} mm²."
-        )
-    yield "Each layer starts with an idle array and its tensors in DRAM: its projections run elsewhere."
+def _energy(actions: Mapping[str, float]) -> Energy:
+    parts = ("array", "scratchpad", "dram", "static")
+    spent = {part: [pj for name, pj in actions.items() if name.startswith(f"{part}.")] for part in parts}
+    return Energy(**{part: math.fsum(amounts) for part, amounts in spent.items()})
+
+
+def _tensors(results: list[LayerResult]) -> dict[str, TensorTraffic]:
+    names = dict.fromkeys(name for result in results for name in result.tensors)
+    found = {name: _summed(result.tensors.get(name, {}) for result in results) for name in names}
+    return {name: TensorTraffic(**counts) for name, counts in found.items()}
 
 
 def _summed(parts: Any) -> dict[str, int]:

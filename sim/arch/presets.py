@@ -12,7 +12,7 @@ from sim.arch.checks import ConfigError, nearest, with_settings
 from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import BufferConfig, Buffering, ScratchpadConfig
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
-from sim.arch.salo_auto import AUTO, auto_settings
+from sim.arch.salo_auto import AUTO, AUTO_VALUE, auto_settings
 from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
 
 KIB = 1024
@@ -65,9 +65,6 @@ SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "memory": ("dram", DRAMS),
     "numerics": ("numerics", NUMERICS),
 }
-
-AUTO_VALUE = "auto"  # of a setting: as if it were not there
-
 
 def configured(
     machine: str,

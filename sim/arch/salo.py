@@ -258,6 +258,5 @@ class SaloConfig:
     def check_head(self, head_dim: int) -> None:
         """Raise `ConfigError` when a head does not fit the array."""
         if head_dim > self.array.head_dim:
-            raise ConfigError(
-                f"the head size must be at most SaloArray.head_dim ({self.array.head_dim}), not {head_dim}"
-            )
+            rule = f"heads must have at most array.head_dim elements ({self.array.head_dim})"
+            raise ConfigError(f"{rule}, not {head_dim}; --set array.head_dim={head_dim}")

@@ -15,6 +15,7 @@ from sim.arch.checks import with_settings
 from sim.arch.salo import SaloArray, SaloConfig
 from sim.arch.salo_numerics import SaloNumerics, score_shift
 
+AUTO_VALUE = "auto"  # of a setting: as if it were not there
 PADS = ("key_scratchpad", "value_scratchpad")
 AUTO = (
     *(f"{pad}.{field}" for pad in PADS for field in ("banks", "ports", "capacity_bytes")),
@@ -70,6 +71,18 @@ def _widths(
         yield f"numerics.deferred.{name}.width", max(merge.width, width)
 
 
+def _banks(array: SaloArray, capacity_bytes: object) -> int:
+    """Return banks for whole granules, at least for those of a pass; they share out a capacity that is set."""
+    granules = 1 << (-(-array.chained_slots // array.rows) - 1).bit_length()
+    if capacity_bytes is None:
+        return granules * array.rows
+    capacity = int(str(capacity_bytes))
+    for more in range(granules, 2 * granules + 1):
+        if capacity % (more * array.rows) == 0:
+            return more * array.rows
+    return math.gcd(capacity, granules * array.rows)
+
+
 def _sizes(
     preset: SaloConfig, array: SaloArray, numerics: SaloNumerics, settings: Mapping[str, object]
 ) -> Iterator[tuple[str, int]]:
@@ -78,14 +91,14 @@ def _sizes(
     preset_key_bytes = preset.array.head_dim * preset.element_bytes
     for pad in PADS:
         own = getattr(preset, pad)
-        granules = -(-array.chained_slots // array.rows)
-        banks = int(str(settings.get(f"{pad}.banks", granules * array.rows)))
+        banks = _banks(array, settings.get(f"{pad}.capacity_bytes"))
         yield f"{pad}.banks", banks
+        banks = max(1, int(str(settings.get(f"{pad}.banks", banks))))
         yield f"{pad}.ports", array.column_segments
         # As many keys; as many granules where those are larger; four tiles at least.
         keys = own.capacity_bytes // preset_key_bytes
         keys = max(keys, keys // preset.array.rows * array.rows, 4 * array.chained_slots)
-        unit = math.lcm(granules * array.rows * key_bytes, max(banks, 1))
+        unit = math.lcm(banks * key_bytes, array.rows * key_bytes)  # whole granules, and as much in each bank
         yield f"{pad}.capacity_bytes", -(-keys * key_bytes // unit) * unit
     blocks = preset.query_scratchpad.capacity_bytes // (preset.array.rows * preset_key_bytes)
     yield "query_scratchpad.capacity_bytes", blocks * array.rows * key_bytes

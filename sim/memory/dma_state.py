@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sim.arch.checks import require
 from sim.arch.memory import DramConfig
-from sim.memory.dram_state import NONE, Dram, Records, make_record, new_dram
+from sim.memory.dram_state import FAR, NONE, Dram, Records, make_record, new_dram
 
 HISTORY = 1024  # bins of the bursts over time; a power of two
 FIRST_PLACES = 1024  # of the rings, a power of two; assumed: few layers have more transfers on their way
@@ -78,6 +78,12 @@ def bytes_over_time(dma: Dma) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     clocks = np.arange(used + 1) << int(state.history_shift)
     edges = -(-clocks * int(timing.tck_ps) // int(state.cycle_ps))
     return edges, state.history[:used] * int(timing.burst_bytes)
+
+
+def is_at_end_of_time(dma: Dma) -> bool:
+    """Whether the DMA has simulated all the time there is, 2^62 ps."""
+    state, timing = dma.state[0], dma.dram.timing[0]
+    return bool(state.clock >= FAR // state.cycle_ps * state.cycle_ps // timing.tck_ps)
 
 
 def new_dma(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sim.arch.checks import ConfigError
 from sim.arch.salo import SaloConfig
 from sim.salo.schedule import Schedule
 from sim.salo.transfers import Integers
@@ -53,4 +54,7 @@ def tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Tensors:
         if not shared:
             size = layer.heads * layer.seq_len * row_bytes[name]
             address += -(-size // PAGE_BYTES) * PAGE_BYTES
+    if address > config.dram.capacity_bytes:
+        rule = f"its tensors must fit the DRAM, of {config.dram.capacity_bytes:,} bytes"
+        raise ConfigError(f"{rule} (dram.channels, dram.ranks, dram.standard.rows), not {address:,}")
     return Tensors(base, row_bytes, layer.seq_len)

@@ -18,19 +18,20 @@ from sim.arch.energy import SramTraffic
 from sim.arch.salo import GlobalProjections, SaloConfig
 from sim.arch.salo_energy import SaloWork
 from sim.engine.beside import compile_beside
-from sim.engine.deadlock import Wait, check_progress, waits
+from sim.engine.deadlock import Outcome, Wait, check_progress, waits
 from sim.engine.queue import new_queue
 from sim.engine.resource import Resources, new_resources
 from sim.engine.stats import named, new_counters
-from sim.memory.dma_state import Dma, bytes_over_time, new_dma
+from sim.memory.dma_state import Dma, bytes_over_time, is_at_end_of_time, new_dma
 from sim.memory.dram_state import READ, WRITE
 from sim.salo.account import dram_tensors, multiplier_cycles
 from sim.salo.banks import cycles_per_step
 from sim.salo.layout import Layer
-from sim.salo.loop import Port, Record, Stall, Tiles, Timing, new_state, run
+from sim.salo.loop import PAUSED, STATE, Port, Record, Stall, Tiles, Timing, new_state, run
 from sim.salo.needs import granules
 from sim.salo.program import Program, program
 from sim.salo.schedule import Schedule, schedule
+from sim.salo.size import check_size
 from sim.salo.transfers import PHASES, Integers, Kind, Phase
 from traces.pattern import Pattern
 from traces.schema import Op, Trace
@@ -38,7 +39,12 @@ from traces.schema import Op, Trace
 KIND = "window_attention"
 DRAM_COUNTERS = ("row_hits", "row_misses", "row_conflicts", "activates", "refreshes")
 ABSORBED = {"forwarded_bytes": "forwarded", "merged_bytes": "merged"}  # by the write queue, off the pins
+TILES_AT_A_TIME = 1 << 14  # some hundredths of a second of the loop
+PLANNING_STEPS = 3
 GLOBAL_INPUTS = 6  # query, key, value, and those of the global projections
+
+
+Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +97,8 @@ class SaloRun:
         return sum(layer.result.cycles for layer in self.layers)
 
 
-def simulate(
-    trace: Trace, config: SaloConfig, batch: int = 1, progress: Callable[[int, int], None] | None = None
-) -> SaloRun:
-    """Run every window attention of `trace`; `progress` hears of (layers done, layers).
+def simulate(trace: Trace, config: SaloConfig, batch: int = 1, progress: Progress | None = None) -> SaloRun:
+    """Run every window attention of `trace`; `progress` hears of what is done: (what, done, in all).
 
     Raises `ConfigError` when the machine cannot hold a layer.
     """
@@ -105,19 +109,24 @@ def simulate(
     for index, op in enumerate(ours):
         case = _case(op, batch)
         if case not in known:
-            known[case] = simulate_op(op, config, batch)
+            known[case] = simulate_op(op, config, batch, progress)
         layers.append(RunLayer(op, start, known[case]))
         start += known[case].cycles
         if progress:
-            progress(index + 1, len(ours))
+            progress("layers", index + 1, len(ours))
     others = tuple(op for op in trace.ops if op.kind != KIND)
     return SaloRun(tuple(layers), others, tuple(_notes(config, ours)))
 
 
-def simulate_op(op: Op, config: SaloConfig, batch: int = 1) -> LayerResult:
+def simulate_op(
+    op: Op, config: SaloConfig, batch: int = 1, progress: Progress | None = None
+) -> LayerResult:
     """Run one window attention from an idle machine."""
     pattern, layer, apart = _case(op, batch)
-    return simulate_layer(config, pattern, layer, global_projections=apart, name=op.name)
+    try:
+        return simulate_layer(config, pattern, layer, global_projections=apart, progress=progress)
+    except ConfigError as error:
+        raise ConfigError(f"op {op.name!r}: {error}") from None
 
 
 def _case(op: Op, batch: int) -> tuple[Pattern, Layer, bool]:
@@ -136,47 +145,73 @@ def simulate_layer(
     layer: Layer,
     *,
     global_projections: bool = False,
-    name: str = "attention",
+    progress: Progress | None = None,
 ) -> LayerResult:
     """Run one attention layer from an idle machine."""
     config.check_head(layer.head_dim)
+    check_size(config, pattern, layer.heads)
+    told = progress or _nobody
     memory = compile_beside("sim.memory.warm")
+    told("planning", 0, PLANNING_STEPS)
     found = schedule(pattern, config.array, config.scheduling, global_projections=global_projections)
+    told("planning", 1, PLANNING_STEPS)
     plan = program(config, found, layer)
+    told("planning", 2, PLANNING_STEPS)
     tiles = _tiles(config, plan)
-    timing = config.array.timing
+    told("planning", PLANNING_STEPS, PLANNING_STEPS)
     stalls = new_counters(Stall)
     record = _record(plan)
     dma = new_dma(config.dram, config.cycle_ps)
-    staging = new_resources([plan.staging_buffers], 1)
     memory.wait()
-    cycles, outcome = run(
-        new_state(),
-        new_queue(_pending_events(config, layer)),
-        dma,
-        plan.transfers,
-        tiles,
-        staging,
-        Timing(layer.head_dim, timing.between, timing.gap, timing.drain + timing.merge, timing.output),
-        stalls,
-        record,
-        plan.tiles + 1,
-    )
-    check_progress(outcome, cycles, _waits(plan, tiles, record, staging, name))
+    cycles = _run(config, plan, dma, tiles, stalls, record, told)
     by_cause = named(Stall, stalls)
     return LayerResult(
         program=plan,
         steps=tiles.steps,
         record=record,
-        cycles=int(cycles),
+        cycles=cycles,
         stalls=by_cause,
         dram=_dram_counts(dma),
         scratchpads=_scratchpads(config, plan, tiles),
-        work=_work(config, plan, int(cycles)),
+        work=_work(config, plan, cycles),
         traffic=bytes_over_time(dma),
         multiplier_cycles=multiplier_cycles(config, plan, by_cause),
         tensors=dram_tensors(config, plan),
     )
+
+
+def _run(
+    config: SaloConfig,
+    plan: Program,
+    dma: Dma,
+    tiles: Tiles,
+    stalls: Integers,
+    record: Record,
+    progress: Progress,
+) -> int:
+    """Run the planned layer and return its cycles; what happened is in `dma`, `stalls` and `record`.
+
+    The loop pauses every so many tiles, so that progress can be shown and a signal be heard.
+    """
+    layer, timing, count = plan.layer, config.array.timing, plan.tiles
+    state, queue = new_state(), new_queue(_pending_events(config, layer))
+    staging = new_resources([plan.staging_buffers], 1)
+    phases = Timing(layer.head_dim, timing.between, timing.gap, timing.drain + timing.merge, timing.output)
+    cycles, outcome = 0, PAUSED
+    while outcome == PAUSED:
+        pause = min(int(state[STATE.tile]) + TILES_AT_A_TIME, count + 1)
+        cycles, outcome = run(
+            state, queue, dma, plan.transfers, tiles, staging, phases, stalls, record, pause
+        )
+        progress("tiles", int(state[STATE.tile]), count)
+    if outcome != Outcome.FINISHED and is_at_end_of_time(dma):
+        raise ConfigError("the run must end within 2^62 ps (53 days) of its own time: the DRAM is too slow")
+    check_progress(outcome, cycles, _waits(tiles, record, staging))
+    return int(cycles)
+
+
+def _nobody(what: str, done: int, total: int) -> None:
+    """Hear of progress and do nothing."""
 
 
 def _pending_events(config: SaloConfig, layer: Layer) -> int:
@@ -209,18 +244,16 @@ def _record(plan: Program) -> Record:
     return Record(*(np.full(count, -1, np.int64) for count in (*[tiles] * 4, *[transfers] * 3)))
 
 
-def _waits(plan: Program, tiles: Tiles, record: Record, staging: Resources, name: str) -> Iterator[Wait]:
+def _waits(tiles: Tiles, record: Record, staging: Resources) -> Iterator[Wait]:
     """Say what a run that made no progress waits for."""
-    yield from waits(staging, lambda tile: f"{name}, tile {tile}", Port)
+    yield from waits(staging, lambda tile: f"tile {tile}", Port)
     for tile in np.flatnonzero(record.tile_end < 0)[:1]:
         for phase in (Phase.QK, Phase.PV):
             if tiles.awaited[tile, phase]:
                 since = int(record.tile_end[tile - 1]) if tile else 0
-                yield Wait(
-                    f"{name}, tile {tile}", f"{tiles.awaited[tile, phase]} transfers for {phase.name}", since
-                )
+                yield Wait(f"tile {tile}", f"{tiles.awaited[tile, phase]} transfers for {phase.name}", since)
     for transfer in np.flatnonzero((record.transfer_end < 0) & (record.transfer_issued >= 0)):
-        yield Wait(f"{name}, transfer {transfer}", "the DRAM", int(record.transfer_issued[transfer]))
+        yield Wait(f"transfer {transfer}", "the DRAM", int(record.transfer_issued[transfer]))
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:

@@ -7,6 +7,7 @@ their way while this one still computes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,14 @@ class Program:
     def tiles(self) -> int:
         """Tiles of all heads."""
         return self.schedule.tiles * self.layer.heads
+
+
+def global_bytes_held(global_tokens: Sequence[int], outside: int, row_bytes: int) -> int:
+    """Return the bytes that global tokens take in the global scratchpad for as long as a head runs.
+
+    Two heads; query, key and value, and key and value of the other projection of tokens outside.
+    """
+    return 2 * (3 * len(global_tokens) + 2 * outside) * row_bytes
 
 
 def program(config: SaloConfig, schedule: Schedule, layer: Layer) -> Program:
@@ -82,10 +91,9 @@ class _Planner:
     def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int, held: int = 0) -> int:
         """Return how many slots a scratchpad has beside `held` bytes, at least as many as a tile needs."""
         if capacity_bytes < held + least * slot_bytes:
-            raise ConfigError(
-                f"SaloConfig.{name}_scratchpad.capacity_bytes must be at least {held + least * slot_bytes}"
-                f" for heads of {self.layer.head_dim}, not {capacity_bytes}"
-            )
+            least_bytes = held + least * slot_bytes
+            rule = f"{name}_scratchpad.capacity_bytes must be at least {least_bytes}"
+            raise ConfigError(f"{rule} for heads of {self.layer.head_dim}, not {capacity_bytes}")
         return (capacity_bytes - held) // slot_bytes
 
     def _keys_and_values(self, found: Granules, per_head: Needs) -> tuple[Residency, Residency]:
@@ -238,8 +246,7 @@ class _Planner:
         """Stream the sequence past the global rows through their own ports, a share of `cols` keys in some
         tiles.
         """
-        # Two heads; query, key and value, and key and value of the other projection of tokens outside.
-        held = 2 * (3 * len(self.layer.global_tokens) + 2 * self.schedule.outside) * self.row_bytes
+        held = global_bytes_held(self.layer.global_tokens, self.schedule.outside, self.row_bytes)
         share_bytes = 2 * self.config.array.cols * self.row_bytes  # keys and values
         shares = self.schedule.row_keys.valid.any(axis=(1, 2))
         private = self.schedule.private_rows and bool(shares.any())
