@@ -94,20 +94,21 @@ STALLS = {
 MULTIPLIERS = {
     "useful": Word("A multiply-accumulate that the model asks for.", "the model's MACs"),
     "masked": Word(
-        "A pair of query and key outside the pattern, which the tile's shape holds all the same.",
-        "outside the pattern",
+        "A query and a key that do not meet: outside the sequence, image or band.", "outside the pattern"
     ),
-    "idle_columns": Word("Columns that the pattern gives no key in this tile.", "columns without a key"),
-    "idle_rows": Word("Rows that have no query in this tile.", "rows without a query"),
-    "last_block": Word("Rows of a head's last block of queries, which is not full.", "block not full"),
-    "idle_global": Word(
-        "The global row and column, in tiles that have no work for them.", "global row, column"
+    "idle_columns": Word(
+        "Columns that stand for no offset of the band in this tile.", "columns without a key"
     ),
+    "idle_rows": Word("Local rows in tiles in which only the global rows work.", "only global rows work"),
+    "last_block": Word(
+        "Rows without a query, because the block is shorter than the array.", "block not full"
+    ),
+    "idle_global": Word("PEs of the global rows and columns without a pair.", "global row, column"),
     "exponential_sum": Word(
         "Cycles between QK and PV: exponentials and the sum of each row.", "between QK and PV"
     ),
     "flush": Word("Cycles between two tiles, in which the array is emptied.", "between tiles"),
-    "drain": Word("Cycles from the last product to the last result.", "after the last tile"),
+    "drain": Word("Cycles from the last product of column 0 to the last result.", "last results"),
 }
 
 ENERGY = {
@@ -120,29 +121,27 @@ ENERGY = {
 }
 
 ACTIONS = {
-    "array.multiply": Word("Multiplications of QK, PV and the outputs."),
-    "array.add": Word("Additions of scores, weighted sums, row sums and merges."),
-    "array.shift": Word("Alignment of sums whose rows have met a larger exponent."),
+    "array.multiply": Word("Multiplications of QK and PV."),
+    "array.add": Word("Additions of scores and weighted sums, with the shifts that align them."),
     "array.exponential": Word("The exponential of each score."),
-    "array.reciprocal": Word("Reciprocals of row sums, by which outputs are normalised."),
-    "array.normalise": Word(
-        "Multiplications of probabilities or outputs by the reciprocal of their row sum."
-    ),
+    "array.row_sum": Word("Sums of the weights along each row, with the shifts that align them."),
+    "array.normalise": Word("Reciprocals of row sums, and multiplications of weights or outputs by them."),
     "array.merge": Word("Joining the results of a row's tiles."),
-    "array.registers": Word(
-        "Registers of the array: their clock in every cycle, stalled or not, and each write."
-    ),
-    "array.control": Word("The controller, in every cycle."),
+    "array.controller": Word("The controller, in every cycle."),
+    "array.register_clock": Word("The clock of every register bit, in every cycle, stalled or not."),
+    "array.register_write": Word("Register bits that are written."),
     "dram.background": Word("Standby current of the DRAM, over the time of the run."),
     "dram.activate": Word("Opening rows of DRAM banks, and closing them."),
-    "dram.burst": Word("Bytes over the DRAM's pins, the interface included."),
+    "dram.read": Word("Bytes read over the DRAM's pins, the interface included."),
+    "dram.write": Word("Bytes written over the DRAM's pins, the interface included."),
     "dram.refresh": Word("Refreshing the DRAM's cells."),
     "scratchpad.query": Word("Reads and writes of the query scratchpad."),
     "scratchpad.key": Word("Reads and writes of the key scratchpad."),
     "scratchpad.value": Word("Reads and writes of the value scratchpad."),
     "scratchpad.global": Word("Reads and writes of the scratchpad of the global tokens."),
     "scratchpad.output": Word("Reads and writes of the output scratchpad."),
-    "static": Word("Leakage, which is not split."),
+    "static.array": Word("Leakage of the array."),
+    "static.scratchpad": Word("Leakage of the scratchpads."),
 }
 
 DRAM = {

@@ -27,7 +27,7 @@ ACTIONS_PJ = {
     "scratchpad.query": 1.4e9,
     "scratchpad.key": 5.0e9,
     "dram.background": 9.0e9,
-    "dram.burst": 0.7e9,
+    "dram.read": 0.7e9,
     "static": 3.2e9,
 }
 NOT_RUN_MACS = {"gemm": 4096 * 768 * 768, "softmax": 0, "norm": 0, "act": 0}

@@ -109,7 +109,7 @@ def test_bursts_that_were_read_for_nothing_are_said(make_report, report: Report)
 def test_energy_is_shown_by_action_below_its_part(report: Report) -> None:
     lines = [line.split()[0] for line in section(report_text(report), "where the energy went")[1:]]
     array, scratchpad = ["array", "multiply", "registers"], ["scratchpad", "query", "key"]
-    assert lines == [*array, *scratchpad, "DRAM", "background", "burst", "static"]
+    assert lines == [*array, *scratchpad, "DRAM", "background", "read", "static"]
 
 
 def test_an_explanation_is_shown_once_for_ops_that_are_alike(report: Report) -> None:
