@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from traces.codec import dumps, find, load, names, save
-from traces.errors import TraceError
+from traces.errors import LONGEST_LINE, TraceError, printable, shortened
 from traces.files import write_file
 from traces.json_schema import json_schema
+from traces.limits import MAX_TABLE_BYTES, as_text, read_document
 from traces.scalesim import from_csv, to_csv
 from traces.schema import Trace
 from traces.summary import summary
+
+PREFIX = "traces: "  # of what is wrong
 
 USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
@@ -41,7 +44,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog, allow_abbrev=False, **more)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        hint = f"; see {self.prog} --help"
+        self.exit(2, f"{PREFIX}{shortened(printable(message), LONGEST_LINE - len(hint))}{hint}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _summary(words)
     except TraceError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{PREFIX}{error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         pass
@@ -91,13 +95,9 @@ def _schema(words: Sequence[str]) -> None:
 
 def _read_topology(path: Path) -> Trace:
     try:
-        return from_csv(path.read_text(encoding="utf-8-sig"), path.stem)
+        return from_csv(as_text(read_document(path, MAX_TABLE_BYTES)), path.stem)
     except TraceError as error:
         raise error.located(file=str(path)) from None
-    except OSError as error:
-        raise TraceError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise TraceError(f"is no text in UTF-8: {error}", file=str(path)) from None
 
 
 def _write_trace(trace: Trace, out: str) -> None:

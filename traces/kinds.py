@@ -85,7 +85,7 @@ def check_dims(kind: str, dims: Dims) -> None:
             continue  # the pattern checks it
         if name not in facts.required and name not in facts.optional:
             hint = nearest(name, [*facts.required, *facts.optional])
-            raise TraceError(f"is no dimension of {kind}; {hint}", field=f"dims.{name}")
+            raise TraceError(f"is not a dimension of {kind}; {hint}", field=f"dims.{name}")
         least, rule = (0, "a non-negative") if name in PADS else (1, "a positive")
         if not isinstance(value, int) or not least <= value <= MAX_DIM:
             raise violation(f"dims.{name}", f"must be {rule} integer below 2**31", value)

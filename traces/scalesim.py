@@ -15,7 +15,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from traces.errors import TraceError, violation
+from traces.errors import TraceError, printable, violation
 from traces.kinds import MAX_DIM, conv_output, macs
 from traces.order import of_op
 from traces.schema import Op, Role, Source, Tensor, Trace
@@ -39,7 +39,7 @@ def from_csv(text: str, model: str) -> Trace:
         numbered = enumerate(csv.reader(io.StringIO(text)), 1)
         rows = [(number, row) for number, row in numbered if any(map(str.strip, row))]
     except csv.Error as error:
-        raise TraceError(f"is no valid CSV: {error}") from None
+        raise TraceError(f"is not valid CSV: {error}") from None
     if not rows:
         raise TraceError("must hold a header and layers, and is empty")
     columns = _columns(rows[0][1])
@@ -177,4 +177,5 @@ def _conv_rows(op: Op) -> list[Row]:
 
 
 def _names(name: str, batch: int) -> list[str]:
+    name = printable(name)
     return [name] if batch == 1 else [f"{name}[{item}]" for item in range(batch)]

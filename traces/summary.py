@@ -6,11 +6,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from traces.errors import LONGEST_VALUE, printable, shortened, shown
 from traces.pattern import Band, Pattern
 from traces.schema import Op, Tensor, Trace
 
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded
+LONGEST_TEXT = 2000  # of a name or a configuration; what is longer is cut
 GLOBALS_SHOWN = 4  # global tokens that are listed; beyond it, their number says enough
 
 
@@ -22,7 +24,7 @@ def summary(trace: Trace) -> str:
 
 def _header(trace: Trace) -> str:
     source = trace.source
-    settings = " ".join(f"{key}={value}" for key, value in source.configuration.items())
+    settings = " ".join(f"{_plain(key)}={_plain(value)}" for key, value in source.configuration.items())
     exporter = f"{source.exporter} {source.exporter_version}"
     weights = [tensor for tensor in trace.tensors if tensor.role == "weight"]
     produced = [tensor for tensor in trace.tensors if tensor.role in ("activation", "output")]
@@ -38,7 +40,12 @@ def _header(trace: Trace) -> str:
     ]
     fold = textwrap.TextWrapper(LINE, break_long_words=False, break_on_hyphens=False)
     fold.subsequent_indent = 15 * " "
-    return "\n".join(fold.fill(f"{title:<15}{text}") for title, text in rows)
+    texts = ((title, shortened(printable(text), LONGEST_TEXT)) for title, text in rows)
+    return "\n".join(fold.fill(f"{title:<15}{text}") for title, text in texts)
+
+
+def _plain(value: object) -> str:
+    return shortened(value, LONGEST_VALUE) if isinstance(value, str) else shown(value)
 
 
 def _sizes(tensors: Iterable[Tensor]) -> str:

@@ -88,20 +88,20 @@ def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["longfomer"], "error: unknown trace 'longfomer'; did you mean 'longformer'"),
-        (["no.json"], "error: no.json: cannot be read: No such file or directory"),
-        (["x" * 300], "error: unknown trace 'xxx"),
-        ([f"{'x' * 300}.json"], "error: xxx"),
-        ([""], "error: unknown trace ''; known: longformer, "),
+        (["longfomer"], "traces: unknown trace 'longfomer'; did you mean 'longformer'"),
+        (["no.json"], "traces: no.json: cannot be read: No such file or directory"),
+        (["x" * 300], "traces: unknown trace 'xxx"),
+        ([f"{'x' * 300}.json"], "traces: ...xxx"),
+        ([""], "traces: unknown trace ''; known: longformer, "),
         (
             ["convert", "no.csv", "--out", "x.json"],
-            "error: no.csv: cannot be read: No such file or directory",
+            "traces: no.csv: cannot be read: No such file or directory",
         ),
-        (["convert", "bad.csv", "--out", "x.json"], "error: bad.csv: row 2: M must be a positive integer"),
-        (["convert", "latin.csv", "--out", "x.json"], "error: latin.csv: is no text in UTF-8: "),
-        (["convert", "good.csv", "--out", "no/x.json"], "error: no/x.json: cannot be written: No such file"),
-        (["convert", "good.csv", "--out", "."], "error: .: cannot be written: Is a directory"),
-        (["bad.csv"], "error: bad.csv: is a table; "),
+        (["convert", "bad.csv", "--out", "x.json"], "traces: bad.csv: row 2: M must be a positive integer"),
+        (["convert", "latin.csv", "--out", "x.json"], "traces: latin.csv: is not text in UTF-8: "),
+        (["convert", "good.csv", "--out", "no/x.json"], "traces: no/x.json: cannot be written: No such file"),
+        (["convert", "good.csv", "--out", "."], "traces: .: cannot be written: Is a directory"),
+        (["bad.csv"], "traces: bad.csv: is a table; "),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arguments, message):
@@ -139,7 +139,7 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(capfd, arguments, message)
     with pytest.raises(SystemExit, match="^2$"):
         main(arguments)
     out, err = capfd.readouterr()
-    assert out == "" and re.fullmatch(f"error: {message}\n", err), err
+    assert out == "" and re.fullmatch(f"traces: {message}\n", err), err
 
 
 @pytest.mark.parametrize("arguments", [["longformer"], ["schema"], ["convert", "vil-tiny", "--out", "-"]])
@@ -148,13 +148,13 @@ def test_full_stdout_is_one_line_and_exit_code_2(arguments):
         done = run(*arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("left out: ")]
     assert done.returncode == 2
-    assert lines == ["error: standard output: cannot be written: No space left on device"]
+    assert lines == ["traces: standard output: cannot be written: No space left on device"]
 
 
 def test_closed_stdout_is_one_line_and_exit_code_2():
     options = {"stdout": None, "stderr": subprocess.PIPE, "capture_output": False}
     done = run("longformer", preexec_fn=lambda: os.close(1), **options)
-    assert (done.returncode, done.stderr) == (2, "error: standard output: is closed\n")
+    assert (done.returncode, done.stderr) == (2, "traces: standard output: is closed\n")
 
 
 def test_summary_fits_a_stdout_of_ascii(small, tmp_path):

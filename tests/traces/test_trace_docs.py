@@ -51,7 +51,7 @@ def test_commands_print_what_the_page_shows(tmp_path):
         done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
         said = "\n".join(shown).strip("\n")
         assert done.stdout.strip("\n") == said, f"{line}\n{done.stdout}{done.stderr}"
-        assert done.returncode == (2 if said.startswith("error: ") else 0), line
+        assert done.returncode == (2 if said.startswith("traces: ") else 0), line
         commands += 1
     assert commands >= 20
 
@@ -84,7 +84,7 @@ def test_dims_of_every_kind_are_those_of_the_page():
 
 DAMAGE = {
     "dims.heads must be int": ("dims", "heads", "1"),
-    "dim is no field": ("dim", None, {}),
+    "dim is not a field": ("dim", None, {}),
     "kind 'window_atention'": ("kind", None, "window_atention"),
     "dims.heads must be a positive": ("dims", "heads", 0),
     "macs must be": ("macs", None, 59609185),
