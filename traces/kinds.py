@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from traces.errors import TraceError, nearest, violation
-from traces.pattern import Pattern
+from traces.pattern import Pattern, stated_as
 from traces.pattern_rules import read_integers
 
 Dims = Mapping[str, int | tuple[int, ...]]
@@ -128,7 +128,11 @@ def _attention_macs(dims: Dims, attrs: Attrs) -> int:
 
 
 def _window_macs(dims: Dims, attrs: Attrs) -> int:
-    pairs = Pattern.from_statement(dims, attrs).pairs()
+    pattern = Pattern.from_statement(dims, attrs)
+    try:
+        pairs = pattern.pairs()
+    except TraceError as error:
+        raise stated_as(error) from None
     return 2 * _product("window_attention", dims, "batch", "heads", "head_dim") * pairs
 
 

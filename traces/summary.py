@@ -13,6 +13,7 @@ from traces.schema import Op, Tensor, Trace
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded
 LONGEST_TEXT = 2000  # of a name or a configuration; what is longer is cut
+BANDS_SHOWN = 4  # the same of bands
 GLOBALS_SHOWN = 4  # global tokens that are listed; beyond it, their number says enough
 
 
@@ -89,8 +90,15 @@ def describe(pattern: Pattern) -> str:
         size = f"{pattern.grid[0]}x{pattern.grid[1]} + {pattern.outside} tokens"
         shape = f"{size}, rows {low_y}..{high_y}, columns {low_x}..{high_x}"
     else:
-        shape = f"{pattern.seq_len} tokens, offsets {' and '.join(map(_offsets, pattern.bands)) or 'none'}"
+        shape = f"{pattern.seq_len} tokens, offsets {_described_bands(pattern.bands)}"
     return shape + _described_globals(pattern.global_tokens)
+
+
+def _described_bands(bands: Sequence[Band]) -> str:
+    if not bands:
+        return "none"
+    more = len(bands) - BANDS_SHOWN
+    return " and ".join(map(_offsets, bands[:BANDS_SHOWN])) + (f" and {more} bands more" if more > 0 else "")
 
 
 def _offsets(band: Band) -> str:

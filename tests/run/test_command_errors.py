@@ -196,8 +196,8 @@ def damaged(refused: Callable[..., str], place: Path) -> Callable[..., str]:
         ("macs", 1, "macs must be [0-9]+, which follows from dims, not 1"),
         (
             "attrs.bands",
-            [[-96, 96, 1]],
-            "attrs.bands must be at most twice as wide as the 96 tokens, not 193",
+            [[96, 96, 1]],
+            r"attrs.bands must reach some of the 96 tokens, not \[96, 96\]",
         ),
         ("attrs.bands", [[12, -12, 1]], r"attrs.bands must be integers with low <= high, not \[12, -12\]"),
         ("attrs.bands", [[-12, 12, 0]], r"attrs.bands must have a positive dilation, not \[-12, 12, 0\]"),

@@ -88,7 +88,7 @@ DAMAGE = {
     "kind 'window_atention'": ("kind", None, "window_atention"),
     "dims.heads must be a positive": ("dims", "heads", 0),
     "macs must be": ("macs", None, 59609185),
-    "attrs.bands must be at most": ("attrs", "bands", [[-56, 56], [-7, 7]]),
+    "attrs.bands must reach": ("attrs", "bands", [[56, 70], [-7, 7]]),
     "attrs.global_tokens must hold": ("attrs", "global_tokens", []),
     "inputs[1] (tensor 187)": ("shape", 187, [1, 1, 3136, 48]),
     "inputs[0] must not wait": ("inputs", 0, 189),

@@ -77,8 +77,8 @@ def tensor_of(document, op, field, position):
         ("ops.5.inputs", [10, 10, 10, 10], "op 5 'layer.5': inputs must be 3 or 6 tensors, not 4"),
         (
             "ops.4.attrs.bands.0",
-            [-9, 9],
-            "op 4 'layer.4': attrs.bands must be at most twice as wide as the 4 rows, not 19",
+            [-9, -4],
+            "op 4 'layer.4': attrs.bands must reach some of the 4 rows, not [-9, -4]",
         ),
         (
             "ops.4.attrs.random_blocks",
