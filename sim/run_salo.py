@@ -29,7 +29,7 @@ from sim.arch.salo_numerics import PUBLISHED
 from sim.machines import machine_named
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic
 from sim.run import Progress, Request, Run, workload_name
-from sim.run_salo_functional import given_tensors, run_values
+from sim.run_salo_functional import given_tensors, run_values, unchecked
 from sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
 from sim.salo.transfers import Kind
 from sim.timeline import NONE, Activity, Timeline
@@ -54,7 +54,7 @@ def run(
     done = simulate(trace, config, request.batch, told)
     extra = {}
     if request.functional:
-        extra["functional"] = [run_values(done, config, given, request.seed, progress)]
+        extra["functional"] = [run_values(done, config, given, request.seed, progress, request.batch)]
     report = _report(trace, machine, preset, config, request, done, extra)
     return Run(report, lambda: _timeline(done), lambda: _activity(done))
 
@@ -106,7 +106,7 @@ def _report(
             NotRun(name=op.name, kind=op.kind, macs=op.macs * request.batch, reason=REASON)
             for op in done.not_run
         ),
-        notes=(*done.notes, *_caveats(config)),
+        notes=(*done.notes, *unchecked(extra.get("functional", ())), *_caveats(config)),
         extra={"batch": request.batch, "seed": request.seed, **extra},
     )
 
