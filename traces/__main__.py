@@ -32,9 +32,9 @@ USAGE = """python -m traces TRACE
 DESCRIPTION = "Summarise a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
 
 CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
-GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; blank rows and
-further columns are ignored, layer names are kept, the batch is 1. Of a trace, the gemm and conv2d ops are
-written; what SCALE-Sim cannot express is listed on stderr."""
+GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; layer names are
+kept, a batch column is used; rows of a title alone and other columns are left out, which stderr says. Of a
+trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -79,7 +79,10 @@ def _convert(words: Sequence[str]) -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="what to write; - for stdout")
     options = parser.parse_args(words)
     if options.file.lower().endswith(".csv"):
-        _write_trace(_read_topology(Path(options.file)), options.out)
+        trace, said = _read_topology(Path(options.file))
+        _write_trace(trace, options.out)
+        for line in said:
+            print(line, file=sys.stderr)
         return
     text, left_out = to_csv(load(find(options.file)))
     for line in left_out:
@@ -93,7 +96,7 @@ def _schema(words: Sequence[str]) -> None:
     _write(json.dumps(json_schema(), indent=2).encode() + b"\n", parser.parse_args(words).out)
 
 
-def _read_topology(path: Path) -> Trace:
+def _read_topology(path: Path) -> tuple[Trace, list[str]]:
     try:
         return from_csv(as_text(read_document(path, MAX_TABLE_BYTES)), path.stem)
     except TraceError as error:

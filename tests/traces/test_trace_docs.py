@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from traces import arrays, bands, disjoint, json_text, limits, npz, pairs, pattern_rules, scalesim
 from traces.codec import loads
 from traces.errors import TraceError
 from traces.kinds import KINDS
@@ -114,3 +115,20 @@ def test_messages_are_those_of_the_page(begin, resealed):
     with pytest.raises(TraceError) as found:
         loads(resealed(document), file="x.json")
     assert str(found.value) == f"x.json: {message}"
+
+
+def test_limits_are_those_of_the_page():
+    stated = " ".join(cells[1] for cells in rows("Limits")).replace(",", "")
+    numbers = [int(number) for number in re.findall(r"\d+", stated)]
+    read = (limits.MAX_BYTES // limits.MIB, limits.MAX_MEMBERS, limits.MAX_MARKS, json_text.MAX_DEPTH)
+    tables = (limits.MAX_TABLE_BYTES // limits.MIB, scalesim.MAX_LAYERS)
+    stored = (arrays.MAX_ARRAY_BYTES // limits.MIB, npz.MAX_READ // limits.MIB)
+    assert numbers == [*read, *tables, *stored]
+    powers = {"¹⁴": 14, "²⁶": 26, "²⁷": 27, "¹²": 12, "²⁴": 24}
+    window = TEXT.partition("Bands may overlap. ")[2].partition("\n\n")[0]
+    found = [powers[power] for power in re.findall(r"2([¹²⁴⁶⁷]+)", window)]
+    tokens, offsets, parts = pattern_rules.MAX_SEQ_LEN, bands.MAX_OFFSETS, disjoint.MAX_PIECES
+    assert [2**power for power in found] == [
+        *(tokens, offsets, parts, disjoint.MAX_LOOKS, pairs.FEW, pairs.MAX_MEETINGS)
+    ]
+    assert f"{bands.MAX_BANDS} bands" in window

@@ -148,7 +148,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch, how):
             load_arrays(seal(source=source, tensors=[], ops=[], arrays=arrays), "x.json")
     else:
         said, _ = loaded(path)
-        assert "pickle" not in said
+        assert "pickle" not in said.removeprefix(str(path))
     assert not (tmp_path / "trapped").exists()
 
 
@@ -174,7 +174,7 @@ def test_any_damage_is_one_short_line_or_none(tmp_path, seed, packed):
             messages.add(str(error))
     assert len(messages) > 1
     assert all(len(message) < 300 and message.isprintable() for message in messages)
-    assert not any("pickle" in message for message in messages)
+    assert not any("pickle" in message.removeprefix(str(path)) for message in messages)
 
 
 def test_a_checksum_that_does_not_fit_is_damage(tmp_path):
