@@ -3,7 +3,8 @@
 Two layouts, told by the header (`traces.topology_columns`): ``Layer, M, N, K,`` and ``Layer name, IFMAP
 Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,``
 (scalesim-project/scale-sim-v2, README and topologies/). Blank rows are ignored, rows of a title alone are
-skipped, layer names become op names, an element is one byte (SCALE-Sim has no types). A batch of a
+skipped, layer names become op names, an element is one byte (SCALE-Sim has no types). A convolution with DP
+in its name is a depthwise one, as SCALE-Sim has it: each channel apart, with all the filters. A batch of a
 convolution shares its filters; of a GEMM it is a batched product, with a weight for each item. SCALE-Sim pads
 no convolution and yields ceil((H - R + stride) / stride) rows, one more than usual where the stride does not
 divide; so the trace pads at the bottom and at the right until the output is that large.
@@ -26,6 +27,7 @@ from traces.validate import seal
 DTYPE = "int8"  # SCALE-Sim counts words, of one byte each
 EXPORTER = "traces.scalesim"
 VERSION = "2"  # of this conversion; raised when its result changes
+DEPTHWISE = "DP"  # scalesim/topology_utils.py, load_arrays_conv
 MAX_LAYERS = 2**14  # assumed: of a topology; SCALE-Sim's own have some hundred
 
 EMPTY = "must hold a header and layers, and is empty"
@@ -59,7 +61,8 @@ def from_csv(text: str, model: str) -> tuple[Trace, list[str]]:
     if not ops:
         raise TraceError("must hold layers, and has a header only")
     source = Source(model=model, configuration={}, exporter=EXPORTER, exporter_version=VERSION)
-    return seal(source=source, tensors=tensors, ops=ops), list(_said(titles, columns, unnamed))
+    said = _said(titles, columns, unnamed, [op.name for op in ops if "groups" in op.dims])
+    return seal(source=source, tensors=tensors, ops=ops), list(said)
 
 
 def to_csv(trace: Trace) -> tuple[str, list[str]]:
@@ -105,8 +108,12 @@ def _is_title(cells: Sequence[str], titles: list[str]) -> bool:
     return True
 
 
-def _said(titles: Sequence[str], columns: Columns, unnamed: Sequence[str]) -> Iterator[str]:
-    """Say what of a topology is not in the trace."""
+def _said(
+    titles: Sequence[str], columns: Columns, unnamed: Sequence[str], depthwise: Sequence[str]
+) -> Iterator[str]:
+    """Say what of a topology is not in the trace, or not as it looks."""
+    if depthwise:
+        yield f"read as depthwise, by the {DEPTHWISE} in the name, {len(depthwise)}: {listed(depthwise)}"
     if titles:
         yield f"skipped rows of a title alone, {len(titles)}: {listed(titles)}"
     if unnamed:
@@ -137,6 +144,8 @@ def _layer(columns: Columns, row: Sequence[str], unnamed: list[str]) -> tuple[st
             raise violation(f"Filter {side}", f"must be at most the image's {side.lower()} of {size}", kernel)
         pads = (_output(size, kernel, stride) - 1) * stride + kernel - size
         dims |= {side.lower(): size, f"kernel_{axis}": kernel, f"stride_{axis}": stride, f"pad_{pad}": pads}
+    if DEPTHWISE in name:
+        dims |= {"groups": dims["in_channels"], "out_channels": dims["in_channels"] * dims["out_channels"]}
     return name, "conv2d", dims
 
 
@@ -179,9 +188,10 @@ def _shapes(kind: str, dims: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
         m, n, k = dims["m"], dims["n"], dims["k"]
         return (*items, m, k), (*items, k, n), (*items, m, n)
     channels, filters = dims["in_channels"], dims["out_channels"]
+    group = channels // dims.get("groups", 1)
     image, kernel = (dims["height"], dims["width"]), (dims["kernel_h"], dims["kernel_w"])
     batch = dims["batch"]
-    return (batch, channels, *image), (filters, channels, *kernel), (batch, filters, *conv_output(dims))
+    return (batch, channels, *image), (filters, group, *kernel), (batch, filters, *conv_output(dims))
 
 
 def _obstacle(op: Op) -> str:

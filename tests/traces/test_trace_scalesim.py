@@ -193,6 +193,14 @@ class TestWhatElseATopologyHolds:
         trace, said = read_csv("Layer,M,N,K,\nx,1,2,3,2:4,\n", "x")
         assert trace.ops[0].macs == 6 and said == ["ignored cells of a column without a name, 1: 2:4"]
 
+    def test_dp_in_a_name_is_depthwise_to_scale_sim(self):
+        trace, said = read_csv(CONV + "Conv DP,9,9,3,3,5,2,1,\n", "x")
+        (op,) = trace.ops
+        shapes = [trace.tensor_map()[tensor].shape for tensor in (*op.inputs, *op.outputs)]
+        assert shapes == [(1, 5, 9, 9), (10, 1, 3, 3), (1, 10, 7, 7)]
+        assert op.macs == 5 * (7 * 7 * 3 * 3 * 1 * 2)  # five layers of one channel and two filters
+        assert said == ["read as depthwise, by the DP in the name, 1: Conv DP"]
+
     def test_sparsity_is_ignored_and_said(self):
         trace, said = read_csv("Layer Name, M, N, K, Sparsity,\ng1,8,16,32,2:4,\n", "x")
         assert trace.ops[0].macs == 8 * 16 * 32 and said == ["ignored columns: Sparsity"]
