@@ -19,7 +19,7 @@ from sim.machines import machine_named
 from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic, TensorTraffic
 from sim.run import Progress, Request, Run, workload_name
 from sim.run_salo_explain import explain
-from sim.run_salo_functional import given_tensors, run_values
+from sim.run_salo_functional import given_tensors, run_values, unchecked
 from sim.run_salo_notes import notes
 from sim.run_salo_timeline import activity, timeline
 from sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
@@ -44,7 +44,7 @@ def run(
     done = simulate(trace, config, request.batch, progress)
     extra = {}
     if request.functional:
-        extra["functional"] = [run_values(done, config, given, request.seed, progress)]
+        extra["functional"] = [run_values(done, config, given, request.seed, progress, request.batch)]
     found = explain(done, machine, preset, request, progress) if request.explain else ()
     report = _report(trace, machine, preset, config, request, done, settings, found, extra)
     return Run(report, lambda: timeline(done, config), lambda: activity(done))
@@ -106,7 +106,7 @@ def _report(
             NotRun(name=op.name, kind=op.kind, macs=op.macs * request.batch, reason=REASON)
             for op in done.not_run
         ),
-        notes=(*done.notes, *notes(config, preset, tensors)),
+        notes=(*done.notes, *unchecked(extra.get("functional", ())), *notes(config, preset, tensors)),
         extra={"batch": request.batch, "seed": request.seed, **extra},
     )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.arch.checks import require, to_dict
+from sim.arch.checks import to_dict
 from sim.arch.files import printable
 from sim.arch.salo import SaloConfig
 from sim.run import Progress
 from sim.salo import functional
 from sim.salo.machine import KIND, SaloRun
 from sim.salo.schedule import schedule
-from sim.salo.tensors import Tensors, load_tensors, random_tensors, stored_op
+from sim.salo.tensors import Operands, Tensors, load_tensors, random_tensors, stored_op
 from traces.pattern import Pattern
 from traces.schema import Op, Trace
 
@@ -36,15 +37,29 @@ def given_tensors(trace: Trace, path: Path) -> Given | None:
     if not ops:
         return None
     place = stored_op(path, [op.name for op in ops])
-    given = Given(path, place, load_tensors(path, ops[place].name))
-    _check(given, ops[place])
-    return given
+    return Given(path, place, load_tensors(path, operands_of(ops[place])))
+
+
+def operands_of(op: Op) -> Operands:
+    """Return the shapes of what a file must hold for an op."""
+    pattern = Pattern.from_op(op)
+    sizes = op.dim("batch"), op.dim("heads"), pattern.seq_len, op.dim("head_dim")
+    return Operands(op.name, *sizes, len(pattern.global_tokens))
 
 
 def run_values(
-    done: SaloRun, config: SaloConfig, given: Given | None, seed: int, progress: Progress | None
+    done: SaloRun,
+    config: SaloConfig,
+    given: Given | None,
+    seed: int,
+    progress: Progress | None,
+    batch: int = 1,
 ) -> dict[str, Any]:
-    """Run the given tensors through their layer, or N(0, 1) through the first, and compare with float64."""
+    """Run the given tensors through their layer, or N(0, 1) through the first, and compare with float64.
+
+    A file holds the inputs of the trace's own batch; of random ones, all alike, one is run. `batch` is how
+    often the trace's batch is simulated.
+    """
     layer = done.layers[given.place if given else 0]
     pattern = Pattern.from_op(layer.op)
     found = layer.result.program.schedule
@@ -58,18 +73,22 @@ def run_values(
             found = schedule(pattern, config.array, config.scheduling, global_projections=True)
     told = (lambda head, count: progress("heads", head, count)) if progress else None
     result = functional.run(found, pattern, tensors, config, told)
+    stored = layer.op.dim("batch")
     return {
         "op": layer.op.name,
         "tensors": printable(given.path) if given else "N(0, 1)",
+        "inputs_checked": stored if given else 1,
+        "inputs": stored * batch,
         **to_dict(result),
     }
 
 
-def _check(given: Given, op: Op) -> None:
-    """Raise `ConfigError` unless the tensors have the op's shapes; `functional.run` asks less."""
-    pattern, tensors = Pattern.from_op(op), given.tensors
-    shape, found = [op.dim("heads"), pattern.seq_len, op.dim("head_dim")], list(tensors.query.shape)
-    require(found == shape, f"{given.path}: q must have the shape {shape} of op {op.name!r}", found)
-    if tensors.global_query is not None:
-        count, stored = len(pattern.global_tokens), tensors.global_query.shape[1]
-        require(stored == count, f"{given.path}: global_q must hold {count} tokens as op {op.name!r}", stored)
+def unchecked(functional: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Say how many inputs of a batch were run through the array, where those are not all."""
+    for entry in functional:
+        checked, inputs = entry["inputs_checked"], entry["inputs"]
+        if checked < inputs:
+            yield (
+                f"--functional checked {checked} of the {inputs} inputs of the batch;"
+                " in cycles they are all alike."
+            )

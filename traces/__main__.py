@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from traces.codec import dumps, find, load, names, save
-from traces.errors import TraceError
+from traces.errors import LONGEST_LINE, TraceError, printable, shortened
 from traces.files import write_file
 from traces.json_schema import json_schema
+from traces.limits import MAX_TABLE_BYTES, as_text, read_document
 from traces.scalesim import from_csv, to_csv
 from traces.schema import Trace
 from traces.summary import summary
+
+PREFIX = "traces: "  # of what is wrong
 
 USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
@@ -29,9 +32,9 @@ USAGE = """python -m traces TRACE
 DESCRIPTION = "Summarise a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
 
 CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
-GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; blank rows and
-further columns are ignored, layer names are kept, the batch is 1. Of a trace, the gemm and conv2d ops are
-written; what SCALE-Sim cannot express is listed on stderr."""
+GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; layer names are
+kept, a batch column is used; rows of a title alone and other columns are left out, which stderr says. Of a
+trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,7 +44,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog, allow_abbrev=False, **more)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        hint = f"; see {self.prog} --help"
+        self.exit(2, f"{PREFIX}{shortened(printable(message), LONGEST_LINE - len(hint))}{hint}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _summary(words)
     except TraceError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{PREFIX}{error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         pass
@@ -75,7 +79,10 @@ def _convert(words: Sequence[str]) -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="what to write; - for stdout")
     options = parser.parse_args(words)
     if options.file.lower().endswith(".csv"):
-        _write_trace(_read_topology(Path(options.file)), options.out)
+        trace, said = _read_topology(Path(options.file))
+        _write_trace(trace, options.out)
+        for line in said:
+            print(line, file=sys.stderr)
         return
     text, left_out = to_csv(load(find(options.file)))
     for line in left_out:
@@ -89,15 +96,11 @@ def _schema(words: Sequence[str]) -> None:
     _write(json.dumps(json_schema(), indent=2).encode() + b"\n", parser.parse_args(words).out)
 
 
-def _read_topology(path: Path) -> Trace:
+def _read_topology(path: Path) -> tuple[Trace, list[str]]:
     try:
-        return from_csv(path.read_text(encoding="utf-8-sig"), path.stem)
+        return from_csv(as_text(read_document(path, MAX_TABLE_BYTES)), path.stem)
     except TraceError as error:
         raise error.located(file=str(path)) from None
-    except OSError as error:
-        raise TraceError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise TraceError(f"is no text in UTF-8: {error}", file=str(path)) from None
 
 
 def _write_trace(trace: Trace, out: str) -> None:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.errors import TraceError
+from traces.errors import TraceError, listed, violation
 from traces.files import write_file
+from traces.npz import open_arrays
 from traces.schema import ArrayInfo, Trace
+
+MAX_ARRAY_BYTES = 2**26  # assumed: of one array; scales have some kilobytes
+NOT_NAMED = "is not the array that the trace names"
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -27,7 +31,7 @@ def array_info(array: NDArray[Any]) -> ArrayInfo:
     if array.dtype.hasobject:
         raise TraceError(f"must hold numbers, not {array.dtype}", field="arrays")
     portable = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    digest = hashlib.sha256(portable.tobytes()).hexdigest()
+    digest = hashlib.sha256(portable.data if portable.size else b"").hexdigest()
     return ArrayInfo(shape=array.shape, dtype=array.dtype.name, sha256=digest)
 
 
@@ -52,19 +56,27 @@ def load_arrays(trace: Trace, trace_path: str | Path) -> dict[str, NDArray[Any]]
     if not trace.arrays:
         return {}
     path = npz_path(trace_path)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise TraceError(f"cannot be read: {error}", file=str(path)) from None
+    with open_arrays(path) as stored:
+        _check_names(trace, stored.names, str(path))
+        for name, stated in trace.arrays.items():
+            header = stored.header(name)
+            if (header.shape, header.dtype.name) != (stated.shape, stated.dtype):
+                raise TraceError(NOT_NAMED, field=name)
+            if header.dtype.itemsize * math.prod(header.shape) > MAX_ARRAY_BYTES:
+                raise violation(name, f"must have at most {MAX_ARRAY_BYTES} bytes", list(header.shape))
+        arrays = {name: stored.read(name) for name in trace.arrays}
     _check(trace, arrays, str(path))
     return arrays
 
 
-def _check(trace: Trace, arrays: Arrays, file: str) -> None:
-    if set(arrays) != set(trace.arrays):
-        found, wanted = ", ".join(sorted(arrays)) or "none", ", ".join(sorted(trace.arrays)) or "none"
+def _check_names(trace: Trace, names: Iterable[str], file: str) -> None:
+    if set(names) != set(trace.arrays):
+        found, wanted = listed(sorted(names)), listed(sorted(trace.arrays))
         raise TraceError(f"must hold the arrays {wanted}, not {found}", file=file)
+
+
+def _check(trace: Trace, arrays: Arrays, file: str) -> None:
+    _check_names(trace, arrays, file)
     for name, array in arrays.items():
         if array_info(array) != trace.arrays[name]:
-            raise TraceError("is not the array that the trace names", file=file, field=name)
+            raise TraceError(NOT_NAMED, file=file, field=name)

@@ -1,4 +1,4 @@
-"""Bands of offsets, and how overlapping ones are taken apart.
+"""Bands of offsets: their rules, their union as a set, and its parts.
 
 A band ``[low, high, dilation]`` of the ``window_attention`` contract is an arithmetic progression of offsets
 of the key from the query, both ends included. Lengths and offsets are in tokens.
@@ -6,9 +6,7 @@ of the key from the query, both ends included. Lengths and offsets are in tokens
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +16,9 @@ from traces.errors import violation
 
 Bools = NDArray[np.bool_]
 
+MAX_BANDS = 256  # assumed: of a pattern; published ones have three at most
+MAX_OFFSETS = 2**27  # assumed: of all bands together; each is visited once, which takes about a second
+
 
 class Band(NamedTuple):
     """The offsets ``low, low + dilation, ..., high``."""
@@ -25,6 +26,11 @@ class Band(NamedTuple):
     low: int
     high: int
     dilation: int
+
+    @property
+    def length(self) -> int:
+        """Number of offsets."""
+        return (self.high - self.low) // self.dilation + 1
 
     def clipped(self, first: int, last: int) -> Band | None:
         """Return the part of the band with offsets in ``first..last``, None if there is none."""
@@ -51,76 +57,48 @@ def check_band(band: Band, seq_len: int) -> None:
 
 
 def check_span(low: int, high: int, length: int, unit: str) -> None:
-    """Raise `TraceError` for a window that is wider than twice what it slides over, or wholly off it."""
+    """Raise `TraceError` for a window that is wholly off what it slides over; it may be wider than that."""
     if not (is_integer(low) and is_integer(high)) or low > high:
         raise violation("bands", "must be integers with low <= high", [low, high])
-    if high - low + 1 > 2 * length:
-        raise violation("bands", f"must be at most twice as wide as the {length} {unit}", high - low + 1)
     if low >= length or high <= -length:
         raise violation("bands", f"must reach some of the {length} {unit}", [low, high])
 
 
-@lru_cache(maxsize=256)
-def disjoint(bands: tuple[Band, ...], seq_len: int) -> tuple[Band, ...]:
-    """Return bands that share no offset and hold those of `bands` that two of `seq_len` tokens can have.
+def check_bands(bands: tuple[Band, ...], seq_len: int) -> None:
+    """Raise `TraceError` for more bands than are counted, or one that breaks a rule."""
+    if len(bands) > MAX_BANDS:
+        raise violation("bands", f"must be at most {MAX_BANDS} bands", len(bands))
+    for band in bands:
+        check_band(band, seq_len)
+    offsets = sum(band.length for band in merged(bands, seq_len))
+    if offsets > MAX_OFFSETS:
+        raise violation("bands", f"must hold at most {MAX_OFFSETS} offsets in all", offsets)
 
-    Sorted by dilation, then offset. Small dilations come first and stay whole, because a contiguous band is
-    the cheap one on an array; what they leave of a wider dilation is cut into the longest progressions, which
-    may step by a multiple of the given dilation. A single offset has dilation 1. No two bands of one dilation
-    continue one another.
+
+def merged(bands: Iterable[Band], seq_len: int) -> list[Band]:
+    """Return bands cut to a sequence; those of one dilation that overlap or continue one another are one.
+
+    Sorted by dilation, residue, offset.
     """
     reach = seq_len - 1
     inside = [part for band in bands if (part := band.clipped(-reach, reach))]
-    taken: Bools = np.zeros(2 * seq_len - 1, np.bool_)
     result: list[Band] = []
-    dilations = sorted({band.dilation for band in inside})
-    for position, dilation in enumerate(dilations):
-        wanted = np.zeros_like(taken)
-        for band in inside:
-            if band.dilation == dilation:
-                wanted[band.low + reach : band.high + reach + 1 : dilation] = True
-        wanted &= ~taken
-        taken |= wanted
-        steps = sorted({math.lcm(dilation, other) for other in dilations[: position + 1]})
-        result += [Band(low - reach, high - reach, step) for low, high, step in _progressions(wanted, steps)]
-    return tuple(sorted(_joined(result), key=lambda band: (band.dilation, band.low)))
-
-
-def _progressions(wanted: Bools, steps: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Cut the true places into ``(first, last, step)``, the longest first; `wanted` is used up."""
-    found: list[tuple[int, int, int]] = []
-    while wanted.any():
-        length, step, first = max((_longest_run(wanted, step) for step in steps), key=lambda run: run[0])
-        if length == 1:
-            return found + [(int(place), int(place), 1) for place in np.flatnonzero(wanted)]
-        last = first + (length - 1) * step
-        wanted[first : last + 1 : step] = False
-        found.append((first, last, step))
-    return found
-
-
-def _joined(bands: Sequence[Band]) -> list[Band]:
-    """Join bands that continue one another: single offsets left over here and there may do so."""
-    result: list[Band] = []
-    for band in sorted(bands, key=lambda band: (band.dilation, band.low % band.dilation, band.low)):
-        if result and result[-1].dilation == band.dilation and result[-1].high + band.dilation == band.low:
-            result[-1] = result[-1]._replace(high=band.high)
+    for band in sorted(inside, key=lambda band: (band.dilation, band.low % band.dilation, band.low)):
+        last = result[-1] if result else None
+        if last and last.dilation == band.dilation and _continues(last, band):
+            result[-1] = last._replace(high=max(last.high, band.high))
         else:
             result.append(band)
     return result
 
 
-def _longest_run(wanted: Bools, step: int) -> tuple[int, int, int]:
-    """Return (length, step, first place) of the longest run of true places that are `step` apart."""
-    columns = min(step, len(wanted))
-    rows = -(-len(wanted) // columns)
-    padded = np.zeros(rows * columns, np.int8)
-    padded[: len(wanted)] = wanted
-    # One line for each residue class, with a false place after each line to end its runs.
-    lines = np.zeros((columns, rows + 1), np.int8)
-    lines[:, :rows] = padded.reshape(rows, columns).T
-    edges = np.diff(lines.ravel(), prepend=np.int8(0))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    best = int(np.argmax(ends - starts))
-    residue, row = divmod(int(starts[best]), rows + 1)
-    return int(ends[best] - starts[best]), step, row * columns + residue
+def _continues(last: Band, band: Band) -> bool:
+    return (band.low - last.low) % band.dilation == 0 and band.low <= last.high + band.dilation
+
+
+def union(bands: Iterable[Band], seq_len: int) -> Bools:
+    """Return which offsets are in some band, bool [2 * seq_len - 1]; the first is 1 - seq_len."""
+    met: Bools = np.zeros(2 * seq_len - 1, np.bool_)
+    for low, high, dilation in merged(bands, seq_len):
+        met[low + seq_len - 1 : high + seq_len : dilation] = True
+    return met

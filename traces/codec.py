@@ -1,22 +1,25 @@
 """Reading and writing traces: ``.json``, or gzip when named ``.json.gz``, with arrays beside it in ``.npz``.
 
-Obeys ``tandem-trace/1``. What is read is checked whole (`traces.validate`); what is written has the same
-bytes each time, one tensor and one op a line. Arrays are never pickled, and their digests are part of the
-trace. Every error is a `TraceError` of one line with the file, the op and the field.
+Obeys ``tandem-trace/1``. What is read is bounded (`traces.limits`) and checked whole (`traces.validate`);
+what is written has the same bytes each time, one tensor and one op a line. Arrays are never pickled, and
+their digests are part of the trace. Every error is a `TraceError` of one line with the file, the op and the
+field.
 """
 
 from __future__ import annotations
 
 import gzip
-import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
-from traces.errors import TraceError, nearest
+from traces.errors import TraceError, nearest, shown
 from traces.files import write_file
+from traces.json_text import check_keys
+from traces.limits import as_text, check_marks, read_document
 from traces.messages import explain
 from traces.schema import Trace
 from traces.validate import check
@@ -31,30 +34,33 @@ _DECODER = msgspec.json.Decoder(Trace)
 def load(path: str | Path) -> Trace:
     """Read and check a trace. Raises `TraceError`."""
     try:
-        data = Path(path).read_bytes()
-        if str(path).endswith(".gz"):
-            data = gzip.decompress(data)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise TraceError(f"is no valid gzip file: {error}", file=str(path)) from None
-    except OSError as error:
-        raise TraceError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    if Path(path).suffix == ".csv":
-        raise TraceError(CONVERT, file=str(path))
-    return loads(data, file=str(path))
+        data = read_document(Path(path))
+        if Path(path).suffix == ".csv":
+            raise TraceError(CONVERT)
+        return loads(data)
+    except TraceError as error:
+        raise error.located(file=str(path)) from None
 
 
 def loads(data: bytes, *, file: str = "") -> Trace:
     """Return the trace in a JSON document. `file` is what messages call it."""
     try:
-        trace = _DECODER.decode(data)
-    except msgspec.DecodeError as error:
-        raise explain(error, data).located(file=file) from None
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise TraceError(f"is no valid JSON: {error}", file=file) from None
-    try:
+        check_marks(data)
+        trace = _decoded(data)
         check(trace)
     except TraceError as error:
         raise error.located(file=file) from None
+    return trace
+
+
+def _decoded(data: bytes) -> Trace:
+    refused = check_keys(as_text(data))
+    try:
+        trace = _DECODER.decode(data.removeprefix(BOM_UTF8))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise explain(error, as_text(data)) from None
+    if refused:
+        raise explain(refused, as_text(data))
     return trace
 
 
@@ -94,7 +100,7 @@ def find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if text and (text.endswith(SUFFIXES) or path.name != text or _exists(path)):
         return path
-    raise TraceError(f"unknown trace {text!r}; {nearest(text, stored)}")
+    raise TraceError(f"unknown trace {shown(text)}; {nearest(text, stored)}")
 
 
 def _stored() -> dict[str, Path]:

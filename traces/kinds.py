@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from traces.errors import TraceError, nearest, violation
-from traces.pattern import Pattern
+from traces.pattern import Pattern, stated_as
 from traces.pattern_rules import read_integers
 
 Dims = Mapping[str, int | tuple[int, ...]]
@@ -85,7 +85,7 @@ def check_dims(kind: str, dims: Dims) -> None:
             continue  # the pattern checks it
         if name not in facts.required and name not in facts.optional:
             hint = nearest(name, [*facts.required, *facts.optional])
-            raise TraceError(f"is no dimension of {kind}; {hint}", field=f"dims.{name}")
+            raise TraceError(f"is not a dimension of {kind}; {hint}", field=f"dims.{name}")
         least, rule = (0, "a non-negative") if name in PADS else (1, "a positive")
         if not isinstance(value, int) or not least <= value <= MAX_DIM:
             raise violation(f"dims.{name}", f"must be {rule} integer below 2**31", value)
@@ -128,7 +128,11 @@ def _attention_macs(dims: Dims, attrs: Attrs) -> int:
 
 
 def _window_macs(dims: Dims, attrs: Attrs) -> int:
-    pairs = Pattern.from_statement(dims, attrs).pairs()
+    pattern = Pattern.from_statement(dims, attrs)
+    try:
+        pairs = pattern.pairs()
+    except TraceError as error:
+        raise stated_as(error) from None
     return 2 * _product("window_attention", dims, "batch", "heads", "head_dim") * pairs
 
 

@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from traces.errors import TraceError, nearest, shown
+from traces.errors import TraceError, nearest, shown, violation
+from traces.json_text import find_fault, path_text
 from traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor, Trace
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
@@ -23,35 +24,43 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 }
 
 
-def explain(error: msgspec.DecodeError, data: bytes) -> TraceError:
-    """Return the `TraceError` for a document that msgspec refused."""
+def explain(error: Exception, text: str) -> TraceError:
+    """Return the `TraceError` for a document that a reader refused."""
+    fault = find_fault(text)
+    if fault:
+        path = path_text(fault.path)
+        where = _where(fault.document, path)
+        return TraceError(fault.rule, op=where, field=path.partition(".")[2] if where else path)
     try:
-        document = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
-        return TraceError(f"is no valid JSON: {broken}")
+        document = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as broken:
+        half = re.search(r"\\u[dD][89a-fA-F]", text)  # which is also read as a document that ends too early
+        return TraceError(f"is not valid JSON: {'half of a surrogate pair' if half else broken}")
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else document
         return TraceError(f"must be {SCHEMA!r}, not {shown(found)}", field="schema")
-    text, _, place = str(error).partition(" - at `$")
-    path = _with_key(document, place.rstrip("`").lstrip("."), text)
-    return _message(text.replace("`", ""), path, _where(document, path), path)
+    said, _, place = str(error).partition(" - at `$")
+    path = _with_key(document, place.rstrip("`").lstrip("."), said)
+    return _message(said.replace("`", ""), path, _where(document, path), path, _at(document, path))
 
 
-def _message(text: str, path: str, where: str, field: str) -> TraceError:
-    """Translate one of msgspec's sentences."""
+def _message(text: str, path: str, where: str, field: str, value: object) -> TraceError:
+    """Translate one of msgspec's sentences about the `value` at a path."""
     if where:
         field = field.partition(".")[2]
     if match := re.match(r"Object missing required field (\w+)", text):
         return TraceError("is missing", op=where, field=".".join(filter(None, (field, match[1]))))
     if match := re.match(r"Object contains unknown field (.+)", text):
         hint = nearest(match[1], _record(path).__struct_fields__)
-        return TraceError(f"is no field; {hint}", op=where, field=".".join(filter(None, (field, match[1]))))
+        return TraceError(
+            f"is not a field; {hint}", op=where, field=".".join(filter(None, (field, match[1])))
+        )
     if match := re.match(r"Invalid enum value '?(.*?)'?$", text):
         choices = get_args(Role) if field == "role" else [SCHEMA]
         return TraceError(f"{match[1]!r} is unknown; {nearest(match[1], choices)}", op=where, field=field)
     if match := re.match(r"Expected (.+), got (.+)", text):
         return TraceError(f"must be {match[1]}, not {match[2]}", op=where, field=field)
-    return TraceError(re.sub("^Expected", "must be", text), op=where, field=field)
+    return violation(field, re.sub("^Expected", "must be", text), value).located(op=where)
 
 
 def _with_key(document: object, path: str, text: str) -> str:
@@ -90,7 +99,8 @@ def _where(document: dict[str, Any], path: str) -> str:
     if not isinstance(item, dict):
         return match[0]
     what = match[1].rstrip("s")
-    return f"{what} {shown(item.get('id'))}" + (f" {shown(item.get('name'))}" if what == "op" else "")
+    name = f" {shown(item['name'])}" if what == "op" and "name" in item else ""
+    return f"{what} {shown(item['id'])}{name}" if "id" in item else match[0] + name
 
 
 def _record(path: str) -> type[msgspec.Struct]:

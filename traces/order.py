@@ -33,7 +33,7 @@ def viewed(tensor: Tensor, tensors: Tensors) -> Tensor:
     while tensor.alias_of is not None:
         seen.add(tensor.id)
         if tensor.alias_of in seen:
-            raise TraceError("must lead to a tensor that is no view, not back to itself", field="alias_of")
+            raise TraceError("must lead to a tensor that is not a view, not back to itself", field="alias_of")
         if tensor.alias_of not in tensors:
             raise violation("alias_of", "must be the id of a tensor", tensor.alias_of)
         tensor = tensors[tensor.alias_of]
@@ -76,7 +76,7 @@ def _makers(ops: Sequence[Op], tensors: Tensors) -> dict[int, int]:
 def _misplaced(tensor: Tensor, maker: Mapping[int, int]) -> str:
     """Say why a tensor cannot be an output of an op; nothing if it can."""
     if tensor.alias_of is not None:
-        return f"must be no view, as tensor {tensor.id} is"
+        return f"must not be a view, as tensor {tensor.id} is"
     if tensor.role not in FROM_AN_OP:
         return f"must have a role of {', '.join(FROM_AN_OP)}, not {tensor.role!r} (tensor {tensor.id})"
     if tensor.id in maker:

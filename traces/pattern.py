@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from traces.bands import Band, check_band, disjoint
+from traces.bands import Band, check_bands, merged
+from traces.disjoint import disjoint
 from traces.errors import TraceError, violation
 from traces.pairs import grid_pairs, sequence_pairs
 from traces.pattern_rules import (
@@ -69,8 +70,7 @@ class Pattern:
     def __post_init__(self) -> None:
         check_seq_len(self.seq_len)
         check_global_tokens(self.global_tokens, self.seq_len)
-        for band in self.bands:
-            check_band(band, self.seq_len)
+        check_bands(self.bands, self.seq_len)
         if self.grid is not None or self.window_2d is not None:
             check_grid(self.seq_len, self.grid, self.window_2d, bool(self.bands), self.global_tokens)
         elif not (self.bands or self.global_tokens):
@@ -154,7 +154,7 @@ class Pattern:
         try:
             return cls(**_stated(dims, attrs))
         except TraceError as error:
-            raise TraceError(error.message, field=PLACES.get(error.field, error.field)) from None
+            raise stated_as(error) from None
 
     def attrs(self) -> dict[str, Any]:
         """Return ``bands`` and ``global_tokens`` as a ``window_attention`` op states them."""
@@ -174,44 +174,98 @@ class Pattern:
     def disjoint_bands(self) -> tuple[Band, ...]:
         """Return bands without common offsets and with the same union, cut to the sequence.
 
-        See `traces.bands.disjoint`. Raises `TraceError` on a grid, where a window is no set of offsets.
+        See `traces.disjoint`. Raises `TraceError` for bands that overlap in too many ways, and on a grid,
+        where a window is not a set of offsets.
         """
         if self.grid is not None:
             raise TraceError("must be without a grid: a 2-D window is no set of offsets", field="grid")
         return disjoint(self.bands, self.seq_len)
 
     def pairs(self) -> int:
-        """Return the exact number of distinct (query, key) pairs, in time linear in `seq_len`."""
+        """Return the exact number of distinct (query, key) pairs, in time linear in `seq_len`.
+
+        Raises `TraceError` for more bands and global tokens than can be counted, see `traces.pairs`.
+        """
         return _pairs(self)
 
-    def mask(self, queries: ArrayLike) -> NDArray[np.bool_]:
-        """Return bool [len(queries), seq_len]: which keys each query attends, by the definition above."""
+    def mask(self, queries: ArrayLike, keys: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """Return bool [len(queries), len(keys)]: which keys each query attends, by the definition above.
+
+        `keys` are all tokens unless some are given.
+        """
         query = np.asarray(queries, np.int64)[:, None]
-        key = np.arange(self.seq_len, dtype=np.int64)[None, :]
+        key = np.asarray(np.arange(self.seq_len) if keys is None else keys, np.int64)[None, :]
         tokens = np.array(self.global_tokens, np.int64)
         attends: NDArray[np.bool_] = np.isin(query, tokens) | np.isin(key, tokens)
-        for low, high, dilation in self.bands:
+        for low, high, dilation in merged(self.bands, self.seq_len):
             offset = key - query
             attends |= (low <= offset) & (offset <= high) & ((offset - low) % dilation == 0)
         if self.grid is not None and self.window_2d is not None:
             query, key = query - self.outside, key - self.outside
-            attends |= _in_box(query, key, self.grid[1], self.window_2d)  # what is outside is global
+            attends |= _in_box(query, key, self.grid, self.window_2d)  # what is outside is global
         return attends
+
+    def reach(self, queries: ArrayLike) -> NDArray[np.int64]:
+        """Return keys, sorted, among which are all that `queries` attend; few where the window is narrow."""
+        query = np.asarray(queries, np.int64)
+        tokens = np.array(sorted(self.global_tokens), np.int64)
+        if len(query) == 0:
+            return tokens
+        if np.isin(query, tokens).any():
+            return np.arange(self.seq_len)
+        first, last = int(query.min()), int(query.max())
+        if self.grid is not None and self.window_2d is not None:
+            spans = [_rows_in_reach(first - self.outside, last - self.outside, self.grid, self.window_2d[0])]
+            spans = [(low + self.outside, high + self.outside) for low, high in spans]
+        else:
+            spans = [(first + band.low, last + band.high) for band in merged(self.bands, self.seq_len)]
+        near = [np.arange(max(low, 0), min(high, self.seq_len - 1) + 1) for low, high in spans]
+        return np.unique(np.concatenate([tokens, *near]))
+
+    @property
+    def overhang(self) -> int:
+        """How far the window reaches beyond what two tokens, rows or columns can be apart; 0 if it does not.
+
+        Such a window is no mistake: a model has one window for texts of every length.
+        """
+        if self.grid is not None and self.window_2d is not None:
+            sides = zip(self.window_2d, self.grid, strict=True)
+            return max(max(-low, high, length - 1) - (length - 1) for (low, high), length in sides)
+        apart = self.seq_len - 1
+        return max((max(-band.low, band.high, apart) - apart for band in self.bands), default=0)
+
+
+def stated_as(error: TraceError) -> TraceError:
+    """Return an error of a pattern as one of the op that states it."""
+    return TraceError(error.message, field=PLACES.get(error.field, error.field))
 
 
 def _in_box(
-    query: NDArray[np.int64], key: NDArray[np.int64], width: int, window: tuple[Span, Span]
+    query: NDArray[np.int64], key: NDArray[np.int64], grid: Span, window: tuple[Span, Span]
 ) -> NDArray[np.bool_]:
-    (low_y, high_y), (low_x, high_x) = window
+    height, width = grid
+    (low_y, high_y), (low_x, high_x) = _clipped(window[0], height), _clipped(window[1], width)
     dy, dx = key // width - query // width, key % width - query % width
     inside: NDArray[np.bool_] = (low_y <= dy) & (dy <= high_y) & (low_x <= dx) & (dx <= high_x)
     return inside
 
 
+def _clipped(span: Span, length: int) -> Span:
+    """Return the offsets of a window that two places of a side can have: all fit an int64."""
+    return max(span[0], 1 - length), min(span[1], length - 1)
+
+
+def _rows_in_reach(first: int, last: int, grid: Span, window: Span) -> Span:
+    """Return the first and the last place, row by row, of the rows that places `first` to `last` meet."""
+    height, width = grid
+    low, high = _clipped(window, height)
+    return max(first // width + low, 0) * width, (min(last // width + high, height - 1) + 1) * width - 1
+
+
 @lru_cache(maxsize=256)
 def _pairs(pattern: Pattern) -> int:
     if pattern.grid is None or pattern.window_2d is None:
-        return sequence_pairs(pattern.seq_len, pattern.disjoint_bands(), pattern.global_tokens)
+        return sequence_pairs(pattern.seq_len, pattern.bands, pattern.global_tokens)
     rows, cols = (Band(low, high, 1) for low, high in pattern.window_2d)
     return grid_pairs(pattern.seq_len, pattern.grid, (rows, cols), pattern.global_tokens)
 

@@ -70,7 +70,7 @@ def check_attrs(attrs: Mapping[str, Any]) -> None:
             raise TraceError("is not supported: a pattern is bands and global tokens", field=f"attrs.{name}")
         if name not in ATTRS:
             hint = nearest(name, ATTRS)
-            raise TraceError(f"is no attribute of window_attention; {hint}", field=f"attrs.{name}")
+            raise TraceError(f"is not an attribute of window_attention; {hint}", field=f"attrs.{name}")
     for name in ATTRS:
         if name not in attrs:
             raise TraceError("is missing", field=name)

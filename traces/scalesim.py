@@ -1,106 +1,162 @@
 """SCALE-Sim topologies: CSV to trace, and back.
 
-Two layouts, told by the header: ``Layer, M, N, K,`` and ``Layer name, IFMAP Height, IFMAP Width, Filter
-Height, Filter Width, Channels, Num Filter, Strides,`` (scalesim-project/scale-sim-v2, README and
-topologies/). Blank rows and further columns are ignored, layer names become op names, the batch is 1, an
-element is one byte (SCALE-Sim has no types). SCALE-Sim pads no convolution and yields ceil((H - R + stride) /
-stride) rows, one more than usual where the stride does not divide; so the trace pads at the bottom and at the
-right until the output is that large.
+Two layouts, told by the header (`traces.topology_columns`): ``Layer, M, N, K,`` and ``Layer name, IFMAP
+Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,``
+(scalesim-project/scale-sim-v2, README and topologies/). Blank rows are ignored, rows of a title alone are
+skipped, layer names become op names, an element is one byte (SCALE-Sim has no types). A convolution with DP
+in its name is a depthwise one, as SCALE-Sim has it: each channel apart, with all the filters. A batch of a
+convolution shares its filters; of a GEMM it is a batched product, with a weight for each item. SCALE-Sim pads
+no convolution and yields ceil((H - R + stride) / stride) rows, one more than usual where the stride does not
+divide; so the trace pads at the bottom and at the right until the output is that large.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from traces.errors import TraceError, violation
+from traces.errors import TraceError, listed, printable, violation
 from traces.kinds import MAX_DIM, conv_output, macs
-from traces.order import of_op
 from traces.schema import Op, Role, Source, Tensor, Trace
+from traces.topology_columns import CONV_HEADER, GEMM_HEADER, STRIDES, Columns, read_header
 from traces.validate import seal
 
-GEMM_HEADER = ("Layer", "M", "N", "K")
-CONV_HEADER = (
-    *("Layer name", "IFMAP Height", "IFMAP Width", "Filter Height", "Filter Width"),
-    *("Channels", "Num Filter", "Strides"),
-)
 DTYPE = "int8"  # SCALE-Sim counts words, of one byte each
 EXPORTER = "traces.scalesim"
-VERSION = "1"  # of this conversion; raised when its result changes
+VERSION = "2"  # of this conversion; raised when its result changes
+DEPTHWISE = "DP"  # scalesim/topology_utils.py, load_arrays_conv
+MAX_LAYERS = 2**14  # assumed: of a topology; SCALE-Sim's own have some hundred
+
+EMPTY = "must hold a header and layers, and is empty"
 
 Row = tuple[str | int, ...]
 
 
-def from_csv(text: str, model: str) -> Trace:
-    """Return the trace of a topology; its layers are independent ops. Raises `TraceError` with the row."""
-    try:
-        numbered = enumerate(csv.reader(io.StringIO(text)), 1)
-        rows = [(number, row) for number, row in numbered if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise TraceError(f"is no valid CSV: {error}") from None
-    if not rows:
-        raise TraceError("must hold a header and layers, and is empty")
-    columns = _columns(rows[0][1])
-    if len(rows) == 1:
-        raise TraceError("must hold layers, and has a header only")
+def from_csv(text: str, model: str) -> tuple[Trace, list[str]]:
+    """Return the trace of a topology, and a line on each thing in it that has no place in a trace.
+
+    Its layers are independent ops. Raises `TraceError` with the row.
+    """
+    rows = _rows(text)
+    titles: list[str] = []
+    unnamed: list[str] = []
+    header = next((cells for _, cells in rows if not _is_title(cells, titles)), None)
+    if header is None:
+        raise TraceError("must hold a header and layers, and has neither" if titles else EMPTY)
+    columns = read_header(header)
     tensors: list[Tensor] = []
     ops: list[Op] = []
-    for number, row in rows[1:]:
+    for number, row in rows:
+        if _is_title(row, titles):
+            continue
+        if len(ops) == MAX_LAYERS:
+            raise TraceError(f"must hold at most {MAX_LAYERS} layers, and holds more")
         try:
-            _append(tensors, ops, *_layer(columns, row))
+            _append(tensors, ops, *_layer(columns, row, unnamed))
         except TraceError as error:
             raise error.located(op=f"row {number}") from None
-    source = Source(model=model, configuration={"batch": 1}, exporter=EXPORTER, exporter_version=VERSION)
-    return seal(source=source, tensors=tensors, ops=ops)
+    if not ops:
+        raise TraceError("must hold layers, and has a header only")
+    source = Source(model=model, configuration={}, exporter=EXPORTER, exporter_version=VERSION)
+    said = _said(titles, columns, unnamed, [op.name for op in ops if "groups" in op.dims])
+    return seal(source=source, tensors=tensors, ops=ops), list(said)
 
 
 def to_csv(trace: Trace) -> tuple[str, list[str]]:
-    """Return the topology of a trace's gemm and conv2d ops, and a line on each op that has no place in it.
+    """Return the topology of a trace's gemm and conv2d ops, and a line on each kind of op that it leaves out.
 
     With any convolution among them, each gemm becomes a convolution of 1 × 1 on an image of M × 1. A batch
-    becomes one row for each of its items, unless they share the weight: then M is the longer for it.
+    becomes one row for each of its items, unless they share the weight: then M is the longer for it. Where
+    the strides of a convolution differ, all rows have both.
     """
-    obstacles = [(op, _obstacle(op)) for op in trace.ops]
-    ops = [op for op, obstacle in obstacles if not obstacle]
+    reasons = {op.id: _obstacle(op) for op in trace.ops}
+    ops = [op for op in trace.ops if not reasons[op.id]]
     as_conv = any(op.kind == "conv2d" for op in ops)
     tensors = trace.tensor_map()
-    rows: list[Row] = [CONV_HEADER if as_conv else GEMM_HEADER]
+    two = any(op.kind == "conv2d" and op.dim("stride_h") != op.dim("stride_w") for op in ops)
+    header: Row = (*CONV_HEADER[:-1], *STRIDES) if two else CONV_HEADER
+    rows: list[Row] = [header if as_conv else GEMM_HEADER]
     for op in ops:
-        rows += _conv_rows(op) if op.kind == "conv2d" else _gemm_rows(op, tensors[op.inputs[1]], as_conv)
+        found = _conv_rows(op) if op.kind == "conv2d" else _gemm_rows(op, tensors[op.inputs[1]], as_conv)
+        rows += (row if two or not as_conv else row[:-1] for row in found)
     out = io.StringIO()
     # Every line ends in a comma, as in SCALE-Sim's own files: it drops the last column.
     csv.writer(out, lineterminator="\n").writerows((*row, "") for row in rows)
-    return out.getvalue(), [f"{of_op(op)} ({op.kind}): {reason}" for op, reason in obstacles if reason]
+    left_out = Counter((op.kind, reasons[op.id]) for op in trace.ops if reasons[op.id])
+    return out.getvalue(), [f"{count} {kind}: {reason}" for (kind, reason), count in left_out.items()]
 
 
-def _columns(cells: Sequence[str]) -> dict[str, int]:
-    """Return where the header puts each column, by this module's name of it."""
-    found = [cell.strip().lower() for cell in cells]
-    if {"m", "n", "k"} <= set(found):
-        return {GEMM_HEADER[0]: 0, **{name: found.index(name.lower()) for name in GEMM_HEADER[1:]}}
-    # "Num Filter" is also written "Num Filters", "Strides" also "Stride": each word must occur.
-    wanted = [name.lower().rstrip("s").split() for name in CONV_HEADER[1:]]
-    named = [all(word in cell for word in words) for words, cell in zip(wanted, found[1:], strict=False)]
-    if len(named) == len(wanted) and all(named):
-        return {name: place for place, name in enumerate(CONV_HEADER)}
-    expected = " or ".join(repr(", ".join(header)) for header in (GEMM_HEADER, CONV_HEADER))
-    raise violation("header", f"must be {expected}", ", ".join(cells))
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank, with their numbers."""
+    reader = csv.reader(io.StringIO(text))
+    try:
+        for number, row in enumerate(reader, 1):
+            if any(map(str.strip, row)):
+                yield number, row
+    except csv.Error:  # a cell of more than its limit, or a line end in the middle of a row
+        raise TraceError("is not a table of comma-separated values", op=f"line {reader.line_num}") from None
 
 
-def _layer(columns: Mapping[str, int], row: Sequence[str]) -> tuple[str, str, dict[str, int]]:
-    """Return (name, kind, dims) of a row."""
-    cells = {name: row[place].strip() if place < len(row) else "" for name, place in columns.items()}
-    title, *names = columns
-    sizes = [_size(name, cells[name]) for name in names]
-    if len(columns) == len(GEMM_HEADER):
-        return cells[title], "gemm", dict(zip("mnk", sizes, strict=True))
-    order = ("height", "width", "kernel_h", "kernel_w", "in_channels", "out_channels", "stride_h")
-    dims = {"batch": 1, **dict(zip(order, sizes, strict=True)), "stride_w": sizes[-1]}
-    dims["pad_bottom"] = _pad("Filter Height", dims["height"], dims["kernel_h"], sizes[-1])
-    dims["pad_right"] = _pad("Filter Width", dims["width"], dims["kernel_w"], sizes[-1])
-    return cells[title], "conv2d", dims
+def _is_title(cells: Sequence[str], titles: list[str]) -> bool:
+    """Tell whether a row has a name and nothing else, and note it."""
+    if not cells[0].strip() or any(map(str.strip, cells[1:])):
+        return False
+    titles.append(cells[0].strip())
+    return True
+
+
+def _said(
+    titles: Sequence[str], columns: Columns, unnamed: Sequence[str], depthwise: Sequence[str]
+) -> Iterator[str]:
+    """Say what of a topology is not in the trace, or not as it looks."""
+    if depthwise:
+        yield f"read as depthwise, by the {DEPTHWISE} in the name, {len(depthwise)}: {listed(depthwise)}"
+    if titles:
+        yield f"skipped rows of a title alone, {len(titles)}: {listed(titles)}"
+    if unnamed:
+        yield f"ignored cells of a column without a name, {len(unnamed)}: {listed(unnamed)}"
+    if columns.ignored:
+        yield f"ignored columns: {listed(columns.ignored)}"
+
+
+def _layer(columns: Columns, row: Sequence[str], unnamed: list[str]) -> tuple[str, str, dict[str, int]]:
+    """Return (name, kind, dims) of a row; note in `unnamed` what else there is without a name."""
+    sizes = {name: _size(name, _cell(row, place)) for name, place in columns.places.items()}
+    batch = _cell(row, columns.batch) if columns.batch is not None else ""
+    extra = _unnamed(columns, row)
+    if extra and not extra.isdigit():
+        unnamed.append(extra)
+    elif extra and columns.kind == "conv2d":
+        sizes["Stride Width"] = _size("Stride Width", extra)
+    elif extra:
+        batch = batch or extra
+    count = _size("Batch", batch) if batch else 1
+    name = row[0].strip()
+    if columns.kind == "gemm":
+        return name, "gemm", {"batch": count, **{key: sizes[key.upper()] for key in "mnk"}}
+    dims = {"batch": count, "in_channels": sizes["Channels"], "out_channels": sizes["Num Filter"]}
+    for side, axis, pad in (("Height", "h", "bottom"), ("Width", "w", "right")):
+        size, kernel, stride = (sizes[f"{what} {side}"] for what in ("IFMAP", "Filter", "Stride"))
+        if kernel > size:
+            raise violation(f"Filter {side}", f"must be at most the image's {side.lower()} of {size}", kernel)
+        pads = (_output(size, kernel, stride) - 1) * stride + kernel - size
+        dims |= {side.lower(): size, f"kernel_{axis}": kernel, f"stride_{axis}": stride, f"pad_{pad}": pads}
+    if DEPTHWISE in name:
+        dims |= {"groups": dims["in_channels"], "out_channels": dims["in_channels"] * dims["out_channels"]}
+    return name, "conv2d", dims
+
+
+def _unnamed(columns: Columns, row: Sequence[str]) -> str:
+    """Return the cell behind the sizes that has no name; SCALE-Sim drops the last cell of each row."""
+    place = columns.unnamed
+    return _cell(row, place) if place is not None and len(row) > place + 1 else ""
+
+
+def _cell(row: Sequence[str], place: int) -> str:
+    return row[place].strip() if place < len(row) else ""
 
 
 def _size(column: str, cell: str) -> int:
@@ -113,14 +169,6 @@ def _size(column: str, cell: str) -> int:
 def _output(size: int, kernel: int, stride: int) -> int:
     """Return SCALE-Sim's output size, ceil((size - kernel + stride) / stride)."""
     return -(-(size - kernel + stride) // stride)
-
-
-def _pad(column: str, size: int, kernel: int, stride: int) -> int:
-    """Return the padding behind an image side that makes the usual output size SCALE-Sim's."""
-    output = _output(size, kernel, stride)
-    if output < 1:
-        raise violation(column, f"must be below the image's {size} + the stride's {stride}", kernel)
-    return (output - 1) * stride + kernel - size
 
 
 def _append(tensors: list[Tensor], ops: list[Op], name: str, kind: str, dims: dict[str, int]) -> None:
@@ -136,11 +184,14 @@ def _append(tensors: list[Tensor], ops: list[Op], name: str, kind: str, dims: di
 
 def _shapes(kind: str, dims: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
     if kind == "gemm":
+        items = (dims["batch"],) if dims["batch"] > 1 else ()
         m, n, k = dims["m"], dims["n"], dims["k"]
-        return (m, k), (k, n), (m, n)
+        return (*items, m, k), (*items, k, n), (*items, m, n)
     channels, filters = dims["in_channels"], dims["out_channels"]
+    group = channels // dims.get("groups", 1)
     image, kernel = (dims["height"], dims["width"]), (dims["kernel_h"], dims["kernel_w"])
-    return (1, channels, *image), (filters, channels, *kernel), (1, filters, *conv_output(dims))
+    batch = dims["batch"]
+    return (batch, channels, *image), (filters, group, *kernel), (batch, filters, *conv_output(dims))
 
 
 def _obstacle(op: Op) -> str:
@@ -151,30 +202,31 @@ def _obstacle(op: Op) -> str:
         return "SCALE-Sim knows gemm and conv2d alone"
     if op.dim("groups") > 1:
         return "SCALE-Sim knows no groups"
-    if op.dim("dilation_h") > 1 or op.dim("dilation_w") > 1:
-        return "SCALE-Sim knows no dilation"
-    return "" if op.dim("stride_h") == op.dim("stride_w") else "SCALE-Sim knows one stride for both sides"
+    return "SCALE-Sim knows no dilation" if op.dim("dilation_h") > 1 or op.dim("dilation_w") > 1 else ""
 
 
 def _gemm_rows(op: Op, weight: Tensor, as_conv: bool) -> list[Row]:
     batch, m, n, k = (op.dim(name) for name in ("batch", "m", "n", "k"))
     if weight.elements == k * n:
         batch, m = 1, batch * m
-    sizes = (m, 1, 1, 1, k, n, 1) if as_conv else (m, n, k)
+    sizes = (m, 1, 1, 1, k, n, 1, 1) if as_conv else (m, n, k)
     return [(name, *sizes) for name in _names(op.name, batch)]
 
 
 def _conv_rows(op: Op) -> list[Row]:
-    sides = zip(("height", "width"), ("kernel_h", "kernel_w"), conv_output(op.dims), strict=True)
-    stride = op.dim("stride_h")
+    strides = op.dim("stride_h"), op.dim("stride_w")
+    kernels = op.dim("kernel_h"), op.dim("kernel_w")
+    sides = zip(("height", "width"), kernels, strides, conv_output(op.dims), strict=True)
     image = []
-    for side, kernel, output in sides:
-        size, taps = op.dim(side), op.dim(kernel)
+    for side, taps, stride, output in sides:
+        size = op.dim(side)
         # SCALE-Sim pads nothing: an image that it would make less of is written with the padding in it.
-        image.append(size if _output(size, taps, stride) == output else (output - 1) * stride + taps)
-    channels = (op.dim("kernel_h"), op.dim("kernel_w"), op.dim("in_channels"), op.dim("out_channels"))
-    return [(name, *image, *channels, stride) for name in _names(op.name, op.dim("batch"))]
+        fits = taps <= size and _output(size, taps, stride) == output
+        image.append(size if fits else (output - 1) * stride + taps)
+    sizes = (*image, *kernels, op.dim("in_channels"), op.dim("out_channels"), *strides)
+    return [(name, *sizes) for name in _names(op.name, op.dim("batch"))]
 
 
 def _names(name: str, batch: int) -> list[str]:
+    name = printable(name)
     return [name] if batch == 1 else [f"{name}[{item}]" for item in range(batch)]

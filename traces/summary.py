@@ -6,11 +6,14 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from traces.errors import LONGEST_VALUE, printable, shortened, shown
 from traces.pattern import Band, Pattern
 from traces.schema import Op, Tensor, Trace
 
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded
+LONGEST_TEXT = 2000  # of a name or a configuration; what is longer is cut
+BANDS_SHOWN = 4  # the same of bands
 GLOBALS_SHOWN = 4  # global tokens that are listed; beyond it, their number says enough
 
 
@@ -22,7 +25,7 @@ def summary(trace: Trace) -> str:
 
 def _header(trace: Trace) -> str:
     source = trace.source
-    settings = " ".join(f"{key}={value}" for key, value in source.configuration.items())
+    settings = " ".join(f"{_plain(key)}={_plain(value)}" for key, value in source.configuration.items())
     exporter = f"{source.exporter} {source.exporter_version}"
     weights = [tensor for tensor in trace.tensors if tensor.role == "weight"]
     produced = [tensor for tensor in trace.tensors if tensor.role in ("activation", "output")]
@@ -38,7 +41,12 @@ def _header(trace: Trace) -> str:
     ]
     fold = textwrap.TextWrapper(LINE, break_long_words=False, break_on_hyphens=False)
     fold.subsequent_indent = 15 * " "
-    return "\n".join(fold.fill(f"{title:<15}{text}") for title, text in rows)
+    texts = ((title, shortened(printable(text), LONGEST_TEXT)) for title, text in rows)
+    return "\n".join(fold.fill(f"{title:<15}{text}") for title, text in texts)
+
+
+def _plain(value: object) -> str:
+    return shortened(value, LONGEST_VALUE) if isinstance(value, str) else shown(value)
 
 
 def _sizes(tensors: Iterable[Tensor]) -> str:
@@ -82,8 +90,15 @@ def describe(pattern: Pattern) -> str:
         size = f"{pattern.grid[0]}x{pattern.grid[1]} + {pattern.outside} tokens"
         shape = f"{size}, rows {low_y}..{high_y}, columns {low_x}..{high_x}"
     else:
-        shape = f"{pattern.seq_len} tokens, offsets {' and '.join(map(_offsets, pattern.bands)) or 'none'}"
+        shape = f"{pattern.seq_len} tokens, offsets {_described_bands(pattern.bands)}"
     return shape + _described_globals(pattern.global_tokens)
+
+
+def _described_bands(bands: Sequence[Band]) -> str:
+    if not bands:
+        return "none"
+    more = len(bands) - BANDS_SHOWN
+    return " and ".join(map(_offsets, bands[:BANDS_SHOWN])) + (f" and {more} bands more" if more > 0 else "")
 
 
 def _offsets(band: Band) -> str:

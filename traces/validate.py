@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from traces.errors import TraceError, nearest, violation
+from traces.json_text import MAX_DEPTH, is_too_deep
 from traces.kinds import macs
 from traces.order import check_order, of_op, of_tensor, viewed
 from traces.schema import DTYPE_BITS, SCHEMA, ArrayInfo, Op, Source, Tensor, Trace, TraceBody
 from traces.shapes import check_shapes
 
 MAX_ELEMENTS = 2**60  # assumed: so that the bytes of a tensor fit an int64, at 8 an element
+DEEP = f"must be nested at most {MAX_DEPTH} deep"
 
 Item = TypeVar("Item", Tensor, Op)
 
@@ -62,6 +64,8 @@ def check(trace: Trace) -> None:
     """Raise `TraceError` for the first rule that `trace` breaks."""
     if digest_of(trace) != trace.digest:
         raise TraceError("is not that of the content: the trace was edited or damaged", field="digest")
+    if is_too_deep(trace.source.configuration):
+        raise TraceError(DEEP, field="source.configuration")
     tensors = _by_id(trace.tensors, "tensor")
     for tensor in trace.tensors:
         try:
@@ -100,7 +104,7 @@ def _check_tensor(tensor: Tensor, tensors: Mapping[int, Tensor], arrays: Mapping
         raise violation("quant.axis", f"must be below {len(tensor.shape)}", quant.axis)
     if quant and quant.scales is not None and quant.scales not in arrays:
         hint = nearest(quant.scales, arrays)
-        raise TraceError(f"{quant.scales!r} is no array of the trace; {hint}", field="quant.scales")
+        raise TraceError(f"{quant.scales!r} is not an array of the trace; {hint}", field="quant.scales")
     if tensor.alias_of is not None:
         _check_view(tensor, viewed(tensor, tensors))
 
@@ -114,6 +118,9 @@ def _check_view(tensor: Tensor, root: Tensor) -> None:
 
 
 def _check_op(op: Op, tensors: Mapping[int, Tensor]) -> None:
+    for name, value in op.attrs.items():
+        if is_too_deep(value):
+            raise TraceError(DEEP, field=f"attrs.{name}")
     expected = macs(op.kind, op.dims, op.attrs)
     for field, ids in (("inputs", op.inputs), ("outputs", op.outputs)):
         for position, tensor_id in enumerate(ids):

@@ -33,6 +33,7 @@ from sim.salo.program import Program, program
 from sim.salo.schedule import Schedule, schedule
 from sim.salo.size import check_size
 from sim.salo.transfers import PHASES, Integers, Kind, Phase
+from traces.errors import LONGEST_VALUE, printable, shortened
 from traces.pattern import Pattern
 from traces.schema import Op, Trace
 
@@ -334,4 +335,10 @@ def _notes(config: SaloConfig, ops: list[Op]) -> Iterator[str]:
         yield (
             "The model projects its global tokens apart, but global_projections=shared feeds them the local"
             " keys and values: cycles of another function than the model's."
+        )
+    wider = next((op for op in ops if Pattern.from_op(op).overhang), None)
+    if wider:
+        yield (
+            f"The window of {shortened(printable(wider.name), LONGEST_VALUE)} reaches beyond the text: keys"
+            " before the first and after the last token do not exist, and what reaches them is cut off."
         )

@@ -1,7 +1,8 @@
 """Attention over a sparse pattern in float64: what the fixed-point array is measured against.
 
 Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, and nothing
-of the array: no schedule, no tiles. Blocks of queries keep the memory linear in the sequence length.
+of the array: no schedule, no tiles. Blocks of queries, and the keys in their reach alone, keep the memory
+linear in the sequence length and the time linear in the pairs of narrow windows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from sim.salo.tensors import Tensors
 
 BLOCK = 256  # queries at once: their scores over a window of 512 keys are 1.6 MB a head
+SCORES = 2**21  # of a block at once, 16 MiB: beside long rows of keys a block has fewer queries
 
 Doubles = npt.NDArray[np.float64]
 
@@ -26,8 +28,11 @@ class PairSet(Protocol):
     def global_tokens(self) -> Sequence[int]:
         """Tokens whose queries use projections of their own, where there are any."""
 
-    def mask(self, queries: npt.ArrayLike, /) -> npt.NDArray[np.bool_]:
-        """Return which keys each query attends, bool [len(queries), seq_len]."""
+    def mask(self, queries: npt.ArrayLike, keys: npt.ArrayLike, /) -> npt.NDArray[np.bool_]:
+        """Return which of `keys` each query attends, bool [len(queries), len(keys)]."""
+
+    def reach(self, queries: npt.ArrayLike, /) -> npt.NDArray[np.int64]:
+        """Return keys, sorted, among which are all that `queries` attend."""
 
 
 def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
@@ -56,13 +61,18 @@ def _attend(
     out: Doubles,
 ) -> None:
     for start in range(0, len(tokens), BLOCK):
-        block = tokens[start : start + BLOCK]
-        mask = pattern.mask(block)
-        seen = np.flatnonzero(mask.any(axis=0))
-        for head in range(len(queries)):
-            query = queries[head, start : start + BLOCK].astype(np.float64)
-            key, value = keys[head, seen].astype(np.float64), values[head, seen].astype(np.float64)
-            out[head, block] = _softmax(query @ key.T / np.sqrt(query.shape[1]), mask[:, seen]) @ value
+        near = pattern.reach(tokens[start : start + BLOCK])
+        rows = max(1, min(BLOCK, SCORES // max(1, len(near))))
+        for first in range(start, min(start + BLOCK, len(tokens)), rows):
+            some = slice(first, min(first + rows, start + BLOCK))
+            block = tokens[some]
+            mask = pattern.mask(block, near)
+            seen = mask.any(axis=0)
+            mask, attended = mask[:, seen], near[seen]
+            for head in range(len(queries)):
+                query = queries[head, some].astype(np.float64)
+                key, value = (t[head, attended].astype(np.float64) for t in (keys, values))
+                out[head, block] = _softmax(query @ key.T / np.sqrt(query.shape[1]), mask) @ value
 
 
 def _softmax(scores: Doubles, mask: npt.NDArray[np.bool_]) -> Doubles:

@@ -13,17 +13,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.checks import UserError, nearest
+from sim.arch.checks import UserError
+from traces.errors import LONGEST_NAME, TraceError, listed, nearest, printable, shortened, shown
+from traces.npz import ArrayFile, Header, open_arrays
 
 Floats = npt.NDArray[np.floating]
 NAMES = ("q", "k", "v")
 GLOBAL_NAMES = ("global_q", "global_k", "global_v")
 LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
+AT_ONCE = 2**20  # numbers that are looked at together
 AXES = 3  # heads, tokens, head_dim
 
 
@@ -89,81 +92,107 @@ def random_tensors(heads: int, seq_len: int, head_dim: int, *, seed: int, global
     return Tensors(*(generator.standard_normal(one, np.float32) for one in shapes))
 
 
-def load_tensors(path: Path, op: str | None = None) -> Tensors:
-    """Read the operands of `op`, or of the first op of the file, or arrays without an op's name.
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """What an op's operands must be like."""
 
-    A leading batch axis of 1 is dropped. Raises `UserError` for a file that is no ``.npz``, lacks the arrays
-    or holds anything but finite numbers.
+    op: str
+    batch: int
+    heads: int
+    seq_len: int
+    head_dim: int
+    global_tokens: int
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an operand by name, with the batch axis."""
+        tokens = self.global_tokens if name == "global_q" else self.seq_len
+        return self.batch, self.heads, tokens, self.head_dim
+
+
+def load_tensors(path: Path, need: Operands) -> Tensors:
+    """Read the operands of an op, from arrays behind its name or without a name; a batch counts as heads.
+
+    The batch axis may be left out where it is 1. Shapes and types are compared before any data are read.
+    Raises `UserError` for a file that is not an ``.npz``, lacks the arrays, has others, or holds anything but
+    finite numbers.
     """
     with _opened(path) as arrays:
-        prefix = _prefix(path, list(arrays), op)
-        found = {name: _checked(path, name, arrays[prefix + name]) for name in NAMES}
-        there = [name for name in GLOBAL_NAMES if prefix + name in arrays]
+        prefix = _prefix(path, arrays.names, need.op)
+        there = [name for name in GLOBAL_NAMES if prefix + name in arrays.names]
         if there and len(there) < len(GLOBAL_NAMES):
-            raise UserError(f"{path} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}")
-        if there:
-            found |= {name: _checked(path, name, arrays[prefix + name]) for name in GLOBAL_NAMES}
-    return Tensors(*found.values())
+            raise UserError(
+                f"{_said(path)} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}"
+            )
+        names = (*NAMES, *there)
+        for name in names:
+            _check_header(path, name, arrays.header(prefix + name), need)
+        found = [_finite(path, name, arrays.read(prefix + name)) for name in names]
+    return Tensors(*(array.reshape(-1, *array.shape[-2:]) for array in found))
 
 
 def stored_op(path: Path, ops: Sequence[str]) -> int:
     """Return the place of the first of `ops` whose operands the file holds; arrays without a name are of any.
 
-    Raises `UserError` for a file that is no ``.npz``, lacks the arrays, or has those of other ops.
+    Raises `UserError` for a file that is not an ``.npz``, lacks the arrays, or has those of other ops.
     """
     with _opened(path) as arrays:
-        named = [prefix.rstrip("/") for prefix in _complete(path, list(arrays))]
+        named = [prefix.rstrip("/") for prefix in _complete(path, arrays.names)]
     if "" in named:
         return 0
     for place, op in enumerate(ops):
         if op in named:
             return place
-    raise UserError(f"{path}: {nearest('op', named[0], ops)}")
+    raise UserError(f"{_said(path)}: unknown op {shown(named[0])}; {nearest(named[0], ops)}")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[ArrayFile]:
     try:
-        arrays = np.load(path)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise UserError(f"{path} must hold named arrays, as numpy.savez writes them, not a single one")
-        with arrays:
+        with open_arrays(path) as arrays:
             yield arrays
-    except UserError:
-        raise
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged archives
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} is not an .npz of tensors: {reason}") from error
+    except TraceError as error:
+        raise UserError(str(error)) from error
+
+
+def _said(path: Path) -> str:
+    return shortened(printable(str(path)), LONGEST_NAME)
 
 
 def _complete(path: Path, keys: list[str]) -> list[str]:
     """Return what stands before ``q`` in the names of all ops whose operands are there."""
+    known = set(keys)
     prefixes = [key[:-1] for key in keys if key == "q" or key.endswith("/q")]
-    complete = [prefix for prefix in prefixes if all(prefix + name in keys for name in NAMES)]
+    complete = [prefix for prefix in prefixes if all(prefix + name in known for name in NAMES)]
     if not complete:
-        raise UserError(f"{path} must hold arrays q, k and v, not {', '.join(keys) or 'nothing'}")
+        raise UserError(f"{_said(path)} must hold arrays q, k and v, not {listed(keys)}")
     return complete
 
 
-def _prefix(path: Path, keys: list[str], op: str | None) -> str:
+def _prefix(path: Path, keys: list[str], op: str) -> str:
     """Return what stands before ``q`` in the names of the arrays of `op`."""
     complete = _complete(path, keys)
-    if op is None:
-        return complete[0]
     for prefix in complete:
         if prefix in (f"{op}/", ""):
             return prefix
-    raise UserError(f"{path}: {nearest('op', op, [prefix.rstrip('/') for prefix in complete])}")
+    known = [prefix.rstrip("/") for prefix in complete]
+    raise UserError(f"{_said(path)}: unknown op {shown(op)}; {nearest(op, known)}")
 
 
-def _checked(path: Path, name: str, array: Any) -> Floats:
-    """Return an array of finite numbers without its batch axis."""
-    if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf"):
-        raise UserError(f"{path}: {name} must hold real numbers, not {getattr(array, 'dtype', type(array))}")
-    if not (np.abs(array.astype(np.float64)) <= LARGEST).all():
-        raise UserError(f"{path}: {name} must hold finite numbers up to {LARGEST:g}, not larger ones or NaN")
-    if array.ndim == AXES + 1 and array.shape[0] == 1:
-        return array[0]
-    if array.ndim != AXES:
-        raise UserError(f"{path}: {name} must have shape (heads, seq_len, head_dim), not {list(array.shape)}")
-    return array
+def _check_header(path: Path, name: str, header: Header, need: Operands) -> None:
+    if header.dtype.kind not in "iuf":
+        raise UserError(f"{_said(path)}: {name} must hold real numbers, not {shown(str(header.dtype))[1:-1]}")
+    wanted = need.shape(name)
+    if header.shape != wanted and (need.batch != 1 or header.shape != wanted[1:]):
+        shape, found = list(wanted if need.batch != 1 else wanted[1:]), shown(list(header.shape))
+        rule = f"{name} must have the shape {shape} of op {shown(need.op)}"
+        raise UserError(f"{_said(path)}: {rule}, not {found}")
+
+
+def _finite(path: Path, name: str, array: Any) -> Floats:
+    """Return an array of finite numbers, looked at a part at a time."""
+    flat = array.reshape(-1, order="A")
+    for start in range(0, len(flat), AT_ONCE):
+        if not (np.abs(flat[start : start + AT_ONCE].astype(np.float64)) <= LARGEST).all():
+            rule = f"{name} must hold finite numbers up to {LARGEST:g}, not larger ones or NaN"
+            raise UserError(f"{_said(path)}: {rule}")
+    return cast(Floats, array)

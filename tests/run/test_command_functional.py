@@ -102,19 +102,19 @@ WRONG = {
     "other head size": (operands((2, 96, 8)), r"t.npz: q must have the shape .*, not \[2, 96, 8\]"),
     "shapes that differ": (
         operands(FIRST) | {"v": normal(SECOND)},
-        r"q, k and v must have one shape \(heads, seq_len, head_dim\), not .*, \[2, 50, 16\]",
+        r"t.npz: v must have the shape \[2, 96, 16\] of op 'layer.0.attention', not \[2, 50, 16\]",
     ),
     "no heads": (
         operands((96, 16)),
-        r"t.npz: q must have shape \(heads, seq_len, head_dim\), not \[96, 16\]",
+        r"t.npz: q must have the shape \[2, 96, 16\] of op 'layer.0.attention', not \[96, 16\]",
     ),
-    "two inputs": (operands((2, *FIRST)), r"t.npz: q must have shape .*, not \[2, 2, 96, 16\]"),
+    "two inputs": (operands((2, *FIRST)), r"t.npz: q must have the shape .*, not \[2, 2, 96, 16\]"),
     "more global tokens": (
         operands(FIRST) | apart() | {"global_q": normal((2, 3, 16))},
-        "t.npz: global_q must hold 1 tokens as op 'layer.0.attention', not 3",
+        r"t.npz: global_q must have the shape \[2, 1, 16\] of op 'layer.0.attention', not \[2, 3, 16\]",
     ),
     "no keys": ({"q": normal(FIRST), "v": normal(FIRST)}, "t.npz must hold arrays q, k and v, not q, v"),
-    "nothing": ({}, "t.npz must hold arrays q, k and v, not nothing"),
+    "nothing": ({}, "t.npz must hold arrays q, k and v, not none"),
     "not finite": (
         operands(FIRST) | {"k": np.full(FIRST, np.nan)},
         r"t.npz: k must hold finite numbers up to 1e\+12, not larger ones or NaN",
@@ -134,7 +134,7 @@ WRONG = {
     "texts": ({name: np.full(FIRST, "x") for name in "qkv"}, "t.npz: q must hold real numbers, not <U1"),
     "objects": (
         {name: np.full(FIRST, None) for name in "qkv"},
-        "t.npz is not an .npz of tensors: Object arrays cannot be loaded when allow_pickle=False",
+        "t.npz: q must hold numbers, not Python objects",
     ),
 }
 
@@ -159,24 +159,35 @@ def archive(folder: Path) -> bytes:
     return data
 
 
+NOT_AN_ARCHIVE = "is not an .npz, the zip file of arrays that numpy.savez writes"
+ONE_ARRAY = "must hold named arrays, as numpy.savez writes them, not a single one"
+
+
 @pytest.mark.parametrize(
-    "damage",
+    "damage, says",
     [
-        pytest.param(lambda data: b"", id="empty"),
-        pytest.param(lambda data: b"q,k,v\r\n1,2,3\r\n", id="text"),
-        pytest.param(lambda data: data[: len(data) // 2], id="cut"),
-        pytest.param(lambda data: data[:-1], id="one byte short"),
-        pytest.param(lambda data: data[:30] + b"\xff" + data[31:], id="a name"),
-        pytest.param(lambda data: data[:100] + b"\xff\xff\xff\xff" + data[104:], id="a header"),
-        pytest.param(lambda data: data[:5000] + b"\xff\xff\xff\xff" + data[5004:], id="a value"),
-        pytest.param(lambda data: b"\x93NUMPY" + data, id="an array"),
+        pytest.param(lambda data: b"", NOT_AN_ARCHIVE, id="empty"),
+        pytest.param(lambda data: b"q,k,v\r\n1,2,3\r\n", NOT_AN_ARCHIVE, id="text"),
+        pytest.param(lambda data: data[: len(data) // 2], NOT_AN_ARCHIVE, id="cut"),
+        pytest.param(lambda data: data[:-1], NOT_AN_ARCHIVE, id="one byte short"),
+        pytest.param(lambda data: data[:30] + b"\xff" + data[31:], "q is damaged", id="a name"),
+        pytest.param(
+            lambda data: data[:100] + b"\xff\xff\xff\xff" + data[104:],
+            "q is not an array as numpy.savez writes it",
+            id="a header",
+        ),
+        pytest.param(
+            lambda data: data[:5000] + b"\xff\xff\xff\xff" + data[5004:], "q is damaged", id="a value"
+        ),
+        pytest.param(lambda data: b"\x93NUMPY" + data, ONE_ARRAY, id="an array"),
+        pytest.param(lambda data: __import__("pickle").dumps([1] * 999), NOT_AN_ARCHIVE, id="a pickle"),
     ],
 )
-def test_a_damaged_archive_is_refused(refused: Callable[..., str], place: Path, damage: Any) -> None:
+def test_a_damaged_archive_is_refused(
+    refused: Callable[..., str], place: Path, damage: Any, says: str
+) -> None:
     (place / "t.npz").write_bytes(damage(archive(place)))
-    assert refused("run", "small.json", "--functional", "t.npz").startswith(
-        "tandem: t.npz is not an .npz of tensors: "
-    )
+    assert refused("run", "small.json", "--functional", "t.npz") == f"tandem: t.npz: {says}\n"
 
 
 @pytest.mark.parametrize(
@@ -185,12 +196,12 @@ def test_a_damaged_archive_is_refused(refused: Callable[..., str], place: Path, 
 )
 def test_an_archive_that_cannot_be_read_is_named(refused: Callable[..., str], path: str, says: str) -> None:
     message = refused("run", "small.json", "--functional", path)
-    assert message == f"tandem: {path} is not an .npz of tensors: {says}\n"
+    assert message == f"tandem: {path}: cannot be read: {says}\n"
 
 
 def test_a_single_array_is_no_archive(refused: Callable[..., str], place: Path) -> None:
     np.save(place / "q.npy", normal(FIRST))
-    assert "q.npy must hold named arrays" in refused("run", "small.json", "--functional", "q.npy")
+    assert f"q.npy: {ONE_ARRAY}" in refused("run", "small.json", "--functional", "q.npy")
 
 
 def test_an_archive_of_no_arrays_is_refused(refused: Callable[..., str], place: Path) -> None:
@@ -199,4 +210,60 @@ def test_an_archive_of_no_arrays_is_refused(refused: Callable[..., str], place: 
     with zipfile.ZipFile(place / "t.npz", "w") as archive:
         for name in "qkv":
             archive.writestr(f"{name}.npy", "hello")
-    assert "t.npz: q must hold real numbers" in refused("run", "small.json", "--functional", "t.npz")
+    assert "t.npz: q is not an array as numpy.savez writes it" in refused(
+        "run", "small.json", "--functional", "t.npz"
+    )
+
+
+@pytest.fixture
+def batched(place: Path, small: Any) -> Path:
+    """The second attention of the small trace alone, for three images at once."""
+    import msgspec
+
+    from traces.codec import save
+    from traces.schema import Tensor
+    from traces.validate import seal
+
+    op = next(op for op in small.ops if op.name == "layer.1.attention")
+    roles = ("input", "input", "input", "output")
+    tensors = [Tensor(id=i, shape=(3, *SECOND), dtype="float32", role=role) for i, role in enumerate(roles)]
+    dims = {**op.dims, "batch": 3}
+    op = msgspec.structs.replace(op, inputs=(0, 1, 2), outputs=(3,), dims=dims, macs=3 * op.macs)
+    save(seal(source=small.source, tensors=tensors, ops=[op]), place / "batched.json")
+    return place / "batched.json"
+
+
+def test_a_batch_is_read_as_the_exporter_writes_it(command: Any, place: Path, batched: Path) -> None:
+    arrays = operands((3, *SECOND), "layer.1.attention/")
+    np.savez(place / "t.npz", **arrays)
+    report = command("run", batched, "--functional", "t.npz", "--json", "-").json
+    (found,) = report["functional"]
+    assert (found["heads"], found["seq_len"], found["head_dim"]) == (6, 50, 16)
+    assert (found["inputs_checked"], found["inputs"]) == (3, 3) and not said(report)
+    apart = []
+    for item in range(3):
+        np.savez(place / "t.npz", **{name: array[item] for name, array in arrays.items()})
+        apart += command("run", "small.json", "--functional", "t.npz", "--json", "-").json["functional"]
+    assert found["max_abs_error"] == max(one["max_abs_error"] for one in apart)
+    assert np.isclose(found["mean_abs_error"], np.mean([one["mean_abs_error"] for one in apart]))
+
+
+def said(report: Any) -> list[str]:
+    return [note for note in report["notes"] if note.startswith("--functional checked")]
+
+
+@pytest.mark.parametrize("batch, inputs", [(1, 1), (2, 2), (5, 5)])
+def test_a_run_says_how_many_inputs_it_checked(command: Any, place: Path, batch: int, inputs: int) -> None:
+    report = command("run", "small.json", "--functional", "--batch", batch, "--json", "-").json
+    (found,) = report["functional"]
+    assert (found["inputs_checked"], found["inputs"]) == (1, inputs)
+    note = f"--functional checked 1 of the {inputs} inputs of the batch; in cycles they are all alike."
+    assert said(report) == ([note] if inputs > 1 else [])
+
+
+def test_the_batch_of_a_trace_counts_too(command: Any, place: Path, batched: Path) -> None:
+    report = command("run", batched, "--functional", "--batch", 2, "--json", "-").json
+    assert (report["functional"][0]["inputs_checked"], report["functional"][0]["inputs"]) == (1, 6)
+    np.savez(place / "t.npz", **operands((3, *SECOND), "layer.1.attention/"))
+    report = command("run", batched, "--functional", "t.npz", "--batch", 2, "--json", "-").json
+    assert len(said(report)) == 1 and "checked 3 of the 6" in said(report)[0]

@@ -16,7 +16,7 @@ from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
 from sim.salo.functional import run
 from sim.salo.reference import attention
 from sim.salo.schedule import schedule
-from sim.salo.tensors import Tensors, load_tensors, random_tensors
+from sim.salo.tensors import Operands, Tensors, load_tensors, random_tensors
 from traces.pattern import Band, Pattern
 
 
@@ -114,48 +114,108 @@ def test_the_same_seed_gives_the_same_result_and_progress_counts_the_heads(machi
     assert calls[:3] == [(1, 3), (2, 3), (3, 3)]
 
 
+NEED = Operands(op="layer.2", batch=1, heads=2, seq_len=9, head_dim=4, global_tokens=1)
+
+
 def test_tensors_are_read_as_the_exporter_writes_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     shapes = {"q": (1, 2, 9, 4), "k": (1, 2, 9, 4), "v": (1, 2, 9, 4)}
     shapes |= {"global_q": (1, 2, 1, 4), "global_k": (1, 2, 9, 4), "global_v": (1, 2, 9, 4)}
     arrays = {f"layer.1/{name}": rng.standard_normal(shape) for name, shape in shapes.items()}
     np.savez(tmp_path / "two.npz", **arrays, **{"layer.2/q": 1.0})
-    found = load_tensors(tmp_path / "two.npz")
+    found = load_tensors(tmp_path / "two.npz", replace(NEED, op="layer.1"))
     assert (found.heads, found.seq_len, found.head_dim) == (2, 9, 4)
     np.testing.assert_array_equal(found.global_query, arrays["layer.1/global_q"][0])
     np.savez(tmp_path / "bare.npz", q=np.ones((2, 9, 4)), k=np.ones((2, 9, 4)), v=np.zeros((2, 9, 4)))
-    assert load_tensors(tmp_path / "bare.npz", "layer.1").global_query is None
+    assert load_tensors(tmp_path / "bare.npz", NEED).global_query is None
     with pytest.raises(UserError, match=r"unknown op 'layer.3'; did you mean 'layer.1'\?"):
-        load_tensors(tmp_path / "two.npz", "layer.3")
+        load_tensors(tmp_path / "two.npz", replace(NEED, op="layer.3"))
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"q": np.ones((2, 9, 4))}, "must hold arrays q, k and v, not q"),
-        ({}, "must hold arrays q, k and v, not nothing"),
+        ({}, "must hold arrays q, k and v, not none"),
         (
             {name: np.ones((9, 4)) for name in "qkv"},
-            r"q must have shape \(heads, seq_len, head_dim\), not \[9, 4\]",
+            r"q must have the shape \[2, 9, 4\] of op 'layer.2', not \[9, 4\]",
         ),
         (
             {"q": np.ones((2, 9, 4)), "k": np.ones((2, 9, 4)), "v": np.ones((2, 8, 4))},
-            r"q, k and v must have one shape .*, not \[2, 9, 4\], \[2, 9, 4\], \[2, 8, 4\]",
+            r"v must have the shape \[2, 9, 4\] of op 'layer.2', not \[2, 8, 4\]",
         ),
     ],
 )
 def test_a_file_without_the_operands_is_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(UserError, match=message):
-        load_tensors(tmp_path / "x.npz")
+        load_tensors(tmp_path / "x.npz", NEED)
+
+
+def test_a_batch_is_folded_into_the_heads(tmp_path: Path) -> None:
+    arrays = {
+        name: np.arange(3 * 2 * 9 * 4.0).reshape(3, 2, 9, 4) + place for place, name in enumerate("qkv")
+    }
+    np.savez(tmp_path / "x.npz", **arrays)
+    found = load_tensors(tmp_path / "x.npz", replace(NEED, batch=3))
+    assert found.query.shape == (6, 9, 4)
+    for item in range(3):
+        for head in range(2):
+            np.testing.assert_array_equal(found.value[2 * item + head], arrays["v"][item, head])
+    with pytest.raises(UserError, match=r"q must have the shape \[4, 2, 9, 4\] .*, not \[3, 2, 9, 4\]"):
+        load_tensors(tmp_path / "x.npz", replace(NEED, batch=4))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", "f2", "u1", ">i8"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_any_layout_of_numbers_is_read(tmp_path: Path, order: Any, dtype: str, packed: bool) -> None:
+    array = np.arange(2 * 9 * 4).reshape(2, 9, 4).astype(dtype, order=order)
+    (np.savez_compressed if packed else np.savez)(tmp_path / "x.npz", **dict.fromkeys("qkv", array))
+    np.testing.assert_array_equal(load_tensors(tmp_path / "x.npz", NEED).key, array)
+
+
+class Few:
+    """A pattern that counts the (query, key) pairs whose mask is asked for."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.pattern, self.asked = pattern, 0
+        self.global_tokens = pattern.global_tokens
+
+    def mask(self, queries: Any, keys: Any) -> np.ndarray:
+        self.asked += len(queries) * len(keys)
+        self.largest = max(getattr(self, "largest", 0), len(queries) * len(keys))
+        return self.pattern.mask(queries, keys)
+
+    def reach(self, queries: Any) -> np.ndarray:
+        return self.pattern.reach(queries)
+
+
+@pytest.mark.parametrize("window", [1, 64])
+def test_reference_asks_for_keys_in_reach_alone(window: int) -> None:
+    few = Few(Pattern.sliding(20_000, window))
+    attention(few, random_tensors(1, 20_000, 2, seed=0))
+    assert few.asked <= 20_000 * (256 + window)
+
+
+def test_reference_of_long_rows_takes_few_queries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sim.salo import reference
+
+    tensors = random_tensors(2, 300, 4, seed=0)
+    wanted = attention(Pattern.dense(300), tensors)
+    monkeypatch.setattr(reference, "SCORES", 1000)
+    few = Few(Pattern.dense(300))
+    np.testing.assert_allclose(attention(few, tensors), wanted, rtol=1e-12, atol=1e-15)
+    assert few.largest <= 1000 and few.asked == 300 * 300
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_text("q")
-    with pytest.raises(UserError, match=r"x.npz is not an .npz of tensors"):
-        load_tensors(tmp_path / "x.npz")
-    with pytest.raises(UserError, match=r"y.npz is not an .npz of tensors"):
-        load_tensors(tmp_path / "y.npz")
+    with pytest.raises(UserError, match=r"x.npz: is not an .npz, the zip file of arrays "):
+        load_tensors(tmp_path / "x.npz", NEED)
+    with pytest.raises(UserError, match=r"y.npz: cannot be read: No such file or directory$"):
+        load_tensors(tmp_path / "y.npz", NEED)
 
 
 def test_tensors_that_fit_neither_trace_nor_array_are_refused(machine: Any) -> None:

@@ -1,12 +1,16 @@
 """Taking overlapping bands apart."""
 
+import math
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from traces.bands import Band, disjoint
+from traces import disjoint as module
+from traces.bands import MAX_BANDS, Band, check_bands, merged, union
+from traces.disjoint import MAX_PIECES, disjoint
+from traces.errors import TraceError
 
 
 def offsets(band):
@@ -65,6 +69,115 @@ def test_order_of_the_bands_does_not_matter(bands, seq_len):
 )
 def test_bands_of_a_sequence_of_100_are_split(bands, split):
     assert disjoint(tuple(Band(*band) for band in bands), 100) == tuple(Band(*band) for band in split)
+
+
+def greedy(bands, seq_len):
+    """The rule, written out: dilation by dilation, the longest run first; of equal ones that of the smallest
+    step, then of the lowest residue counted from the first offset, then the first.
+    """
+    dilations = sorted({band.dilation for band in bands})
+    taken, result = set(), []
+    for place, dilation in enumerate(dilations):
+        wanted = set().union(*(offsets(band) for band in bands if band.dilation == dilation))
+        wanted = {offset for offset in wanted if abs(offset) < seq_len} - taken
+        taken |= wanted
+        steps = sorted({math.lcm(dilation, other) for other in dilations[: place + 1]})
+        while wanted:
+            runs = [longest(wanted, step, seq_len) for step in steps]
+            length, step, first = max(runs, key=lambda run: run[0])
+            run = range(first, first + length * step, step)
+            result += [Band(run[0], run[-1], step if length > 1 else 1)]
+            wanted -= set(run)
+    return result
+
+
+def longest(wanted, step, seq_len):
+    starts = sorted(
+        (offset for offset in wanted if offset - step not in wanted),
+        key=lambda offset: ((offset + seq_len - 1) % step, offset),
+    )
+    lengths = [next(n for n in range(1, 10**6) if start + n * step not in wanted) for start in starts]
+    best = lengths.index(max(lengths))
+    return lengths[best], step, starts[best]
+
+
+@given(band_lists(), st.integers(1, 50))
+@example((Band(11, 35, 2), Band(8, 20, 3), Band(-13, 0, 1), Band(9, 21, 3)), 29)  # ties of two steps
+@example((Band(2, 30, 4), Band(11, 31, 4), Band(10, 37, 3)), 33)
+def test_bands_come_apart_by_the_rule(bands, seq_len):
+    def key(band):
+        return band.dilation, band.low
+
+    wanted = greedy(bands, seq_len)
+    joined = True
+    while joined:  # single offsets that are left over may continue one another, or a band
+        joined = next(
+            (
+                (one, other)
+                for one, other in permutations(wanted, 2)
+                if one.dilation == other.dilation and one.high + one.dilation == other.low
+            ),
+            None,
+        )
+        if joined:
+            one, other = joined
+            wanted = [band for band in wanted if band not in joined] + [
+                Band(one.low, other.high, one.dilation)
+            ]
+    assert disjoint(bands, seq_len) == tuple(sorted(wanted, key=key))
+
+
+@given(band_lists(), st.integers(1, 50))
+def test_union_is_a_set_of_offsets(bands, seq_len):
+    wanted = set().union(*map(offsets, bands))
+    assert list(union(bands, seq_len)) == [offset in wanted for offset in range(1 - seq_len, seq_len)]
+
+
+@given(band_lists(), st.integers(1, 50))
+def test_merged_bands_of_one_dilation_share_no_offset(bands, seq_len):
+    found = merged(bands, seq_len)
+    for dilation in {band.dilation for band in found}:
+        own = [offsets(band) for band in found if band.dilation == dilation]
+        assert sum(map(len, own)) == len(set().union(*own))
+    wanted = set().union(*map(offsets, bands)) & set(range(1 - seq_len, seq_len))
+    assert set().union(*map(offsets, found)) == wanted
+
+
+def test_bands_that_overlap_in_too_many_ways_are_refused(monkeypatch):
+    many = tuple(Band(-5000 // d * d, 5000 // d * d, d) for d in range(101, 149))
+    assert len(disjoint(many, 5000)) < MAX_PIECES
+    for limit in ("MAX_PIECES", "MAX_LOOKS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, limit, 100)
+            disjoint.cache_clear()
+            with pytest.raises(TraceError, match=r"^bands must come apart into at most \d+ bands"):
+                disjoint(many, 5000)
+    disjoint.cache_clear()
+
+
+def test_two_hundred_coprime_dilations_come_apart():
+    primes = [p for p in range(569, 3000) if all(p % q for q in range(2, 60))][:200]
+    many = tuple(Band(-(262143 // p * p), 262143 // p * p, p) for p in primes)
+    split = disjoint(many, 262144)
+    assert len(primes) == 200 and len(split) == 399  # they share offset 0 alone: one stays whole
+    wanted = set().union(*map(offsets, many))
+    assert set().union(*map(offsets, split)) == wanted and sum(band.length for band in split) == len(wanted)
+
+
+def test_more_bands_than_are_counted_are_refused():
+    check_bands((Band(0, 0, 1),) * MAX_BANDS, 9)
+    with pytest.raises(TraceError, match="^bands must be at most 256 bands, not 257$"):
+        check_bands((Band(0, 0, 1),) * (MAX_BANDS + 1), 9)
+
+
+def test_more_offsets_than_are_visited_are_refused():
+    last = 2**24 - 1
+    check_bands(tuple(Band(-last, last, 1) for _ in range(200)), 2**24)  # all one
+    many = (Band(-last, last - 1, 1), *(Band(-(last // d) * d, last // d * d, d) for d in range(2, 200)))
+    total = sum(band.length for band in merged(many, 2**24))
+    assert total > 2**27
+    with pytest.raises(TraceError, match=f"^bands must hold at most {2**27} offsets in all, not {total}$"):
+        check_bands(many, 2**24)
 
 
 def test_a_million_tokens_are_no_trouble():

@@ -199,7 +199,7 @@ class TestArrays:
 
     def test_pickled_array_is_refused(self, small, tmp_path):
         np.savez(tmp_path / "x.npz", scales=np.array([{}], object))
-        with pytest.raises(TraceError, match=r"x.npz: cannot be read: Object arrays"):
+        with pytest.raises(TraceError, match=r"x.npz: scales must hold numbers, not Python objects$"):
             load_arrays(small, tmp_path / "x.json")
 
     def test_array_of_objects_is_refused(self):
@@ -211,7 +211,7 @@ class TestArrays:
         save_arrays(small, scales, tmp_path / "x.json")
         whole = (tmp_path / "x.npz").read_bytes()
         (tmp_path / "x.npz").write_bytes(whole[:cut])
-        with pytest.raises(TraceError, match=r"x.npz: cannot be read"):
+        with pytest.raises(TraceError, match=r"x.npz: is not an .npz, the zip file of arrays "):
             load_arrays(small, tmp_path / "x.json")
 
     def test_byte_order_does_not_matter(self, scales):

@@ -60,7 +60,7 @@ def test_pattern_is_described(pattern, words):
 
 def test_conversion_goes_there_and_back(tmp_path, capfd):
     assert main(["convert", str(DATA / "Resnet18.csv"), "--out", str(tmp_path / "r.json.gz")]) == 0
-    assert load(tmp_path / "r.json.gz") == from_csv((DATA / "Resnet18.csv").read_text(), "Resnet18")
+    assert load(tmp_path / "r.json.gz") == from_csv((DATA / "Resnet18.csv").read_text(), "Resnet18")[0]
     assert main(["convert", str(tmp_path / "r.json.gz"), "--out", "-"]) == 0
     out, err = capfd.readouterr()
     assert out.splitlines()[1] == "Conv1,224,224,7,7,3,64,2," and err == ""
@@ -70,8 +70,17 @@ def test_conversion_lists_what_it_leaves_out(small, tmp_path, capfd):
     save(small, tmp_path / "x.json")
     assert main(["convert", str(tmp_path / "x.json"), "--out", str(tmp_path / "x.csv")]) == 0
     out, err = capfd.readouterr()
-    assert out == "" and all(line.startswith("left out: op ") for line in err.splitlines())
-    assert len(err.splitlines()) == sum(op.kind not in ("gemm", "conv2d") for op in small.ops)
+    others = [op.kind for op in small.ops if op.kind not in ("gemm", "conv2d")]
+    reason = "SCALE-Sim knows gemm and conv2d alone"
+    wanted = [f"left out: {others.count(kind)} {kind}: {reason}" for kind in dict.fromkeys(others)]
+    assert out == "" and err.splitlines() == wanted
+
+
+def test_conversion_says_what_of_a_topology_is_not_in_the_trace(tmp_path, capfd):
+    (tmp_path / "x.csv").write_text("A title,\nLayer,M,N,K,Sparsity\nx,1,2,3,2:4\n")
+    assert main(["convert", str(tmp_path / "x.csv"), "--out", str(tmp_path / "x.json")]) == 0
+    said = ["skipped rows of a title alone, 1: A title", "ignored columns: Sparsity"]
+    assert capfd.readouterr().err.splitlines() == said
 
 
 def test_conversion_writes_a_pipe_in_place():
@@ -88,20 +97,20 @@ def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["longfomer"], "error: unknown trace 'longfomer'; did you mean 'longformer'"),
-        (["no.json"], "error: no.json: cannot be read: No such file or directory"),
-        (["x" * 300], "error: unknown trace 'xxx"),
-        ([f"{'x' * 300}.json"], "error: xxx"),
-        ([""], "error: unknown trace ''; known: longformer, "),
+        (["longfomer"], "traces: unknown trace 'longfomer'; did you mean 'longformer'"),
+        (["no.json"], "traces: no.json: cannot be read: No such file or directory"),
+        (["x" * 300], "traces: unknown trace 'xxx"),
+        ([f"{'x' * 300}.json"], "traces: ...xxx"),
+        ([""], "traces: unknown trace ''; known: longformer, "),
         (
             ["convert", "no.csv", "--out", "x.json"],
-            "error: no.csv: cannot be read: No such file or directory",
+            "traces: no.csv: cannot be read: No such file or directory",
         ),
-        (["convert", "bad.csv", "--out", "x.json"], "error: bad.csv: row 2: M must be a positive integer"),
-        (["convert", "latin.csv", "--out", "x.json"], "error: latin.csv: is no text in UTF-8: "),
-        (["convert", "good.csv", "--out", "no/x.json"], "error: no/x.json: cannot be written: No such file"),
-        (["convert", "good.csv", "--out", "."], "error: .: cannot be written: Is a directory"),
-        (["bad.csv"], "error: bad.csv: is a table; "),
+        (["convert", "bad.csv", "--out", "x.json"], "traces: bad.csv: row 2: M must be a positive integer"),
+        (["convert", "latin.csv", "--out", "x.json"], "traces: latin.csv: is not text in UTF-8: "),
+        (["convert", "good.csv", "--out", "no/x.json"], "traces: no/x.json: cannot be written: No such file"),
+        (["convert", "good.csv", "--out", "."], "traces: .: cannot be written: Is a directory"),
+        (["bad.csv"], "traces: bad.csv: is a table; "),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capfd, arguments, message):
@@ -139,7 +148,7 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(capfd, arguments, message)
     with pytest.raises(SystemExit, match="^2$"):
         main(arguments)
     out, err = capfd.readouterr()
-    assert out == "" and re.fullmatch(f"error: {message}\n", err), err
+    assert out == "" and re.fullmatch(f"traces: {message}\n", err), err
 
 
 @pytest.mark.parametrize("arguments", [["longformer"], ["schema"], ["convert", "vil-tiny", "--out", "-"]])
@@ -148,13 +157,13 @@ def test_full_stdout_is_one_line_and_exit_code_2(arguments):
         done = run(*arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("left out: ")]
     assert done.returncode == 2
-    assert lines == ["error: standard output: cannot be written: No space left on device"]
+    assert lines == ["traces: standard output: cannot be written: No space left on device"]
 
 
 def test_closed_stdout_is_one_line_and_exit_code_2():
     options = {"stdout": None, "stderr": subprocess.PIPE, "capture_output": False}
     done = run("longformer", preexec_fn=lambda: os.close(1), **options)
-    assert (done.returncode, done.stderr) == (2, "error: standard output: is closed\n")
+    assert (done.returncode, done.stderr) == (2, "traces: standard output: is closed\n")
 
 
 def test_summary_fits_a_stdout_of_ascii(small, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from traces import arrays, bands, disjoint, json_text, limits, npz, pairs, pattern_rules, scalesim
 from traces.codec import loads
 from traces.errors import TraceError
 from traces.kinds import KINDS
@@ -51,7 +52,7 @@ def test_commands_print_what_the_page_shows(tmp_path):
         done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
         said = "\n".join(shown).strip("\n")
         assert done.stdout.strip("\n") == said, f"{line}\n{done.stdout}{done.stderr}"
-        assert done.returncode == (2 if said.startswith("error: ") else 0), line
+        assert done.returncode == (2 if said.startswith("traces: ") else 0), line
         commands += 1
     assert commands >= 20
 
@@ -84,11 +85,11 @@ def test_dims_of_every_kind_are_those_of_the_page():
 
 DAMAGE = {
     "dims.heads must be int": ("dims", "heads", "1"),
-    "dim is no field": ("dim", None, {}),
+    "dim is not a field": ("dim", None, {}),
     "kind 'window_atention'": ("kind", None, "window_atention"),
     "dims.heads must be a positive": ("dims", "heads", 0),
     "macs must be": ("macs", None, 59609185),
-    "attrs.bands must be at most": ("attrs", "bands", [[-56, 56], [-7, 7]]),
+    "attrs.bands must reach": ("attrs", "bands", [[56, 70], [-7, 7]]),
     "attrs.global_tokens must hold": ("attrs", "global_tokens", []),
     "inputs[1] (tensor 187)": ("shape", 187, [1, 1, 3136, 48]),
     "inputs[0] must not wait": ("inputs", 0, 189),
@@ -114,3 +115,20 @@ def test_messages_are_those_of_the_page(begin, resealed):
     with pytest.raises(TraceError) as found:
         loads(resealed(document), file="x.json")
     assert str(found.value) == f"x.json: {message}"
+
+
+def test_limits_are_those_of_the_page():
+    stated = " ".join(cells[1] for cells in rows("Limits")).replace(",", "")
+    numbers = [int(number) for number in re.findall(r"\d+", stated)]
+    read = (limits.MAX_BYTES // limits.MIB, limits.MAX_MEMBERS, limits.MAX_MARKS, json_text.MAX_DEPTH)
+    tables = (limits.MAX_TABLE_BYTES // limits.MIB, scalesim.MAX_LAYERS)
+    stored = (arrays.MAX_ARRAY_BYTES // limits.MIB, npz.MAX_READ // limits.MIB)
+    assert numbers == [*read, *tables, *stored]
+    powers = {"¹⁴": 14, "²⁶": 26, "²⁷": 27, "¹²": 12, "²⁴": 24}
+    window = TEXT.partition("Bands may overlap. ")[2].partition("\n\n")[0]
+    found = [powers[power] for power in re.findall(r"2([¹²⁴⁶⁷]+)", window)]
+    tokens, offsets, parts = pattern_rules.MAX_SEQ_LEN, bands.MAX_OFFSETS, disjoint.MAX_PIECES
+    assert [2**power for power in found] == [
+        *(tokens, offsets, parts, disjoint.MAX_LOOKS, pairs.FEW, pairs.MAX_MEETINGS)
+    ]
+    assert f"{bands.MAX_BANDS} bands" in window

@@ -110,7 +110,7 @@ def test_left_out_dim_has_its_default():
         (
             "gemm",
             {"m": 1, "n": 2, "k": 3, "batches": 2},
-            "dims.batches is no dimension of gemm; did you mean 'batch'?",
+            "dims.batches is not a dimension of gemm; did you mean 'batch'?",
         ),
         (
             "gemm",
@@ -120,7 +120,7 @@ def test_left_out_dim_has_its_default():
         (
             "softmax",
             {"elements": 4, "grid": (2, 2)},
-            "dims.grid is no dimension of softmax; known: elements, reduced",
+            "dims.grid is not a dimension of softmax; known: elements, reduced",
         ),
         ("attention", {"heads": 1, "head_dim": 1, "q_len": 1}, "dims.kv_len is missing"),
     ],

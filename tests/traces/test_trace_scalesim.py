@@ -15,10 +15,19 @@ from hypothesis import strategies as st
 from traces.codec import dumps, loads
 from traces.errors import TraceError
 from traces.pattern import Pattern
-from traces.scalesim import CONV_HEADER, from_csv, to_csv
+from traces.scalesim import MAX_LAYERS, to_csv
+from traces.scalesim import from_csv as read_csv
+from traces.topology_columns import CONV_HEADER
 
 DATA = Path(__file__).parent / "data"
 CONV = ", ".join(CONV_HEADER) + ",\n"
+
+
+def from_csv(text, model):
+    """The trace of a topology of which nothing is left out."""
+    trace, said = read_csv(text, model)
+    assert said == [] or "Eh" in text  # the file of ResNet-50 has columns of results
+    return trace
 
 
 def rows_of(text):
@@ -72,8 +81,8 @@ sizes = st.integers(1, 12)
 )
 def test_any_convolution_has_scale_sims_output(layers):
     text = CONV + "".join(f"l{i},{','.join(map(str, layer))},\n" for i, layer in enumerate(layers))
-    if any(outputs(h, r, t) < 1 or outputs(w, s, t) < 1 for h, w, r, s, _, _, t in layers):
-        with pytest.raises(TraceError, match=r"^row \d: Filter (Height|Width) must be below"):
+    if any(r > h or s > w for h, w, r, s, *_ in layers):
+        with pytest.raises(TraceError, match=r"^row \d: Filter (Height|Width) must be at most the image's"):
             from_csv(text, "x")
         return
     trace = from_csv(text, "x")
@@ -86,8 +95,8 @@ def test_any_convolution_has_scale_sims_output(layers):
 def test_gemm_layers_keep_names_and_sizes():
     trace = from_csv("Layer,M,N,K,\nquery,384,768,64,\n\n,,,,\n key ,1,2,3,\n", "bert")
     assert [(op.name, op.kind, op.dims) for op in trace.ops] == [
-        ("query", "gemm", {"m": 384, "n": 768, "k": 64}),
-        ("key", "gemm", {"m": 1, "n": 2, "k": 3}),
+        ("query", "gemm", {"batch": 1, "m": 384, "n": 768, "k": 64}),
+        ("key", "gemm", {"batch": 1, "m": 1, "n": 2, "k": 3}),
     ]
     assert (
         trace.source.model == "bert" and to_csv(trace)[0] == "Layer,M,N,K,\nquery,384,768,64,\nkey,1,2,3,\n"
@@ -95,11 +104,124 @@ def test_gemm_layers_keep_names_and_sizes():
 
 
 def test_columns_of_a_gemm_are_found_by_name():
-    assert from_csv("Layer,K,sparsity,M,N\nx,3,9,1,2", "x").ops[0].dims == {"m": 1, "n": 2, "k": 3}
+    trace, said = read_csv("Layer,K,sparsity,M,N\nx,3,9,1,2", "x")
+    assert trace.ops[0].dims == {"batch": 1, "m": 1, "n": 2, "k": 3} and said == ["ignored columns: sparsity"]
 
 
-def test_columns_behind_the_last_are_ignored():
-    assert from_csv(CONV.strip() + "Sparsity,\nx,4,4,2,2,1,1,1,2:4,note\n", "x").ops[0].macs == 3 * 3 * 4
+def convs(*rows, header=CONV):
+    """The ops of convolutions."""
+    trace, said = read_csv(header.rstrip("\n") + "\n" + "".join(f"{row}\n" for row in rows), "x")
+    return [(op.dims, op.macs) for op in trace.ops], said
+
+
+NAMES = "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,"
+
+
+@pytest.mark.parametrize(
+    "header, row, rows, cols",
+    [
+        (NAMES + "Stride height,Stride width,", "a,224,161,5,5,1,32,2,1,", (224, 5, 2), (161, 5, 1)),
+        (NAMES + "Stride Width,Stride Height,", "a,16,16,3,3,2,2,1,2,", (16, 3, 2), (16, 3, 1)),
+        (NAMES + "Stride H,Stride W", "a,16,16,3,3,2,2,3,2", (16, 3, 3), (16, 3, 2)),
+        (NAMES + "Strides,Strides,", "a,16,16,3,3,2,2,3,2,", (16, 3, 3), (16, 3, 2)),
+        (NAMES + "Strides,", "a,16,16,3,3,2,2,3,", (16, 3, 3), (16, 3, 3)),
+        # SCALE-Sim reads a ninth number as the width's stride, and drops the last cell of each row
+        (NAMES + "Strides,", "a,16,16,3,3,2,2,3,2,", (16, 3, 3), (16, 3, 2)),
+        (NAMES + "Strides,", "a,16,16,3,3,2,2,3,2", (16, 3, 3), (16, 3, 3)),
+        # names that do not tell the sides: by place, as in SCALE-Sim's topologies of DeepSpeech
+        (
+            NAMES.replace("IFMAP Height", "IFMAP Width") + "Strides,",
+            "a,700,161,20,5,1,32,2,",
+            (700, 20, 2),
+            (161, 5, 2),
+        ),
+        (
+            NAMES.replace("Filter Width", "Filter Height").lower() + "stride",
+            "a,9,8,3,2,1,1,1",
+            (9, 3, 1),
+            (8, 2, 1),
+        ),
+        # and names that do
+        (
+            NAMES.replace("IFMAP Height,IFMAP Width", "IFMAP Width,IFMAP Height") + "Strides,",
+            "a,161,700,20,5,1,32,2,",
+            (700, 20, 2),
+            (161, 5, 2),
+        ),
+    ],
+)
+def test_each_side_has_its_size_filter_and_stride(header, row, rows, cols):
+    (((dims, macs),), said) = convs(row, header=header)
+    assert (dims["height"], dims["kernel_h"], dims["stride_h"]) == rows
+    assert (dims["width"], dims["kernel_w"], dims["stride_w"]) == cols
+    assert (
+        macs
+        == outputs(*rows) * outputs(*cols) * rows[1] * cols[1] * dims["in_channels"] * dims["out_channels"]
+    )
+    assert said == []
+
+
+@given(sizes, sizes, sizes, sizes, st.integers(1, 5), st.integers(1, 5), st.integers(1, 4))
+def test_two_strides_and_a_batch_survive_the_way_there_and_back(h, w, r, s, th, tw, batch):
+    r, s = min(r, h), min(s, w)
+    header = NAMES + "Stride Height,Stride Width,Batch,"
+    ((_, macs),), _ = convs(f"a,{h},{w},{r},{s},3,4,{th},{tw},{batch},", header=header)
+    assert macs == batch * outputs(h, r, th) * outputs(w, s, tw) * r * s * 12
+    trace, _ = read_csv(f"{header}\na,{h},{w},{r},{s},3,4,{th},{tw},{batch},\n", "x")
+    text, left_out = to_csv(trace)
+    again, said = read_csv(text, "x")
+    assert left_out == said == [] and sum(op.macs for op in again.ops) == macs and len(again.ops) == batch
+    assert {(op.dims["stride_h"], op.dims["stride_w"]) for op in again.ops} == {(th, tw)}
+
+
+class TestWhatElseATopologyHolds:
+    def test_a_batch_of_images_shares_the_filters(self):
+        trace, said = read_csv(CONV.strip() + "Batch Size,\nc1,56,56,3,3,64,64,1,8,\n", "x")
+        (op,) = trace.ops
+        shapes = [trace.tensor_map()[tensor].shape for tensor in (*op.inputs, *op.outputs)]
+        assert shapes == [(8, 64, 56, 56), (64, 64, 3, 3), (8, 64, 54, 54)] and said == []
+        assert op.macs == 8 * 54 * 54 * 9 * 64 * 64
+
+    def test_a_batch_of_gemms_is_a_batched_product(self):
+        trace, said = read_csv("Layer,M,N,K,Batch,\nbmm,128,128,64,12,\none,2,3,4,,\n", "x")
+        shapes = [tensor.shape for tensor in trace.tensors]
+        assert shapes[:3] == [(12, 128, 64), (12, 64, 128), (12, 128, 128)] and said == []
+        assert [op.macs for op in trace.ops] == [12 * 128 * 128 * 64, 2 * 3 * 4]
+
+    def test_a_fifth_number_of_a_gemm_is_a_batch_to_scale_sim(self):
+        assert from_csv("Layer,M,N,K,\nx,1,2,3,7,\n", "x").ops[0].macs == 42
+        trace, said = read_csv("Layer,M,N,K,\nx,1,2,3,2:4,\n", "x")
+        assert trace.ops[0].macs == 6 and said == ["ignored cells of a column without a name, 1: 2:4"]
+
+    def test_dp_in_a_name_is_depthwise_to_scale_sim(self):
+        trace, said = read_csv(CONV + "Conv DP,9,9,3,3,5,2,1,\n", "x")
+        (op,) = trace.ops
+        shapes = [trace.tensor_map()[tensor].shape for tensor in (*op.inputs, *op.outputs)]
+        assert shapes == [(1, 5, 9, 9), (10, 1, 3, 3), (1, 10, 7, 7)]
+        assert op.macs == 5 * (7 * 7 * 3 * 3 * 1 * 2)  # five layers of one channel and two filters
+        assert said == ["read as depthwise, by the DP in the name, 1: Conv DP"]
+
+    def test_sparsity_is_ignored_and_said(self):
+        trace, said = read_csv("Layer Name, M, N, K, Sparsity,\ng1,8,16,32,2:4,\n", "x")
+        assert trace.ops[0].macs == 8 * 16 * 32 and said == ["ignored columns: Sparsity"]
+        found, said = convs("x,4,4,2,2,1,1,1,2:4,note", header=CONV.strip() + "Sparsity,")
+        assert found[0][1] == 3 * 3 * 4 and said == ["ignored columns: Sparsity"]
+
+    @pytest.mark.parametrize("title", ["Encoder block,", "Encoder block", "Encoder block,,,,,,,,"])
+    def test_a_title_is_skipped_and_said(self, title):
+        text = f"{title}\n{CONV}{title}\nqkv,128,1,1,1,768,2304,1,\n"
+        trace, said = read_csv(text, "x")
+        assert [op.macs for op in trace.ops] == [128 * 768 * 2304]
+        assert said == ["skipped rows of a title alone, 2: Encoder block, Encoder block"]
+
+    def test_more_layers_than_are_converted_are_refused(self):
+        row = "x,1,2,3,\n"
+        with pytest.raises(TraceError, match=f"^must hold at most {MAX_LAYERS} layers, and holds more$"):
+            read_csv("Layer,M,N,K,\n" + row * (MAX_LAYERS + 1), "x")
+
+    def test_names_are_printable_in_what_is_said(self):
+        _, said = read_csv("\x1b[2J\nLayer,M,N,K,\x07\nx,1,2,3,\n", "x")
+        assert all(line.isprintable() for line in said) and len(said) == 2
 
 
 @pytest.mark.parametrize(
@@ -119,8 +241,26 @@ def test_columns_behind_the_last_are_ignored():
         ),
         (
             CONV + "x,3,3,5,2,1,1,1\n",
-            "row 2: Filter Height must be below the image's 3 + the stride's 1, not 5",
+            "row 2: Filter Height must be at most the image's height of 3, not 5",
         ),
+        (CONV + "x,2,2,3,3,8,8,2\n", "row 2: Filter Height must be at most the image's height of 2, not 3"),
+        (CONV + "x,3,2,3,3,8,8,2\n", "row 2: Filter Width must be at most the image's width of 2, not 3"),
+        ("Layer,M,M,K,N\nx,1,2,3,4\n", "header must name each column once, not 'm twice'"),
+        (
+            CONV.strip() + "Batch,Batch size\nx,1,1,1,1,1,1,1,1,1\n",
+            "header must name one batch, not 'Batch, ",
+        ),
+        (
+            NAMES + "Stride Width,Stride width,\nx\n",
+            "header must name each column once, not 'stride width twice'",
+        ),
+        (NAMES + "Strides,Strides,Strides\nx\n", "header must name at most two strides, not "),
+        ("a title\n", "must hold a header and layers, and has neither"),
+        (
+            "Layer,M,N,K\nx,1,2,3,\n" + "y" * 200_000 + "\n",
+            "line 3: is not a table of comma-separated values",
+        ),
+        ("Layer,M,N,K,Batch\nx,1,2,3,0\n", "row 2: Batch must be a positive integer below 2**31, not '0'"),
         ("name,rows,cols\nx,1,2\n", "header must be 'Layer, M, N, K' or 'Layer name, IFMAP Height, "),
         (
             "IFMAP Height, IFMAP Width\n1,2\n",
@@ -130,7 +270,7 @@ def test_columns_behind_the_last_are_ignored():
 )
 def test_wrong_topology_is_refused(text, message):
     with pytest.raises(TraceError) as caught:
-        from_csv(text, "x")
+        read_csv(text, "x")
     assert str(caught.value).startswith(message)
 
 
@@ -182,15 +322,15 @@ def test_batch_of_images_becomes_rows(builder):
 def test_what_scale_sim_cannot_express_is_said_so(builder):
     conv(builder, groups=2)
     conv(builder, dilation_h=2, dilation_w=2)
-    conv(builder, stride_h=2)
+    conv(builder, groups=2)
     q = builder.tensor((1, 1, 9, 4), "input")
     dims = {"heads": 1, "head_dim": 4, "seq_len": 9}
-    builder.op("window_attention", [q, q, q], (1, 1, 9, 4), dims, Pattern.sliding(9, 3).attrs())
+    for _ in range(3):
+        builder.op("window_attention", [q, q, q], (1, 1, 9, 4), dims, Pattern.sliding(9, 3).attrs())
     text, left_out = to_csv(builder.seal())
     assert text == "Layer,M,N,K,\n"
     assert left_out == [
-        "op 0 'layer.0' (conv2d): SCALE-Sim knows no groups",
-        "op 1 'layer.1' (conv2d): SCALE-Sim knows no dilation",
-        "op 2 'layer.2' (conv2d): SCALE-Sim knows one stride for both sides",
-        "op 3 'layer.3' (window_attention): SCALE-Sim knows gemm and conv2d alone",
+        "2 conv2d: SCALE-Sim knows no groups",
+        "1 conv2d: SCALE-Sim knows no dilation",
+        "3 window_attention: SCALE-Sim knows gemm and conv2d alone",
     ]

@@ -1,0 +1,97 @@
+"""Traces of wrong content with a digest that fits, as a faulty exporter would write them."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from traces.codec import dumps, find, load
+
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    7,
+    2**24,
+    2**31 - 1,
+    2**31,
+    2**63,
+    10**30,
+    0.5,
+    1e300,
+)
+VALUES += (
+    "",
+    "x",
+    "gemm",
+    "window_attention",
+    "\x1b[2J\n",
+    "\u202e",
+    [],
+    {},
+    [0],
+    [[-1, 1, 1]],
+    [[-9, 9], [-9, 9]],
+)
+WINDOWS = 2  # ops of the trace that is damaged are few, so that each is met
+
+
+def cases(seed: int, count: int = 100) -> Iterator[tuple[str, bytes]]:
+    """Yield `count` documents, named x.json."""
+    rng = random.Random(seed)
+    whole = json.loads(dumps(load(find("vil-tiny"))))
+    windows = [op for op in whole["ops"] if op["kind"] == "window_attention"][:WINDOWS]
+    needed = {tensor for op in windows for tensor in (*op["inputs"], *op["outputs"])}
+    tensors = [{**t, "role": "input"} for t in whole["tensors"] if t["id"] in needed]
+    for tensor in tensors:
+        tensor.pop("alias_of", None)
+        if any(tensor["id"] in op["outputs"] for op in windows):
+            tensor["role"] = "output"
+    small = {**whole, "ops": windows, "tensors": tensors}
+    for _ in range(count):
+        document = copy.deepcopy(small)
+        for _ in range(rng.randint(1, 3)):
+            mutate(rng, document)
+        yield "x.json", sealed(document)
+
+
+def mutate(rng: random.Random, document: dict[str, Any]) -> None:
+    """Change, delete, copy or rename one value of a document."""
+    node, key = rng.choice([place for place in places(document) if place[1] != "digest"])
+    how = rng.choice(("value", "value", "nudge", "delete", "copy", "rename"))
+    if how == "delete":
+        del node[key]
+    elif how == "nudge" and isinstance(node[key], int):
+        node[key] += rng.choice((-1000, -1, 1, 1000))
+    elif how == "copy":
+        other, place = rng.choice(list(places(document)))
+        node[key] = copy.deepcopy(other[place])
+    elif how == "rename" and isinstance(node, dict):
+        node[rng.choice(("seq_len", "grid", "batch", "bands", "x", "\x1b"))] = node.pop(key)
+    else:
+        node[key] = copy.deepcopy(rng.choice(VALUES))
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (container, key) of every value within a document."""
+    inside = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    for key, item in inside:
+        yield value, key
+        if isinstance(item, (dict, list)):
+            yield from places(item)
+
+
+def sealed(document: dict[str, Any]) -> bytes:
+    """Return the JSON of a document with the digest of its content."""
+    body = {key: value for key, value in document.items() if key != "digest"}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps({**document, "digest": hashlib.sha256(text.encode()).hexdigest()}).encode()
