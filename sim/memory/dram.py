@@ -130,6 +130,7 @@ def _make_plan(timing: Record, channel: Record, start: int) -> None:
         row_at = urgent_at(timing, channel, start)
         if row_at < at:
             at, plan = row_at, Plan.URGENT
+        channel.plan_row_at = NONE
     elif at > start or timing.dual_command_bus:
         column_at, column, row_at, row = oldest_queued(timing, channel, start)
         if column_at < at:
@@ -181,6 +182,7 @@ def _use_row_bus(timing: Record, channel: Record, b: int, at: int) -> None:
     """Issue a row command in the clock of a column command to bank `b`, if one can.
 
     What was planned holds, unless the access has switched write mode or was to the bank of that command.
+    Nothing was planned while a need was urgent: the access has met it, by closing its row.
     """
     if channel.urgent_count > 0:
         if urgent_at(timing, channel, at) == at:
@@ -189,7 +191,8 @@ def _use_row_bus(timing: Record, channel: Record, b: int, at: int) -> None:
     row_at, s = channel.plan_row_at, channel.plan_row
     kind = channel.write_mode
     holds = queue_in_service(timing, channel) == kind and not timing.in_order
-    if not holds or (row_at == at and channel.slot[s].bank == b) or min(timing.rd_pre, timing.wr_pre) < 1:
+    holds = holds and row_at != NONE and (row_at != at or channel.slot[s].bank != b)
+    if not holds or min(timing.rd_pre, timing.wr_pre) < 1:
         _, _, row_at, s = oldest_queued(timing, channel, at)
     if row_at == at:
         _row_command(timing, channel, s, at)

@@ -93,7 +93,7 @@ CHANNEL = make_record(
     plan_at=(),  # its clock, or NONE
     plan=(),  # a Plan
     plan_slot=(),
-    plan_row_at=(),  # clock of the row command that would come next, on a bus of its own
+    plan_row_at=(),  # clock of the row command that would come next, on a bus of its own; NONE: not known
     plan_row=(),  # its slot
     # maintenance
     next_refresh=(),

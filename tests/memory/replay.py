@@ -73,6 +73,16 @@ def random_requests(banks: int, count: int, seed: int, *, writes: float = 0.5) -
     return as_requests(np.stack([np.cumsum(gaps), rng.random(count) < writes, bank, row, column], axis=1))
 
 
+def hot_requests(banks: int, count: int, rng: np.random.Generator) -> Requests:
+    """Requests in runs to one row, of a few banks or of all, in a queue that is full or has pauses."""
+    gaps = rng.choice([0, 1, 4, 20, 120], count, p=[0.8, 0.1, 0.05, 0.03, 0.02]) * rng.integers(0, 2)
+    few = rng.permutation(banks)[: rng.choice([2, 6, banks])]
+    runs, rows = rng.integers(1, 7, count), rng.choice([1, 2, 4])
+    bank, row = (np.repeat(rng.choice(of, count), runs)[:count] for of in (few, rows))
+    writes = rng.random(count) < rng.choice([0, 0.1, 0.4, 0.7])
+    return as_requests(np.stack([np.cumsum(gaps), writes, bank, row, rng.integers(0, 32, count)], axis=1))
+
+
 def short_refresh(config: DramConfig) -> DramConfig:
     """The same DRAM with a refresh every REFI clocks."""
     return replace(config, standard=replace(config.standard, trefi=Delay(REFI)))
