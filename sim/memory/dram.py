@@ -23,7 +23,8 @@ from sim.memory.dram_commands import (
     refresh,
     start_wck,
 )
-from sim.memory.dram_queue import append, find_address
+from sim.memory.dram_idle import skip_idle
+from sim.memory.dram_queue import append, find_address, renumber
 from sim.memory.dram_schedule import (
     any_open,
     call_maintenance,
@@ -37,6 +38,7 @@ from sim.memory.dram_state import (
     CHANNEL_POSITION,
     CLOSED,
     NONE,
+    ORDERS,
     READ,
     ROW_MASK,
     WRITE,
@@ -73,6 +75,8 @@ def accept(timing: Record, channel: Record, b: int, row: int, kind: int, address
         return ABSORBED
     if channel.queued[kind] == (timing.read_queue if kind == READ else timing.write_queue):
         return REFUSED
+    if channel.order == ORDERS:
+        renumber(channel)
     channel.free_count -= 1
     s = channel.free[channel.free_count]
     slot = channel.slot[s]
@@ -100,7 +104,8 @@ def step(timing: Record, channel: Record, limit: int) -> int:
     while channel.clock < limit:
         start = channel.clock + 1
         maintenance = channel.next_refresh
-        if start == maintenance or timing.row_cap > 0:  # rare, so it is a call and not inlined
+        if start == maintenance or timing.row_cap > 0:  # rare, so these are calls and not inlined
+            start = skip_idle(timing, channel, limit)
             maintenance = call_maintenance(timing, channel, start)
         if channel.plan_at == NONE:
             _make_plan(timing, channel, start)
