@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sim.arch.dram_names import BUSES, TCK_PS
 from sim.arch.dram_timing import DDR4_GUARD, Delay, DramStandard
 from sim.arch.memory import DramConfig, Scheduler
 
 # 8 Gb devices of 8 bits, eight of them on a channel of 64 bits: JESD79-4C.
 DDR4_2400 = DramStandard(
     name="ddr4-2400",
-    tck_ps=833,  # 2400 MT/s
+    **BUSES["ddr4-2400"]._asdict(),
+    tck_ps=TCK_PS["ddr4-2400"],  # 2400 MT/s
     rounding=DDR4_GUARD,
-    burst_bytes=64,  # BL8 on 64 bits
     bank_groups=4,  # x8 devices
     banks=4,
     rows=65_536,  # 8 Gb x8: A0-A15
-    row_bytes=8_192,  # page of 1 KB in each of eight devices
-    burst_clocks=4,  # BL8, double data rate
-    long_burst_clocks=4,
     cl=Delay(16),  # speed bin 2400R, 16-16-16
     cwl=Delay(12),  # table of CWL: 2400, first set
     tccd_s=Delay(4),
@@ -50,7 +48,7 @@ DDR4_2400 = DramStandard(
 DDR4_3200 = replace(
     DDR4_2400,
     name="ddr4-3200",
-    tck_ps=625,
+    tck_ps=TCK_PS["ddr4-3200"],
     cl=Delay(22),  # speed bin 3200AA, 22-22-22
     cwl=Delay(16),
     trcd_rd=Delay(0, 13_750),
@@ -64,14 +62,11 @@ DDR4_3200 = replace(
 # One channel of 16 bits, 8 Gb, bank group mode, CK at a quarter of WCK: JESD209-5B.
 LPDDR5_6400 = DramStandard(
     name="lpddr5-6400",
-    tck_ps=1_250,  # CK of 800 MHz
-    burst_bytes=32,  # BL16 on 16 bits
+    **BUSES["lpddr5-6400"]._asdict(),
+    tck_ps=TCK_PS["lpddr5-6400"],  # CK of 800 MHz
     bank_groups=4,
     banks=4,
     rows=32_768,  # 8 Gb x16
-    row_bytes=2_048,
-    burst_clocks=2,  # BL/n_min
-    long_burst_clocks=4,  # BL/n_max, bank group mode
     cl=Delay(17),  # RL, set 0
     cwl=Delay(9),  # WL, set A
     tccd_s=Delay(2),
@@ -96,21 +91,16 @@ LPDDR5_6400 = DramStandard(
     trfc=Delay(0, 210_000),  # tRFCab of 8 Gb
     taad=Delay(8),
     wck_post=Delay(1),  # Ramulator 2.1, nWCKPST
-    wck_sync=True,
 )
 
 # One channel of two pseudo-channels of 64 bits, 4 Gb: JESD235B. The core timings are left to the vendor.
 HBM2_2000 = DramStandard(
     name="hbm2",
-    tck_ps=1_000,  # 2000 MT/s
-    burst_bytes=32,  # BL4 on 64 bits
-    pseudo_channels=2,
+    **BUSES["hbm2"]._asdict(),
+    tck_ps=TCK_PS["hbm2"],  # 2000 MT/s
     bank_groups=4,
     banks=4,
     rows=32_768,
-    row_bytes=1_024,  # page of a pseudo-channel
-    burst_clocks=2,  # BL4
-    long_burst_clocks=2,
     cl=Delay(14),  # this and all below to trefi: Ramulator 2.1, HBM2_2000Mbps
     cwl=Delay(5),
     tccd_s=Delay(2),
@@ -131,8 +121,6 @@ HBM2_2000 = DramStandard(
     tfaw=Delay(8, 15_000),
     trefi=Delay(0, 3_900_000),  # JESD235B
     trfc=Delay(0, 260_000),  # JESD235B, 4 Gb
-    act_clocks=2,  # JESD235B: the row address comes in two clocks
-    dual_command_bus=True,
 )
 
 # A fixed bandwidth and nothing else: one row that is always open, in picoseconds, so that nothing is rounded.

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sim.arch.checks import require, require_integers
+from sim.arch.dram_names import check_name
+from sim.arch.dram_rules import check_buses, check_rows
 
 DDR4_GUARD = 974  # JESD79-4, rounding algorithms: nCK = floor(t / tCK + 0.974), as tCK itself is rounded down
 MAX_BYTES = 2**40  # of a row: the ideal memory is one row
@@ -91,14 +93,23 @@ class DramStandard:
         for field in powers:
             value = getattr(self, field)
             require(value & (value - 1) == 0, f"DramStandard.{field} must be a power of two", value)
+        require_integers(self, 0, "rounding", maximum=999)
         rule = f"DramStandard.row_bytes must be at least burst_bytes ({self.burst_bytes})"
         require(self.row_bytes >= self.burst_bytes, rule, self.row_bytes)
-        require(0 <= self.rounding < 1000, "DramStandard.rounding must be in 0..999", self.rounding)
+        check_name(self)
+        check_buses(self)
+        if self.rows > 1:
+            check_rows(self)
 
     def clocks(self, symbol: str) -> int:
         """Return one delay, named by its symbol, in clocks."""
         delay: Delay = getattr(self, symbol)
         return delay.clocks(self.tck_ps, self.rounding)
+
+    def ps(self, symbol: str) -> int:
+        """Return one delay, named by its symbol, in picoseconds, before it is rounded to clocks."""
+        delay: Delay = getattr(self, symbol)
+        return max(delay.nck * self.tck_ps, delay.ps)
 
 
 class Spacing(NamedTuple):

@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 from sim.arch.address_map import Piece, pieces_of
 from sim.arch.checks import require, require_integers
-from sim.arch.dram_timing import DramStandard, Spacing, spacing_of
+from sim.arch.dram_rules import check_refresh
+from sim.arch.dram_timing import (
+    MAX_BYTES,
+    MAX_DELAY_CLOCKS,
+    MAX_DELAY_PS,
+    DramStandard,
+    Spacing,
+    spacing_of,
+)
 
 PS_PER_SECOND = 1_000_000_000_000
 MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1
@@ -21,6 +29,7 @@ MAX_BANKS = 64  # of a channel: four ranks of DDR4
 MAX_CHANNELS = 1024  # and requests in a queue; assumed: 32 times an HBM2 stack's
 MAX_RANKS = 8  # or pseudo-channels; assumed
 MAX_BANDWIDTH = 10**15  # bytes per second; assumed: more than any array can take
+MAX_CAPACITY = MAX_CHANNELS * MAX_BYTES  # of all channels, so that addresses fit the int64 of the kernels
 
 
 class Buffering(enum.StrEnum):
@@ -116,11 +125,16 @@ class DramConfig:
 
     def __post_init__(self) -> None:
         require_integers(self, 1, "channels", "ranks", "read_queue", "write_queue", maximum=MAX_CHANNELS)
-        require_integers(self, 0, "row_cap", "command_latency")
+        require_integers(self, 0, "row_cap")
+        require_integers(self, 0, "command_latency", maximum=MAX_DELAY_CLOCKS)
+        known = isinstance(self.scheduler, Scheduler)
+        require(known, f"DramConfig.scheduler must be one of {', '.join(Scheduler)}", self.scheduler)
         for field in ("channels", "ranks"):
             value = getattr(self, field)
             require(value & (value - 1) == 0, f"DramConfig.{field} must be a power of two", value)
         require(self.ranks <= MAX_RANKS, f"DramConfig.ranks must be at most {MAX_RANKS}", self.ranks)
+        halves = self.standard.pseudo_channels
+        require(halves <= MAX_RANKS, f"DramStandard.pseudo_channels must be at most {MAX_RANKS}", halves)
         for field in ("read_queue", "write_queue"):
             value = getattr(self, field)
             require(value <= MAX_QUEUE, f"DramConfig.{field} must be at most {MAX_QUEUE}", value)
@@ -132,8 +146,11 @@ class DramConfig:
         )
         single = self.ranks == 1 or self.standard.pseudo_channels == 1
         require(single, "DramConfig.ranks must be 1 for a standard with pseudo-channels", self.ranks)
+        rule = f"DramConfig must have at most {MAX_CAPACITY} bytes: channels, ranks, banks, rows or row_bytes"
+        require(self.capacity_bytes <= MAX_CAPACITY, rule, self.capacity_bytes)
         self._check_bandwidth()
-        self._check_refresh()
+        if self.refresh:
+            check_refresh(spacing_of(self.standard, self.burst_clocks), self._scopes)
         _ = self.pieces  # raises for a mapping that is none
 
     def _check_bandwidth(self) -> None:
@@ -141,14 +158,10 @@ class DramConfig:
             rule = f"DramConfig.bandwidth_bytes_per_second must be none for {self.standard.name}"
             require(self.bandwidth_bytes_per_second is None, rule, self.bandwidth_bytes_per_second)
         elif self.bandwidth_bytes_per_second is not None:
+            least = -(-self.burst_bytes * self.channels * PS_PER_SECOND // MAX_DELAY_PS)
             require_integers(self, 1, "bandwidth_bytes_per_second", maximum=MAX_BANDWIDTH)
-
-    def _check_refresh(self) -> None:
-        """Between two refreshes a bank can be opened, read or written, and closed: else nothing ever ends."""
-        s = spacing_of(self.standard, self.burst_clocks)
-        access = max(s.act_pre, s.act_rd + s.rd_pre, s.act_wr + s.wr_pre, s.act_act) + s.pre_ref
-        rule = f"DramStandard.trefi must exceed a refresh and an access ({s.ref_act + access} clocks)"
-        require(not self.refresh or s.refi > s.ref_act + access, rule, s.refi)
+            rule = f"DramConfig.bandwidth_bytes_per_second must be at least {least} (a burst a millisecond)"
+            require(self.bandwidth_bytes_per_second >= least, rule, self.bandwidth_bytes_per_second)
 
     @property
     def burst_bytes(self) -> int:

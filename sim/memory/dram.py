@@ -23,7 +23,8 @@ from sim.memory.dram_commands import (
     refresh,
     start_wck,
 )
-from sim.memory.dram_queue import append, find_address
+from sim.memory.dram_idle import skip_idle
+from sim.memory.dram_queue import append, find_address, renumber
 from sim.memory.dram_schedule import (
     any_open,
     call_maintenance,
@@ -37,6 +38,7 @@ from sim.memory.dram_state import (
     CHANNEL_POSITION,
     CLOSED,
     NONE,
+    ORDERS,
     READ,
     ROW_MASK,
     WRITE,
@@ -73,6 +75,8 @@ def accept(timing: Record, channel: Record, b: int, row: int, kind: int, address
         return ABSORBED
     if channel.queued[kind] == (timing.read_queue if kind == READ else timing.write_queue):
         return REFUSED
+    if channel.order == ORDERS:
+        renumber(channel)
     channel.free_count -= 1
     s = channel.free[channel.free_count]
     slot = channel.slot[s]
@@ -100,7 +104,8 @@ def step(timing: Record, channel: Record, limit: int) -> int:
     while channel.clock < limit:
         start = channel.clock + 1
         maintenance = channel.next_refresh
-        if start == maintenance or timing.row_cap > 0:  # rare, so it is a call and not inlined
+        if start == maintenance or timing.row_cap > 0:  # rare, so these are calls and not inlined
+            start = skip_idle(timing, channel, limit)
             maintenance = call_maintenance(timing, channel, start)
         if channel.plan_at == NONE:
             _make_plan(timing, channel, start)
@@ -130,6 +135,7 @@ def _make_plan(timing: Record, channel: Record, start: int) -> None:
         row_at = urgent_at(timing, channel, start)
         if row_at < at:
             at, plan = row_at, Plan.URGENT
+        channel.plan_row_at = NONE
     elif at > start or timing.dual_command_bus:
         column_at, column, row_at, row = oldest_queued(timing, channel, start)
         if column_at < at:
@@ -181,6 +187,7 @@ def _use_row_bus(timing: Record, channel: Record, b: int, at: int) -> None:
     """Issue a row command in the clock of a column command to bank `b`, if one can.
 
     What was planned holds, unless the access has switched write mode or was to the bank of that command.
+    Nothing was planned while a need was urgent: the access has met it, by closing its row.
     """
     if channel.urgent_count > 0:
         if urgent_at(timing, channel, at) == at:
@@ -189,7 +196,8 @@ def _use_row_bus(timing: Record, channel: Record, b: int, at: int) -> None:
     row_at, s = channel.plan_row_at, channel.plan_row
     kind = channel.write_mode
     holds = queue_in_service(timing, channel) == kind and not timing.in_order
-    if not holds or (row_at == at and channel.slot[s].bank == b) or min(timing.rd_pre, timing.wr_pre) < 1:
+    holds = holds and row_at != NONE and (row_at != at or channel.slot[s].bank != b)
+    if not holds or min(timing.rd_pre, timing.wr_pre) < 1:
         _, _, row_at, s = oldest_queued(timing, channel, at)
     if row_at == at:
         _row_command(timing, channel, s, at)

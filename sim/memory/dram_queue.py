@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sim.arch.memory import MAX_BANKS
 from sim.engine.jit import jit
-from sim.memory.dram_state import ACTIVATING, NO_KEY, NONE, READ, WRITE, Record
+from sim.memory.dram_state import ACTIVATING, NO_KEY, NONE, READ, SLOTS, WRITE, Record
 
 
 @jit(inline="always")
@@ -109,6 +109,27 @@ def remove_active(channel: Record, b: int) -> None:
     channel.active_place[last] = channel.active_place[b]
     for kind in (READ, WRITE):
         _set_keys(channel, kind, b)
+
+
+@jit
+def renumber(channel: Record) -> None:
+    """Number the requests at hand from 0 in the order that they have."""
+    for i in range(channel.free_count):
+        channel.slot[channel.free[i]].order = NONE
+    count, last = 0, NONE
+    while count < SLOTS - channel.free_count:
+        oldest = NONE
+        for s in range(SLOTS):  # those with a number already are not younger than `last`
+            order = channel.slot[s].order
+            if order > last and (oldest == NONE or order < channel.slot[oldest].order):
+                oldest = s
+        last = channel.slot[oldest].order
+        channel.slot[oldest].order = count
+        count += 1
+    channel.order = count
+    for kind in (READ, WRITE):
+        for b in range(MAX_BANKS):
+            _set_keys(channel, kind, b)
 
 
 @jit

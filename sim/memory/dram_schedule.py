@@ -12,8 +12,8 @@ from sim.memory.dram_queue import is_held
 from sim.memory.dram_state import CLOSED, FAR, NO_KEY, NONE, READ, WRITE, Record
 
 # A candidate is one number, the wait in clocks above the request's order above its bank; the smallest wins.
-WAIT_SHIFT = 43  # leaves 37 bits of order, 10^11 requests
-MAX_WAIT = (1 << 18) - 1  # longer than any spacing of a standard
+WAIT_SHIFT = 30  # leaves 24 bits of order, `ORDERS`
+MAX_WAIT = (1 << 32) - 1  # longer than four delays, of which the longest wait of a config is made
 BANK_MASK = MAX_BANKS - 1
 
 

@@ -21,7 +21,11 @@ NONE = -1
 FAR = 1 << 62  # a clock that never comes, with room to add to
 CLOSED, ACTIVATING = -1, -2  # values of open_row
 NO_KEY = 1 << 62  # larger than any hit_key or miss_key with any wait added
+ORDERS = (1 << 24) - 1  # of requests, before those at hand are numbered anew: what a key has room for
 SLOTS = 2 * MAX_QUEUE + MAX_BANKS  # both queues, and a request of an opened row for each bank
+# Rows to close, one a bank, and refreshes of all ranks. Those come up once an interval, which is longer than
+# any wait (`sim.arch.dram_rules`); before the first of them issues, there may be two waits for each bank.
+URGENT = 2048  # at least MAX_BANKS + MAX_RANKS * (2 * (MAX_BANKS + MAX_RANKS) + 2)
 LOGGED = 64  # commands kept; a clock has two at most
 MAX_PIECES = 64  # of an address map: as many as there are address bits
 BANK_POSITION, CHANNEL_POSITION = 40, 48  # of an address that is mapped: row, bank and channel in one number
@@ -93,13 +97,13 @@ CHANNEL = make_record(
     plan_at=(),  # its clock, or NONE
     plan=(),  # a Plan
     plan_slot=(),
-    plan_row_at=(),  # clock of the row command that would come next, on a bus of its own
+    plan_row_at=(),  # clock of the row command that would come next, on a bus of its own; NONE: not known
     plan_row=(),  # its slot
     # maintenance
     next_refresh=(),
     urgent_count=(),
     urgent_head=(),
-    urgent=(2 * MAX_BANKS,),  # ring; a bank to precharge, or -1 - rank to refresh
+    urgent=(URGENT,),  # ring; a bank to precharge, or -1 - rank to refresh
     # LPDDR5
     act2_slot=(),  # request between ACT1 and ACT2
     act2_latest=(),

@@ -26,6 +26,7 @@ STANDARDS = {
 }
 RFC = {"ddr4-2400": 421, "ddr4-3200": 560}  # JESD79-4: floor(350 ns / tCK + 0.974)
 TURNAROUND = 2
+NEVER = 1 << 62
 
 READS, WRITES, ACTIVATES, PRECHARGES = ("RD", "RDA"), ("WR", "WRA"), ("ACT",), ("PRE", "PREAB")
 COLUMN = READS + WRITES
@@ -193,6 +194,20 @@ class History:
         if command in ("ACT", "PRE", "PREAB", "REF") and clock < self.row_bus_free:
             found.append(f"the row bus is taken until {self.row_bus_free}")
         return found
+
+    def next_change(self, clock: int) -> int:
+        """Return the first clock after this one from which on something else may be legal."""
+        clocks = {(rule.before, rule.clocks) for rules in self.rules.values() for rule in rules}
+        ends = [
+            last + later
+            for (command, *_), last in self.last.items()
+            for before, later in clocks
+            if before == command
+        ]
+        ends += [acts[0] + self.device.symbols["FAW"] for acts in self.acts.values() if acts] + [
+            self.row_bus_free
+        ]
+        return min((end for end in ends if end > clock), default=NEVER)
 
     def _rank(self, command: str, where: int) -> int:
         return where if command in ("PREAB", "REF") else self.device.rank_of(where)

@@ -91,6 +91,16 @@ class NaiveChannel:
             else:
                 self._serve(choice)
 
+    def next_change(self) -> int:
+        """Return the first clock after this one on which something else may be done."""
+        ends = [self.history.next_change(self.clock)]
+        if self.cas or self.act2:
+            ends.append(self.clock + 1)
+        if self.policy.refresh:
+            interval = self.device.symbols["REFI"]
+            ends.append((self.clock // interval + 1) * interval)
+        return min(ends + [self.wck_until] * (self.wck_until > self.clock))
+
     def _call_maintenance(self) -> None:
         if self.policy.refresh and self.clock % self.device.symbols["REFI"] == 0:
             self.urgent += [("REF", rank) for rank in range(self.device.ranks)]
@@ -249,13 +259,20 @@ class NaiveChannel:
             self.history.record(command, where, self.clock)
 
 
-def run(channel: NaiveChannel, requests: Requests, until: int = 0) -> list[int]:
-    """Serve all requests as `replay.replay` does; return the clocks on which they were accepted."""
+def run(channel: NaiveChannel, requests: Requests, until: int = 0, *, skip: bool = False) -> list[int]:
+    """Serve all requests as `replay.replay` does; return the clocks on which they were accepted.
+
+    With `skip`, clocks on which nothing can be other than on the one before are left out.
+    """
     accepted: list[int] = []
     waiting = list(zip(*(column.tolist() for column in requests), strict=True))
     while len(channel.done) < len(waiting) or channel.clock < until:
-        i = len(accepted)
+        i, before = len(accepted), (len(channel.log), len(accepted))
         if i < len(waiting) and channel.clock >= waiting[i][0] and channel.accept(*waiting[i][1:], i):
             accepted.append(channel.clock)
         channel.tick()
+        if skip and before == (len(channel.log), len(accepted)):
+            due = [waiting[i][0]] if i < len(waiting) and waiting[i][0] >= channel.clock else []
+            ends = [until] if until > channel.clock else []
+            channel.clock = min([channel.next_change() - 1, *due, *ends])
     return accepted

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sim.arch.dram_rules import longest_wait
 from sim.arch.dram_timing import Delay
 from sim.arch.memory import DramConfig
 from sim.engine.jit import jit
@@ -17,7 +18,7 @@ from sim.memory.dram_state import LOGGED, Command, Record, new_dram
 Integers = npt.NDArray[np.int64]
 
 LOGGED_CLOCKS = LOGGED // 2  # a clock has two commands at most
-PATIENCE = 2000  # clocks for each request, and some more, before they count as never served
+PATIENCE, PATIENT_WAITS = 2000, 8  # clocks and longest waits for a request before it counts as never served
 REFI = 900  # clocks from refresh to refresh, so that short streams meet several
 
 
@@ -73,6 +74,16 @@ def random_requests(banks: int, count: int, seed: int, *, writes: float = 0.5) -
     return as_requests(np.stack([np.cumsum(gaps), rng.random(count) < writes, bank, row, column], axis=1))
 
 
+def hot_requests(banks: int, count: int, rng: np.random.Generator) -> Requests:
+    """Requests in runs to one row, of a few banks or of all, in a queue that is full or has pauses."""
+    gaps = rng.choice([0, 1, 4, 20, 120], count, p=[0.8, 0.1, 0.05, 0.03, 0.02]) * rng.integers(0, 2)
+    few = rng.permutation(banks)[: rng.choice([2, 6, banks])]
+    runs, rows = rng.integers(1, 7, count), rng.choice([1, 2, 4])
+    bank, row = (np.repeat(rng.choice(of, count), runs)[:count] for of in (few, rows))
+    writes = rng.random(count) < rng.choice([0, 0.1, 0.4, 0.7])
+    return as_requests(np.stack([np.cumsum(gaps), writes, bank, row, rng.integers(0, 32, count)], axis=1))
+
+
 def short_refresh(config: DramConfig) -> DramConfig:
     """The same DRAM with a refresh every REFI clocks."""
     return replace(config, standard=replace(config.standard, trefi=Delay(REFI)))
@@ -85,7 +96,8 @@ def replay(config: DramConfig, requests: Requests, *, logging: bool = False, unt
     accepted, done = np.full(count, -1), np.full(count, -1)
     room = 8 * count + 4 * until + 10_000 if logging else 1
     log = np.zeros((room, 4), np.int64)
-    commands = _replay(dram.timing[0], dram.channel[0], requests, until, accepted, done, log)
+    patience = PATIENCE + PATIENT_WAITS * longest_wait(config.timing.spacing)
+    commands = _replay(dram.timing[0], dram.channel[0], requests, until, accepted, done, log, patience)
     rows = [Logged(clock, Command(what).name, *where) for clock, what, *where in log[:commands].tolist()]
     return Outcome(accepted, done, rows, dram.channel[0])
 
@@ -104,10 +116,10 @@ def _locate_all(timing, addresses, found):
 
 
 @jit
-def _replay(timing, channel, requests, until, accepted, done, log):
+def _replay(timing, channel, requests, until, accepted, done, log, patience):
     left = len(requests.due)
     i = commands = free_at = 0
-    latest = requests.due[-1] + PATIENCE * (left + 100)
+    latest = requests.due[-1] + patience * (left + 100)
     while left > 0 or channel.clock < until:
         if channel.clock > max(latest, until):
             raise RuntimeError("a request is never served")

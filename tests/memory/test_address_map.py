@@ -22,7 +22,7 @@ FIELDS = {"pseudo-channel": "rank", "bank group": "group", "column (burst index 
 
 def small(name: str, *, channels: int = 1, ranks: int = 1, mapping: str = "mop4clxor") -> DramConfig:
     """A preset with 8 rows of 16 bursts a bank, so that all of it can be looked at."""
-    standard = replace(DRAMS[name].standard, rows=8, row_bytes=16 * DRAMS[name].burst_bytes)
+    standard = replace(DRAMS[name].standard, name="small", rows=8, row_bytes=16 * DRAMS[name].burst_bytes)
     return replace(DRAMS[name], standard=standard, channels=channels, ranks=ranks, mapping=mapping)
 
 

@@ -15,14 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Delay
 from sim.arch.memory import Scheduler
-from tests.memory.checker import Checker
+from tests.memory.compare import check_against_brute_force
 from tests.memory.jedec import STANDARDS, device
-from tests.memory.naive import NaiveChannel, Policy, run
-from tests.memory.replay import REFI, Requests, as_requests, random_requests, replay, short_refresh
-
-COUNTERS = ("row_hits", "row_misses", "row_conflicts", "refreshes", "forwarded", "merged")
+from tests.memory.replay import REFI, Requests, as_requests, random_requests, replay
 
 
 @st.composite
@@ -50,25 +46,6 @@ def cases(draw: st.DrawFn) -> tuple[str, int, dict[str, Any], int, Requests]:
     due = np.cumsum([row[0] for row in rows]).tolist()
     requests = as_requests([(at, *row[1:]) for at, row in zip(due, rows, strict=True)])
     return name, ranks, changes, act2_latest, requests
-
-
-def check_against_brute_force(
-    name: str, ranks: int, changes: dict[str, Any], act2_latest: int, requests: Requests, until: int
-) -> None:
-    d = device(name, ranks, REFI=REFI, AAD=act2_latest)
-    config = replace(short_refresh(DRAMS[name]), ranks=ranks, **changes)
-    if config.standard.wck_sync:
-        config = replace(config, standard=replace(config.standard, taad=Delay(act2_latest)))
-    ours = replay(config, requests, logging=True, until=until)
-    assert Checker(d, refresh=config.refresh).check(ours.log) == []
-    naive = NaiveChannel(d, Policy(**{**changes, "scheduler": config.scheduler.value}))
-    accepted = run(naive, requests, until)
-    assert ours.log == naive.log
-    assert ours.accepted.tolist() == accepted
-    assert ours.done.tolist() == [naive.done[i] for i in range(len(accepted))]
-    assert {name: int(ours.channel[name]) for name in COUNTERS} == {
-        name: naive.counts[name] for name in COUNTERS
-    }
 
 
 @settings(max_examples=60)
