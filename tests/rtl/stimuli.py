@@ -25,16 +25,16 @@ def value(rng: random.Random, fixed: Fixed) -> int:
     """Return a raw value: a bound, a small one or any."""
     kind = rng.random()
     if kind < 0.1:
-        return rng.choice([fixed.minimum, fixed.maximum, 0, -1, 1])
+        return rng.choice([fixed.minimum, fixed.maximum, 0, -1, min(1, fixed.maximum)])
     if kind < 0.6:
-        return rng.randint(-fixed.scale, fixed.scale)
+        return rng.randint(max(-fixed.scale, fixed.minimum), min(fixed.scale, fixed.maximum))
     return rng.randint(fixed.minimum, fixed.maximum)
 
 
 def exponent(rng: random.Random, config: SaloConfig) -> int:
     """Return an exponent: a bound, near 0, or any."""
     exp = config.numerics.exp
-    near = rng.randint(-2, 2)
+    near = rng.randint(-2, min(2, exp.exponent_maximum))
     any_ = rng.randint(exp.exponent_minimum, exp.exponent_maximum)
     return rng.choice([near, near, any_, exp.exponent_minimum, exp.exponent_maximum])
 
@@ -112,6 +112,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
     sums = numerics.sums(array.normalisation)
     merge = sums.global_merge if global_row else sums.merge
     full = 1 << (numerics.merge_sum.width - 1)  # a sum that is renormalised
+    highest = min(numerics.row_sum.maximum, full - 1)  # no row has more: `SaloNumerics.check_head`
     between = []
     if array.normalisation is Normalisation.PER_PASS:
         between = [Stage.IDLE] * (array.reciprocal_latency - 1) + [Stage.NORMALISE]
@@ -123,7 +124,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
             length = rng.randint(1, array.head_dim)
         row_max = exponent(rng, config)
         row_sum = rng.choice(
-            [0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)]
+            [0, rng.randint(0, highest), rng.randint(0, min(numerics.row_sum.scale, highest))]
         )
         restored_max, restored_sum = exponent(rng, config), rng.randint(0, full - 1)
         if rng.random() < 0.7:  # with the row's sum just enough to renormalise, or not enough
@@ -140,7 +141,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
                 WeightedSumInputs(
                     stage=int(stage),
                     row_max=row_max if sampled else exponent(rng, config),
-                    row_sum=row_sum if sampled else rng.randint(0, numerics.row_sum.maximum),
+                    row_sum=row_sum if sampled else rng.randint(0, highest),
                     psum=value(rng, sums.psum),
                     first=first if sampled else rng.random() < 0.5,
                     restore=restore if sampled else rng.random() < 0.5,
