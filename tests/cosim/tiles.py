@@ -101,4 +101,6 @@ def _global_blocks(
             query[tile:end, g] = base + tile * array.global_rows + g
             first[tile, g] = last[end - 1, g] = True
             tile = end
+    # In between a row may rest, whatever keys pass it.
+    query[~first & ~last & (rng.random(shape) < 0.3)] = -1
     return first, last, query

@@ -61,7 +61,8 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
     psum = numerics.sums(array.normalisation).psum
     found = []
     for _ in range(passes):
-        length = rng.randint(1, 8)
+        loud = rng.random() < 0.2  # every product at its largest, to both bounds of the score and back
+        length = rng.randint(8, 24) if loud else rng.randint(1, 8)
         normalise = [Stage.NORMALISE] * array.normalise_latency
         stages = [
             *[Stage.SCORE] * length,
@@ -70,6 +71,7 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
             *(normalise if array.normalisation is Normalisation.PER_PASS else []),
             *[Stage.WEIGHTED_SUM] * length,
             *[Stage.FLUSH] * array.flush_cycles,
+            *([Stage.ROW_SUM, Stage.WEIGHTED_SUM] if rng.random() < 0.2 else []),  # nothing may be left
         ]
         masks = {
             "row_valid_in": rng.random() < 0.85,
@@ -87,7 +89,17 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
             while rng.random() < 0.1:
                 found.append(_pe_cycle(rng, config, Stage.IDLE, psum, masks | inverse))
             found.append(_pe_cycle(rng, config, stage, psum, masks | inverse))
+            if loud and stage is Stage.SCORE:
+                found[-1] = _loud(rng, numerics.input, found[-1])
     return found
+
+
+def _loud(rng: random.Random, fixed: Fixed, cycle: PEInputs) -> PEInputs:
+    """Return the cycle with operands at their bounds, of the signs that they happen to have."""
+    query, key = (fixed.minimum if drawn < 0 else fixed.maximum for drawn in (cycle.query_in, cycle.kv_in))
+    if rng.random() < 0.5:
+        query = key  # twice as many products above 0 as below
+    return cycle._replace(query_in=query, kv_in=key)
 
 
 def _pe_cycle(
@@ -130,6 +142,13 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
         if rng.random() < 0.7:  # with the row's sum just enough to renormalise, or not enough
             restored_max = row_max
             restored_sum = min(max(full - row_sum + rng.randint(-2, 1), 0), full - 1)
+        if rng.random() < 0.1:  # nearly all of the merged sum is this pass, 1 / sum rounded up: 1.0, not more
+            restored_max, restored_sum, row_sum = (
+                row_max,
+                rng.randint(1, 3),
+                rng.randint(highest // 2, highest),
+            )
+            first = restore = True
         gap = [
             Stage.FLUSH,
             *[Stage.SCORE] * length,
