@@ -18,6 +18,9 @@ PYTEST := $(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile
 environment = @command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) not found: tandemsim needs Python 3.11 or newer' >&2; exit 2; }; \
 	'$(PYTHON)' tools/environment.py
 
+# One line, before anything is installed, where circuits cannot be built in this folder.
+buildable = @if command -v '$(PYTHON)' >/dev/null; then '$(PYTHON)' -m tests.cosim.folder; fi
+
 workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
 # What `sim run` takes for every checked-in trace; tests/test_packaging.py holds it.
 DEFAULT_MACHINE := salo
@@ -44,6 +47,7 @@ test-models: ## the models and their export; installs torch, gigabytes on most m
 	TANDEM_REQUIRE_TORCH=1 $(PYTEST) $(TORCH_SUITES) $(ARGS)
 
 cosim: ## the whole co-simulation [FULL=1: also 32 x 32 PEs; WAVES=1: leaves waveforms]
+	$(buildable)
 	$(environment) core test rtl cosim
 	@$(PY) -m tests.cosim.simulators
 	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s --numprocesses=0) tests/rtl tests/cosim $(ARGS)
@@ -57,6 +61,7 @@ synth: ## count the circuits in gates, and place a small array on an FPGA [PRESE
 	@$(PY) -m rtl.synth $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
 
 proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for every input
+	$(buildable)
 	$(environment) core test rtl cosim synth
 	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_synth.py $(ARGS)
 
@@ -65,6 +70,7 @@ test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(PY) tools/wheel_check.py
 
 mutants: ## faults in the generated circuit, one by one: does a test tell? ARGS="--help" says more
+	$(buildable)
 	$(environment) core test rtl cosim synth
 	@$(PY) -m tests.mutants $(ARGS)
 

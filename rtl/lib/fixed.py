@@ -17,12 +17,14 @@ def shape(wire: Wire) -> Shape:
 
 def saturate(value: Value, minimum: int, maximum: int) -> Value:
     """Return the value of minimum..maximum that is nearest to `value`, in the width of these bounds."""
-    bounds = Shape.cast(range(minimum, maximum + 1))
-    inside = Value.cast(value)[: bounds.width]
-    inside = inside.as_signed() if bounds.signed else inside
-    if Value.cast(value).shape().signed or minimum > 0:  # else nothing lies below
+    value, bounds = Value.cast(value), Shape.cast(range(minimum, maximum + 1))
+    own, inside = value.shape(), _as(value, bounds)
+    # Only bounds that the value's own width lets it pass: the others would be constants.
+    if own.signed and -(1 << (own.width - 1)) < minimum or not own.signed and minimum > 0:
         inside = Mux(value < minimum, Const(minimum, bounds), inside)
-    return _as(Mux(value > maximum, Const(maximum, bounds), inside), bounds)
+    if (1 << (own.width - own.signed)) - 1 > maximum:
+        inside = Mux(value > maximum, Const(maximum, bounds), inside)
+    return _as(inside, bounds)
 
 
 def shift_half_up(value: Value, shift: Value) -> Value:
@@ -64,5 +66,10 @@ def larger(left: Value, right: Value) -> Value:
 
 
 def _as(value: Value, wanted: Shape) -> Value:
-    cut = Value.cast(value)[: wanted.width]
-    return cut.as_signed() if wanted.signed else cut
+    """Return the value in at most the width of `wanted`, and with its sign."""
+    value = Value.cast(value)
+    cut = value[: wanted.width]
+    if not wanted.signed:
+        return cut
+    is_positive = not value.shape().signed and len(value) < wanted.width
+    return cut if is_positive else cut.as_signed()

@@ -30,7 +30,10 @@ class Staging(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         width = len(self.word.as_value())
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=width, depth=self.tiles * self.words + 1)
+        # One of the words is the register of the output; the others are a memory, of which an address of no
+        # bits would be one of two in Verilog.
+        depth = max(2, self.tiles * self.words) + 1
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=width, depth=depth)
         taken = Signal()
         room = Signal(range(self.tiles + 1), init=self.tiles)
         m.d.comb += [

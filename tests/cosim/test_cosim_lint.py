@@ -12,6 +12,7 @@ from rtl.lib.emit import verilog
 from tests.cosim import simulators
 from tests.cosim.configs import CONFIGS
 from tests.cosim.sample import WHOLE
+from tests.rtl import extremes
 
 WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
 pytestmark = pytest.mark.skipif("verilator" not in simulators.found(), reason=simulators.NONE_FOUND)
@@ -29,6 +30,11 @@ def lint(text, top, folder):
 @pytest.mark.parametrize("config", ["wide", "bare"] if not WHOLE else CONFIGS)
 def test_the_whole_engine_is_clean(config, tmp_path):
     assert lint(verilog(UNITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("seed", range(40 if WHOLE else 6))
+def test_an_engine_of_any_small_configuration_is_clean(seed, tmp_path):
+    assert lint(verilog(UNITS["tile_engine"](extremes.config(seed))), "tile_engine", tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("unit", UNITS)

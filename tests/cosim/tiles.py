@@ -29,7 +29,7 @@ def random_tiles(array: SaloArray, tiles: int, seed: int) -> SimpleNamespace:
     rows = _global_rows(rng, array, slots, private)
     row_first, row_last, row_query = _global_blocks(rng, array, tiles, blocks * array.rows)
     return SimpleNamespace(
-        seq_len=(blocks + tiles) * max(array.rows, 1) + tiles * array.global_rows,
+        seq_len=max(TOKENS, (blocks + tiles) * array.rows + tiles * array.global_rows),
         tiles=tiles,
         block=block,
         block_rows=block_rows,
@@ -101,4 +101,6 @@ def _global_blocks(
             query[tile:end, g] = base + tile * array.global_rows + g
             first[tile, g] = last[end - 1, g] = True
             tile = end
+    # In between a row may rest, whatever keys pass it.
+    query[~first & ~last & (rng.random(shape) < 0.3)] = -1
     return first, last, query

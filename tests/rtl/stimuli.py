@@ -25,16 +25,16 @@ def value(rng: random.Random, fixed: Fixed) -> int:
     """Return a raw value: a bound, a small one or any."""
     kind = rng.random()
     if kind < 0.1:
-        return rng.choice([fixed.minimum, fixed.maximum, 0, -1, 1])
+        return rng.choice([fixed.minimum, fixed.maximum, 0, -1, min(1, fixed.maximum)])
     if kind < 0.6:
-        return rng.randint(-fixed.scale, fixed.scale)
+        return rng.randint(max(-fixed.scale, fixed.minimum), min(fixed.scale, fixed.maximum))
     return rng.randint(fixed.minimum, fixed.maximum)
 
 
 def exponent(rng: random.Random, config: SaloConfig) -> int:
     """Return an exponent: a bound, near 0, or any."""
     exp = config.numerics.exp
-    near = rng.randint(-2, 2)
+    near = rng.randint(-2, min(2, exp.exponent_maximum))
     any_ = rng.randint(exp.exponent_minimum, exp.exponent_maximum)
     return rng.choice([near, near, any_, exp.exponent_minimum, exp.exponent_maximum])
 
@@ -61,7 +61,8 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
     psum = numerics.sums(array.normalisation).psum
     found = []
     for _ in range(passes):
-        length = rng.randint(1, 8)
+        loud = rng.random() < 0.2  # every product at its largest, to both bounds of the score and back
+        length = rng.randint(8, 24) if loud else rng.randint(1, 8)
         normalise = [Stage.NORMALISE] * array.normalise_latency
         stages = [
             *[Stage.SCORE] * length,
@@ -70,6 +71,7 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
             *(normalise if array.normalisation is Normalisation.PER_PASS else []),
             *[Stage.WEIGHTED_SUM] * length,
             *[Stage.FLUSH] * array.flush_cycles,
+            *([Stage.ROW_SUM, Stage.WEIGHTED_SUM] if rng.random() < 0.2 else []),  # nothing may be left
         ]
         masks = {
             "row_valid_in": rng.random() < 0.85,
@@ -87,7 +89,17 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
             while rng.random() < 0.1:
                 found.append(_pe_cycle(rng, config, Stage.IDLE, psum, masks | inverse))
             found.append(_pe_cycle(rng, config, stage, psum, masks | inverse))
+            if loud and stage is Stage.SCORE:
+                found[-1] = _loud(rng, numerics.input, found[-1])
     return found
+
+
+def _loud(rng: random.Random, fixed: Fixed, cycle: PEInputs) -> PEInputs:
+    """Return the cycle with operands at their bounds, of the signs that they happen to have."""
+    query, key = (fixed.minimum if drawn < 0 else fixed.maximum for drawn in (cycle.query_in, cycle.kv_in))
+    if rng.random() < 0.5:
+        query = key  # twice as many products above 0 as below
+    return cycle._replace(query_in=query, kv_in=key)
 
 
 def _pe_cycle(
@@ -112,6 +124,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
     sums = numerics.sums(array.normalisation)
     merge = sums.global_merge if global_row else sums.merge
     full = 1 << (numerics.merge_sum.width - 1)  # a sum that is renormalised
+    highest = min(numerics.row_sum.maximum, full - 1)  # no row has more: `SaloNumerics.check_head`
     between = []
     if array.normalisation is Normalisation.PER_PASS:
         between = [Stage.IDLE] * (array.reciprocal_latency - 1) + [Stage.NORMALISE]
@@ -123,12 +136,19 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
             length = rng.randint(1, array.head_dim)
         row_max = exponent(rng, config)
         row_sum = rng.choice(
-            [0, rng.randint(0, numerics.row_sum.maximum), rng.randint(0, numerics.row_sum.scale)]
+            [0, rng.randint(0, highest), rng.randint(0, min(numerics.row_sum.scale, highest))]
         )
         restored_max, restored_sum = exponent(rng, config), rng.randint(0, full - 1)
         if rng.random() < 0.7:  # with the row's sum just enough to renormalise, or not enough
             restored_max = row_max
             restored_sum = min(max(full - row_sum + rng.randint(-2, 1), 0), full - 1)
+        if rng.random() < 0.1:  # nearly all of the merged sum is this pass, 1 / sum rounded up: 1.0, not more
+            restored_max, restored_sum, row_sum = (
+                row_max,
+                rng.randint(1, 3),
+                rng.randint(highest // 2, highest),
+            )
+            first = restore = True
         gap = [
             Stage.FLUSH,
             *[Stage.SCORE] * length,
@@ -140,7 +160,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
                 WeightedSumInputs(
                     stage=int(stage),
                     row_max=row_max if sampled else exponent(rng, config),
-                    row_sum=row_sum if sampled else rng.randint(0, numerics.row_sum.maximum),
+                    row_sum=row_sum if sampled else rng.randint(0, highest),
                     psum=value(rng, sums.psum),
                     first=first if sampled else rng.random() < 0.5,
                     restore=restore if sampled else rng.random() < 0.5,
