@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sim.arch.checks import MAX_INTEGER, require
 from sim.arch.files import printable
+from sim.arch.stopping import interrupts_held
 from sim.machines import default_machine, machine_named
 from sim.report import Report
 from sim.timeline import Activity, Timeline
@@ -59,7 +60,7 @@ def workload_name(workload: str) -> str:
 
 
 def simulate(request: Request, progress: Progress | None = None) -> Run:
-    """Run a request.
+    """Run a request. Ctrl-C waits for the end of a layer: inside a kernel it would crash the process.
 
     Raises `traces.errors.TraceError` or `sim.arch.checks.UserError` for what the user must mend.
     """
@@ -73,5 +74,12 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     preset = next(iter(machine.presets)) if request.preset is None else request.preset
     config = machine.config(preset, request.settings or {})
     runner = importlib.import_module(machine.runner)
-    run: Run = runner.run(trace, machine.name, preset, config, request, progress)
+    with interrupts_held() as let_go:
+
+        def told(what: str, done: int, total: int) -> None:
+            let_go()
+            if progress:
+                progress(what, done, total)
+
+        run: Run = runner.run(trace, machine.name, preset, config, request, told)
     return run

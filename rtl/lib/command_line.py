@@ -12,7 +12,7 @@ from sim.arch.checks import settings_from_arguments
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 
-RUN_FAULT, USER_FAULT = 1, 2
+USER_FAULT = 2
 
 
 @contextmanager

@@ -9,7 +9,6 @@ line: a `FileError` that names the path.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from sim.arch.checks import UserError, require
+from sim.arch.stopping import unstopped
+from sim.arch.temporaries import new_parents, temporary_file, temporary_folder
 
 STDOUT = "-"
 
@@ -76,14 +77,12 @@ def written_folder(path: str | Path) -> Iterator[Path]:
     with _refusals(path):
         place = _resolved(path)
         parent = place if place.exists() else place.parent
-        parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary(parent / place.name)
-        temporary.mkdir()
-        try:
-            yield temporary
+        with new_parents(parent), temporary_folder(parent) as temporary:
+            try:
+                yield temporary
+            except FileError as error:  # of one of its files, which the user knows by another name
+                raise FileError(str(error).replace(str(temporary), str(path))) from error
             _publish(temporary, place)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def require_writable_file(path: str | Path) -> None:
@@ -160,21 +159,14 @@ def _drop_buffer(stream: TextIO) -> None:
         pass
 
 
-def _temporary(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-
-
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    temporary = _temporary(place)
-    try:
-        with open(temporary, "xb") as stream:  # not mkstemp, whose files only their owner can read
+    with temporary_file(place.parent) as temporary:
+        with open(temporary, "wb") as stream:
             yield stream
         if place.exists():
             shutil.copymode(place, temporary)
         os.replace(temporary, place)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _publish(temporary: Path, place: Path) -> None:
@@ -185,5 +177,6 @@ def _publish(temporary: Path, place: Path) -> None:
     for file in files:  # before the first rename, so that this refusal at least leaves the old set whole
         if (place / file.name).is_dir():
             raise FileError(f"cannot write {str(place / file.name)!r}: it is a folder")
-    for file in files:
-        os.replace(file, place / file.name)
+    with unstopped():
+        for file in files:
+            os.replace(file, place / file.name)
