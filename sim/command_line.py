@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sim import __version__
-from sim.arch.checks import ConfigError, UserError, nearest
+from sim.arch.checks import ConfigError, UserError, nearest, one_line, shown
 from sim.arch.stopping import SIGNALED
 from sim.run_command import RANDOM
 from traces.errors import TraceError
@@ -41,13 +41,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **more)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        advice = f"; see {self.prog} --help"
+        self.exit(USER_FAULT, one_line(self.prog, message, advice) + "\n")
 
     def refuse(self, word: str) -> NoReturn:
         """Say that `word` is no argument of this command."""
         if word.startswith("-"):
             self.error(nearest("option", word.partition("=")[0], self._option_string_actions))
-        self.error(f"unexpected argument {word!r}")
+        self.error(f"unexpected argument {shown(word)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(code: int, message: str) -> int:
     if sys.stderr:
-        print(f"tandem: {' '.join(message.split())}", file=sys.stderr)
+        print(one_line("tandem", message), file=sys.stderr)
     return code
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sim.arch.checks import MAX_INTEGER, require
 from sim.arch.files import printable
+from sim.arch.settings import keys_named
 from sim.arch.stopping import interrupts_held
 from sim.machines import default_machine, machine_named
 from sim.report import Report
@@ -74,7 +75,7 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     preset = next(iter(machine.presets)) if request.preset is None else request.preset
     config = machine.config(preset, request.settings or {})
     runner = importlib.import_module(machine.runner)
-    with interrupts_held() as let_go:
+    with keys_named(config), interrupts_held() as let_go:
 
         def told(what: str, done: int, total: int) -> None:
             let_go()

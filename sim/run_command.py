@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.arch.checks import ConfigError, settings_from_arguments, settings_from_toml
+from sim.arch.checks import ConfigError
+from sim.arch.presets import SECTIONS
+from sim.arch.settings_files import Given, changed, merged, settings_from_arguments, settings_from_file
+from sim.machines import MACHINES, machine_named
 from sim.progress import progress
 
 if TYPE_CHECKING:
@@ -39,18 +42,34 @@ def run(chosen: argparse.Namespace) -> None:
 def _request(chosen: argparse.Namespace) -> Request:
     from sim.run import Request
 
-    settings: dict[str, object] = {**settings_from_toml(chosen.config)} if chosen.config else {}
-    settings |= settings_from_arguments(chosen.settings)
+    machine, preset, settings = _settings(chosen)
     return Request(
         workload=chosen.workload,
-        machine=chosen.machine,
-        preset=chosen.preset,
+        machine=machine,
+        preset=preset,
         settings=settings,
         batch=chosen.batch,
         functional=chosen.functional is not None,
         tensors=None if chosen.functional in (None, RANDOM) else Path(chosen.functional),
         seed=chosen.seed,
     )
+
+
+def _settings(chosen: argparse.Namespace) -> tuple[str | None, str | None, dict[str, object]]:
+    """Return machine, preset and settings: those of --config, and on top what the command line says."""
+    given = settings_from_file(chosen.config) if chosen.config is not None else Given({}, {})
+    name = given.machine if chosen.machine is None else chosen.machine
+    preset = given.preset if chosen.preset is None else chosen.preset
+    machine = machine_named(next(iter(MACHINES)) if name is None else name)
+    words, settings = settings_from_arguments(chosen.settings), given.settings
+    if given.config:
+        # Settings as they were given, and what else differs, say because a preset has changed since. Of a
+        # section that the command line puts in place no field of the one before is kept.
+        replaced = tuple(f"{SECTIONS[key][0]}." for key in words if key in SECTIONS)
+        other = changed(machine.config(preset, settings), given.config)
+        other = {key: value for key, value in other.items() if not key.startswith(replaced)}
+        settings = merged(settings, other, machine.short_names)
+    return name, preset, merged(settings, words, machine.short_names)
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from sim.arch.checks import UserError, require
+from sim.arch.checks import UserError, require, shown_path
 from sim.arch.stopping import unstopped
 from sim.arch.temporaries import new_parents, temporary_file, temporary_folder
 
@@ -96,7 +96,7 @@ def require_writable_file(path: str | Path) -> None:
     target = Path(path)
     with _refusals(path):
         if target.is_dir():
-            raise FileError(f"an output file must be a file, not the folder {str(path)!r}")
+            raise FileError(f"an output file must be a file, not the folder {shown_path(path)!r}")
         if not _is_special(target):
             _require_writable(path, _resolved(path).parent)
 
@@ -112,7 +112,7 @@ def require_writable_folder(path: str | Path) -> None:
     with _refusals(path):
         place = _resolved(path)
         if place.exists() and not place.is_dir():
-            raise FileError(f"an output folder must be a folder, not the file {str(path)!r}")
+            raise FileError(f"an output folder must be a folder, not the file {shown_path(path)!r}")
         _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
 
 
@@ -128,11 +128,15 @@ def printable(path: str | Path) -> str:
 
 def _require_writable(path: str | Path, folder: Path) -> None:
     if not folder.exists():
-        raise FileError(f"cannot write {str(path)!r}: the folder {str(folder)!r} does not exist")
+        raise FileError(
+            f"cannot write {shown_path(path)!r}: the folder {shown_path(folder)!r} does not exist"
+        )
     if not folder.is_dir():
-        raise FileError(f"cannot write {str(path)!r}: {str(folder)!r} is not a folder")
+        raise FileError(f"cannot write {shown_path(path)!r}: {shown_path(folder)!r} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"cannot write {str(path)!r}: the folder {str(folder)!r} is not writable")
+        raise FileError(
+            f"cannot write {shown_path(path)!r}: the folder {shown_path(folder)!r} is not writable"
+        )
 
 
 @contextmanager
@@ -140,7 +144,7 @@ def _refusals(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+        raise FileError(f"cannot write {shown_path(path)!r}: {error.strerror or error}") from error
 
 
 def _resolved(path: str | Path) -> Path:
@@ -176,7 +180,7 @@ def _publish(temporary: Path, place: Path) -> None:
     files = sorted(temporary.iterdir())
     for file in files:  # before the first rename, so that this refusal at least leaves the old set whole
         if (place / file.name).is_dir():
-            raise FileError(f"cannot write {str(place / file.name)!r}: it is a folder")
+            raise FileError(f"cannot write {shown_path(place / file.name)!r}: it is a folder")
     with unstopped():
         for file in files:
             os.replace(file, place / file.name)

@@ -140,11 +140,6 @@ def test_fields_of_a_section_are_set_after_it_in_any_order(report: Any) -> None:
     assert (dram["channels"], dram["standard"]["burst_bytes"]) == (2, 32)
 
 
-def test_the_last_of_two_settings_holds(report: Any) -> None:
-    assert report("--set", "rows=8", "--set", "rows=16")["config"]["array"]["rows"] == 16
-    assert report("--set", "rows=8", "--set", "array.rows=16")["config"]["array"]["rows"] == 16
-
-
 def test_a_file_of_settings_goes_before_the_command_lines(report: Any, place: Path) -> None:
     (place / "small.toml").write_bytes(b'memory = "ideal"\r\n[array]\r\nrows = 16\r\ncols = 8\r\n')
     found = report("--config", "small.toml", "--set", "cols=16")
