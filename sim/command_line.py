@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 from sim import __version__
 from sim.arch.checks import ConfigError, UserError, nearest, one_line, shown
 from sim.arch.stopping import SIGNALED
-from sim.run_command import RANDOM
 from traces.errors import TraceError
 
 EXAMPLES = """\
@@ -26,8 +25,9 @@ examples:
   tandem run vil-medium-wide --out build/vil             and report.html, plots, Parquet, timeline
   tandem run longformer --preset salo-dac22 --json -     the published machine, as JSON alone
   tandem run longformer --set rows=16 --set dram.channels=2 --set memory=hbm2
+  tandem run --pattern longformer:4096,512 --heads 12    one attention, without a file
   tandem run my_model.json --functional my_tensors.npz   values through the fixed-point array
-  tandem list presets
+  tandem list fields                                     what --set takes, with defaults and choices
   tandem reproduce salo                                  paper | published cost model | ours
 """
 RUN_FAULT = 1
@@ -100,7 +100,24 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     run.set_defaults(command=_run, parser=run)
     run.add_argument(
-        "workload", metavar="WORKLOAD|TRACE.json", help="a name from `tandem list workloads`, or a file"
+        "workload",
+        metavar="WORKLOAD|TRACE.json",
+        nargs="?",
+        help="a name from `tandem list workloads`, or a file",
+    )
+    run.add_argument(
+        "--pattern", metavar="KIND:NUMBERS", help="instead of a workload, one attention: longformer:4096,512"
+    )
+    run.add_argument("--heads", metavar="N", type=int, help="of --pattern (default: 1)")
+    run.add_argument("--head-dim", metavar="N", type=int, help="of --pattern (default: 64)")
+    run.add_argument(
+        "--global-tokens",
+        metavar="N",
+        type=int,
+        help="of --pattern: so many first ones (default: its own)",
+    )
+    run.add_argument(
+        "--only", metavar="REGEX", help="run only ops in whose names the regular expression is found"
     )
     run.add_argument("--machine", metavar="NAME", help="default: the machine for what the trace holds")
     run.add_argument(
@@ -113,10 +130,19 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         default=[],
         dest="settings",
         help="set a config field, dotted"
-        " (array.rows=16) or by short name (rows, cols, memory, numerics, schedule); may be repeated",
+        " (array.rows=16) or by short name (rows=16, memory=hbm2): see `tandem list fields`; may be repeated",
     )
     run.add_argument(
-        "--config", metavar="FILE.toml", type=Path, help="config fields as TOML; --set goes before it"
+        "--config",
+        metavar="FILE.toml|REPORT.json",
+        type=Path,
+        help="config fields as TOML, or the config, machine and preset of a report;"
+        " where --set, --machine or --preset say otherwise, they win",
+    )
+    run.add_argument(
+        "--dump-config",
+        action="store_true",
+        help="print the config, whole, as TOML for --config, and stop",
     )
     run.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
     run.add_argument(
@@ -130,7 +156,8 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--functional",
         metavar="FILE.npz",
         nargs="?",
-        const=RANDOM,
+        default=False,
+        const=None,  # so: False without the option, None without a file
         help="run values through the machine's number formats"
         " and compare with float64: Q, K, V from a file, or N(0, 1)",
     )
@@ -143,7 +170,14 @@ def _add_list(commands: argparse._SubParsersAction[Parser]) -> None:
         "list", help="what there is to run, and on what", description="Say what there is."
     )
     listing.set_defaults(command=_list, parser=listing)
-    listing.add_argument("what", nargs="?", metavar="machines|presets|workloads", help="default: all three")
+    listing.add_argument(
+        "what",
+        nargs="?",
+        metavar="machines|presets|workloads|fields|memories|numerics",
+        help="default: the first three; fields are what --set takes, memories and numerics their catalogs",
+    )
+    listing.add_argument("machine", nargs="?", metavar="MACHINE", help="of fields (default: the first)")
+    listing.add_argument("--preset", metavar="NAME", help="whose values fields have (default: the first)")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -168,7 +202,7 @@ def _run(chosen: argparse.Namespace) -> int:
 def _list(chosen: argparse.Namespace) -> int:
     from sim.list_command import show
 
-    show(chosen.what)
+    show(chosen.what, chosen.machine, chosen.preset)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from sim.arch.files import printable
 from sim.arch.settings import keys_named
 from sim.arch.stopping import interrupts_held
 from sim.machines import default_machine, machine_named
+from sim.only import selected, with_left_out
 from sim.report import Report
 from sim.timeline import Activity, Timeline
 from traces import codec
+from traces.schema import Trace
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
@@ -26,7 +28,9 @@ Progress = Callable[[str, int, int], None]  # what is being done, steps done, st
 class Request:
     """What to run. `settings` are config fields by dotted or short name, as ``--set`` takes them."""
 
-    workload: str  # a checked-in trace's name, or a file
+    workload: str  # a checked-in trace's name, or a file; of `trace` its name in the report
+    trace: Trace | None = None  # what to run, where it is not on disk
+    only: str | None = None  # run ops whose names this regular expression matches, and leave the others out
     machine: str | None = None  # None: by what the trace holds
     preset: str | None = None  # None: the machine's first
     settings: Mapping[str, object] | None = None
@@ -69,9 +73,11 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     require(request.batch <= MAX_INTEGER, f"the batch must be at most {MAX_INTEGER}", request.batch)
     require(request.seed >= 0, "the seed must be a non-negative integer", request.seed)
     require(request.seed <= MAX_SEED, f"the seed must be at most {MAX_SEED}", request.seed)
-    trace = codec.load(codec.find(request.workload))
+    trace = whole = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
-    machine = machine_named(default_machine({op.kind for op in trace.ops}) if name is None else name)
+    machine = machine_named(default_machine({op.kind for op in whole.ops}) if name is None else name)
+    if request.only is not None:
+        trace = selected(whole, request.only, machine.runs)
     preset = next(iter(machine.presets)) if request.preset is None else request.preset
     config = machine.config(preset, request.settings or {})
     runner = importlib.import_module(machine.runner)
@@ -83,4 +89,6 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
                 progress(what, done, total)
 
         run: Run = runner.run(trace, machine.name, preset, config, request, told)
+    if trace is not whole:
+        run = replace(run, report=with_left_out(run.report, whole, trace, machine.runs, request.batch))
     return run

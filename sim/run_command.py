@@ -6,22 +6,34 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.arch.checks import ConfigError
+from sim.arch.checks import ConfigError, shown
+from sim.arch.files import (
+    STDOUT,
+    is_same_file,
+    printable,
+    require_writable_file,
+    require_writable_folder,
+    standard_output,
+)
 from sim.arch.presets import SECTIONS
-from sim.arch.settings_files import Given, changed, merged, settings_from_arguments, settings_from_file
+from sim.arch.settings_files import (
+    Given,
+    as_toml,
+    changed,
+    merged,
+    settings_from_arguments,
+    settings_from_file,
+)
 from sim.machines import MACHINES, machine_named
 from sim.progress import progress
 
 if TYPE_CHECKING:
     from sim.run import Request, Run
-
-RANDOM = object()  # --functional without a file
+    from traces.schema import Trace
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Run a workload and write what was asked for. Raises `UserError` and `TraceError`."""
-    from sim.arch.files import STDOUT, is_same_file, require_writable_file, require_writable_folder
-
     if chosen.json == chosen.timeline == STDOUT:
         raise ConfigError("only one of --json and --timeline may be -")
     if chosen.json and chosen.timeline and is_same_file(chosen.json, chosen.timeline):
@@ -31,6 +43,9 @@ def run(chosen: argparse.Namespace) -> None:
             require_writable_file(target)
     if chosen.out is not None:
         require_writable_folder(chosen.out)
+    if chosen.dump_config:
+        _dump(chosen)
+        return
     request = _request(chosen)
     from sim.run import simulate
 
@@ -43,16 +58,45 @@ def _request(chosen: argparse.Namespace) -> Request:
     from sim.run import Request
 
     machine, preset, settings = _settings(chosen)
+    trace = _trace(chosen)
     return Request(
-        workload=chosen.workload,
+        workload=chosen.pattern or chosen.workload,
+        trace=trace,
+        only=chosen.only,
         machine=machine,
         preset=preset,
         settings=settings,
         batch=chosen.batch,
-        functional=chosen.functional is not None,
-        tensors=None if chosen.functional in (None, RANDOM) else Path(chosen.functional),
+        functional=chosen.functional is not False,
+        tensors=Path(chosen.functional) if isinstance(chosen.functional, str) else None,
         seed=chosen.seed,
     )
+
+
+def _trace(chosen: argparse.Namespace) -> Trace | None:
+    """Return the trace that --pattern means; None where a workload is named."""
+    if (chosen.pattern is None) == (chosen.workload is None):
+        told = f"only one of --pattern and a workload may be given, not also {shown(chosen.workload)}"
+        raise ConfigError(told if chosen.pattern else "a workload is missing: a name, a file or --pattern")
+    options = {"heads": chosen.heads, "head_dim": chosen.head_dim, "global_tokens": chosen.global_tokens}
+    given = {name: value for name, value in options.items() if value is not None}
+    if chosen.pattern is not None:
+        from sim.pattern_trace import pattern_trace
+
+        return pattern_trace(chosen.pattern, **given)
+    for name in given:
+        raise ConfigError(f"--{name.replace('_', '-')} goes with --pattern")
+    return None
+
+
+def _dump(chosen: argparse.Namespace) -> None:
+    """Print the config that a run would have."""
+    name, preset, settings = _settings(chosen)
+    machine = machine_named(next(iter(MACHINES)) if name is None else name)
+    preset = next(iter(machine.presets)) if preset is None else preset
+    config = machine.config(preset, settings)
+    with standard_output() as out:
+        out.write(as_toml(machine.name, preset, machine.stated(config, settings), config))
 
 
 def _settings(chosen: argparse.Namespace) -> tuple[str | None, str | None, dict[str, object]]:
@@ -74,8 +118,6 @@ def _settings(chosen: argparse.Namespace) -> tuple[str | None, str | None, dict[
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:
     """Write what was asked for: files first, so that nobody who leaves a pipe takes them along."""
-    from sim.arch.files import STDOUT
-
     outputs = {"json": chosen.json, "timeline": chosen.timeline, "out": chosen.out}
     for what in sorted(outputs, key=lambda what: outputs[what] == STDOUT):
         if outputs[what] is not None:
@@ -106,7 +148,6 @@ _WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_fold
 
 
 def _print_report(folder: str | None, done: Run) -> None:
-    from sim.arch.files import printable, standard_output
     from sim.report_text import print_report, print_text
 
     with standard_output() as out:

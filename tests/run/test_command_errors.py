@@ -89,7 +89,7 @@ MANY_DIGITS = "9" * 5000
         ),
         (["run", "small.json", "more"], "tandem run: unexpected argument 'more'; see tandem run --help"),
         (["run", "small.json", "--set"], "tandem run: argument --set: expected one argument; .*"),
-        (["run"], "tandem run: the following arguments are required: WORKLOAD.*; see tandem run --help"),
+        (["run"], "tandem: a workload is missing: a name, a file or --pattern"),
         ([], "tandem: the following arguments are required: COMMAND; see tandem --help"),
         (["rum"], "tandem: .* invalid choice: 'rum' .*run.*list.*reproduce.*; see tandem --help"),
         (["reproduce", "sallo"], "tandem: unknown paper 'sallo'; did you mean 'salo'\\?"),

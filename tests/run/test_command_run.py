@@ -21,7 +21,17 @@ SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "report.sch
 
 # The options of the contract, typed from it.
 OPTIONS = ("--machine", "--preset", "--set", "--batch", "--out", "--json", "--timeline", "--functional")
-OPTIONS += ("--seed", "--quiet")
+OPTIONS += (
+    "--seed",
+    "--quiet",
+    "--config",
+    "--dump-config",
+    "--pattern",
+    "--heads",
+    "--head-dim",
+    "--global-tokens",
+    "--only",
+)
 
 
 @pytest.fixture
