@@ -8,6 +8,8 @@ taken by their whole names alone: an abbreviation would change its meaning when 
 from __future__ import annotations
 
 import argparse
+import importlib
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -32,13 +34,15 @@ examples:
 """
 RUN_FAULT = 1
 USER_FAULT = 2
+GLOSSARY = "sim.report_glossary"
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **more)
+        form = argparse.RawDescriptionHelpFormatter
+        super().__init__(allow_abbrev=False, formatter_class=form, **more)
 
     def error(self, message: str) -> NoReturn:
         advice = f"; see {self.prog} --help"
@@ -49,6 +53,27 @@ class Parser(argparse.ArgumentParser):
         if word.startswith("-"):
             self.error(nearest("option", word.partition("=")[0], self._option_string_actions))
         self.error(f"unexpected argument {shown(word)}")
+
+
+class Help(argparse.Action):
+    """Shows the help of the program, of a command, or the glossary, and ends."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        commands = parser.commands.choices
+        if values == "glossary":
+            self._show_glossary(parser)
+        elif values is None or values in commands:
+            (commands[values] if values else parser).print_help()
+        else:
+            parser.error(nearest("help topic", values, [*commands, "glossary"]))
+        parser.exit()
+
+    def _show_glossary(self, parser: Any) -> None:
+        try:
+            words = importlib.import_module(GLOSSARY)
+        except ModuleNotFoundError:
+            parser.error("this version has no glossary")
+        print(words.glossary_text(min(shutil.get_terminal_size((100, 0)).columns, 100)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,9 +110,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="tandem",
         description="Cycle-level simulator of DNN hardware whose circuit ships with it.",
         epilog=EXAMPLES,
+        add_help=False,
+    )
+    parser.add_argument(
+        "-h",
+        "--help",
+        nargs="?",
+        metavar="TOPIC",
+        action=Help,
+        help="show this, or of a command, or glossary",
     )
     parser.add_argument("--version", action="version", version=f"tandemsim {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser.commands = commands
     _add_run(commands)
     _add_list(commands)
     _add_reproduce(commands)

@@ -22,10 +22,15 @@ def progress(quiet: bool) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
+    from sim.run import COMPILING
+
     bars = Bars(console=Console(stderr=True), transient=True)
     tasks: dict[str, Any] = {}
 
     def advance(what: str, done: int, total: int) -> None:
+        if what == COMPILING:
+            bars.console.print(what, highlight=False)  # a line that stays, for what has no steps
+            return
         bars.start()  # not before, so that a mistake of the user stays one line
         if what not in tasks:
             tasks[what] = bars.add_task(what, total=total)

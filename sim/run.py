@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from sim.arch.checks import MAX_INTEGER, require
 from sim.arch.files import printable
 from sim.arch.settings import keys_named
 from sim.arch.stopping import interrupts_held
+from sim.engine.kernel_cache import is_cold
 from sim.machines import default_machine, machine_named
 from sim.only import selected, with_left_out
 from sim.report import Report
@@ -21,6 +23,7 @@ from traces.schema import Trace
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
+COMPILING = "compiling kernels, once (about half a minute) ..."
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
@@ -59,6 +62,12 @@ class Run:
         return self.make_activity()
 
 
+def tell_of_compilation(progress: Progress | None) -> None:
+    """Call `progress` with `COMPILING` where what follows begins by compiling."""
+    if progress and not os.environ.get("NUMBA_DISABLE_JIT", "0").strip("0") and is_cold():
+        progress(COMPILING, 0, 1)
+
+
 def workload_name(workload: str) -> str:
     """Return the name of a workload: of a file, its name without the endings."""
     return printable(Path(workload).name).removesuffix(".gz").removesuffix(".json")
@@ -81,6 +90,7 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     preset = next(iter(machine.presets)) if request.preset is None else request.preset
     config = machine.config(preset, request.settings or {})
     runner = importlib.import_module(machine.runner)
+    tell_of_compilation(progress)
     with keys_named(config), interrupts_held() as let_go:
 
         def told(what: str, done: int, total: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -258,3 +260,21 @@ def test_help_of_the_program_names_its_commands_with_examples_that_parse(command
 
 def test_version_is_that_of_the_reports(command: Any, report: Any) -> None:
     assert command("--version").text == f"tandemsim {report()['version']}\n"
+
+
+@pytest.mark.parametrize("name", ["run", "list", "reproduce"])
+def test_help_takes_a_command(command: Any, name: str) -> None:
+    assert command("--help", name) == command(name, "--help")
+
+
+def test_help_shows_the_glossary(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = SimpleNamespace(glossary_text=lambda width: f"words in {width} columns")
+    monkeypatch.setitem(sys.modules, "sim.report_glossary", words)
+    monkeypatch.setenv("COLUMNS", "70")
+    answer = command("--help", "glossary")
+    assert (answer.code, answer.text, answer.err) == (0, "words in 70 columns\n", "")
+
+
+def test_help_of_what_is_not_there_names_the_nearest(refused: Any) -> None:
+    says = "tandem: unknown help topic 'glosary'; did you mean 'glossary'?; see tandem --help\n"
+    assert refused("--help", "glosary") == says
