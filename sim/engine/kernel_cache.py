@@ -38,7 +38,7 @@ def cache_folder() -> Path | None:
 
 
 def is_cold() -> bool:
-    """Whether kernels have to be compiled, since no process has kept any. Without a folder they always are."""
+    """Whether kernels have to be compiled, since no process has kept any. Without a folder always."""
     folder = cache_folder()
     return folder is None or next(folder.rglob("*.nbi"), None) is None
 
