@@ -286,3 +286,42 @@ def test_a_missing_package_is_one_line_that_says_what_to_do(process: Any, place:
     done = process(module="bare")
     told = "msgspec is not installed: use .venv/bin/python, which `make sim` makes, or pip install ."
     assert (done.returncode, done.stderr.decode()) == (2, f"tandem: {told}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("LONG",),
+        ("--LONG",),
+        ("--help", "LONG"),
+        ("run", "LONG"),
+        ("run", "LONG.json"),
+        ("run", "small.json", "LONG"),
+        ("run", "small.json", "--LONG"),
+        *(("run", "small.json", option, "LONG") for option in ("--machine", "--preset", "--set", "--config")),
+        *(("run", "small.json", option, "LONG") for option in ("--json", "--out", "--timeline", "--batch")),
+        *(
+            ("run", "small.json", option, "LONG")
+            for option in ("--functional", "--seed", "--only", "--heads")
+        ),
+        ("run", "small.json", "--set", "rows=LONG"),
+        ("run", "small.json", "--set", "LONG=1"),
+        ("run", "small.json", "--set", "memory=LONG"),
+        ("run", "small.json", "--set", "schedule=LONG"),
+        ("run", "small.json", "--set", "dram.mapping=LONG"),
+        ("run", "small.json", *(part for n in range(50) for part in ("--set", f"LONG{n}=1"))),
+        ("run", "--pattern", "LONG"),
+        ("run", "--pattern", "sliding:LONG"),
+        ("list", "LONG"),
+        ("list", "fields", "LONG"),
+        ("list", "fields", "--preset", "LONG"),
+        ("reproduce", "LONG"),
+    ],
+)
+def test_an_argument_however_long_is_answered_in_one_short_line_of_plain_characters(
+    refused: Callable[..., str], arguments: tuple[str, ...]
+) -> None:
+    long = "\x1b[31m\x07" + "\xe9" * 5000
+    message = refused(*(word.replace("LONG", long) for word in arguments))
+    assert message.startswith("tandem") and len(message) <= 301, len(message)
+    assert message.removesuffix("\n").isprintable()
