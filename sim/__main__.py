@@ -1,10 +1,15 @@
 """``python -m sim``, or ``tandem``: the command as a process of its own. All else is in `sim.command_line`.
 
-Nothing of weight is imported before `program` has said how signals end the process: until then Python would
-answer one with a traceback.
+Nothing of weight is imported before `program` has said how signals end the process: Python would answer one
+with a traceback. Those that come in between wait.
 """
 
 from __future__ import annotations
+
+import signal
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 from collections.abc import Sequence
 

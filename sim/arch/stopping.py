@@ -41,6 +41,7 @@ def stop_at_once(program: str) -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
             signal.signal(number, _nothing)
     threading.Thread(target=_wait, args=(reading, program), daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # as `sim.__main__` has them wait until here
 
 
 def ended() -> None:

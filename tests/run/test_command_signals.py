@@ -226,3 +226,12 @@ def test_signals_end_the_other_commands_in_the_same_way(
     for number, which in enumerate(SIGNALS):
         place = fresh(tmp_path, older=False)
         assert list(stopped(place, arguments, which, 0.02 + 0.2 * number, module)) == []
+
+
+@pytest.mark.parametrize("which", SIGNALS)
+def test_a_signal_that_waited_for_the_handler_ends_the_command(which: signal.Signals) -> None:
+    code = "import os, signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [2, 15]);"
+    code += f"os.kill(os.getpid(), {int(which)}); from sim.arch.stopping import stop_at_once;"
+    code += "stop_at_once('tandem'); time.sleep(20)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (SIGNALS[which], b"tandem: stopped\n")
