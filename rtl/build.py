@@ -7,6 +7,11 @@ builds of one configuration give the same bytes.
 
 from __future__ import annotations
 
+from sim.arch.stopping import finish, stop_at_once
+
+if __name__ == "__main__":  # before anything else is imported
+    stop_at_once("tandem")
+
 import argparse
 import importlib.metadata
 import json
@@ -15,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import RUN_FAULT, USER_FAULT, Parser, config_of, installed_by
+from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
 from sim import __version__
 from sim.arch.checks import UserError, digest, nearest, to_dict
 from sim.arch.files import require_writable_folder, standard_output, written_folder
@@ -119,9 +124,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return USER_FAULT
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: stopped", file=sys.stderr)
-        return RUN_FAULT
     return 0
 
 
@@ -142,4 +144,4 @@ def _write(units: Sequence[str], chosen: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

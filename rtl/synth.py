@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
-from sim.arch.checks import UserError, settings_from_arguments
+from sim.arch.checks import UserError
 from sim.arch.files import require_writable_folder, written
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
+from sim.arch.settings_files import settings_from_arguments
 
 PROGRAM = "python -m rtl.synth"
 

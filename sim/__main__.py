@@ -1,294 +1,33 @@
-"""The command line: ``python -m sim``, or ``tandem``. Obeys docs/design.md, "The commands".
+"""``python -m sim``, or ``tandem``: the command as a process of its own. All else is in `sim.command_line`.
 
-Wrong input is one line on stderr and exit code 2; a fault inside a run is exit code 1. Results go to stdout,
-progress and messages to stderr. Heavy libraries are imported by the command that needs them. Options are
-taken by their whole names alone: an abbreviation would change its meaning when an option is added.
+Nothing of weight is imported before `program` has said how signals end the process: Python would answer one
+with a traceback. Those that come in between wait.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+import signal
 
-from sim import __version__
-from sim.arch.checks import ConfigError, UserError, nearest, settings_from_arguments, settings_from_toml
-from traces.errors import TraceError
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
-if TYPE_CHECKING:
-    from sim.run import Progress, Request, Run
+from collections.abc import Sequence
 
-EXAMPLES = """\
-examples:
-  tandem run longformer                                  Longformer's attention on SALO, as text
-  tandem run vil-medium-wide --out build/vil             and report.html, plots, Parquet, timeline
-  tandem run longformer --preset salo-dac22 --json -     the published machine, as JSON alone
-  tandem run longformer --set rows=16 --set dram.channels=2 --set memory=hbm2
-  tandem run my_model.json --functional my_tensors.npz   values through the fixed-point array
-  tandem list presets
-  tandem reproduce salo                                  paper | published cost model | ours
-"""
-RUN_FAULT = 1
-USER_FAULT = 2
-RANDOM = object()  # --functional without a file
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **more)
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-    def refuse(self, word: str) -> NoReturn:
-        """Say that `word` is no argument of this command."""
-        if word.startswith("-"):
-            self.error(nearest("option", word.partition("=")[0], self._option_string_actions))
-        self.error(f"unexpected argument {word!r}")
+from sim.arch.stopping import finish, stop_at_once
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code."""
-    chosen, rest = _parser().parse_known_args(arguments)
-    if rest:
-        chosen.parser.refuse(rest[0])
-    try:
-        code: int = chosen.command(chosen)
-    except (UserError, TraceError) as error:
-        return _failed(USER_FAULT, str(error))
-    except ModuleNotFoundError as error:
-        if error.name in ("sim", "traces") or "." in str(error.name):
-            raise  # a fault of ours
-        told = "use .venv/bin/python, which `make sim` makes, or pip install ."
-        return _failed(USER_FAULT, f"{error.name} is not installed: {told}")
-    except BrokenPipeError:
-        return 0  # the reader of standard output, `head` say, has seen enough
-    except MemoryError as error:
-        return _failed(RUN_FAULT, f"out of memory: {str(error) or 'a smaller batch takes less'}")
-    except KeyboardInterrupt:
-        return _failed(RUN_FAULT, "stopped")
-    return code
+    """Run a command inside this process; return its exit code."""
+    from sim import command_line
+
+    return command_line.main(arguments)
 
 
-def _failed(code: int, message: str) -> int:
-    if sys.stderr:
-        print(f"tandem: {' '.join(message.split())}", file=sys.stderr)
-    return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="tandem",
-        description="Cycle-level simulator of DNN hardware whose circuit ships with it.",
-        epilog=EXAMPLES,
-    )
-    parser.add_argument("--version", action="version", version=f"tandemsim {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_list(commands)
-    _add_reproduce(commands)
-    return parser
-
-
-def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
-    run = commands.add_parser(
-        "run", help="run a workload on a machine", description="Run a workload on a machine."
-    )
-    run.set_defaults(command=_run, parser=run)
-    run.add_argument(
-        "workload", metavar="WORKLOAD|TRACE.json", help="a name from `tandem list workloads`, or a file"
-    )
-    run.add_argument("--machine", metavar="NAME", help="default: the machine for what the trace holds")
-    run.add_argument(
-        "--preset", metavar="NAME", help="default: the machine's first; see `tandem list presets`"
-    )
-    run.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="set a config field, dotted"
-        " (array.rows=16) or by short name (rows, cols, memory, numerics, schedule); may be repeated",
-    )
-    run.add_argument(
-        "--config", metavar="FILE.toml", type=Path, help="config fields as TOML; --set goes before it"
-    )
-    run.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
-    run.add_argument(
-        "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"
-    )
-    run.add_argument("--json", metavar="FILE|-", help="write the report as JSON; with - to stdout, alone")
-    run.add_argument(
-        "--timeline", metavar="FILE", help="write the timeline (.json or .json.gz; opens in Perfetto)"
-    )
-    run.add_argument(
-        "--functional",
-        metavar="FILE.npz",
-        nargs="?",
-        const=RANDOM,
-        help="run values through the machine's number formats"
-        " and compare with float64: Q, K, V from a file, or N(0, 1)",
-    )
-    run.add_argument("--seed", metavar="N", type=int, default=0, help="of random tensors (default: 0)")
-    run.add_argument(
-        "--explain", action="store_true", help="say what bounds each op, and which settings would help most"
-    )
-    run.add_argument("--quiet", action="store_true", help="print no report and no progress")
-
-
-def _add_list(commands: argparse._SubParsersAction[Parser]) -> None:
-    listing = commands.add_parser(
-        "list", help="what there is to run, and on what", description="Say what there is."
-    )
-    listing.set_defaults(command=_list, parser=listing)
-    listing.add_argument("what", nargs="?", metavar="machines|presets|workloads", help="default: all three")
-
-
-def _add_reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
-    reproduce = commands.add_parser(
-        "reproduce",
-        help="a paper's figures beside ours",
-        description="Show a paper's figures, its published cost model and ours, with the reason of each gap.",
-    )
-    reproduce.set_defaults(command=_reproduce, parser=reproduce)
-    reproduce.add_argument("paper", metavar="PAPER", help="salo")
-    reproduce.add_argument("--json", metavar="FILE|-", help="write the rows as JSON; with - to stdout, alone")
-    reproduce.add_argument("--quiet", action="store_true", help="print no table and no progress")
-
-
-def _run(chosen: argparse.Namespace) -> int:
-    from sim.arch.files import STDOUT, is_same_file, require_writable_file, require_writable_folder
-
-    if chosen.json == chosen.timeline == STDOUT:
-        raise ConfigError("only one of --json and --timeline may be -")
-    if chosen.json and chosen.timeline and is_same_file(chosen.json, chosen.timeline):
-        raise ConfigError(f"--json and --timeline must be two files, not both {chosen.json!r}")
-    for target in (chosen.json, chosen.timeline):
-        if target is not None:
-            require_writable_file(target)
-    if chosen.out is not None:
-        require_writable_folder(chosen.out)
-    request = _request(chosen)
-    from sim.run import simulate
-
-    with _progress(chosen.quiet) as progress:
-        done = simulate(request, progress)
-    _write(chosen, done)
-    return 0
-
-
-def _request(chosen: argparse.Namespace) -> Request:
-    from sim.run import Request
-
-    settings: dict[str, object] = {**settings_from_toml(chosen.config)} if chosen.config else {}
-    settings |= settings_from_arguments(chosen.settings)
-    return Request(
-        workload=chosen.workload,
-        machine=chosen.machine,
-        preset=chosen.preset,
-        settings=settings,
-        batch=chosen.batch,
-        functional=chosen.functional is not None,
-        tensors=None if chosen.functional in (None, RANDOM) else Path(chosen.functional),
-        seed=chosen.seed,
-        explain=chosen.explain,
-    )
-
-
-def _write(chosen: argparse.Namespace, done: Run) -> None:
-    """Write what was asked for: files first, so that nobody who leaves a pipe takes them along."""
-    from sim.arch.files import STDOUT
-
-    outputs = {"json": chosen.json, "timeline": chosen.timeline, "out": chosen.out}
-    for what in sorted(outputs, key=lambda what: outputs[what] == STDOUT):
-        if outputs[what] is not None:
-            _WRITERS[what](outputs[what], done)
-    if not chosen.quiet and STDOUT not in (chosen.json, chosen.timeline):
-        _print_report(chosen.out, done)
-
-
-def _write_json(path: str, done: Run) -> None:
-    from sim.report_folder import write_json
-
-    write_json(path, done.report)
-
-
-def _write_timeline(path: str, done: Run) -> None:
-    from sim.timeline import write_timeline
-
-    write_timeline(path, done.report, done.timeline, done.activity)
-
-
-def _write_folder(path: str, done: Run) -> None:
-    from sim.report_folder import write_folder
-
-    write_folder(path, done.report, done.timeline, done.activity)
-
-
-_WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_folder}
-
-
-def _print_report(folder: str | None, done: Run) -> None:
-    from sim.arch.files import printable, standard_output
-    from sim.report_text import print_report, print_text
-
-    with standard_output() as out:
-        print_report(done.report, out)
-        if folder is not None:
-            hint = "open report.html, or timeline.json.gz in ui.perfetto.dev"
-            print_text(f"\nwritten to {printable(folder)}: {hint}\n", out)
-
-
-def _list(chosen: argparse.Namespace) -> int:
-    from sim.list_command import show
-
-    show(chosen.what)
-    return 0
-
-
-def _reproduce(chosen: argparse.Namespace) -> int:
-    from sim.arch.files import require_writable_file
-    from sim.reproduce_command import PAPERS, reproduce
-
-    if chosen.paper not in PAPERS:
-        raise ConfigError(nearest("paper", chosen.paper, PAPERS))
-    if chosen.json is not None:
-        require_writable_file(chosen.json)
-    with _progress(chosen.quiet) as progress:
-        reproduce(chosen.paper, chosen.json, show=not chosen.quiet and chosen.json != "-", progress=progress)
-    return 0
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress | None]:
-    """Yield a progress callback that draws bars on a terminal's stderr, or None."""
-    if quiet or not (sys.stderr and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    bars = Bars(console=Console(stderr=True), transient=True)
-    tasks: dict[str, Any] = {}
-
-    def advance(what: str, done: int, total: int) -> None:
-        bars.start()  # not before, so that a mistake of the user stays one line
-        if what not in tasks:
-            tasks[what] = bars.add_task(what, total=total)
-        bars.update(tasks[what], completed=done, total=total)
-
-    try:
-        yield advance
-    finally:
-        if tasks:
-            bars.stop()
+def program() -> None:
+    """Run the command that the process was started with, and end the process."""
+    stop_at_once("tandem")
+    finish(main)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sim.arch.checks import ConfigError, canonical_settings, nearest
+from sim.arch.checks import ConfigError, nearest
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from sim.arch.settings import canonical_settings
 
 PRESET_LINES = {
     "salo": "what we would build: deferred division, two column segments, private global ports, DDR4-2400",

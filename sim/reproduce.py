@@ -7,6 +7,8 @@ A row is one comparison with the reason of its gap. `document` makes the JSON (s
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -15,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 SCHEMA = "tandem-reproduce/1"
-TEXT_WIDTH = 150  # columns, where no terminal says how wide it is
+TEXT_WIDTH = 150  # columns, where neither a terminal nor COLUMNS says how wide it is
 COUNTED = ("cycles", "tiles")  # units that the name of a figure already says
 WHOLE = (*COUNTED, "MHz")  # units of figures that are integers
 
@@ -43,7 +45,7 @@ def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | None = None) -> None:
     """Print the rows as a table, a section for each workload."""
-    width = width or (None if stream.isatty() else TEXT_WIDTH)
+    width = width or (None if stream.isatty() else _asked_width())
     console = Console(file=stream, width=width, highlight=False, markup=False)
     table = Table(title=title, title_justify="left", pad_edge=False)
     table.add_column("figure", min_width=22)
@@ -58,6 +60,11 @@ def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | No
             table.add_row(section, style="bold")
         table.add_row(*_cells(row))
     console.print(table)
+
+
+def _asked_width() -> int:
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if re.fullmatch("[1-9][0-9]{0,4}", asked) else TEXT_WIDTH
 
 
 def _cells(row: Row) -> list[str]:

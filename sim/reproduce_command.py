@@ -11,7 +11,7 @@ from sim.papers.cpu_baseline import measure_cpu
 from sim.papers.salo_steps import TRACES
 from sim.reproduce import document, print_table
 from sim.reproduce_salo import PAPER, Ours, salo_rows
-from sim.run import Progress
+from sim.run import Progress, tell_of_compilation
 from sim.salo.machine import KIND, simulate_op
 from traces import codec
 
@@ -25,6 +25,7 @@ def reproduce(paper: str, target: str | None, *, show: bool, progress: Progress 
     cpu = measure_cpu()
     if progress:
         progress("this machine's CPU", 1, 1)
+    tell_of_compilation(progress)
     rows = salo_rows(_runs(progress), cpu)
     if target is not None:
         with written(target) as stream:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from sim.arch.checks import MAX_INTEGER, require
 from sim.arch.files import printable
+from sim.arch.settings import keys_named
+from sim.arch.stopping import interrupts_held
+from sim.engine.kernel_cache import is_cold
 from sim.machines import default_machine, machine_named
+from sim.only import selected, with_left_out
 from sim.report import Report
 from sim.timeline import Activity, Timeline
 from traces import codec
+from traces.schema import Trace
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
+COMPILING = "compiling kernels, once (about half a minute) ..."
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
@@ -24,7 +31,9 @@ Progress = Callable[[str, int, int], None]  # what is being done, steps done, st
 class Request:
     """What to run. `settings` are config fields by dotted or short name, as ``--set`` takes them."""
 
-    workload: str  # a checked-in trace's name, or a file
+    workload: str  # a checked-in trace's name, or a file; of `trace` its name in the report
+    trace: Trace | None = None  # what to run, where it is not on disk
+    only: str | None = None  # run ops whose names this regular expression matches, and leave the others out
     machine: str | None = None  # None: by what the trace holds
     preset: str | None = None  # None: the machine's first
     settings: Mapping[str, object] | None = None
@@ -54,13 +63,19 @@ class Run:
         return self.make_activity()
 
 
+def tell_of_compilation(progress: Progress | None) -> None:
+    """Call `progress` with `COMPILING` where what follows begins by compiling."""
+    if progress and not os.environ.get("NUMBA_DISABLE_JIT", "0").strip("0") and is_cold():
+        progress(COMPILING, 0, 1)
+
+
 def workload_name(workload: str) -> str:
     """Return the name of a workload: of a file, its name without the endings."""
     return printable(Path(workload).name).removesuffix(".gz").removesuffix(".json")
 
 
 def simulate(request: Request, progress: Progress | None = None) -> Run:
-    """Run a request.
+    """Run a request. Ctrl-C waits for the end of a layer: inside a kernel it would crash the process.
 
     Raises `traces.errors.TraceError` or `sim.arch.checks.UserError` for what the user must mend.
     """
@@ -68,11 +83,23 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     require(request.batch <= MAX_INTEGER, f"the batch must be at most {MAX_INTEGER}", request.batch)
     require(request.seed >= 0, "the seed must be a non-negative integer", request.seed)
     require(request.seed <= MAX_SEED, f"the seed must be at most {MAX_SEED}", request.seed)
-    trace = codec.load(codec.find(request.workload))
+    trace = whole = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
-    machine = machine_named(default_machine({op.kind for op in trace.ops}) if name is None else name)
+    machine = machine_named(default_machine({op.kind for op in whole.ops}) if name is None else name)
+    if request.only is not None:
+        trace = selected(whole, request.only, machine.runs)
     preset = next(iter(machine.presets)) if request.preset is None else request.preset
     config = machine.config(preset, request.settings or {})
     runner = importlib.import_module(machine.runner)
-    run: Run = runner.run(trace, machine.name, preset, config, request, progress)
+    tell_of_compilation(progress)
+    with keys_named(config), interrupts_held() as let_go:
+
+        def told(what: str, done: int, total: int) -> None:
+            let_go()
+            if progress:
+                progress(what, done, total)
+
+        run: Run = runner.run(trace, machine.name, preset, config, request, told)
+    if trace is not whole:
+        run = replace(run, report=with_left_out(run.report, whole, trace, machine.runs, request.batch))
     return run

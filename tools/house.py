@@ -16,12 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("sim", "rtl", "traces", "workloads")
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
+STOPPING = ("sim.arch.stopping", "sim.arch.temporaries")  # standard library alone, shared by all commands
 REPORTS = ("sim.report*", "sim.timeline*", "sim.plot*")
 
 # Package -> what of ours it may import, beside itself. "x*" is every module whose name begins so.
 # The longest row that fits holds. What lies directly in sim/ joins the parts, and may import all of them.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "traces": (),
+    "traces": STOPPING,
     "sim.arch": (),
     "sim.engine": ("sim.arch",),
     "sim.memory": ("sim.arch", "sim.engine"),
@@ -47,7 +48,7 @@ ONLY_FOR = {
 
 # What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
-LIGHT = {"sim.arch": SLOW | {"numba"}, "traces.__main__": SLOW | {"numba"}, "sim.__main__": SLOW | {"numba"}}
+LIGHT = dict.fromkeys(("sim.arch", "traces.__main__", "sim.__main__", "sim.command_line"), SLOW | {"numba"})
 
 
 class Import(NamedTuple):

@@ -6,6 +6,11 @@ stderr.
 
 from __future__ import annotations
 
+from sim.arch.stopping import finish, stop_at_once
+
+if __name__ == "__main__":  # before anything else is imported
+    stop_at_once("tandem")
+
 import argparse
 import json
 import os
@@ -132,4 +137,4 @@ def _write_stdout(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

@@ -1,7 +1,7 @@
 """Writing a file whole or not at all.
 
-A regular file appears by rename; a target that exists and is no regular file (a device, a pipe) is written in
-place.
+A regular file appears by rename, from a name of `sim.arch.temporaries`; a target that exists and is no
+regular file (a device, a pipe) is written in place.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sim.arch.temporaries import temporary_file
 from traces.errors import TraceError
 
 
@@ -29,9 +30,6 @@ def _is_special(path: Path) -> bool:
 
 
 def _write_by_rename(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with temporary_file(path.parent) as part:
         part.write_bytes(data)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,6 +8,11 @@ weights and inputs, an ``.npz`` with the arrays ``<op name>/q``, ``/k``, ``/v`` 
 
 from __future__ import annotations
 
+from sim.arch.stopping import finish, stop_at_once
+
+if __name__ == "__main__":  # before anything else is imported
+    stop_at_once("tandem")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -124,4 +129,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from sim.arch.checks import settings_from_arguments
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
+from sim.arch.settings import keys_named
+from sim.arch.settings_files import settings_from_arguments
 
-RUN_FAULT, USER_FAULT = 1, 2
+USER_FAULT = 2
 
 
 @contextmanager
@@ -56,5 +57,6 @@ def config_of(chosen: argparse.Namespace) -> SaloConfig:
     """Return the config that the arguments name; raise `ConfigError` for one that no circuit can have."""
     settings = settings_from_arguments(chosen.settings)
     config = configured("salo", SALO_PRESETS, chosen.preset, settings, SALO_SHORT_NAMES)
-    config.check_circuit()
+    with keys_named(config):
+        config.check_circuit()
     return config

@@ -15,6 +15,9 @@ import numpy as np
 from sim.arch.checks import require, require_integers
 from sim.arch.formats import Integers
 
+MAX_SLOPE_FRACTION = 20  # assumed: 16 bits more than the published slopes have
+MAX_LINE = 2**24  # of a slope or an intercept: 2.0 with 20 fraction bits, eight times over
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpConfig:
@@ -28,7 +31,7 @@ class ExpConfig:
 
     def __post_init__(self) -> None:
         require_integers(self, 2, "exponent_width", "fraction_bits")
-        require_integers(self, 0, "slope_fraction")
+        require_integers(self, 0, "slope_fraction", maximum=MAX_SLOPE_FRACTION)
         require(self.exponent_width <= 12, "ExpConfig.exponent_width must be at most 12", self.exponent_width)
         require(self.fraction_bits <= 12, "ExpConfig.fraction_bits must be at most 12", self.fraction_bits)
         segments = len(self.slopes)
@@ -42,6 +45,10 @@ class ExpConfig:
             f"ExpConfig.intercepts must hold one entry a segment ({segments})",
             self.intercepts,
         )
+        for name in ("slopes", "intercepts"):
+            for value in getattr(self, name):
+                good = isinstance(value, int) and abs(value) <= MAX_LINE
+                require(good, f"ExpConfig.{name} must be integers of at most {MAX_LINE}", value)
         table = self.mantissas
         require(
             table.min() > 0 and table.max() < 2 << self.fraction_bits,

@@ -9,7 +9,6 @@ line: a `FileError` that names the path.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from sim.arch.checks import UserError, require
+from sim.arch.checks import UserError, require, shown_path
+from sim.arch.stopping import unstopped
+from sim.arch.temporaries import new_parents, temporary_file, temporary_folder
 
 STDOUT = "-"
 
@@ -76,14 +77,12 @@ def written_folder(path: str | Path) -> Iterator[Path]:
     with _refusals(path):
         place = _resolved(path)
         parent = place if place.exists() else place.parent
-        parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary(parent / place.name)
-        temporary.mkdir()
-        try:
-            yield temporary
+        with new_parents(parent), temporary_folder(parent) as temporary:
+            try:
+                yield temporary
+            except FileError as error:  # of one of its files, which the user knows by another name
+                raise FileError(str(error).replace(str(temporary), str(path))) from error
             _publish(temporary, place)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def require_writable_file(path: str | Path) -> None:
@@ -97,7 +96,7 @@ def require_writable_file(path: str | Path) -> None:
     target = Path(path)
     with _refusals(path):
         if target.is_dir():
-            raise FileError(f"an output file must be a file, not the folder {str(path)!r}")
+            raise FileError(f"an output file must be a file, not the folder {shown_path(path)!r}")
         if not _is_special(target):
             _require_writable(path, _resolved(path).parent)
 
@@ -113,7 +112,7 @@ def require_writable_folder(path: str | Path) -> None:
     with _refusals(path):
         place = _resolved(path)
         if place.exists() and not place.is_dir():
-            raise FileError(f"an output folder must be a folder, not the file {str(path)!r}")
+            raise FileError(f"an output folder must be a folder, not the file {shown_path(path)!r}")
         _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
 
 
@@ -129,11 +128,15 @@ def printable(path: str | Path) -> str:
 
 def _require_writable(path: str | Path, folder: Path) -> None:
     if not folder.exists():
-        raise FileError(f"cannot write {str(path)!r}: the folder {str(folder)!r} does not exist")
+        raise FileError(
+            f"cannot write {shown_path(path)!r}: the folder {shown_path(folder)!r} does not exist"
+        )
     if not folder.is_dir():
-        raise FileError(f"cannot write {str(path)!r}: {str(folder)!r} is not a folder")
+        raise FileError(f"cannot write {shown_path(path)!r}: {shown_path(folder)!r} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"cannot write {str(path)!r}: the folder {str(folder)!r} is not writable")
+        raise FileError(
+            f"cannot write {shown_path(path)!r}: the folder {shown_path(folder)!r} is not writable"
+        )
 
 
 @contextmanager
@@ -141,7 +144,7 @@ def _refusals(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+        raise FileError(f"cannot write {shown_path(path)!r}: {error.strerror or error}") from error
 
 
 def _resolved(path: str | Path) -> Path:
@@ -160,21 +163,14 @@ def _drop_buffer(stream: TextIO) -> None:
         pass
 
 
-def _temporary(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-
-
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    temporary = _temporary(place)
-    try:
-        with open(temporary, "xb") as stream:  # not mkstemp, whose files only their owner can read
+    with temporary_file(place.parent) as temporary:
+        with open(temporary, "wb") as stream:
             yield stream
         if place.exists():
             shutil.copymode(place, temporary)
         os.replace(temporary, place)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _publish(temporary: Path, place: Path) -> None:
@@ -184,6 +180,7 @@ def _publish(temporary: Path, place: Path) -> None:
     files = sorted(temporary.iterdir())
     for file in files:  # before the first rename, so that this refusal at least leaves the old set whole
         if (place / file.name).is_dir():
-            raise FileError(f"cannot write {str(place / file.name)!r}: it is a folder")
-    for file in files:
-        os.replace(file, place / file.name)
+            raise FileError(f"cannot write {shown_path(place / file.name)!r}: it is a folder")
+    with unstopped():
+        for file in files:
+            os.replace(file, place / file.name)

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sim.arch.checks import ConfigError, nearest, with_settings
+from sim.arch.checks import ConfigError, nearest
 from sim.arch.dram_standards import DRAMS
 from sim.arch.memory import BufferConfig, Buffering, ScratchpadConfig
 from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
 from sim.arch.salo_auto import AUTO, AUTO_VALUE, auto_settings
 from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
+from sim.arch.settings import with_settings
 
 KIB = 1024
 

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import enum
 import math
+import operator
 from dataclasses import dataclass
 
-from sim.arch.checks import require, require_integers
+from sim.arch.checks import ConfigError, Rules, require_integers
 from sim.arch.exp2 import PUBLISHED_EXP, WIDE_EXP, ExpConfig
 from sim.arch.formats import MAX_WIDTH, Fixed, Rounding
 from sim.arch.reciprocal import ReciprocalConfig
 
+MAX_EXPONENT_WIDTH = 16  # assumed: 2^15 doublings of a row sum are more than any row has keys
 KERNEL_WIDTH = 31  # partial sums and products are held in int32 while they are vectorised
 
 
@@ -60,42 +62,64 @@ class SaloNumerics:
     deferred: SumFormats
 
     def __post_init__(self) -> None:
-        require_integers(self, 2, "storage_width", "merge_exponent_width")
-        require_integers(self, 1, "merge_weight_fraction", "renormalise_at")
-        require(self.input.width <= 16, "SaloNumerics.input.width must be at most 16", self.input.width)
-        require(
+        require_integers(self, 2, "storage_width")
+        require_integers(self, 2, "merge_exponent_width", maximum=MAX_EXPONENT_WIDTH)
+        require_integers(self, 1, "merge_weight_fraction", "renormalise_at", maximum=MAX_WIDTH)
+        with Rules() as rules:
+            self._check_formats(rules)
+        with Rules() as rules:
+            self._check_widths(rules)
+            self._check_deferred(rules)
+
+    def _check_formats(self, rules: Rules) -> None:
+        """The formats go together."""
+        width, exp = self.input.width, self.exp
+        rules.require(width <= 16, "SaloNumerics.input.width must be at most 16", width)
+        stored = -(-width // 8) * 8
+        rules.require(
+            self.storage_width <= width or self.storage_width == stored,
+            f"SaloNumerics.storage_width must be at most input.width ({width}), or {stored} for whole bytes",
+            self.storage_width,
+        )
+        rules.require(
             self.score.fraction == 2 * self.input.fraction,
             f"SaloNumerics.score.fraction must be twice input.fraction ({2 * self.input.fraction})",
             self.score.fraction,
         )
-        require(
-            self.score.fraction >= self.exp.fraction_bits,
-            f"SaloNumerics.score.fraction must be at least exp.fraction_bits ({self.exp.fraction_bits})",
+        rules.require(
+            self.score.fraction >= exp.fraction_bits,
+            f"SaloNumerics.score.fraction must be at least exp.fraction_bits ({exp.fraction_bits})",
             self.score.fraction,
         )
-        require(
-            self.highest_weight <= self.weight.maximum,
-            f"SaloNumerics.weight must hold the highest mantissa ({self.highest_weight / self.weight.scale})",
-            str(self.weight),
+        rules.require(
+            self.weight.fraction <= exp.fraction_bits + self.weight.width,
+            "SaloNumerics.weight.fraction must be at most exp.fraction_bits + weight.width"
+            f" ({exp.fraction_bits + self.weight.width})",
+            self.weight.fraction,
         )
-        require(
+        if not rules.broken:
+            needed = self.highest_weight.bit_length() + 1
+            rules.require(
+                self.weight.width >= needed,
+                f"SaloNumerics.weight.width must be at least {needed}: the highest mantissa",
+                self.weight.width,
+            )
+        rules.require(
             self.row_sum.fraction >= self.weight.fraction,
             f"SaloNumerics.row_sum.fraction must be at least weight.fraction ({self.weight.fraction})",
             self.row_sum.fraction,
         )
-        require(
-            self.merge_exponent_width > self.exp.exponent_width,
-            f"SaloNumerics.merge_exponent_width must exceed exp.exponent_width ({self.exp.exponent_width})",
+        rules.require(
+            self.merge_exponent_width > exp.exponent_width,
+            f"SaloNumerics.merge_exponent_width must exceed exp.exponent_width ({exp.exponent_width})",
             self.merge_exponent_width,
         )
-        self._check_widths()
-        self._check_deferred()
 
-    def _check_widths(self) -> None:
+    def _check_widths(self, rules: Rules) -> None:
         """The kernels' integers are wide enough for every intermediate."""
         product = self.weight.width + self.input.width
         rule = f"SaloNumerics.weight.width + input.width must be at most {KERNEL_WIDTH}"
-        require(product <= KERNEL_WIDTH, rule, product)
+        rules.require(product <= KERNEL_WIDTH, rule, product)
         narrow = {"score": self.score, "row_sum": self.row_sum, "output": self.output}
         for name in ("per_pass", "deferred"):
             formats: SumFormats = getattr(self, name)
@@ -104,25 +128,29 @@ class SaloNumerics:
             for merge in (formats.merge, formats.global_merge):
                 bits = max(merge.width, formats.psum.width) + abs(merge.fraction - formats.psum.fraction)
                 bits += max(self.merge_weight_fraction, self.reciprocal.fraction) + 2
-                require(bits <= MAX_WIDTH, f"SaloNumerics.{name} products must fit {MAX_WIDTH} bits", bits)
+                rules.require(
+                    bits <= MAX_WIDTH, f"SaloNumerics.{name} products must fit {MAX_WIDTH} bits", bits
+                )
         for name, fixed in narrow.items():
             rule = f"SaloNumerics.{name}.width must be at most {KERNEL_WIDTH}"
-            require(fixed.width <= KERNEL_WIDTH, rule, fixed.width)
+            rules.require(fixed.width <= KERNEL_WIDTH, rule, fixed.width)
 
-    def _check_deferred(self) -> None:
+    def _check_deferred(self, rules: Rules) -> None:
         """Deferred sums are added to the merge buffer as they are, and it holds every sum of a row."""
         formats = self.deferred
         for name, merge in (("merge", formats.merge), ("global_merge", formats.global_merge)):
-            require(
+            rules.require(
                 merge.fraction == formats.psum.fraction,
-                f"SaloNumerics.deferred.{name}.fraction must equal psum.fraction ({formats.psum.fraction})",
+                f"SaloNumerics.deferred.{name}.fraction must equal SaloNumerics.deferred.psum.fraction"
+                f" ({formats.psum.fraction})",
                 merge.fraction,
             )
-            require(
-                merge.integer_bits >= self.renormalise_at + self.input.integer_bits,
-                f"SaloNumerics.deferred.{name} must hold 2**renormalise_at inputs"
-                f" ({self.renormalise_at + self.input.integer_bits} integer bits)",
-                str(merge),
+            needed = self.renormalise_at + self.input.integer_bits + 1 + merge.fraction
+            rules.require(
+                merge.width >= needed,
+                f"SaloNumerics.deferred.{name}.width must be at least {needed}"
+                f" for SaloNumerics.renormalise_at={self.renormalise_at}",
+                merge.width,
             )
 
     @property
@@ -160,25 +188,36 @@ class SaloNumerics:
         return self.deferred if normalisation is Normalisation.DEFERRED else self.per_pass
 
     def check_head(self, head_dim: int, chain: int, normalisation: Normalisation) -> None:
-        """Raise `ConfigError` where heads of `head_dim`, or rows of `chain` PEs, overflow by construction."""
-        rest = self.score.integer_bits - score_shift(head_dim)
-        require(
-            rest >= self.exp.exponent_width - 1,
-            f"SaloNumerics.score must keep {self.exp.exponent_width - 1} integer bits for the exponent"
-            f" after the shift for head_dim {head_dim}",
-            rest,
-        )
+        """Raise `ConfigError` where heads of `head_dim`, or rows of `chain` PEs, overflow by construction.
+
+        It lists every width that is too small.
+        """
+        least: dict[str, int] = {}  # what each field must be at least
+
+        def hold(name: str, bits: int) -> None:
+            """The format `name` must have so many integer bits."""
+            least[f"{name}.width"] = bits + 1 + operator.attrgetter(name)(self).fraction
+
+        hold("score", self.exp.exponent_width - 1 + score_shift(head_dim))
         terms = chain * self.highest_weight / self.weight.scale  # of one pass
-        held = 2**self.row_sum.integer_bits
-        require(terms < held, f"SaloNumerics.row_sum must hold {chain} weights ({terms})", str(self.row_sum))
-        rule = f"SaloNumerics.renormalise_at must leave room for one pass ({terms})"
-        require(terms < 2**self.renormalise_at, rule, self.renormalise_at)
+        bits = int(terms).bit_length()
+        hold("row_sum", bits)
+        least["renormalise_at"] = bits
+        if self.renormalise_at < bits:  # then the sums must hold more, too
+            hold("deferred.merge", bits + self.input.integer_bits)
+            hold("deferred.global_merge", bits + self.input.integer_bits)
         if normalisation is Normalisation.PER_PASS:
             terms = 2.0  # probabilities add up to 1, and roundings
-        highest = terms * 2**self.input.integer_bits
-        psum = self.sums(normalisation).psum
-        rule = f"SaloNumerics.{normalisation.value}.psum must hold a row of {chain} ({highest})"
-        require(highest < 2**psum.integer_bits, rule, str(psum))
+        hold(f"{normalisation.value}.psum", int(terms * 2.0**self.input.integer_bits).bit_length())
+        own = {name: operator.attrgetter(name)(self) for name in least}
+        short = [name for name in least if own[name] < least[name]]
+        needed = ", ".join(f"SaloNumerics.{name} {least[name]}" for name in short)
+        values = ", ".join(str(own[name]) for name in short)
+        if short:
+            raise ConfigError(
+                f"{needed.replace(' ', ' must be at least ', 1)} for heads of {head_dim} on {chain} PEs a row"
+                f" (array.cols + array.global_cols), not {values}"
+            )
 
 
 def score_shift(head_dim: int) -> int:

@@ -13,22 +13,34 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+from sim.arch.stopping import add_cleaner, remove_cleaner, unstopped
 from sim.engine.jit import SETTINGS
 from sim.engine.kernel_cache import SIM, cache_folder
 
 
 class Beside:
-    """A process that compiles, or none."""
+    """A process that compiles, or none. It does not outlive this one when a signal ends this one."""
 
-    def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen[bytes] | None, begun: Path | None = None) -> None:
+        self._process, self._begun = process, begun
+        if process:
+            add_cleaner(self._kill)
 
     def wait(self) -> None:
         """Return when the process has ended. Were it to fail, this one would compile its kernels too."""
         if self._process:
             self._process.wait()
+            remove_cleaner(self._kill)
             self._process = None
+
+    def _kill(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+            if self._begun:
+                self._begun.unlink(missing_ok=True)  # another run may compile beside again
 
 
 def compile_beside(module: str) -> Beside:
@@ -36,11 +48,12 @@ def compile_beside(module: str) -> Beside:
     folder = None if SETTINGS.DISABLE_JIT else cache_folder()
     if folder is None or not sys.executable:
         return Beside(None)
+    begun = folder / f"{module}.begun"
+    command, silent = [sys.executable, "-m", module], subprocess.DEVNULL
     try:
-        (folder / f"{module}.begun").touch(exist_ok=False)  # of many processes, the first
-        command = [sys.executable, "-m", module]
-        silent = subprocess.DEVNULL
-        process = subprocess.Popen(command, cwd=SIM.parent, stdin=silent, stdout=silent, stderr=silent)
+        with unstopped():  # until it is known to the one who stops
+            begun.touch(exist_ok=False)  # of many processes, the first
+            process = subprocess.Popen(command, cwd=SIM.parent, stdin=silent, stdout=silent, stderr=silent)
+            return Beside(process, begun)
     except OSError:  # it has been run, or none can be
         return Beside(None)
-    return Beside(process)

@@ -37,6 +37,12 @@ def cache_folder() -> Path | None:
     return None
 
 
+def is_cold() -> bool:
+    """Whether kernels have to be compiled, since no process has kept any. Without a folder always."""
+    folder = cache_folder()
+    return folder is None or next(folder.rglob("*.nbi"), None) is None
+
+
 def source_digest(folders: tuple[Path, ...] = SOURCES) -> str:
     """Return the digest of all ``.py`` files below `folders` and of the versions that compile them."""
     digest = hashlib.sha256(repr((platform.python_version(), version("numpy"), version("numba"))).encode())

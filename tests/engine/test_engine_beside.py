@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.arch import stopping
 from sim.engine import beside
 from tests.engine.package import ASK, ask
 
@@ -16,6 +17,8 @@ WAIT = "from sim.engine.beside import compile_beside; compile_beside('sim.warm')
 def tree(package: Path) -> Path:
     """Return the package with our module, and one that calls its kernel."""
     (package / "sim/engine/beside.py").write_text(Path(beside.__file__).read_text())
+    (package / "sim/arch").mkdir(exist_ok=True)
+    (package / "sim/arch/stopping.py").write_text(Path(stopping.__file__).read_text())
     (package / "sim/warm.py").write_text(WARM)
     return package
 

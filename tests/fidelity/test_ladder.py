@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.checks import with_settings
 from sim.arch.presets import SALO_PRESETS
+from sim.arch.settings import with_settings
 from sim.papers.salo import CostModel, workload
 from sim.papers.salo_steps import STEPS, TRACES, Step
 from sim.salo.schedule import schedule

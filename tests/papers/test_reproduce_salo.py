@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from sim.arch.checks import with_settings
 from sim.arch.presets import SALO_PRESETS
+from sim.arch.settings import with_settings
 from sim.papers.cpu_baseline import CpuBaseline
 from sim.papers.salo_steps import STEPS, TRACES
 from sim.reproduce import Row, document, print_table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from sim.arch.checks import UserError, one_line
 from sim.arch.presets import SALO
+from sim.arch.settings import fields_of
+from sim.run import Request, simulate
 
 HUGE = "9" * 25
 
@@ -20,28 +25,57 @@ HUGE = "9" * 25
         ("rowz=16", "unknown config key 'rowz'; did you mean 'rows'\\?"),
         ("array.row=16", "unknown config key 'array.row'; did you mean 'array.rows'.*"),
         ("array.rows.x=16", "unknown config key 'array.rows.x'; did you mean 'array.rows', .*"),
-        ("array=16", "config key 'array' is a section; set one of array.rows, array.cols, .*"),
+        (
+            "array=16",
+            "config key 'array' is a section; set one of array.rows, array.cols, array.head_dim, ... "
+            r"\(`tandem list fields` lists them\)",
+        ),
+        ("foo=1", "unknown config key 'foo'; `tandem list fields` lists them"),
+        ("foo" * 2000 + "=1", "unknown config key '(foo)+f?o?[.]{3}; `tandem list fields` lists them"),
+        ("x" * 5000, r"--set takes key=value, not 'x+\.\.\."),
+        ("rows= 16", "rows must be an integer, not ' 16'"),
+        ("rows=16 ", "rows must be an integer, not '16 '"),
+        ("rows=_1", "rows must be an integer, not '_1'"),
+        ("rows=1__0", "rows must be an integer, not '1__0'"),
+        ("rows=\uff11\uff16", "rows must be an integer, not '\uff11\uff16'"),
+        ("energy.add_8b_pj=\uff11", "energy.add_8b_pj must be a finite number, not '\uff11'"),
+        ("energy.add_8b_pj= 1", "energy.add_8b_pj must be a finite number, not ' 1'"),
+        (
+            "key_scratchpad.banks=3",
+            r"key_scratchpad.capacity_bytes must be a multiple of banks \(3\), not 65536",
+        ),
+        (
+            "numerics.storage_width=10",
+            r"numerics.storage_width must be at most input.width \(9\), or 16 for whole bytes, not 10",
+        ),
+        ("numerics.merge_exponent_width=100", "numerics.merge_exponent_width must be at most 16, not 100"),
+        ("numerics.exp.slope_fraction=4096", "numerics.exp.slope_fraction must be at most 20, not 4096"),
+        (
+            "cols=128",
+            "numerics.row_sum.width must be at least 20 for heads of 64 on 129 PEs a row"
+            r" \(array.cols \+ array.global_cols\), not 19",
+        ),
         ("rows", "--set takes key=value, not 'rows'"),
         ("=16", "--set takes key=value, not '=16'"),
         ("rows=", "rows must be an integer, not ''"),
         ("rows=many", "rows must be an integer, not 'many'"),
         ("rows=16.0", "rows must be an integer, not '16.0'"),
         ("rows=1\n6", r"rows must be an integer, not '1\\n6'"),
-        ("rows=0", "SaloArray.rows must be a positive integer, not 0"),
-        ("rows=-4", "SaloArray.rows must be a positive integer, not -4"),
-        ("cols=33", r"SaloArray.cols must be a multiple of column_segments \(2\), not 33"),
-        ("array.head_dim=8", r"the head size must be at most SaloArray.head_dim \(8\), not 16"),
+        ("rows=0", "array.rows must be a positive integer, not 0"),
+        ("rows=-4", "array.rows must be a positive integer, not -4"),
+        ("cols=33", r"array.cols must be a multiple of column_segments \(2\), not 33"),
+        ("array.head_dim=8", r"the head size must be at most array.head_dim \(8\), not 16"),
         (
             "key_scratchpad.capacity_bytes=64",
-            "SaloConfig.key_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
+            "key_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
         ),
         (
             "output_scratchpad.capacity_bytes=64",
-            "SaloConfig.output_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
+            "output_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
         ),
         (
             "key_scratchpad.capacity_bytes=100",
-            r"ScratchpadConfig.capacity_bytes must be a multiple of banks \(64\), not 100",
+            r"key_scratchpad.capacity_bytes must be a multiple of banks \(64\), not 100",
         ),
         ("memory=ddr5", "unknown value of memory 'ddr5'; did you mean 'lpddr5-6400'\\?"),
         (
@@ -52,17 +86,17 @@ HUGE = "9" * 25
         ("schedule=drains", "unknown value of schedule 'drains'; did you mean 'drain'\\?"),
         ("dataflow=ws", "config key 'dataflow' cannot be set: the wiring keeps queries in place .*"),
         ("dram.refresh=maybe", "dram.refresh must be true or false, not 'maybe'"),
-        ("dram.channels=3", "DramConfig.channels must be a power of two, not 3"),
-        ("clock_hz=7000000", r"SaloConfig.clock_hz must divide 10\^12 .*, not 7000000"),
-        ("clock_hz=1", "SaloConfig.clock_hz must be an integer >= 1000000, not 1"),
-        ("dram.channels=2048", "DramConfig.channels must be at most 1024, not 2048"),
+        ("dram.channels=3", "dram.channels must be a power of two, not 3"),
+        ("clock_hz=7000000", r"clock_hz must divide 10\^12 .*, not 7000000"),
+        ("clock_hz=1", "clock_hz must be an integer >= 1000000, not 1"),
+        ("dram.channels=2048", "dram.channels must be at most 1024, not 2048"),
         (
             "global_scratchpad.capacity_bytes=1",
-            "SaloConfig.global_scratchpad.capacity_bytes must be at least [0-9]{2,} for heads of 16, not 1",
+            "global_scratchpad.capacity_bytes must be at least [0-9]{2,} for heads of 16, not 1",
         ),
         ("dram.write_low_watermark=nan", "dram.write_low_watermark must be a finite number, not 'nan'"),
         ("energy.add_8b_pj=inf", "energy.add_8b_pj must be a finite number, not 'inf'"),
-        ("energy.add_8b_pj=-1", "EnergyConfig.add_8b_pj must be a non-negative number, not -1.0"),
+        ("energy.add_8b_pj=-1", "energy.add_8b_pj must be a non-negative number, not -1.0"),
     ],
 )
 def test_a_setting_that_is_none_is_answered_with_the_rule_or_the_nearest(
@@ -75,22 +109,22 @@ def test_a_setting_that_is_none_is_answered_with_the_rule_or_the_nearest(
 @pytest.mark.parametrize(
     "setting, says",
     [
-        (f"rows={HUGE}", "SaloArray.rows must be at most 4096, not 9+"),
-        ("cols=5000", "SaloArray.cols must be at most 4096, not 5000"),
-        ("array.global_rows=100000", "SaloArray.global_rows must be at most 4096, not 100000"),
-        ("array.flush_cycles=1025", "SaloArray.flush_cycles must be at most 1024, not 1025"),
-        (f"array.exp_latency={HUGE}", "SaloArray.exp_latency must be at most 1024, not 9+"),
-        (f"key_scratchpad.ports={HUGE}", "ScratchpadConfig.ports must be at most 2147483647, not 9+"),
-        (f"numerics.weight.fraction={HUGE}", "Fixed.fraction must be at most 62, not 9+"),
-        ("numerics.input.width=99", "Fixed.width must be at most 62, not 99"),
-        (f"clock_hz={HUGE}", "SaloConfig.clock_hz must be at most 1000000000000, not 9+"),
-        ("clock_hz=0x" + "f" * 5000, "SaloConfig.clock_hz must be at most 1000000000000, not a huge number"),
-        (f"dram.standard.tck_ps={HUGE}", "DramStandard.tck_ps must be at most 1000000000, not 9+"),
-        (f"dram.standard.burst_clocks={HUGE}", "DramStandard.burst_clocks must be at most 1048576, not 9+"),
-        (f"dram.standard.cl.nck={HUGE}", "Delay.nck must be at most 1048576, not 9+"),
-        (f"dram.standard.cl.ps={HUGE}", "Delay.ps must be at most 1000000000, not 9+"),
-        ("energy.multiply_8b_pj=1e308", r"EnergyConfig.multiply_8b_pj must be at most 1e\+09, not 1e\+308"),
-        ("energy.sram_read_8kib_pj=0", "EnergyConfig.sram_read_8kib_pj must be a positive number, not 0.0"),
+        (f"rows={HUGE}", "array.rows must be at most 4096, not 9+"),
+        ("cols=5000", "array.cols must be at most 4096, not 5000"),
+        ("array.global_rows=100000", "array.global_rows must be at most 4096, not 100000"),
+        ("array.flush_cycles=1025", "array.flush_cycles must be at most 1024, not 1025"),
+        (f"array.exp_latency={HUGE}", "array.exp_latency must be at most 1024, not 9+"),
+        (f"key_scratchpad.ports={HUGE}", "key_scratchpad.ports must be at most 2147483647, not 9+"),
+        (f"numerics.weight.fraction={HUGE}", "numerics.weight.fraction must be at most 62, not 9+"),
+        ("numerics.input.width=99", "numerics.input.width must be at most 62, not 99"),
+        (f"clock_hz={HUGE}", "clock_hz must be at most 1000000000000, not 9+"),
+        ("clock_hz=0x" + "f" * 5000, "clock_hz must be at most 1000000000000, not a huge number"),
+        (f"dram.standard.tck_ps={HUGE}", "dram.standard.tck_ps must be at most 1000000000, not 9+"),
+        (f"dram.standard.burst_clocks={HUGE}", "dram.standard.burst_clocks must be at most 1048576, not 9+"),
+        (f"dram.standard.cl.nck={HUGE}", "dram.standard.cl.nck must be at most 1048576, not 9+"),
+        (f"dram.standard.cl.ps={HUGE}", "dram.standard.cl.ps must be at most 1000000000, not 9+"),
+        ("energy.multiply_8b_pj=1e308", r"energy.multiply_8b_pj must be at most 1e\+09, not 1e\+308"),
+        ("energy.sram_read_8kib_pj=0", "energy.sram_read_8kib_pj must be a positive number, not 0.0"),
     ],
 )
 def test_huge_numbers_are_refused_before_they_overflow(
@@ -104,7 +138,7 @@ def test_huge_numbers_are_refused_before_they_overflow(
 def test_refreshes_that_leave_no_time_for_an_access_are_refused(refused: Callable[..., str], ps: int) -> None:
     message = refused("run", "small.json", "--set", f"dram.standard.trefi.ps={ps}")
     assert re.fullmatch(
-        r"tandem: DramStandard.trefi must exceed a refresh and an access \([0-9]+ clocks\), not [0-9]+\n",
+        r"tandem: dram.standard.trefi must exceed a refresh and an access \([0-9]+ clocks\), not [0-9]+\n",
         message,
     ), message
 
@@ -129,7 +163,7 @@ def test_a_write_queue_may_be_drained_to_its_last_request(command: Any, place: P
     "text, says",
     [
         (b"rows = ", "small.toml is not TOML: .*"),
-        (b"\xff", "small.toml is not TOML: .*"),
+        (b"\xff", "small.toml is not text in UTF-8: .*"),
         (b"rows = " + b"9" * 5000, "small.toml is not TOML: .*"),
         (b"rows = " + b"[" * 5000, "small.toml is not TOML: .*"),
         (b"rows = 1979-05-27", r"rows must be an integer, not datetime.date\(1979, 5, 27\)"),
@@ -158,3 +192,78 @@ def test_a_file_of_settings_that_cannot_be_read_is_named(
 ) -> None:
     message = refused("run", "small.json", "--config", path)
     assert message == f"tandem: cannot read the config file {path or '.'}: {says}\n"
+
+
+def test_everything_that_is_wrong_is_said_at_once(refused: Callable[..., str]) -> None:
+    words = ("rows=0", "cols=-1", "foo=2", "clock_hz=3", "key_scratchpad.banks=0")
+    message = refused("run", "small.json", *(part for word in words for part in ("--set", word)))
+    for says in ("array.rows must be", "array.cols must be", "key 'foo'", "key_scratchpad.banks must be"):
+        assert says in message, message
+
+
+def test_what_a_message_says_to_set_is_enough(refused: Callable[..., str], command: Any, place: Path) -> None:
+    wanted = ("--set", "cols=512", "--set", "array.head_dim=1024")
+    wanted += ("--set", "global_scratchpad.capacity_bytes=65536")
+    message = refused("run", "small.json", *wanted)
+    assert " must be at least " in message
+    asked = re.findall(r"(numerics[\w.]+) (\d+)", message.replace(" must be at least ", " "))
+    assert len(asked) >= 5
+    remedy = [part for key, least in asked for part in ("--set", f"{key}={least}")]
+    assert command("run", "small.json", *wanted, *remedy, "--quiet").err == ""
+    for key, least in asked:  # and none of it is too much
+        less = [part for part in remedy if not part.startswith(f"{key}=")]
+        at = remedy.index(f"{key}={least}")
+        less = [*remedy[: at - 1], *remedy[at + 1 :]]
+        assert key in refused("run", "small.json", *wanted, *less)
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (("rows=8", "rows=16"), "--set 'rows' is given twice"),
+        (("rows=8", "array.rows=16"), "rows and array.rows are one field; set only one of them"),
+        (("memory=hbm2", "memory=ideal"), "--set 'memory' is given twice"),
+    ],
+)
+def test_a_field_that_is_set_twice_is_refused(
+    refused: Callable[..., str], words: tuple[str, ...], says: str
+) -> None:
+    message = refused("run", "small.json", *(part for word in words for part in ("--set", word)))
+    assert message == f"tandem: {says}\n"
+
+
+def test_tables_in_tables_without_end_are_refused(refused: Callable[..., str], place: Path) -> None:
+    (place / "deep.toml").write_text(".".join("a" * 1000) + " = 1\n")
+    message = refused("run", "small.json", "--config", "deep.toml")
+    assert message.startswith("tandem: unknown config key 'a.a.a.") and len(message) <= 300
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "large.toml"])
+def test_only_a_regular_file_of_some_size_is_read(
+    refused: Callable[..., str], place: Path, path: str
+) -> None:
+    os.mkfifo(place / "pipe")
+    (place / "large.toml").write_bytes(b"#" * (2**20 + 1))
+    message = refused("run", "small.json", "--config", path)
+    rule = "it must be a regular file of at most 1 MiB"
+    assert message == f"tandem: cannot read the config file {path}: {rule}\n"
+
+
+@pytest.mark.parametrize("preset", ["salo", "salo-dac22"])
+def test_every_number_of_every_format_runs_or_is_refused_in_one_line(place: Path, preset: str) -> None:
+    chance = random.Random(preset)
+    fields = [name for name, _, kind in fields_of(SALO.numerics, "numerics.") if kind is int]
+    assert len(fields) > 25
+    ran = 0
+    for name in fields:
+        for value in chance.sample([-1, *range(33), 40, 62, 63, 64, 100, 4096, 2**31, 10**30], 8):
+            request = Request(
+                workload="small.json", preset=preset, settings={name: str(value)}, functional=True
+            )
+            try:
+                simulate(request)
+                ran += 1
+            except UserError as error:
+                line = one_line("tandem", str(error))
+                assert len(line) <= 300 and not re.search(r"Salo|Fixed|Config", line), (name, value)
+    assert ran > len(fields)

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from sim.arch.checks import ConfigError, digest
+from sim.arch.dram_standards import DRAMS
+from sim.arch.salo_numerics import NUMERICS
+from sim.arch.settings import fields_of
 from sim.machines import MACHINES
 from traces import codec
 
@@ -47,6 +51,54 @@ def test_what_is_listed_can_be_run(command: Any, place: Path) -> None:
             assert (answer.json["machine"], answer.json["preset"]) == (machine, preset)
 
 
+def fields(command: Any, *more: str) -> dict[str, list[str]]:
+    """The fields as listed: name -> default, and all that follows."""
+    rows = [line.split() for line in command("list", "fields", *more).text.splitlines()]
+    return {name: rest for name, *rest in rows}
+
+
+@pytest.mark.parametrize("preset", ["salo", "salo-dac22"])
+def test_every_field_is_listed_with_the_value_that_a_run_has(command: Any, place: Path, preset: str) -> None:
+    listed = fields(command, "salo", "--preset", preset)
+    report = command("run", "small.json", "--preset", preset, "--json", "-").json
+    machine = MACHINES["salo"]
+    settings = {name: rest[0] for name, rest in listed.items() if rest[0] != "-"}
+    assert digest(machine.config(preset, settings)) == report["config_digest"]
+    shown = {name for name, _, _ in fields_of(machine.presets[preset])}
+    assert set(listed) - shown == {"memory", "numerics"} and shown <= set(listed)
+
+
+def test_fields_are_listed_with_units_choices_and_short_names(command: Any) -> None:
+    listed = fields(command)
+    assert listed["array.rows"] == ["32", "integer;", "short:", "rows"]
+    assert listed["clock_hz"] == ["1000000000", "Hz", "integer"]
+    assert listed["query_scratchpad.capacity_bytes"][1] == "bytes"
+    assert listed["array.overlap"][1:] == ["pipelined|drain;", "short:", "schedule"]
+    assert listed["dram.refresh"] == ["true", "true|false"]
+    assert listed["memory"][:2] == ["ddr4-2400", "|".join(DRAMS) + ";"]
+
+
+@pytest.mark.parametrize("preset", ["salo", "salo-dac22"])
+def test_every_choice_that_is_listed_can_be_set(command: Any, preset: str) -> None:
+    tried, refusals = 0, []
+    for name, rest in fields(command).items():
+        for choice in next((word for word in rest[1:] if "|" in word), "").strip(";").split("|"):
+            if choice in ("", "integer", "number"):
+                continue
+            try:
+                MACHINES["salo"].config(preset, {name: choice})
+            except ConfigError as error:  # it may go against another field, but is a word that is known
+                refusals.append(str(error))
+            tried += 1
+    assert tried > 20 and not [says for says in refusals if "unknown" in says or "must be true" in says]
+
+
+def test_memories_and_numerics_are_those_that_can_be_set(command: Any) -> None:
+    assert set(listed(command, "memories")) == set(DRAMS)
+    assert set(listed(command, "numerics")) == set(NUMERICS)
+    assert "32.0 GB/s on 2 data buses" in listed(command, "memories")["hbm2"]
+
+
 def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
     done = process("list", env={"PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition(b"|")[2].strip() for line in done.stderr.splitlines()}
@@ -59,7 +111,7 @@ def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
     [
         ("machine", "tandem: unknown list 'machine'; did you mean 'machines'?\n"),
         ("workload", "tandem: unknown list 'workload'; did you mean 'workloads'?\n"),
-        ("", "tandem: unknown list ''; known: machines, presets, workloads\n"),
+        ("", "tandem: unknown list ''; known: fields, machines, memories, numerics, presets, workloads\n"),
     ],
 )
 def test_an_unknown_section_is_answered_with_the_nearest(refused: Any, what: str, says: str) -> None:

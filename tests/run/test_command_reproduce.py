@@ -71,3 +71,11 @@ def test_a_file_goes_with_the_table_and_quiet_without(command: Any, place: Path)
 def test_help_of_reproduce_names_its_papers_and_options(command: Any) -> None:
     text = command("reproduce", "--help").text
     assert all(word in text for word in ("salo", "--json FILE|-", "--quiet"))
+
+
+@pytest.mark.parametrize("columns, widest", [("90", 90), ("", 150), ("wide", 150), ("0", 150)])
+def test_a_table_that_no_terminal_shows_is_as_wide_as_columns_says(
+    command: Any, monkeypatch: pytest.MonkeyPatch, columns: str, widest: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert max(map(len, command("reproduce", "salo").text.splitlines())) == widest

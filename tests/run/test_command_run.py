@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -21,7 +23,17 @@ SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "report.sch
 
 # The options of the contract, typed from it.
 OPTIONS = ("--machine", "--preset", "--set", "--batch", "--out", "--json", "--timeline", "--functional")
-OPTIONS += ("--seed", "--quiet")
+OPTIONS += (
+    "--seed",
+    "--quiet",
+    "--config",
+    "--dump-config",
+    "--pattern",
+    "--heads",
+    "--head-dim",
+    "--global-tokens",
+    "--only",
+)
 
 
 @pytest.fixture
@@ -140,11 +152,6 @@ def test_fields_of_a_section_are_set_after_it_in_any_order(report: Any) -> None:
     assert (dram["channels"], dram["standard"]["burst_bytes"]) == (2, 32)
 
 
-def test_the_last_of_two_settings_holds(report: Any) -> None:
-    assert report("--set", "rows=8", "--set", "rows=16")["config"]["array"]["rows"] == 16
-    assert report("--set", "rows=8", "--set", "array.rows=16")["config"]["array"]["rows"] == 16
-
-
 def test_a_file_of_settings_goes_before_the_command_lines(report: Any, place: Path) -> None:
     (place / "small.toml").write_bytes(b'memory = "ideal"\r\n[array]\r\nrows = 16\r\ncols = 8\r\n')
     found = report("--config", "small.toml", "--set", "cols=16")
@@ -253,3 +260,21 @@ def test_help_of_the_program_names_its_commands_with_examples_that_parse(command
 
 def test_version_is_that_of_the_reports(command: Any, report: Any) -> None:
     assert command("--version").text == f"tandemsim {report()['version']}\n"
+
+
+@pytest.mark.parametrize("name", ["run", "list", "reproduce"])
+def test_help_takes_a_command(command: Any, name: str) -> None:
+    assert command("--help", name) == command(name, "--help")
+
+
+def test_help_shows_the_glossary(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = SimpleNamespace(glossary_text=lambda width: f"words in {width} columns")
+    monkeypatch.setitem(sys.modules, "sim.report_glossary", words)
+    monkeypatch.setenv("COLUMNS", "70")
+    answer = command("--help", "glossary")
+    assert (answer.code, answer.text, answer.err) == (0, "words in 70 columns\n", "")
+
+
+def test_help_of_what_is_not_there_names_the_nearest(refused: Any) -> None:
+    says = "tandem: unknown help topic 'glosary'; did you mean 'glossary'?; see tandem --help\n"
+    assert refused("--help", "glosary") == says

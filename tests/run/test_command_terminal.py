@@ -54,3 +54,14 @@ def test_a_mistake_is_one_line_on_a_terminal_too(process: Any, place: Path) -> N
 def test_no_bars_without_a_terminal(process: Any, place: Path, options: tuple[object, ...]) -> None:
     done = process("run", "small.json", *options)
     assert (done.returncode, done.stderr) == (0, b"") and done.stdout
+
+
+def test_a_run_that_compiles_says_so_once_on_a_terminal(process: Any, place: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("TANDEM_CACHE_DIR", str(place / "cache"))
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
+    cold, warm = (on_terminal(process, "run", "small.json", "--json", "-") for _ in range(2))
+    assert cold[1].count(b"compiling kernels, once") == 1 and b"compiling" not in warm[1]
+    assert cold[0].stdout == warm[0].stdout and cold[0].returncode == 0
+    (place / "cache").rename(place / "away")
+    silent = process("run", "small.json", "--set", "rowz=1")
+    assert b"compiling" not in silent.stderr

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.checks import with_settings
 from sim.arch.formats import Fixed, Rounding
 from sim.arch.salo import SaloArray
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from sim.arch.settings import with_settings
 from sim.salo.array import PEArray
 from sim.salo.fixed import SATURATIONS
 from sim.salo.row import projection

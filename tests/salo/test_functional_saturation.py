@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.checks import with_settings
 from sim.arch.presets import SALO
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_constants import array_constants, merge_constants
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from sim.arch.settings import with_settings
 from sim.salo.exp import exponential
 from sim.salo.fixed import SATURATIONS, no_saturations
 from sim.salo.functional import attend

@@ -1,0 +1,109 @@
+"""``--pattern`` and ``--only``: one attention without a file, and some ops of a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.pattern_trace import FORMS, pattern_trace
+from traces import codec
+from traces.pattern import Pattern
+from traces.schema import Trace
+
+SMALL = {
+    "longformer": (Pattern.longformer(64, 16, (0,)), "longformer:64,16"),
+    "sliding": (Pattern.sliding(64, 8), "sliding:64,8"),
+    "dilated": (Pattern.dilated(64, 8, 3), "dilated:64,8,3"),
+    "vil": (Pattern.vil(8, 9, 5, 1), "vil:8,9,5"),
+    "strided_sparse": (Pattern.strided_sparse(64, 4, 8), "strided_sparse:64,4,8"),
+    "bigbird": (Pattern.bigbird(64, 16, 1), "bigbird:64,16"),
+    "dense": (Pattern.dense(24), "dense:24"),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_pattern_of_a_few_words_is_that_of_its_constructor(command: Any, place: Path, kind: str) -> None:
+    pattern, text = SMALL[kind]
+    trace = pattern_trace(text, heads=3, head_dim=16)
+    assert Pattern.from_op(trace.ops[0]) == pattern
+    codec.save(trace, place / "t.json")  # checks it, as any file
+    found = command("run", "--pattern", text, "--heads", 3, "--head-dim", 16, "--json", "-").json
+    assert found["workload"] == text
+    assert [op["macs"] for op in found["ops"]] == [2 * 3 * 16 * pattern.pairs()]
+    assert found["cycles"] == command("run", "t.json", "--json", "-").json["cycles"]
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [("longformer", "longformer:4096,512"), ("vil-tiny", "vil:56,56,15"), ("vil-tiny", "vil:28,28,15")],
+)
+def test_a_pattern_is_the_op_of_the_checked_in_model(command: Any, name: str, text: str) -> None:
+    pattern = Pattern.from_op(pattern_trace(text).ops[0])
+    ops = [op for op in codec.load(codec.find(name)).ops if op.kind == "window_attention"]
+    op = next(op for op in ops if Pattern.from_op(op) == pattern)
+    sizes = ("--heads", op.dim("heads"), "--head-dim", op.dim("head_dim"))
+    found = command("run", "--pattern", text, *sizes, "--json", "-").json
+    whole = command("run", name, "--only", f"^{op.name}$", "--json", "-").json
+    assert found["cycles"] == whole["cycles"] and found["dram"] == whole["dram"]
+
+
+def test_global_tokens_and_the_other_options_go_with_a_pattern(command: Any, place: Path) -> None:
+    words = ("run", "--pattern", "sliding:64,8", "--global-tokens", 2, "--batch", 2, "--functional")
+    found = command(*words, "--set", "array.global_rows=2", "--json", "-").json
+    pairs = Pattern(seq_len=64, bands=Pattern.sliding(64, 8).bands, global_tokens=(0, 1)).pairs()
+    assert found["macs"] == 2 * 2 * 64 * pairs and found["functional"]
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (("--pattern", "longformr:64,8"), "unknown pattern 'longformr'; did you mean 'longformer'?"),
+        (("--pattern", ""), "unknown pattern ''; known: "),
+        (("--pattern", "sliding:64"), "--pattern takes sliding:TOKENS,WINDOW, not 'sliding:64'"),
+        (("--pattern", "sliding:64,x"), "--pattern takes sliding:TOKENS,WINDOW, not 'sliding:64,x'"),
+        (("--pattern", "sliding:64,\uff18"), "--pattern takes sliding:TOKENS,WINDOW, not "),
+        (("--pattern", "sliding:64,0"), "window must be a positive integer"),
+        (("--pattern", "sliding:0,8"), ""),
+        (("--pattern", "vil:8,9,5", "--heads", 0), "--heads must be a positive integer up to "),
+        (("--pattern", "vil:8,9,5", "--head-dim", 10**30), "--head-dim must be a positive integer up to "),
+        (("--pattern", "dense:8", "--global-tokens", -1), "--global-tokens must be 0 to 8, not -1"),
+        (("--pattern", "dense:8", "--global-tokens", 10**12), "--global-tokens must be 0 to 8, not 1000"),
+        (("--pattern", "dense:8", "small.json"), "only one of --pattern and a workload may be given, "),
+        (("small.json", "--heads", 2), "--heads goes with --pattern"),
+        ((), "a workload is missing: a name, a file or --pattern"),
+        (
+            ("small.json", "--only", "nothing"),
+            "--only must match an op that the machine runs, such as 'layer.0",
+        ),
+        (
+            ("small.json", "--only", "embed"),
+            "--only must match an op that the machine runs, such as 'layer.0",
+        ),
+        (("small.json", "--only", "("), "--only takes a regular expression (missing ), "),
+    ],
+)
+def test_words_that_mean_no_op_are_refused(refused: Any, arguments: tuple[Any, ...], says: str) -> None:
+    message = refused("run", *arguments)
+    assert message.startswith(f"tandem: {says}") and len(message) <= 301
+
+
+def test_only_runs_what_matches_and_says_what_it_left_out(command: Any, place: Path, small: Trace) -> None:
+    whole = command("run", "small.json", "--json", "-").json
+    found = command("run", "small.json", "--only", r"layer\.1", "--batch", 2, "--json", "-").json
+    assert [op["name"] for op in found["ops"]] == ["layer.1.attention"]
+    assert found["ops"][0]["macs"] == 2 * whole["ops"][1]["macs"]
+    others = [op for op in small.ops if op.name != "layer.1.attention"]
+    assert [(op["name"], op["macs"]) for op in found["not_run"]] == [(op.name, 2 * op.macs) for op in others]
+    for op in found["not_run"]:
+        assert (op["reason"] == "left out by --only") == (not op["name"].startswith("layer.1")), op
+    assert found["macs"] + found["macs_not_run"] == 2 * small.macs
+    assert found["trace_digest"] == whole["trace_digest"]
+
+
+def test_only_that_matches_everything_changes_nothing(command: Any, place: Path) -> None:
+    assert (
+        command("run", "small.json", "--only", "", "--json", "-").out
+        == command("run", "small.json", "--json", "-").out
+    )
