@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from sim.arch.checks import with_settings
+from sim.arch.settings import with_settings
 from sim.arch.salo import SaloArray, SaloConfig
 from sim.arch.salo_numerics import SaloNumerics, score_shift
 
