@@ -12,6 +12,7 @@ from sim.arch.checks import ConfigError, nearest, to_dict
 from sim.arch.dram_standards import DRAMS
 from sim.arch.files import standard_output
 from sim.arch.presets import SECTIONS
+from sim.arch.salo_auto import AUTO
 from sim.arch.salo_numerics import NUMERICS
 from sim.arch.settings import fields_of
 from sim.machines import MACHINES, PRESET_LINES, Machine, machine_named
@@ -91,6 +92,7 @@ def _field_lines(machine: Machine, preset: str | None) -> dict[str, str]:
     ]
     for name, value, kind in fields_of(config):
         also = f"; short: {short[name]}" if name in short else ""
+        also += "; auto: follows the array unless set" if name in AUTO else ""
         rows.append((name, _said(value), _unit(name), _choices(kind) + also))
     default, unit = (max(len(row[place]) for row in rows) for place in (1, 2))
     return {row[0]: f"{row[1]:<{default}}  {row[2]:<{unit}}  {row[3]}" for row in rows}

@@ -58,8 +58,8 @@ class Transfers(NamedTuple):
     kind: Integers  # Kind
     is_write: Integers  # 0 or 1
     trigger: Integers  # PHASES * tile + phase that enables it, or START
-    tile: Integers  # the tile that awaits a read; of a write one whose reads must stand after it, or NO_TILE
-    phase: Integers  # and its phase: Phase.QK or Phase.PV
+    tile: Integers  # the tile that awaits a read; of a write the one that reads it back, or NO_TILE
+    phase: Integers  # and its phase, of a read: Phase.QK or Phase.PV
     staged: Integers  # 1: a write whose end frees a staging buffer
 
     @property
@@ -97,21 +97,22 @@ class TransferList:
         """Return all transfers in the order of need, for a machine with so many staging buffers."""
         merged = Transfers(*(np.concatenate(parts) for parts in zip(*self.columns, strict=True)))
         write = merged.is_write == 1
-        needed = merged.tile.copy()
-        needed[write] = _deadlines(merged, write, min(staging_buffers, RUN_AHEAD))
-        phase = np.where(write, -1, merged.phase)  # before the reads of that tile
-        order = np.lexsort((merged.trigger, phase, needed))
+        place = 2 * (merged.tile * PHASES + merged.phase) + 1  # of reads; a write stands between two of them
+        place[write] = _places(merged, write, min(staging_buffers, RUN_AHEAD))
+        order = np.lexsort((merged.trigger, place))
         return Transfers(*(np.ascontiguousarray(column[order]) for column in merged))
 
 
-def _deadlines(merged: Transfers, write: npt.NDArray[np.bool_], run_ahead: int) -> Integers:
-    """Return the tile before whose reads each write stands: that after the `run_ahead` next writing tiles."""
+def _places(merged: Transfers, write: npt.NDArray[np.bool_], run_ahead: int) -> Integers:
+    """Return the place of each write: before the reads of what follows the `run_ahead` next writing tiles, and
+    before the read that brings its own data back.
+    """
     tile = merged.trigger[write] // PHASES
     writing = np.unique(tile)
-    following = np.append(writing, np.full(run_ahead, np.iinfo(np.int64).max - 1))
-    deadline = following[np.searchsorted(writing, tile) + run_ahead] + 1
+    following = np.append(writing, np.full(run_ahead, np.iinfo(np.int64).max // (4 * PHASES)))
+    place = 2 * (following[np.searchsorted(writing, tile) + run_ahead] + 1) * PHASES
     read_back = merged.tile[write]
-    return np.where(read_back == NO_TILE, deadline, np.minimum(deadline, read_back))
+    return np.where(read_back == NO_TILE, place, np.minimum(place, 2 * (read_back * PHASES + Phase.PV)))
 
 
 def runs(tokens: npt.NDArray[np.integer]) -> list[tuple[int, int, int]]:

@@ -184,14 +184,13 @@ def test_a_window_that_stays_resident_is_read_once() -> None:
 def test_a_scratchpad_that_cannot_hold_a_tile_is_refused() -> None:
     config = replace(SALO, key_scratchpad=replace(SALO.key_scratchpad, capacity_bytes=2048))
     pattern = Pattern.longformer(4096, 512, (0,))
-    with pytest.raises(ConfigError, match=r"^SaloConfig.key_scratchpad.capacity_bytes must be at least"):
+    with pytest.raises(ConfigError, match=r"^key_scratchpad.capacity_bytes must be at least"):
         simulate_layer(config, pattern, layer_of(pattern, head_dim=64))
 
 
 def test_a_head_that_the_array_cannot_hold_is_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"^the head size must be at most SaloArray.head_dim \(64\), not 80$"
-    ):
+    rule = r"^heads must have at most array.head_dim elements \(64\), not 80; --set array.head_dim=80$"
+    with pytest.raises(ConfigError, match=rule):
         simulate_layer(SALO, Pattern.sliding(64, 8), Layer(1, 80, 64, ()))
 
 
@@ -206,9 +205,7 @@ def test_a_run_without_progress_says_who_waits_for_what(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(machine, "program", stuck)
     pattern = Pattern.longformer(64, 8, (0,))
-    with pytest.raises(
-        DeadlockError, match=r"attention, tile 0 waits for \d+ transfers for QK since cycle 0"
-    ):
+    with pytest.raises(DeadlockError, match=r"tile 0 waits for \d+ transfers for QK since cycle 0"):
         simulate_layer(small(), pattern, layer_of(pattern))
 
 

@@ -58,16 +58,16 @@ def test_random_keys_of_bigbird_are_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "head_dim", "message"),
     [
-        ({}, 65, r"the head size must be at most SaloArray.head_dim \(64\), not 65"),
+        ({}, 65, r"heads must have at most array.head_dim elements \(64\), not 65; --set array.head_dim=65"),
         (
             {"key_scratchpad": replace(SALO.key_scratchpad, capacity_bytes=2048)},
             64,
-            r"SaloConfig.key_scratchpad.capacity_bytes must be at least \d+ for heads of 64, not 2048",
+            r"key_scratchpad.capacity_bytes must be at least \d+ for heads of 64, not 2048",
         ),
         (
             {"query_scratchpad": replace(SALO.query_scratchpad, capacity_bytes=2048)},
             64,
-            r"SaloConfig.query_scratchpad.capacity_bytes must be at least 4096 for heads of 64, not 2048",
+            r"query_scratchpad.capacity_bytes must be at least 4096 for heads of 64, not 2048",
         ),
     ],
     ids=["head", "keys", "queries"],
