@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sim.arch.stopping import cleaned_by
+from sim.arch.stopping import cleaned_by, unstopped
 
 if TYPE_CHECKING:
     from sim.run import Progress
@@ -28,13 +28,14 @@ def progress(quiet: bool) -> Iterator[Progress | None]:
     tasks: dict[str, Any] = {}
 
     def advance(what: str, done: int, total: int) -> None:
-        if what == COMPILING:
-            bars.console.print(what, highlight=False)  # a line that stays, for what has no steps
-            return
-        bars.start()  # not before, so that a mistake of the user stays one line
-        if what not in tasks:
-            tasks[what] = bars.add_task(what, total=total)
-        bars.update(tasks[what], completed=done, total=total)
+        with unstopped():  # or bars that a signal has ended would begin anew
+            if what == COMPILING:
+                bars.console.print(what, highlight=False)  # a line that stays, for what has no steps
+                return
+            bars.start()  # not before, so that a mistake of the user stays one line
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
 
     with cleaned_by(bars.stop):  # which shows the cursor again
         yield advance
