@@ -14,12 +14,13 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sim.arch.checks import ConfigError, nearest
+from sim.arch.checks import ConfigError, nearest, require
 
 NAMED_MAPS = {
     "robaracoch": "row-bank-group-rank-column-channel",  # a stream stays in one bank for a whole row
     "mop4clxor": "row^-column-bank^-group^-rank^-channel^-column2",  # and here for four bursts
 }
+MAX_MAPPING = 100  # assumed: twice as long as `mop4clxor`
 FIELDS = ("channel", "rank", "group", "bank", "row", "column")
 
 
@@ -37,6 +38,8 @@ def pieces_of(mapping: str, bits: Mapping[str, int], offset_bits: int) -> list[P
 
     Raises `ConfigError` for a field that does not exist, is missing or stands twice.
     """
+    rule = f"DramConfig.mapping must have at most {MAX_MAPPING} characters"
+    require(isinstance(mapping, str) and len(mapping) <= MAX_MAPPING, rule, mapping)
     tokens = [_token(text, mapping) for text in reversed(NAMED_MAPS.get(mapping, mapping).split("-"))]
     widths = _widths(tokens, bits, mapping)
     pieces, shift = [], offset_bits

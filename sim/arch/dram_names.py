@@ -65,7 +65,7 @@ def check_name(standard: DramStandard) -> None:
     require(standard.rows > 1, rule, standard.rows)
     for other, tck_ps in TCK_PS.items():
         if BUSES[other] == BUSES[name] and standard.tck_ps == tck_ps:
-            rule = f"DramStandard.name must be {other} for tck_ps {tck_ps} (set memory={other} or {name})"
+            rule = f"DramStandard.name must be {other} for tck_ps {tck_ps} (or set memory={name})"
             require(other == name, rule, name)
 
 

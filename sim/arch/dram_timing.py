@@ -16,6 +16,7 @@ from sim.arch.dram_rules import check_buses, check_rows
 DDR4_GUARD = 974  # JESD79-4, rounding algorithms: nCK = floor(t / tCK + 0.974), as tCK itself is rounded down
 MAX_BYTES = 2**40  # of a row: the ideal memory is one row
 MAX_DELAY_CLOCKS, MAX_DELAY_PS = 2**20, 10**9  # assumed: a hundred times tREFI, the longest of a standard
+MAX_NAME = 40  # characters; assumed
 CEILING = 999  # plain rounding up, in thousandths of a clock
 
 
@@ -85,6 +86,8 @@ class DramStandard:
     wck_sync: bool = False  # LPDDR5: a CAS command starts WCK when it has stopped
 
     def __post_init__(self) -> None:
+        fits = isinstance(self.name, str) and 0 < len(self.name) <= MAX_NAME and self.name.isprintable()
+        require(fits, f"DramStandard.name must be printable, of 1 to {MAX_NAME} characters", self.name)
         powers = ("burst_bytes", "pseudo_channels", "bank_groups", "banks", "rows", "row_bytes")
         clocks = ("burst_clocks", "long_burst_clocks", "act_clocks")
         require_integers(self, 1, "tck_ps", maximum=MAX_DELAY_PS)
@@ -97,9 +100,9 @@ class DramStandard:
         rule = f"DramStandard.row_bytes must be at least burst_bytes ({self.burst_bytes})"
         require(self.row_bytes >= self.burst_bytes, rule, self.row_bytes)
         check_name(self)
-        check_buses(self)
         if self.rows > 1:
             check_rows(self)
+        check_buses(self)
 
     def clocks(self, symbol: str) -> int:
         """Return one delay, named by its symbol, in clocks."""
@@ -172,7 +175,7 @@ def spacing_of(standard: DramStandard, burst: int) -> Spacing:
         rd_rd_l=max(burst, n("tccd_s"), n("tccd_l")),
         rd_rd_other=burst + switch if shared_bus else 0,
         rd_wr=cl + burst + n("turnaround") - cwl,
-        rd_wr_other=cl + burst + switch - cwl if shared_bus else 0,
+        rd_wr_other=cl + burst + max(switch, n("turnaround")) - cwl if shared_bus else 0,
         wr_wr_s=max(burst, n("tccd_s")),
         wr_wr_l=max(burst, n("tccd_s"), n("tccd_l")),
         wr_wr_other=burst if shared_bus else 0,

@@ -1,8 +1,9 @@
 """Idle time: refreshes that come while nothing else happens are counted, and not simulated one by one.
 
 Every interval of an idle channel is like the one before it: each rank is refreshed when that is due, one rank
-a clock. Of a long pause only the last two intervals are simulated. They leave the state that stepping
-through all of them leaves: every earliest clock of a command is the largest of its reasons, and of all
+a clock. (In the first they may have to wait for what was before; an interval has room for that, says
+`sim.arch.dram_rules.check_refresh`.) So of a long pause only the last two intervals are simulated. They leave
+the state that stepping leaves: the earliest clock of a command is the largest of its reasons, and of all
 refreshes of a rank the last gives the largest.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from sim.engine.jit import jit
 from sim.memory.dram_schedule import any_open
-from sim.memory.dram_state import NONE, READ, WRITE, Record
+from sim.memory.dram_state import READ, WRITE, Record
 
 
 @jit
@@ -29,9 +30,9 @@ def skip_idle(timing: Record, channel: Record, limit: int) -> int:
 
 @jit
 def _is_idle(timing: Record, channel: Record) -> bool:
-    """Whether nothing but refreshes can happen, each on the clock on which it is due, and no log is kept."""
+    """Whether nothing but refreshes can happen, and no log of them is kept."""
     requests = channel.queued[READ] + channel.queued[WRITE] + channel.active_count
-    idle = requests + channel.urgent_count == 0 and channel.act2_slot == NONE and channel.logging == 0
+    idle = requests + channel.urgent_count == 0 and channel.logging == 0
     for r in range(timing.ranks):
-        idle &= not any_open(timing, channel, r) and channel.ref_at[r] <= channel.next_refresh
-    return idle and timing.ref_ref <= timing.refi
+        idle &= not any_open(timing, channel, r)
+    return idle

@@ -143,7 +143,7 @@ def _rules(d: Device) -> Any:
     if d.shared_data_bus:
         table += [
             (READS, READS, "other rank", burst + t["CS"]),
-            (READS, WRITES, "other rank", cl + burst + t["CS"] - cwl),
+            (READS, WRITES, "other rank", cl + burst + max(t["CS"], TURNAROUND) - cwl),
             (WRITES, READS, "other rank", max(0, cwl + burst + t["CS"] - cl)),
             (WRITES, WRITES, "other rank", burst),
         ]

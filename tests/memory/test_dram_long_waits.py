@@ -146,8 +146,8 @@ def test_an_ideal_memory_of_little_bandwidth_ends_out_of_order_too() -> None:
     assert np.diff(done).tolist() == [266_667] * 4
 
 
-@pytest.mark.parametrize("left", [0, 1, 40, 150])
-@pytest.mark.parametrize("name", ["ddr4-2400", "hbm2"])
+@pytest.mark.parametrize("left", [0, 1, 20, 50, 90, 150])
+@pytest.mark.parametrize("name", STANDARDS)
 def test_requests_that_are_numbered_anew_keep_their_order(
     name: str, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
