@@ -13,6 +13,17 @@ from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 
 RUN_FAULT, USER_FAULT = 1, 2
+LONGEST_LINE = 300  # characters of a message, the program's name and all
+
+
+def tell_fault(program: str, message: object) -> None:
+    """Say on stderr what is wrong: one printable line, cut in the middle where it is too long."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(message))
+    room = LONGEST_LINE - len(f"{program}: ")
+    if len(shown) > room:
+        end = room // 3
+        shown = f"{shown[: room - end - len(' ... ')]} ... {shown[-end:]}"
+    sys.stderr.write(f"{program}: {shown}\n")
 
 
 @contextmanager
@@ -49,7 +60,8 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        tell_fault(self.prog, f"{message}; see {self.prog} --help")
+        self.exit(USER_FAULT)
 
 
 def config_of(chosen: argparse.Namespace) -> SaloConfig:
