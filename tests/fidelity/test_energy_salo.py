@@ -6,7 +6,7 @@ from sim.arch.checks import ConfigError
 from sim.arch.dram_energy import DramEnergy, DramTraffic
 from sim.arch.energy import EnergyConfig, SramTraffic
 from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo import GlobalProjections, SaloArray
+from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
 from sim.arch.salo_energy import (
     PUBLISHED_POWER_W,
     PUBLISHED_SYNTHESIS_HZ,
@@ -25,7 +25,8 @@ from sim.arch.salo_energy import (
 )
 from sim.arch.salo_gates import array_mm2
 from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
-from sim.run_salo import _caveats
+from sim.report import TensorTraffic
+from sim.run_salo_notes import notes
 
 ENERGY = EnergyConfig()
 PER_PASS = SaloArray()
@@ -217,10 +218,33 @@ def test_leakage_is_that_of_the_units_by_their_area() -> None:
     assert array_leakage_w(ENERGY, row, PUBLISHED) == pytest.approx(by_hand)
 
 
-def test_a_report_says_when_its_area_is_an_estimate() -> None:
-    """And what the published array takes by the same count: the two figures are not of one kind."""
-    estimated = [note for note in _caveats(SALO) if note.startswith("Area is an estimate")]
-    assert len(estimated) == 1 and "published 4.56 mm²" in estimated[0] and " 9.82 mm²" in estimated[0]
+def test_a_report_says_what_its_area_is() -> None:
+    """An estimate, unknown, or published; and beside the published preset what that takes by the same count."""
+
+    def of_area(config: SaloConfig, preset: str = "salo") -> list[str]:
+        return [note for note in notes(config, preset, {}) if "rea is" in note or "mm²" in note]
+
+    assert of_area(SALO) == ["Area is an estimate from the gates of our array, cells alone, without scratchpads."]
     unknown = dataclasses.replace(SALO, array=dataclasses.replace(SALO.array, merge_latency=2))
-    for config in (SALO_DAC22, unknown):
-        assert not any(note.startswith("Area") for note in _caveats(config))
+    assert of_area(unknown) == [
+        "Area is not known: the gates of these number formats and latencies were not counted."
+    ]
+    assert of_area(SALO_DAC22, "salo-dac22") == []
+    wider = dataclasses.replace(SALO_DAC22, array=dataclasses.replace(SALO_DAC22.array, rows=16))
+    assert of_area(wider, "salo-dac22")[-1] == (
+        "The published array takes 4.56 mm²; counted like this one, 9.82 mm²."
+    )
+
+
+def test_notes_are_of_this_run_alone() -> None:
+    """What does not apply is not said; what no circuit can do, and what is read again, is."""
+    usual = list(notes(SALO, "salo", {"key": TensorTraffic(read_bytes=100, write_bytes=0, size_bytes=100)}))
+    assert not any("publish" in note and "pJ" not in note and "energies" not in note for note in usual)
+    again = list(notes(SALO, "salo", {"key": TensorTraffic(read_bytes=1720, write_bytes=0, size_bytes=100)}))
+    assert again[0].startswith("Each key is read 17.2 times") and "key_scratchpad.capacity_bytes" in again[0]
+    odd = dataclasses.replace(
+        SALO, array=dataclasses.replace(SALO.array, flush_cycles=0), clock_hz=1_000_000_000_000
+    )
+    said = " ".join(notes(odd, "salo", {}))
+    assert "No circuit can be built with array.flush_cycles=0" in said
+    assert "1,000 GHz is faster than any" in said

@@ -11,7 +11,7 @@ from sim.run_salo_explain import LEAST_GAIN, SHOWN
 @pytest.mark.parametrize(
     ("settings", "bound"),
     [
-        ({}, "the array; "),
+        ({"memory": "hbm2"}, "the array; "),
         ({"memory": "ideal", "dram.bandwidth_bytes_per_second": "1000000000"}, "waiting for operands from DRAM"),
         ({"key_scratchpad.banks": "4", "key_scratchpad.ports": "1"}, "waiting for banks of the scratchpads"),
         ({"array.exp_latency": "500"}, "the array; "),

@@ -117,7 +117,7 @@ def test_one_tile_waits_for_its_first_fill_and_for_its_outputs_and_for_nothing_e
 
 @pytest.mark.parametrize("banks", [1, 2, 4, 8])
 def test_bank_conflicts_are_charged_to_the_scratchpad_alone(banks: int) -> None:
-    """Eight keys side by side, in banks of one port, take 8 / banks cycles an element, keys and values alike."""
+    """Eight keys side by side, in banks of one port, take 8 / banks cycles an element, and values too."""
     config = machine("fast", staging_tiles=4)
     pads = {
         name: replace(getattr(config, name), banks=banks, ports=1)
