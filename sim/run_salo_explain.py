@@ -1,4 +1,4 @@
-"""`sim run --explain`: what bounds each op on SALO, and which settings would help most, found by running them.
+"""`sim run --explain`: what bounds each op on SALO, and which settings would help most, by running them.
 
 Each candidate changes one thing of the machine as it was run. It is tried on every different op by itself,
 from an idle machine, as the run does it; what the machine cannot be built with is left out.

@@ -38,7 +38,7 @@ def _reads(tensors: Mapping[str, TensorTraffic]) -> Iterator[str]:
         if traffic and traffic.read_bytes > MANY_READS * traffic.size_bytes:
             times = traffic.read_bytes / traffic.size_bytes
             yield (
-                f"Each {name} is read {times:.1f} times: the {name}s of a query block do not fit its scratchpad;"
+                f"Each {name} is read {times:.1f} times: the {name}s of a query block do not fit;"
                 f" try {name}_scratchpad.capacity_bytes."
             )
 

@@ -39,7 +39,7 @@ class DramEnergy:
     refresh_w: float  # refresh, averaged over its interval
 
     def actions_pj(self, traffic: DramTraffic, seconds: float) -> dict[str, float]:
-        """Energy of `traffic` by action, in a run of `seconds`; standby and refresh are those of every channel."""
+        """Energy of `traffic` by action, in a run of `seconds`; standby and refresh of every channel."""
         standing_s = traffic.channels * seconds * PJ_PER_J
         return {
             "read": traffic.read_bytes * self.read_pj_per_byte,

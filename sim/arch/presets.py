@@ -67,6 +67,7 @@ SECTIONS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "numerics": ("numerics", NUMERICS),
 }
 
+
 def configured(
     machine: str,
     presets: Mapping[str, SaloConfig],

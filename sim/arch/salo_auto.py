@@ -1,8 +1,8 @@
 """What follows from the size of the SALO array: banks, capacities, and the widths that hold a row's sums.
 
-A preset states these for its own array. Where a setting changes the array or the number formats, the fields of
-`AUTO` follow, unless they are set themselves: banks so that no key of a tile waits for another, scratchpads
-that hold as many keys, blocks and tiles as the preset's, widths that no row overflows. For the preset's own
+A preset states these for its own array. Where a setting changes the array or the number formats, the fields
+of `AUTO` follow, unless they are set themselves: banks so that no key of a tile waits for another,
+scratchpads that hold as many keys, blocks and tiles as the preset's, widths that no row overflows. For the preset's own
 array they are what the preset states (tests/run/test_command_auto.py).
 """
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from sim.arch.settings import with_settings
 from sim.arch.salo import SaloArray, SaloConfig
 from sim.arch.salo_numerics import SaloNumerics, score_shift
+from sim.arch.settings import with_settings
 
 AUTO_VALUE = "auto"  # of a setting: as if it were not there
 PADS = ("key_scratchpad", "value_scratchpad")
@@ -25,7 +25,9 @@ AUTO = (
 )
 
 
-def auto_settings(preset: SaloConfig, numerics: SaloNumerics, settings: Mapping[str, object]) -> dict[str, int]:
+def auto_settings(
+    preset: SaloConfig, numerics: SaloNumerics, settings: Mapping[str, object]
+) -> dict[str, int]:
     """Return the fields of `AUTO` that `settings` (whole dotted names) leave open and that must change.
 
     `numerics` are the formats that `settings` start from. Of settings that are wrong in themselves nothing
@@ -34,7 +36,7 @@ def auto_settings(preset: SaloConfig, numerics: SaloNumerics, settings: Mapping[
     try:
         array = with_settings(preset.array, _section(settings, "array"))
         widths = _open(_widths(array, numerics, settings), settings)
-        formats = with_settings(numerics, _section(widths | settings, "numerics"))
+        formats = with_settings(numerics, _section({**widths, **settings}, "numerics"))
         return widths | _open(_sizes(preset, array, formats, settings), settings)
     except ValueError:
         return {}
@@ -72,7 +74,7 @@ def _widths(
 
 
 def _banks(array: SaloArray, capacity_bytes: object) -> int:
-    """Return banks for whole granules, at least for those of a pass; they share out a capacity that is set."""
+    """Return banks for whole granules, at least those of a pass; they share out a capacity that is set."""
     granules = 1 << (-(-array.chained_slots // array.rows) - 1).bit_length()
     if capacity_bytes is None:
         return granules * array.rows
@@ -86,7 +88,7 @@ def _banks(array: SaloArray, capacity_bytes: object) -> int:
 def _sizes(
     preset: SaloConfig, array: SaloArray, numerics: SaloNumerics, settings: Mapping[str, object]
 ) -> Iterator[tuple[str, int]]:
-    """Give the scratchpads the banks that a tile needs, and room for as much as the preset's have room for."""
+    """Give the scratchpads the banks that a tile needs, and room for as much as the preset's have."""
     key_bytes = array.head_dim * numerics.element_bytes
     preset_key_bytes = preset.array.head_dim * preset.element_bytes
     for pad in PADS:

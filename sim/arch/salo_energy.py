@@ -23,7 +23,6 @@ from sim.arch.energy import (
     add_pj,
     adder_leakage_w,
     divide_pj,
-    mac_pj,
     multiplier_leakage_w,
     multiply_pj,
     register_pj,
@@ -117,7 +116,10 @@ def array_actions_pj(
     gates = unit_gates(array, numerics)
     align = shift_pj(energy, sums.psum.width) if deferred else 0.0
     if deferred:
-        scale, per_output = 2 * shift_pj(energy, merge), multiply_pj(energy, merge, numerics.reciprocal.fraction)
+        scale, per_output = (
+            2 * shift_pj(energy, merge),
+            multiply_pj(energy, merge, numerics.reciprocal.fraction),
+        )
     else:
         scale, per_output = 2 * multiply_pj(energy, merge, numerics.merge_weight_fraction), 0.0
     per_sum = add_pj(energy, numerics.row_sum.width) + 2 * shift_pj(energy, numerics.row_sum.width)

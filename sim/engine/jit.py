@@ -5,8 +5,8 @@ helper in another file it silently answers with the old code. So every kernel's 
 `kernel_cache.cache_folder`, chosen before anything is compiled. With ``NUMBA_DISABLE_JIT=1`` kernels run as
 plain Python, with the same answers.
 
-No kernel uses AVX-512: LLVM as llvmlite 0.50 has it compiles the masks of a schedule wrongly for AVX-512BW, on
-a machine that has it (tests/salo found 2,576 wrong slots of a ViL layer), and rightly for anything older.
+No kernel uses AVX-512: LLVM as llvmlite 0.50 has it compiles the masks of a schedule wrongly for AVX-512BW,
+on a machine that has it (tests/salo found 2,576 wrong slots of a ViL layer), and rightly for anything older.
 
 Two habits keep kernels fast to run and to compile. A helper that takes a NamedTuple of arrays is marked
 ``@jit(inline="always")``: a call would count a reference to each array, by atomic instructions (an event

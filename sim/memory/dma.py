@@ -39,7 +39,7 @@ def dma_submit(
     state = dma.state[0]
     if rows <= 0 or row_bytes <= 0:
         raise ValueError("a transfer must have at least one row of at least one byte")
-    if kind != READ and kind != WRITE:
+    if kind not in (READ, WRITE):
         raise ValueError("a transfer must be a READ or a WRITE")
     if cycle > FAR // state.cycle_ps:
         raise ValueError("a transfer must be submitted before 2^62 ps")
@@ -148,7 +148,9 @@ def _feed(state: Record, timing: Record, channels: Records, horizon: int) -> int
 @jit(inline="always")
 def _offer(state: Record, timing: Record, channel: Record, i: int) -> int:
     address = state.burst << timing.burst_shift
-    return accept(timing, channel, state.bank, state.bank_row, state.transfer[i & state.mask].kind, address, i)
+    return accept(
+        timing, channel, state.bank, state.bank_row, state.transfer[i & state.mask].kind, address, i
+    )
 
 
 @jit(inline="always")

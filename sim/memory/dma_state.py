@@ -86,9 +86,7 @@ def is_at_end_of_time(dma: Dma) -> bool:
     return bool(state.clock >= FAR // state.cycle_ps * state.cycle_ps // timing.tck_ps)
 
 
-def new_dma(
-    config: DramConfig, cycle_ps: int, logging: bool = False, places: int = FIRST_PLACES
-) -> Dma:
+def new_dma(config: DramConfig, cycle_ps: int, logging: bool = False, places: int = FIRST_PLACES) -> Dma:
     """Return an idle DMA and DRAM for a machine whose cycle takes `cycle_ps` picoseconds.
 
     `places`, a power of two, is how many transfers may be on their way before the rings double.

@@ -101,7 +101,7 @@ def _plan_circular(offsets, granules, slots, groups, count, table):
 
 @jit
 def _free_slot(held, needed_in, turn, group, step):
-    """Return a slot that holds nothing for this step, the next in turn of `group` or else of the one after."""
+    """Return a slot that holds nothing for this step: the next in turn of `group`, else of one after it."""
     groups = len(turn)
     for other in range(groups):
         g = (group + other) % groups

@@ -60,7 +60,7 @@ def _by_pe(found: Schedule, rows: int, cols: int) -> dict[str, int]:
 
 
 def dram_tensors(config: SaloConfig, plan: Program) -> dict[str, dict[str, int]]:
-    """Return ``read_bytes`` and ``write_bytes`` that were asked for of each tensor, and its ``size_bytes``."""
+    """Return ``read_bytes`` and ``write_bytes`` asked for of each tensor, and its ``size_bytes``."""
     places, t = tensors(config, plan.schedule, plan.layer), plan.transfers
     names = [name for name in places.base if not name.startswith("global_") or _apart(places.base, name)]
     names.sort(key=places.base.__getitem__)

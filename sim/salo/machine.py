@@ -119,9 +119,7 @@ def simulate(trace: Trace, config: SaloConfig, batch: int = 1, progress: Progres
     return SaloRun(tuple(layers), others, tuple(_notes(config, ours)))
 
 
-def simulate_op(
-    op: Op, config: SaloConfig, batch: int = 1, progress: Progress | None = None
-) -> LayerResult:
+def simulate_op(op: Op, config: SaloConfig, batch: int = 1, progress: Progress | None = None) -> LayerResult:
     """Run one window attention from an idle machine."""
     pattern, layer, apart = _case(op, batch)
     try:

@@ -86,7 +86,9 @@ class _Planner:
         staged = self.schedule.last & ~self.schedule.spill[self.schedule.block]
         row = self.config.array.rows * self.tensors.row_bytes["output"]
         buffers = self._slots("output", self.config.output_scratchpad.capacity_bytes, row, 1)
-        return Program(self.layer, self.schedule, self.list.ordered(buffers), residencies, per_head, staged, buffers)
+        return Program(
+            self.layer, self.schedule, self.list.ordered(buffers), residencies, per_head, staged, buffers
+        )
 
     def _slots(self, name: str, capacity_bytes: int, slot_bytes: int, least: int, held: int = 0) -> int:
         """Return how many slots a scratchpad has beside `held` bytes, at least as many as a tile needs."""
@@ -185,7 +187,9 @@ class _Planner:
     def _partials(self) -> None:
         """Write partial results at the end of a sweep, and read them before the next sweep's first merge."""
         row_bytes = self.tensors.row_bytes["partial"]
-        spilled_by = np.full(self.layer.seq_len, -1, np.int64)  # the block that wrote a query's partial result
+        spilled_by = np.full(
+            self.layer.seq_len, -1, np.int64
+        )  # the block that wrote a query's partial result
         read_back = np.full(len(self.schedule.block_rows), -1, np.int64)  # first tile that reads of a block's
         for block in self.blocks:
             rows = self.schedule.block_rows[block]

@@ -6,6 +6,8 @@ real plans); how many parts there are is bounded from the pattern, without a sch
 
 from __future__ import annotations
 
+import math
+
 from sim.arch.checks import ConfigError
 from sim.arch.salo import SaloConfig
 from traces.pattern import Pattern
@@ -53,7 +55,9 @@ def _tiles(config: SaloConfig, pattern: Pattern) -> int:
     if pattern.grid is not None and pattern.window_2d is not None:
         (low_y, high_y), (low_x, high_x) = pattern.window_2d
         height, width = pattern.grid
-        chunks = -(-min(high_x - low_x + 1, 2 * width - 1) // array.segment_cols)  # of the band of an image row
+        chunks = -(
+            -min(high_x - low_x + 1, 2 * width - 1) // array.segment_cols
+        )  # of the band of an image row
         chunks *= min(high_y - low_y + 1, 2 * height - 1)
         tiles = -(-chunks // array.column_segments) * _of_classes(pattern.seq_len, 1, array.rows)
     else:
@@ -61,7 +65,7 @@ def _tiles(config: SaloConfig, pattern: Pattern) -> int:
         for band in pattern.disjoint_bands():
             classes = min(band.dilation, pattern.seq_len)
             keys = (band.high - band.low) // band.dilation + 1
-            chunks = -(-(-(-keys // array.segment_cols)) // array.column_segments)
+            chunks = math.ceil(math.ceil(keys / array.segment_cols) / array.column_segments)
             tiles += chunks * _of_classes(pattern.seq_len, classes, array.rows)
     on_local_rows = max(0, len(pattern.global_tokens) - array.global_rows)
     whole = -(-(pattern.seq_len + array.rows) // array.cols)  # passes that stream the sequence

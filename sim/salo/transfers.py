@@ -2,8 +2,8 @@
 
 Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its
 data there). The order is that of need: a read stands where the tile is that awaits it, and a write behind the
-reads of the next two tiles that write. Reads thus run ahead by as much as the scratchpads hold, but by no more
-than two query blocks, and no write waits behind a whole scratchpad of reads.
+reads of the next two tiles that write. Reads thus run ahead by as much as the scratchpads hold, but by no
+more than two query blocks, and no write waits behind a whole scratchpad of reads.
 
 Neither speed nor a capacity changes that order, and more of either only lets events come earlier: on a memory
 that serves in order, cycles never rise with them. Nothing can wait for itself: what enables a transfer needs
@@ -104,8 +104,8 @@ class TransferList:
 
 
 def _places(merged: Transfers, write: npt.NDArray[np.bool_], run_ahead: int) -> Integers:
-    """Return the place of each write: before the reads of what follows the `run_ahead` next writing tiles, and
-    before the read that brings its own data back.
+    """Return the place of each write: before the reads of what follows the `run_ahead` next writing tiles,
+    and before the read that brings its own data back.
     """
     tile = merged.trigger[write] // PHASES
     writing = np.unique(tile)

@@ -219,12 +219,14 @@ def test_leakage_is_that_of_the_units_by_their_area() -> None:
 
 
 def test_a_report_says_what_its_area_is() -> None:
-    """An estimate, unknown, or published; and beside the published preset what that takes by the same count."""
+    """An estimate, unknown, or published; for the published preset also what that takes by the same count."""
 
     def of_area(config: SaloConfig, preset: str = "salo") -> list[str]:
         return [note for note in notes(config, preset, {}) if "rea is" in note or "mm²" in note]
 
-    assert of_area(SALO) == ["Area is an estimate from the gates of our array, cells alone, without scratchpads."]
+    assert of_area(SALO) == [
+        "Area is an estimate from the gates of our array, cells alone, without scratchpads."
+    ]
     unknown = dataclasses.replace(SALO, array=dataclasses.replace(SALO.array, merge_latency=2))
     assert of_area(unknown) == [
         "Area is not known: the gates of these number formats and latencies were not counted."

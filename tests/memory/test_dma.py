@@ -250,7 +250,7 @@ def test_thousands_of_tiny_transfers_end_when_brute_force_says(channels: int) ->
 
 
 def test_a_parked_write_holds_nobody_back() -> None:
-    """One write stays in the queue as long as reads come; thousands of them are submitted and end meanwhile."""
+    """A write stays in the queue as long as reads come; thousands of them are submitted and end meanwhile."""
     config = DRAMS["ddr4-2400"]
     transfers = [Transfer(0, 0, 1, 64, 0, WRITE)]
     transfers += [Transfer(0, 1 << 20, 1, 8192, 0, READ)]
@@ -273,7 +273,7 @@ def test_time_ends_and_does_not_overflow() -> None:
 
 
 def test_the_cycle_in_which_a_transfer_begins_is_that_of_its_first_burst() -> None:
-    """One burst a cycle on the ideal memory, in order: the second begins when the queue has taken the first."""
+    """One burst a cycle on the ideal memory, in order: the next begins when the queue has taken the last."""
     dma = new_dma(ideal(64 * PS // CYCLE_PS, read_queue=1), CYCLE_PS)
     for tag in range(3):
         dma_submit(dma, 4096 * tag, 1, 640, 0, READ, tag, 5)

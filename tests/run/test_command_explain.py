@@ -1,4 +1,4 @@
-"""``run --explain``: what bounds an op is where its cycles went, and a setting gains what running it gains."""
+"""``run --explain``: what bounds an op is where its cycles went; a setting gains what running it gains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from sim.run_salo_explain import LEAST_GAIN, SHOWN
     ("settings", "bound"),
     [
         ({"memory": "hbm2"}, "the array; "),
-        ({"memory": "ideal", "dram.bandwidth_bytes_per_second": "1000000000"}, "waiting for operands from DRAM"),
+        (
+            {"memory": "ideal", "dram.bandwidth_bytes_per_second": "1000000000"},
+            "waiting for operands from DRAM",
+        ),
         ({"key_scratchpad.banks": "4", "key_scratchpad.ports": "1"}, "waiting for banks of the scratchpads"),
         ({"array.exp_latency": "500"}, "the array; "),
     ],

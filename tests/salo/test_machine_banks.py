@@ -71,9 +71,7 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
             for granule, start in enumerate(parts.start)
             if parts.stride[granule] == dilation
         }
-        assert steps[tile] == times_in_banks(
-            found, tile, slot_of, groups, config, pattern.global_tokens
-        )
+        assert steps[tile] == times_in_banks(found, tile, slot_of, groups, config, pattern.global_tokens)
 
 
 def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:

@@ -1,4 +1,4 @@
-"""More capacity of a scratchpad never costs a cycle, as more bandwidth never does: on the ideal memory, at equal traffic.
+"""More capacity of a scratchpad never costs a cycle, on the ideal memory and at equal traffic.
 
 The traffic is compared load by load: a larger scratchpad that keeps other granules moves other bytes, and is
 another machine. One output buffer is left out: two run in another order (`sim.salo.transfers`).
@@ -62,7 +62,9 @@ def machines(draw: st.DrawFn) -> SaloConfig:
         query_scratchpad=replace(SALO.query_scratchpad, capacity_bytes=slot * draw(st.integers(2, 5))),
         key_scratchpad=pad,
         value_scratchpad=pad,
-        global_scratchpad=replace(SALO.global_scratchpad, capacity_bytes=4096 + slot * draw(st.integers(4, 8))),
+        global_scratchpad=replace(
+            SALO.global_scratchpad, capacity_bytes=4096 + slot * draw(st.integers(4, 8))
+        ),
         output_scratchpad=replace(SALO.output_scratchpad, capacity_bytes=4 * slot * draw(st.integers(2, 6))),
         dram=replace(DRAMS["ideal"], bandwidth_bytes_per_second=bandwidth),
     )
@@ -107,7 +109,7 @@ def test_cycles_never_rise_with_the_capacity_of_a_scratchpad(
 @pytest.mark.parametrize("pad", ["query", "key", "value", "output"])
 @pytest.mark.parametrize("pattern", [Pattern.longformer(512, 64, (0,)), Pattern.vil(28, 28, 15, 1)])
 def test_on_ddr4_it_costs_none_either(pattern: Pattern, pad: str) -> None:
-    """The order of commands is the memory's own, so a few cycles may come and go, but never a scratchpad's worth."""
+    """The order of commands is the memory's own, so a few cycles may come and go."""
     layer = Layer(6, 64, pattern.seq_len, pattern.global_tokens)
     cycles = [simulate_layer(larger(SALO, pad, factor), pattern, layer).cycles for factor in (1, 2, 4, 64)]
     assert max(cycles) <= 1.001 * cycles[0]

@@ -16,7 +16,7 @@ from sim.salo.size import MAX_PLAN_BYTES, plan_bytes
 from traces.pattern import Band, Pattern
 
 ROOT = Path(__file__).resolve().parents[2]
-# Peak memory of a layer beyond that of a tiny one, in a process of its own: the high-water mark of this memory map.
+# Peak memory of a layer beyond that of a tiny one, in a process of its own: its high-water mark.
 MEASURE = """
 import sys
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
@@ -73,7 +73,9 @@ def test_what_would_take_too_much_is_refused_before_it_is_planned(
 ) -> None:
     config = configured("salo", SALO_PRESETS, "salo", settings, SALO_SHORT_NAMES)
     assert plan_bytes(config, pattern, heads) > MAX_PLAN_BYTES
-    rule = r"^its plan must take at most 4 GiB of memory, not about \d+ GiB for [\d,]+ heads; run fewer at once$"
+    rule = (
+        r"^its plan must take at most 4 GiB of memory, not about \d+ GiB for [\d,]+ heads; run fewer at once$"
+    )
     with pytest.raises(ConfigError, match=rule):
         simulate_layer(config, pattern, Layer(heads, 1, pattern.seq_len, pattern.global_tokens))
 
