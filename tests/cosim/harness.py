@@ -23,11 +23,11 @@ from cocotb_tools.runner import get_results, get_runner
 from rtl.lib.emit import module_name, verilog
 from sim.arch.salo_ports import Fields
 from tests.cosim import runtime, simulators
+from tests.rtl.stimuli import BROKEN_OFF
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = ROOT / "build" / "cosim"
 QUIET = 40  # cycles after the last word in which nothing more may come
-BROKEN_OFF = 70  # cycles of work, some tiles of a small array, that a reset breaks off before a run begins
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from sim.salo.pe import PEInputs
 from sim.salo.reciprocal import ReciprocalUnitInputs
 from sim.salo.weighted_sum import WeightedSumInputs
 
+BROKEN_OFF = 70  # cycles of work, some tiles of a small array, that a reset breaks off before a run begins
+
 
 def value(rng: random.Random, fixed: Fixed) -> int:
     """Return a raw value: a bound, a small one or any."""
@@ -56,13 +58,22 @@ def reciprocal_unit(config: SaloConfig, seed: int, count: int) -> list[Reciproca
 
 
 def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
-    """Whole passes of one PE, idle cycles in between; everything beside the stage changes in each cycle."""
+    """Whole passes of one PE, idle cycles in between; everything beside the stage changes in each cycle.
+
+    A reset breaks off a pass with its score half summed. In that pass, and in the first one, whose score then
+    shows what a reset left, the PE works, and no product is so large that the score would forget it.
+    """
     rng, numerics, array = random.Random(seed), config.numerics, config.array
     psum = numerics.sums(array.normalisation).psum
-    found = []
-    for _ in range(passes):
-        loud = rng.random() < 0.2  # every product at its largest, to both bounds of the score and back
+    found: list[PEInputs] = []
+    for number in range(passes):
+        is_broken_off = BROKEN_OFF // 2 <= len(found) < BROKEN_OFF
+        quiet = number == 0 or is_broken_off
+        # Every product at its largest, to both bounds of the score and back.
+        loud = rng.random() < 0.2 and len(found) > BROKEN_OFF
         length = rng.randint(8, 24) if loud else rng.randint(1, 8)
+        if is_broken_off:
+            length += BROKEN_OFF - len(found)
         normalise = [Stage.NORMALISE] * array.normalise_latency
         stages = [
             *[Stage.SCORE] * length,
@@ -80,6 +91,8 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
             "kv_tag_in": tag if rng.random() < 0.85 else 1 - tag,
             "column_enabled": rng.random() < 0.85,
         }
+        if quiet:
+            masks |= {"row_valid_in": True, "kv_valid_in": True, "kv_tag_in": tag, "column_enabled": True}
         one = 1 << numerics.reciprocal.fraction
         inverse = {
             "inverse": rng.randint(one // 2, one),
@@ -91,6 +104,10 @@ def pe(config: SaloConfig, seed: int, passes: int) -> list[PEInputs]:
             found.append(_pe_cycle(rng, config, stage, psum, masks | inverse))
             if loud and stage is Stage.SCORE:
                 found[-1] = _loud(rng, numerics.input, found[-1])
+            elif quiet and stage is Stage.SCORE:
+                most = min(numerics.input.scale, numerics.input.maximum)
+                query, key = rng.randint(-most, most), rng.randint(-most, most)
+                found[-1] = found[-1]._replace(query_in=query, kv_in=key)
     return found
 
 
