@@ -39,7 +39,7 @@ def pieces_of(mapping: str, bits: Mapping[str, int], offset_bits: int) -> list[P
     Raises `ConfigError` for a field that does not exist, is missing or stands twice.
     """
     rule = f"DramConfig.mapping must have at most {MAX_MAPPING} characters"
-    require(isinstance(mapping, str) and len(mapping) <= MAX_MAPPING, rule, mapping)
+    require(len(mapping) <= MAX_MAPPING, rule, mapping)
     tokens = [_token(text, mapping) for text in reversed(NAMED_MAPS.get(mapping, mapping).split("-"))]
     widths = _widths(tokens, bits, mapping)
     pieces, shift = [], offset_bits

@@ -86,7 +86,7 @@ class DramStandard:
     wck_sync: bool = False  # LPDDR5: a CAS command starts WCK when it has stopped
 
     def __post_init__(self) -> None:
-        fits = isinstance(self.name, str) and 0 < len(self.name) <= MAX_NAME and self.name.isprintable()
+        fits = 0 < len(self.name) <= MAX_NAME and self.name.isprintable()
         require(fits, f"DramStandard.name must be printable, of 1 to {MAX_NAME} characters", self.name)
         powers = ("burst_bytes", "pseudo_channels", "bank_groups", "banks", "rows", "row_bytes")
         clocks = ("burst_clocks", "long_burst_clocks", "act_clocks")
