@@ -59,5 +59,5 @@ def longest_wait(s: Spacing) -> int:
 
     An access with auto-precharge delays by its recovery and by what follows a precharge.
     """
-    spaced = [getattr(s, name) for name in s._fields if name not in ("refi", "act2_latest")]
-    return int(max(*spaced, max(s.rd_pre, s.wr_pre) + max(s.pre_act, s.pre_ref)))
+    spaced: list[int] = [getattr(s, name) for name in s._fields if name not in ("refi", "act2_latest")]
+    return max(*spaced, max(s.rd_pre, s.wr_pre) + max(s.pre_act, s.pre_ref))

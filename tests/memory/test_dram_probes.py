@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from sim.arch.dram_standards import DRAMS
+from sim.arch.dram_timing import Delay
 from sim.arch.memory import DramConfig, Scheduler
 from tests.memory.jedec import STANDARDS
 from tests.memory.replay import as_requests, replay
@@ -166,6 +167,14 @@ def test_two_ranks_leave_the_data_bus_idle_between_them() -> None:
         "1 ACT 0, 2 ACT 16, 17 RD 0, 23 RD 16, 201 RD 0, 207 RD 16, 301 RD 0, 311 WR 16, "
         "401 WR 0, 403 RD 16, 501 WR 0, 505 WR 16"
     )
+
+
+def test_a_write_to_another_rank_waits_for_the_turnaround_if_that_is_longer() -> None:
+    """tCS 1, and two idle clocks between a read and a write: CL 16 + BL 4 + 2 - CWL 12."""
+    standard = replace(DRAMS["ddr4-2400"].standard, rank_switch=Delay(1))
+    config = replace(DRAMS["ddr4-2400"], standard=standard, refresh=False, ranks=2)
+    opened = [(0, READ, 0, 0), (0, READ, 16, 0), (300, READ, 0, 0), (301, WRITE, 16, 0)]
+    assert issued(config, opened).endswith("301 RD 0, 311 WR 16")
 
 
 def test_no_row_is_opened_between_the_two_commands_of_another() -> None:

@@ -26,7 +26,7 @@ MANY_DIGITS = "9" * 5000
         (["run", "vil"], "tandem: unknown trace 'vil'; did you mean 'vil-tiny' or 'vil-small'.*"),
         (["run", "qqq"], "tandem: unknown trace 'qqq'; known: longformer, longformer-16k, .*"),
         (["run", ""], "tandem: unknown trace ''; known: longformer, .*"),
-        (["run", "x" * 300], "tandem: unknown trace 'x+.*"),
+        (["run", "x" * 300], "tandem: unknown trace 'x+\\.\\.\\.; known: .*"),
         (["run", "a\nb"], r"tandem: unknown trace 'a\\nb'; known: .*"),
         (["run", "no.json"], "tandem: no.json: cannot be read: No such file or directory"),
         (["run", "no/such/file"], "tandem: no/such/file: cannot be read: No such file or directory"),
@@ -107,19 +107,19 @@ def test_a_wrong_word_is_answered_with_the_rule_or_the_nearest(
 @pytest.mark.parametrize(
     "name, data, says",
     [
-        ("empty.json", b"", "is no valid JSON: Input data was truncated"),
+        ("empty.json", b"", "is not valid JSON: Input data was truncated"),
         ("list.json", b"[1, 2]", r"schema must be 'tandem-trace/1', not \[1, 2\]"),
         ("text.json", b'"text"', "schema must be 'tandem-trace/1', not 'text'"),
         ("object.json", b"{}", "schema must be 'tandem-trace/1', not None"),
-        ("nan.json", b'{"schema": NaN}', "is no valid JSON: .*"),
-        ("infinite.json", b'{"schema": 1e999}', "is no valid JSON: .*"),
-        ("digits.json", b'{"schema": ' + MANY_DIGITS.encode() + b"}", ".*"),
-        ("utf16.json", '{"schema": "tandem-trace/1"}'.encode("utf-16"), "is no valid JSON: .*"),
-        ("latin.json", b'{"schema": "\xe9"}', "is no valid JSON: .*"),
-        ("deep.json", b"[" * 100_000, "is no valid JSON: .*"),
-        ("two.json", b"{}{}", "is no valid JSON: .*"),
-        ("plain.json.gz", b'{"schema": "tandem-trace/1"}', "is no valid gzip file: .*"),
-        ("cut.json.gz", gzip.compress(b"{}" * 99, mtime=0)[:-9], "is no valid gzip file: .*"),
+        ("nan.json", b'{"schema": NaN}', "schema must be a JSON value, not NaN"),
+        ("infinite.json", b'{"schema": 1e999}', "schema must be a number below 1e308, not 1e999"),
+        ("digits.json", b'{"schema": ' + MANY_DIGITS.encode() + b"}", "schema must be a number below .*"),
+        ("utf16.json", '{"schema": "tandem-trace/1"}'.encode("utf-16"), "must be text in UTF-8, not UTF-16"),
+        ("latin.json", b'{"schema": "\xe9"}', "is not text in UTF-8: byte 0xe9 at position 12"),
+        ("deep.json", b"[" * 100_000, r"\[0\]\[0\].* must be nested at most 32 deep"),
+        ("two.json", b"{}{}", "is not valid JSON: .*"),
+        ("plain.json.gz", b'{"schema": "tandem-trace/1"}', "is not a valid gzip file: .*"),
+        ("cut.json.gz", gzip.compress(b"{}" * 99, mtime=0)[:-9], "is not a valid gzip file: .*"),
         ("table.csv", b"Layer,M,N,K\nx,1,2,3\n", "is a table; .*python -m traces convert .*"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_file_that_is_no_trace_is_refused(
 def test_a_truncated_trace_is_refused(refused: Callable[..., str], place: Path, share: float) -> None:
     data = (place / "small.json").read_bytes()
     (place / "cut.json").write_bytes(data[: int(len(data) * share)])
-    assert refused("run", "cut.json").startswith("tandem: cut.json: is no valid JSON: ")
+    assert refused("run", "cut.json").startswith("tandem: cut.json: is not valid JSON: ")
 
 
 def test_line_ends_of_windows_are_no_edit(command: Any, place: Path) -> None:
@@ -191,13 +191,13 @@ def damaged(refused: Callable[..., str], place: Path) -> Callable[..., str]:
         (
             "dims.head_size",
             16,
-            "dims.head_size is no dimension of window_attention; did you mean 'heads' or .*",
+            "dims.head_size is not a dimension of window_attention; did you mean 'heads' or .*",
         ),
         ("macs", 1, "macs must be [0-9]+, which follows from dims, not 1"),
         (
             "attrs.bands",
-            [[-96, 96, 1]],
-            "attrs.bands must be at most twice as wide as the 96 tokens, not 193",
+            [[96, 96, 1]],
+            r"attrs.bands must reach some of the 96 tokens, not \[96, 96\]",
         ),
         ("attrs.bands", [[12, -12, 1]], r"attrs.bands must be integers with low <= high, not \[12, -12\]"),
         ("attrs.bands", [[-12, 12, 0]], r"attrs.bands must have a positive dilation, not \[-12, 12, 0\]"),
@@ -223,7 +223,7 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
     from traces.codec import save
     from traces.scalesim import from_csv
 
-    save(from_csv("Layer,M,N,K\nx,1,2,3\n", "x"), place / "gemm.json")
+    save(from_csv("Layer,M,N,K\nx,1,2,3\n", "x")[0], place / "gemm.json")
     known = "no machine runs any op of this trace; machines run window_attention"
     assert refused("run", "gemm.json") == f"tandem: {known}\n"
     asked = refused("run", "gemm.json", "--machine", "salo", "--functional")
