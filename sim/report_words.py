@@ -229,6 +229,8 @@ FUNCTIONAL = {
     "heads": Word("Heads that were computed."),
     "seq_len": Word("Tokens of the input."),
     "head_dim": Word("Elements of a query, key or value of one head."),
+    "inputs_checked": Word("Inputs of the batch whose values were run."),
+    "inputs": Word("Inputs of the batch, those included that were not checked."),
     "mean_abs_error": Word("Mean distance between the machine's outputs and those of float64."),
     "max_abs_error": Word("Largest distance between the machine's outputs and those of float64."),
     "mean_abs_reference": Word("Mean size of the outputs of float64, to compare the errors with."),

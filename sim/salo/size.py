@@ -15,7 +15,8 @@ from traces.pattern import Pattern
 MAX_PLAN_BYTES = 1 << 32  # assumed: what a workstation can spare
 TILE_BYTES = 110  # of each tile of each head: what it awaits, when it ran
 TRANSFER_BYTES = 250  # of each transfer: its columns, once more while they are put in order
-PASS_BYTES = 4500  # of each tile of one head beside its slots: records of a schedule in Python
+PASS_BYTES = 1000  # of each tile of one head beside its slots: records of a schedule in Python
+BLOCK_BYTES = 6000  # of each query block: the columns of its transfers, before they are joined
 TOKEN_BYTES = 64  # of each token: streams, masks
 
 
@@ -33,8 +34,8 @@ def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
     slots = array.column_segments * array.segment_slots
     of_pass = 8 * slots + array.column_segments * array.rows + array.cols
     of_pass += 6 * array.global_rows * array.cols + PASS_BYTES
-    of_head = TILE_BYTES * tiles + TRANSFER_BYTES * 2 * (blocks + tiles)
-    return TOKEN_BYTES * pattern.seq_len + of_pass * tiles + heads * of_head
+    of_head = TILE_BYTES * tiles + TRANSFER_BYTES * (4 * blocks + tiles)
+    return TOKEN_BYTES * pattern.seq_len + BLOCK_BYTES * blocks + of_pass * tiles + heads * of_head
 
 
 def _blocks(config: SaloConfig, pattern: Pattern) -> int:

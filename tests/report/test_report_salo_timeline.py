@@ -21,6 +21,7 @@ SETTINGS = [
     {"array.rows": 16, "value_scratchpad.banks": 8, "output_scratchpad.capacity_bytes": 4096},
     {"array.flush_cycles": 3, "array.merge_latency": 5, "clock_hz": 400_000_000},
     {"numerics": "wide", "array.overlap": "drain"},
+    {"memory": "lpddr5-6400", "output_scratchpad.capacity_bytes": 4096},
 ]
 
 

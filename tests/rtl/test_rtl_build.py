@@ -7,7 +7,7 @@ import pytest
 
 from rtl import build
 from sim.arch.checks import to_dict
-from sim.arch.presets import SALO, SALO_DAC22
+from sim.arch.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo_ports import command_fields, operand_fields
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
@@ -27,7 +27,8 @@ def test_all_units_are_written_and_two_builds_give_the_same_bytes(tmp_path):
 def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):
     assert build.main(["tile_engine", "--preset", "salo-dac22", *SMALL, "--out", str(tmp_path)]) == 0
     sidecar = json.loads((tmp_path / "tile_engine.json").read_text())
-    config = replace(SALO_DAC22, array=replace(SALO_DAC22.array, rows=2, cols=4, head_dim=4))
+    settings = {"rows": "2", "cols": "4", "array.head_dim": "4"}
+    config = configured("salo", SALO_PRESETS, "salo-dac22", settings, SALO_SHORT_NAMES)
     assert sidecar["config"] == to_dict(config)
     ports = {port["name"]: port for port in sidecar["ports"]}
     for name, table in (("command", command_fields(config)), ("operands", operand_fields(config))):
@@ -79,8 +80,8 @@ def test_no_path_and_no_source_line_is_in_the_verilog():
         (["pe", "--preset", "salo-dac"], "unknown preset of salo 'salo-dac'; did you mean"),
         (["pe", "--set", "rws=4"], "unknown config key 'rws'; did you mean 'rows'"),
         (["pe", "--set", "rows=x"], "rows must be an integer, not 'x'"),
-        (["pe", "--set", "numerics.score.width=14"], "SaloNumerics.score must keep 4 integer bits"),
-        (["pe", "--set", "array.flush_cycles=0"], "SaloArray.flush_cycles must be at least 1 for a circuit"),
+        (["pe", "--set", "numerics.score.width=14"], "numerics.score.width must be at least 16 for heads of 64"),
+        (["pe", "--set", "array.flush_cycles=0"], "array.flush_cycles must be at least 1 for a circuit"),
         (["pe", "--set", "output_scratchpad.capacity_bytes=2048"], "capacity_bytes must be at least 4096"),
     ],
 )

@@ -59,7 +59,7 @@ MANY_DIGITS = "9" * 5000
         (["run", "small.json", "--batch", "9" * 30], "tandem: the batch must be at most 2147483647, not 9+"),
         (
             ["run", "small.json", "--batch", "2147483647"],
-            "tandem: op 'layer.0.attention' must take at most 67108864 tiles, .* not [0-9]+",
+            "tandem: op 'layer.0.attention': its plan must take at most 4 GiB of memory, .*",
         ),
         (["run", "small.json", "--seed", "-1"], "tandem: the seed must be a non-negative integer, not -1"),
         (

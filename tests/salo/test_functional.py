@@ -223,7 +223,7 @@ def test_tensors_that_fit_neither_trace_nor_array_are_refused(machine: Any) -> N
     plan, config = schedule(pattern, SALO.array), machine(SALO.array, PUBLISHED)
     with pytest.raises(UserError, match="must have the trace's 64 tokens, not 63"):
         run(plan, pattern, random_tensors(1, 63, 64, seed=0), config)
-    with pytest.raises(UserError, match=r"head size must be at most SaloArray.head_dim \(64\), not 65"):
+    with pytest.raises(UserError, match=r"heads must have at most array.head_dim elements \(64\), not 65"):
         run(plan, pattern, random_tensors(1, 64, 65, seed=0), config)
     with pytest.raises(UserError, match="global_q must hold the trace's 1 global tokens, not 2"):
         run(plan, pattern, random_tensors(1, 64, 64, seed=0, global_tokens=2), config)
