@@ -205,7 +205,8 @@ def test_the_table_shows_figures_gaps_and_reasons(rows: list[Row]) -> None:
         assert section in text
 
 
-def test_brackets_in_a_name_are_shown_and_not_taken_for_markup() -> None:
+def test_brackets_in_a_name_are_shown_and_not_taken_for_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     stream = io.StringIO()
     row = Row(workload="w", figure="[bold]f", unit="", reason="pip install 'x[y]'", source="s")
     print_table("SALO", [row], stream)

@@ -80,7 +80,10 @@ def test_no_path_and_no_source_line_is_in_the_verilog():
         (["pe", "--preset", "salo-dac"], "unknown preset of salo 'salo-dac'; did you mean"),
         (["pe", "--set", "rws=4"], "unknown config key 'rws'; did you mean 'rows'"),
         (["pe", "--set", "rows=x"], "rows must be an integer, not 'x'"),
-        (["pe", "--set", "numerics.score.width=14"], "numerics.score.width must be at least 16 for heads of 64"),
+        (
+            ["pe", "--set", "numerics.score.width=14"],
+            "numerics.score.width must be at least 16 for heads of 64",
+        ),
         (["pe", "--set", "array.flush_cycles=0"], "array.flush_cycles must be at least 1 for a circuit"),
         (["pe", "--set", "output_scratchpad.capacity_bytes=2048"], "capacity_bytes must be at least 4096"),
     ],

@@ -60,7 +60,10 @@ HUGE = "9" * 25
         ("rows=0", "array.rows must be a positive integer, not 0"),
         ("rows=-4", "array.rows must be a positive integer, not -4"),
         ("cols=33", r"array.cols must be a multiple of column_segments \(2\), not 33"),
-        ("array.head_dim=8", r"op '.*': heads must have at most array.head_dim elements \(8\), not 16; --set array.head_dim=16"),
+        (
+            "array.head_dim=8",
+            r"op '.*': heads must have at most array.head_dim elements \(8\), not 16; --set array.head_dim=16",
+        ),
         (
             "key_scratchpad.capacity_bytes=64",
             "op '.*': key_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 64",
