@@ -62,7 +62,7 @@ HUGE = "9" * 25
         ("cols=33", r"array.cols must be a multiple of column_segments \(2\), not 33"),
         (
             "array.head_dim=8",
-            r"op '.*': heads must have at most array.head_dim elements \(8\), not 16; --set array.head_dim=16",
+            r"op .*: heads must have at most array.head_dim elements \(8\), not 16; --set array.head_dim=16",
         ),
         (
             "key_scratchpad.capacity_bytes=64",
