@@ -62,6 +62,6 @@ def test_the_page_states_the_utilisation_of_every_command_in_its_table() -> None
         found += [
             utilization(config, Pattern.vil(side, side, 15, 1), heads) for side, heads in ((56, 3), (28, 6))
         ]
-    table = PAGE.split("## Utilisation", 1)[1].split("The ceiling", 1)[0]
+    table = PAGE.split("## Utilization", 1)[1].split("The ceiling", 1)[0]
     stated = [float(number) for row in table.splitlines() for number in re.findall(r"0\.\d{3}", row)]
     assert stated == pytest.approx(found, abs=0.0006)
