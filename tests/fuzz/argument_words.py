@@ -87,6 +87,7 @@ FLAGS = (
     "-q",
     "--json=-",
 )
+OTHER = {"--help", "-h", "--version", "--dump-config"}  # what is printed in place of a report
 
 
 def case(rng: random.Random, judge: Judge) -> None:
@@ -100,7 +101,12 @@ def case(rng: random.Random, judge: Judge) -> None:
         judge.command("traces", *traces_words(rng))
     else:
         answer = judge.command("sim", *(words := sim_words(rng)))
-        if answer.code == 0 and answer.out and "--json=-" in words[-1:]:
+        if (
+            answer.code == 0
+            and words[0] in ("run", "reproduce")
+            and words[-1] == "--json=-"
+            and not OTHER & {*words}
+        ):
             judge.fault("--json=- wrote what is not JSON", _is_json(answer.out))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ def content(folder: Path) -> Content:
 def targets(place: Path, words: Sequence[str]) -> dict[Path, str]:
     """Return the paths that a command line names as outputs, with the option that does."""
     found = {}
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in itertools.pairwise([*words, ""]):
         option, equals, value = word.partition("=")
         value = value if equals else following
         if option in OPTIONS and value not in ("-", "") and "\0" not in value:

@@ -75,13 +75,14 @@ def pads(rng: random.Random, rows: int, cols: int, head_dim: int) -> dict[str, o
     chosen: dict[str, object] = {}
     for name in ("key", "value"):
         if rng.random() < 0.4:
-            chosen[f"{name}_scratchpad.capacity_bytes"] = rng.randint(2 * least, 6 * least) * slot * 2
+            granules = rng.choice((2 * least, 2 * least + 1, 3 * least, rng.randint(2 * least, 12 * least)))
+            chosen[f"{name}_scratchpad.capacity_bytes"] = granules * slot
         if rng.random() < 0.2:
             chosen[f"{name}_scratchpad.ports"] = rng.choice((1, 2, 8))
         if rng.random() < 0.2:
             chosen[f"{name}_scratchpad.buffering"] = rng.choice(("double", "circular"))
     if rng.random() < 0.3:
-        chosen["query_scratchpad.capacity_bytes"] = slot * rng.randint(2, 6) * 2
+        chosen["query_scratchpad.capacity_bytes"] = slot * rng.choice((2, 3, 4, 12)) * 2
     if rng.random() < 0.3:
         chosen["output_scratchpad.capacity_bytes"] = 4 * slot * rng.randint(1, 6)
     if rng.random() < 0.2:

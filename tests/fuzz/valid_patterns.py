@@ -17,13 +17,18 @@ KIND = "window_attention"
 
 
 def pattern(rng: random.Random) -> Pattern:
-    """Return a pattern of at most about a hundred tokens."""
+    """Return a pattern, most often of at most about a hundred tokens."""
     return rng.choice((named, named, banded, banded, boxed))(rng)
+
+
+def tokens_of(rng: random.Random, least: int) -> int:
+    """Return a number of tokens; some are many, so that much is on its way at once."""
+    return rng.randint(least, 700 if rng.random() < 0.05 else 100)
 
 
 def named(rng: random.Random) -> Pattern:
     """One of the patterns of the literature; windows may be wider than the text."""
-    n, window = rng.randint(3, 100), rng.randint(1, 130)
+    n, window = tokens_of(rng, 3), rng.randint(1, 130)
     tokens = tuple(rng.sample(range(n), rng.choice((0, 1, 1, 2, min(n, 12), rng.randint(0, n)))))
     return rng.choice(
         (
@@ -41,7 +46,7 @@ def named(rng: random.Random) -> Pattern:
 
 def banded(rng: random.Random) -> Pattern:
     """Bands of several dilations, one-sided ones and single offsets too, and global tokens."""
-    n = rng.randint(1, 100)
+    n = tokens_of(rng, 1)
     bands = []
     for _ in range(rng.choice((1, 1, 2, 3))):
         dilation = rng.choice((1, 1, 2, 3, 4, 7, rng.randint(1, n)))

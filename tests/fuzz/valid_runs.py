@@ -51,7 +51,8 @@ def attention(rng: random.Random) -> laws.Attention:
     """Return a pattern, heads, their elements, and whether global tokens are projected apart."""
     found = valid_patterns.pattern(rng)
     apart = bool(found.global_tokens) and rng.random() < 0.5
-    return found, rng.choice((1, 1, 2, 3)), rng.choice((1, 2, 3, 4, 8, 16)), apart
+    heads = rng.choice((1, 1, 2, 3, rng.choice((7, 60))) if found.seq_len <= 100 else (1, 2))
+    return found, heads, rng.choice((1, 2, 3, 4, 8, 16)), apart
 
 
 def _numbers(found: object) -> list[float]:
