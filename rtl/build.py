@@ -22,7 +22,7 @@ from typing import Any
 
 from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
 from sim import __version__
-from sim.arch.checks import UserError, digest, nearest, to_dict
+from sim.arch.checks import UserError, digest, nearest, one_line, to_dict
 from sim.arch.files import require_writable_folder, standard_output, written_folder
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_stages import Stage
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _write(chosen.units or [*UNITS], chosen)
     except UserError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print(one_line(PROGRAM, str(error)), file=sys.stderr)
         return USER_FAULT
     return 0
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by
-from sim.arch.checks import UserError
+from sim.arch.checks import UserError, one_line
 from sim.arch.files import require_writable_folder, written
 from sim.arch.salo import SaloConfig
 from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with written(Path(chosen.out) / "synthesis.json") as stream:
             stream.write((json.dumps(report, indent=1) + "\n").encode())
     except UserError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print(one_line(PROGRAM, str(error)), file=sys.stderr)
         return USER_FAULT
     show(report)
     print(said_of_table(config, row(config, report), report["multiplier_8b_nand2"]))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from sim.arch.checks import one_line
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 from sim.arch.settings import keys_named
@@ -50,7 +51,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_FAULT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(USER_FAULT, one_line(self.prog, message, f"; see {self.prog} --help") + "\n")
 
 
 def config_of(chosen: argparse.Namespace) -> SaloConfig:
