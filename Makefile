@@ -76,7 +76,7 @@ mutants: ## faults in the generated circuit, one by one: does a test tell? ARGS=
 	@$(PY) -m tests.mutants $(ARGS)
 
 fuzz: ## made-up input of every kind, and laws of runs [COUNT=100000 MODE="bytes toml" SEED=123]; `make test` has a sample
-	$(environment) core test
+	$(environment) core test rtl
 	@$(PY) -m tests.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(MODE),--mode $(MODE)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: ## style, imports, likely bugs, types

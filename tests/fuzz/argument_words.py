@@ -99,6 +99,8 @@ def case(rng: random.Random, judge: Judge) -> None:
     (judge.place / "folder").mkdir()
     if rng.random() < 0.2:
         judge.command("traces", *traces_words(rng))
+    elif rng.random() < 0.1:
+        judge.command("rtl.build", rng.choice(("exp_unit", "exp_units", *WORDS[1:])), *rtl_words(rng))
     else:
         answer = judge.command("sim", *(words := sim_words(rng)))
         if (
@@ -142,6 +144,15 @@ def traces_words(rng: random.Random) -> list[str]:
         words += rng.choice(
             (["--out", rng.choice(WORDS)], [rng.choice(WORDS)], ["--out"], [rng.choice(FLAGS)])
         )
+    return words
+
+
+def rtl_words(rng: random.Random) -> list[str]:
+    """Return words for the circuits, after the name of a small one: without any, all would be built."""
+    words = ["--out", "out"] if rng.random() < 0.8 else []
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        name = rng.choice(("--preset", "--set", "--out", "--json"))
+        words += rng.choice(([name, rng.choice(WORDS)], [name], [rng.choice(WORDS)], [rng.choice(FLAGS)]))
     return words
 
 

@@ -19,14 +19,14 @@ def content(folder: Path) -> Content:
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
-def targets(place: Path, words: Sequence[str]) -> dict[Path, str]:
-    """Return the paths that a command line names as outputs, with the option that does."""
+def targets(place: Path, program: str, words: Sequence[str]) -> dict[Path, str]:
+    """Return the paths that a command line names as outputs, with the option that does, as ``sim --out``."""
     found = {}
     for word, following in itertools.pairwise([*words, ""]):
         option, equals, value = word.partition("=")
         value = value if equals else following
         if option in OPTIONS and value not in ("-", "") and "\0" not in value:
-            found[(place / value).resolve()] = option
+            found[(place / value).resolve()] = f"{program} {option}"
     return found
 
 
@@ -41,7 +41,7 @@ def faults(before: Content, after: Content, named: Mapping[Path, str]) -> Iterat
         if option is None:
             yield f"left {path.name!a}"
         elif data is None:
-            if option == "--out" and path in named:
+            if option == "sim --out" and path in named:
                 missing = FOLDER_FILES - {file.name for file in after if file.parent == path}
                 if missing:
                     yield f"left a folder without {', '.join(sorted(missing))}"

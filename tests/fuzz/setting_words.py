@@ -45,6 +45,7 @@ KEYS = (
     "clock_hz.hz",
 )
 KEYS += ("array.rows.x", "__class__", "array.__class__", "k" * 5000, "\x1b[2J", "\udcff", "memory.dram")
+SHARE_BUILT = 0.05  # of the cases, as circuits in place of a run
 
 
 def case(rng: random.Random, judge: Judge) -> None:
@@ -56,6 +57,9 @@ def case(rng: random.Random, judge: Judge) -> None:
         words += words[-2:]
     if rng.random() < 0.2:
         words += ["--preset", rng.choice(("salo", "salo-dac22", "salo-dac22", "salo-dac"))]
+    if rng.random() < SHARE_BUILT:
+        judge.command("rtl.build", "exp_unit", "reciprocal_unit", *words, "--out", "out")
+        return
     if rng.random() < 0.3:
         words.append(rng.choice(("--functional", "--dump-config", "--explain", "--quiet", "--batch=2")))
     judge.command("sim", "run", *SMALL, *words)
