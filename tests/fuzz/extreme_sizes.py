@@ -80,13 +80,18 @@ def table(rng: random.Random, judge: Judge) -> None:
 
 
 def config(rng: random.Random, judge: Judge) -> None:
-    """A config around the 1 MiB that is read; a report of many values."""
+    """A config around the 1 MiB that is read, or a report around the 8 MiB."""
     size = rng.choice((1, 1, 2)) * MIB + rng.choice(EDGES)
     line = rng.choice((b"# x\n", b"[a]\n", b"a.a.a = 1\n", b'x = """', b"\n", b"x = [[[[", b"rows = 1\n"))
     name = "x.toml"
     data = (line * (size // len(line) + 1))[:size]
-    if rng.random() < 0.3:
-        name, data = "x.json", rng.choice((b"[", b"[0,", b'{"config":', b'{"a":', b"[[],", b" ")) * (size * 4)
+    if rng.random() < 0.4:
+        deep = b"[" * 900 + b"]" * 900 + b","
+        piece = rng.choice((b"[],", b"{},", b'{"":{}},', b"1.5,", deep, b"[", b"[0,", b'{"config":', b" "))
+        size = rng.choice((1, 8, 8, 9, 60)) * MIB + rng.choice(EDGES)
+        start, end = b'{"config":{},"a":[', b"0]}"
+        body = piece * ((size - len(start) - len(end)) // len(piece))
+        name, data = "x.json", start + body.ljust(size - len(start) - len(end)) + end
     (judge.place / name).write_bytes(data)
     judge.command("sim", "run", *SMALL, "--config", name)
 
