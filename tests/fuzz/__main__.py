@@ -49,9 +49,16 @@ def main(arguments: list[str]) -> int:
             for fault in verdict.faults:
                 progress.console.print(escape(line_of(verdict, fault)), highlight=False)
 
-        run(cases, min(options.jobs, len(cases)), done)
+        stopped = 0
+        try:
+            run(cases, min(options.jobs, len(cases)), done)
+        except KeyboardInterrupt:  # Ctrl-C: what has been found until here counts
+            stopped = 130
+        except RuntimeError as error:
+            stopped = 1
+            progress.console.print(str(error), markup=False, highlight=False)
     Console(width=100).print(found.table())
-    return 1 if found.findings.total() else 0
+    return 1 if found.findings.total() else stopped
 
 
 class Tally:

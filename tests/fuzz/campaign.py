@@ -41,7 +41,12 @@ class Worker:
         command = [sys.executable, "-m", "tests.fuzz.worker", str(theirs.fileno()), module]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
         self.process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, cwd=ROOT, env=environment
+            command,
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,  # so that Ctrl-C reaches the campaign alone, which ends its workers
         )
         theirs.close()
         self.socket = ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -91,3 +92,18 @@ def test_one_case_is_asked_for_by_mode_and_seed(capsys: pytest.CaptureFixture[st
     assert main(["--mode", "csv", "--seed", "3", "--jobs", "1"]) == 0
     (row,) = capsys.readouterr().out.splitlines()[1:]
     assert row.split()[0] == "csv" and row.split()[-3] == "1" and row.split()[-1] == "0"
+
+
+def test_a_campaign_that_is_stopped_tells_what_it_has_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(cases: object, jobs: int, done: Callable[[Verdict], None]) -> None:
+        done(Verdict("csv", 8, False, ("traceback",) if found else ()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tests.fuzz.__main__.run", interrupted)
+    for found, code in ((False, 130), (True, 1)):
+        assert main(["--mode", "csv"]) == code
+        said = capsys.readouterr()
+        assert said.out.split()[-2:] == ["0", str(int(found))]
+        assert said.err == ("make fuzz MODE=csv SEED=8: traceback\n" if found else "")
