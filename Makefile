@@ -6,7 +6,8 @@
 #            SET       config fields, "rows=16 memory=hbm2"
 #            UNIT      a circuit for `make rtl`; default: all
 #            OUT       folder of the results; default build/results/<workload>-<machine>
-#            ARGS      further arguments of `sim run`, `sim reproduce` or pytest
+#            COUNT     cases of `make fuzz`; MODE what is made up, SEED the first case's number
+#            ARGS      further arguments of `sim run`, `sim reproduce`, pytest and others
 #            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
 
 PYTHON ?= python3
@@ -27,7 +28,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim mutants rtl synth proofs test-models test-wheel lint format bench traces docs reproduce clean
+.PHONY: help sim test cosim fuzz mutants rtl synth proofs test-models test-wheel lint format bench traces docs reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -73,6 +74,10 @@ mutants: ## faults in the generated circuit, one by one: does a test tell? ARGS=
 	$(buildable)
 	$(environment) core test rtl cosim synth
 	@$(PY) -m tests.mutants $(ARGS)
+
+fuzz: ## made-up input of every kind, and laws of runs [COUNT=100000 MODE="bytes toml" SEED=123]; `make test` has a sample
+	$(environment) core test rtl
+	@$(PY) -m tests.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(MODE),--mode $(MODE)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: ## style, imports, likely bugs, types
 	$(environment) core lint

@@ -18,6 +18,7 @@ from traces.validate import seal
 
 OP = "attention"  # the name of the one op
 KIND = "window_attention"
+MAX_GLOBAL_TOKENS = 2**20  # assumed: about as many as a trace's document has room for (traces.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: 
     count = form.global_tokens if global_tokens is None else global_tokens
     for option, value in (("--heads", heads), ("--head-dim", head_dim)):
         require(0 < value <= MAX_INTEGER, f"{option} must be a positive integer up to {MAX_INTEGER}", value)
-    require(0 <= count <= max(numbers), f"--global-tokens must be 0 to {max(numbers)}", count)
+    most = min(max(numbers), MAX_GLOBAL_TOKENS)
+    require(0 <= count <= most, f"--global-tokens must be 0 to {most}", count)
     return _one_op(text, form.make(*numbers, global_tokens=count), form.apart and count > 0, heads, head_dim)
 
 

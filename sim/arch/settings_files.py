@@ -14,7 +14,7 @@ from typing import Any
 from sim.arch.checks import ConfigError, Rules, nearest, shown, shown_path, to_dict
 
 MAX_FILE_BYTES = 2**20  # assumed: 100 times a complete config
-MAX_REPORT_BYTES = 2**28  # assumed: a report of a million ops
+MAX_REPORT_BYTES = 2**23  # assumed: a report of 3,000 ops; of the costliest JSON so much takes 350 MiB
 MAX_DEPTH = 16  # of tables in tables; assumed: a config has 4
 
 

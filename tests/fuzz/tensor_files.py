@@ -1,38 +1,46 @@
-"""Files for ``--functional``, wrong and right: ``cases(shape, seed)`` yields (name of a file, content)."""
+"""Files for ``--functional``, wrong and right."""
 
 from __future__ import annotations
 
 import io
 import random
 import zipfile
-from collections.abc import Iterator
 
 import numpy as np
+
+from tests.fuzz.judge import Judge
 
 DTYPES = ("<f4", ">f8", "f2", "i1", "u8", "c8", "?", "U3", "S1", "O", "M8[s]", "V4", "g")
 
 
-def cases(shape: tuple[int, ...], seed: int, count: int = 100) -> Iterator[tuple[str, bytes]]:
-    """Yield `count` archives for an op whose q, k and v have a shape; about a quarter of them are right."""
-    rng = random.Random(seed)
-    for _ in range(count):
-        arrays = {name: _array(rng, shape) for name in "qkv"}
-        if rng.random() < 0.2:
-            arrays[rng.choice(("q", "x", "op/q", "\x1b[2J", "../q"))] = _array(rng, shape)
-        if rng.random() < 0.1:
-            arrays.pop(rng.choice("qkv"), None)
-        stream = io.BytesIO()
-        rng.choice((np.savez, np.savez_compressed))(stream, **arrays)
-        data = stream.getvalue()
-        how = rng.randrange(6)
-        if how == 0:
-            data = data[: rng.randrange(len(data))]
-        elif how == 1:
-            place = rng.randrange(len(data))
-            data = data[:place] + rng.randbytes(rng.randint(0, 4)) + data[place + rng.randint(0, 4) :]
-        elif how == 2:
-            data = _wrong_members(rng)
-        yield "x.npz", data
+SHAPE = (2, 9, 4)  # heads, tokens, head_dim
+OPTIONS = ("--pattern", "sliding:9,3", "--heads", "2", "--head-dim", "4", "--json", "report.json", "--quiet")
+
+
+def case(rng: random.Random, judge: Judge) -> None:
+    """Run an attention on a file of its tensors."""
+    (judge.place / "x.npz").write_bytes(archive(rng, SHAPE))
+    judge.command("sim", "run", *OPTIONS, "--functional", "x.npz")
+
+
+def archive(rng: random.Random, shape: tuple[int, ...]) -> bytes:
+    """Return an archive for an op whose q, k and v have a shape; about a quarter of them are right."""
+    arrays = {name: _array(rng, shape) for name in "qkv"}
+    if rng.random() < 0.2:
+        arrays[rng.choice(("q", "x", "attention/q", "\x1b[2J", "../q"))] = _array(rng, shape)
+    if rng.random() < 0.1:
+        arrays.pop(rng.choice("qkv"), None)
+    members = {f"{name}.npy": _npy(array) for name, array in arrays.items()}
+    data = _zip(members, rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
+    how = rng.randrange(6)
+    if how == 0:
+        data = data[: rng.randrange(len(data))]
+    elif how == 1:
+        place = rng.randrange(len(data))
+        data = data[:place] + rng.randbytes(rng.randint(0, 4)) + data[place + rng.randint(0, 4) :]
+    elif how == 2:
+        data = _wrong_members(rng)
+    return data
 
 
 def _array(rng: random.Random, shape: tuple[int, ...]) -> np.ndarray:
@@ -47,9 +55,21 @@ def _array(rng: random.Random, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _wrong_members(rng: random.Random) -> bytes:
-    stream = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+    wrong = (b"", b"\x93NUMPY\1\0\xff\xff", rng.randbytes(200))
+    return _zip({f"{name}.npy": rng.choice(wrong) for name in "qkv"}, method)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array)
+    return stream.getvalue()
+
+
+def _zip(members: dict[str, bytes], method: int) -> bytes:
+    """Return an archive without the time of day, which np.savez writes into its own."""
+    stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
-        for name in "qkv":
-            archive.writestr(f"{name}.npy", rng.choice((b"", b"\x93NUMPY\1\0\xff\xff", rng.randbytes(200))))
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, method)
     return stream.getvalue()

@@ -1,27 +1,32 @@
-"""Traces with damaged bytes, plain and packed: ``cases(seed)`` yields (name of a file, its content)."""
+"""Traces with damaged bytes, plain and packed."""
 
 from __future__ import annotations
 
 import gzip
 import random
-from collections.abc import Iterator
+from functools import cache
 
-from traces.codec import find
+from tests.fuzz.judge import Judge
+from tests.fuzz.trace_structure import sealed_small
 
 TOKENS = (b"[", b"]", b"{", b"}", b'"', b",", b":", b"\\u", b"\\ud800", b"\0", b"\x1b[2J", b"\xff", b"1e999")
 TOKENS += (b"-", b"null", b"NaN", b"9" * 400, b"[" * 2000, b"\xef\xbb\xbf", b"\n\n\n")
 
 
-def cases(seed: int, count: int = 100) -> Iterator[tuple[str, bytes]]:
-    """Yield `count` files made of a checked-in trace."""
-    rng = random.Random(seed)
-    whole = find("vil-tiny").read_bytes()[:20_000]
-    packed = gzip.compress(whole, mtime=0)
-    for _ in range(count):
-        if rng.random() < 0.5:
-            yield "x.json", damaged(rng, whole)
-        else:
-            yield "x.json.gz", rng.choice((damaged(rng, packed), gzip.compress(damaged(rng, whole))))
+def case(rng: random.Random, judge: Judge) -> None:
+    """Summarise a file made of a small trace."""
+    name, data = damaged_file(rng)
+    (judge.place / name).write_bytes(data)
+    judge.command("traces", name)
+
+
+def damaged_file(rng: random.Random) -> tuple[str, bytes]:
+    """Return the name of a file and its content."""
+    whole = _whole()
+    if rng.random() < 0.5:
+        return "x.json", damaged(rng, whole)
+    packed = damaged(rng, gzip.compress(whole, mtime=0))
+    return "x.json.gz", rng.choice((packed, gzip.compress(damaged(rng, whole), mtime=0)))
 
 
 def damaged(rng: random.Random, data: bytes) -> bytes:
@@ -36,3 +41,8 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
     if rng.random() < 0.05:
         return bytes(result).decode("latin-1").encode(rng.choice(("utf-16", "utf-32", "utf-8-sig")))
     return bytes(result)
+
+
+@cache
+def _whole() -> bytes:
+    return sealed_small()

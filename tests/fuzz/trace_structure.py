@@ -7,8 +7,10 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+from tests.fuzz.judge import Judge
 from traces.codec import dumps, find, load
 
 VALUES: tuple[Any, ...] = (
@@ -42,12 +44,31 @@ VALUES += (
     [[-1, 1, 1]],
     [[-9, 9], [-9, 9]],
 )
+SHARE_RUN = 0.1  # of what is read
 WINDOWS = 2  # ops of the trace that is damaged are few, so that each is met
 
 
-def cases(seed: int, count: int = 100) -> Iterator[tuple[str, bytes]]:
-    """Yield `count` documents, named x.json."""
-    rng = random.Random(seed)
+SMALL = ("--set", "rows=8", "--set", "cols=8", "--quiet")
+
+
+def case(rng: random.Random, judge: Judge) -> None:
+    """Summarise a document of wrong content, and run what is read."""
+    document = copy.deepcopy(small())
+    for _ in range(rng.randint(1, 3)):
+        mutate(rng, document)
+    (judge.place / "x.json").write_bytes(sealed(document))
+    if judge.command("traces", "x.json").code == 0 and rng.random() < SHARE_RUN:
+        judge.command("sim", "run", "x.json", "--json", "report.json", *SMALL)
+
+
+def sealed_small() -> bytes:
+    """Return the document before it is damaged."""
+    return sealed(small())
+
+
+@cache
+def small() -> dict[str, Any]:
+    """Return a document of two attentions: do not change it."""
     whole = json.loads(dumps(load(find("vil-tiny"))))
     windows = [op for op in whole["ops"] if op["kind"] == "window_attention"][:WINDOWS]
     needed = {tensor for op in windows for tensor in (*op["inputs"], *op["outputs"])}
@@ -56,12 +77,7 @@ def cases(seed: int, count: int = 100) -> Iterator[tuple[str, bytes]]:
         tensor.pop("alias_of", None)
         if any(tensor["id"] in op["outputs"] for op in windows):
             tensor["role"] = "output"
-    small = {**whole, "ops": windows, "tensors": tensors}
-    for _ in range(count):
-        document = copy.deepcopy(small)
-        for _ in range(rng.randint(1, 3)):
-            mutate(rng, document)
-        yield "x.json", sealed(document)
+    return {**whole, "ops": windows, "tensors": tensors}
 
 
 def mutate(rng: random.Random, document: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`python -m rtl.build`: what it writes, that it writes it twice alike, and what it says to bad input."""
 
+import contextlib
 import json
 from dataclasses import replace
 
@@ -110,6 +111,21 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(arguments, says, capsys):
         build.main(arguments)
     assert stopped.value.code == 2
     assert capsys.readouterr().err == f"python -m rtl.build: {says}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["exp_unit", *(word for name in "abcdefgh" for word in ("--set", f"array.{name * 60}=1"))],
+        ["exp_unit", "--" + "x" * 5000],
+        ["exp_unit\x1b[2J\n"],
+    ],
+)
+def test_whatever_is_wrong_is_one_printable_line_of_300_characters(arguments, capsys):
+    with contextlib.suppress(SystemExit):
+        assert build.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.endswith("\n") and said[:-1].isprintable() and len(said) <= 301
 
 
 @pytest.mark.parametrize("name", ["", "/"])

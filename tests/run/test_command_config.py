@@ -240,14 +240,15 @@ def test_tables_in_tables_without_end_are_refused(refused: Callable[..., str], p
     assert message.startswith("tandem: unknown config key 'a.a.a.") and len(message) <= 300
 
 
-@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "large.toml"])
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "large.toml", "large.json"])
 def test_only_a_regular_file_of_some_size_is_read(
     refused: Callable[..., str], place: Path, path: str
 ) -> None:
     os.mkfifo(place / "pipe")
     (place / "large.toml").write_bytes(b"#" * (2**20 + 1))
+    (place / "large.json").write_bytes(b"[]" + b" " * (2**23 - 1))
     message = refused("run", "small.json", "--config", path)
-    rule = "it must be a regular file of at most 1 MiB"
+    rule = f"it must be a regular file of at most {8 if path == 'large.json' else 1} MiB"
     assert message == f"tandem: cannot read the config file {path}: {rule}\n"
 
 

@@ -69,6 +69,11 @@ def test_global_tokens_and_the_other_options_go_with_a_pattern(command: Any, pla
         (("--pattern", "vil:8,9,5", "--heads", 0), "--heads must be a positive integer up to "),
         (("--pattern", "vil:8,9,5", "--head-dim", 10**30), "--head-dim must be a positive integer up to "),
         (("--pattern", "dense:8", "--global-tokens", -1), "--global-tokens must be 0 to 8, not -1"),
+        # Before a list of them is made: this one would take 40 GiB.
+        (
+            ("--pattern", f"vil:3,{2**31},3", "--global-tokens", 10**9),
+            "--global-tokens must be 0 to 1048576, not",
+        ),
         (("--pattern", "dense:8", "--global-tokens", 10**12), "--global-tokens must be 0 to 8, not 1000"),
         (("--pattern", "dense:8", "small.json"), "only one of --pattern and a workload may be given, "),
         (("small.json", "--heads", 2), "--heads goes with --pattern"),
