@@ -44,6 +44,14 @@ class Parser(argparse.ArgumentParser):
         form = argparse.RawDescriptionHelpFormatter
         super().__init__(allow_abbrev=False, formatter_class=form, **more)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; refuse ``--option=--`` first, whose value argparse makes an empty list of."""
+        for word in sys.argv[1:] if args is None else args:
+            option, equals, value = word.partition("=")
+            if equals and value == "--" and option in self._option_string_actions:
+                self.error(f"argument {option}: expected a value, not '--'")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         advice = f"; see {self.prog} --help"
         self.exit(USER_FAULT, one_line(self.prog, message, advice) + "\n")

@@ -89,6 +89,9 @@ MANY_DIGITS = "9" * 5000
         ),
         (["run", "small.json", "more"], "tandem run: unexpected argument 'more'; see tandem run --help"),
         (["run", "small.json", "--set"], "tandem run: argument --set: expected one argument; .*"),
+        # argparse itself would make an empty list of this value
+        (["run", "small.json", "--seed=--"], "tandem run: argument --seed: expected a value, not '--'; .*"),
+        (["run", "small.json", "--json=--"], "tandem run: argument --json: expected a value, not '--'; .*"),
         (["run"], "tandem: a workload is missing: a name, a file or --pattern"),
         ([], "tandem: the following arguments are required: COMMAND; see tandem --help"),
         (["rum"], "tandem: .* invalid choice: 'rum' .*run.*list.*reproduce.*; see tandem --help"),
