@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from sim import __version__
 from sim.arch.checks import ConfigError, UserError, nearest, one_line, shown
+from sim.arch.command_words import option_without_value
 from sim.arch.stopping import SIGNALED
 from traces.errors import TraceError
 
@@ -46,10 +47,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; refuse ``--option=--`` first, whose value argparse makes an empty list of."""
-        for word in sys.argv[1:] if args is None else args:
-            option, equals, value = word.partition("=")
-            if equals and value == "--" and option in self._option_string_actions:
-                self.error(f"argument {option}: expected a value, not '--'")
+        words = sys.argv[1:] if args is None else args
+        if option := option_without_value(words, self._option_string_actions):
+            self.error(f"argument {option}: expected a value, not '--'")
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:

@@ -16,7 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("sim", "rtl", "traces", "workloads")
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
-STOPPING = ("sim.arch.stopping", "sim.arch.temporaries")  # standard library alone, shared by all commands
+STOPPING = (
+    "sim.arch.command_words",
+    "sim.arch.stopping",
+    "sim.arch.temporaries",
+)  # standard library alone, shared by all commands
 REPORTS = ("sim.report*", "sim.timeline*", "sim.plot*")
 
 # Package -> what of ours it may import, beside itself. "x*" is every module whose name begins so.

@@ -6,6 +6,7 @@ stderr.
 
 from __future__ import annotations
 
+from sim.arch.command_words import option_without_value
 from sim.arch.stopping import finish, stop_at_once
 
 if __name__ == "__main__":  # before anything else is imported
@@ -17,7 +18,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from traces.codec import dumps, find, load, names, save
 from traces.errors import LONGEST_LINE, TraceError, printable, shortened
@@ -47,6 +48,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, **more: str) -> None:
         super().__init__(prog, allow_abbrev=False, **more)  # type: ignore[arg-type]
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; refuse ``--option=--`` first, whose value argparse makes an empty list of."""
+        words = sys.argv[1:] if args is None else args
+        if option := option_without_value(words, self._option_string_actions):
+            self.error(f"argument {option}: expected a value, not '--'")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         hint = f"; see {self.prog} --help"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sim.arch.checks import one_line
+from sim.arch.command_words import option_without_value
 from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
 from sim.arch.salo import SaloConfig
 from sim.arch.settings import keys_named
@@ -54,6 +55,13 @@ class Parser(argparse.ArgumentParser):
             help="a config field, as in rows=8, array.exp_latency=2 or numerics=wide; may be repeated",
         )
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; refuse ``--option=--`` first, whose value argparse makes an empty list of."""
+        words = sys.argv[1:] if args is None else args
+        if option := option_without_value(words, self._option_string_actions):
+            self.error(f"argument {option}: expected a value, not '--'")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         tell_fault(self.prog, message, f"; see {self.prog} --help")

@@ -91,3 +91,10 @@ def test_a_unit_that_takes_long_says_about_how_long_before_it_begins(tmp_path, m
     small = ["--set", "rows=4", "--set", "cols=4"]
     assert build.main(["tile_engine", *small, "--out", str(tmp_path / "small")]) == 0
     assert capsys.readouterr().err == "building tile_engine\n"
+
+
+@pytest.mark.parametrize("program", [build, synth])
+def test_an_option_of_two_dashes_is_refused(program, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        program.main(["--out=--"])
+    assert "argument --out: expected a value, not '--'; see" in capsys.readouterr().err

@@ -177,3 +177,9 @@ def test_reader_may_stop_early():
     shell = f"{sys.executable} -m traces longformer | head -n 1"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert done.stderr == "" and done.stdout.split() == ["model", "longformer"]
+
+
+def test_an_option_of_two_dashes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["convert", "vil-tiny", "--out=--"])
+    assert capsys.readouterr().err.startswith("traces: argument --out: expected a value, not '--'")
