@@ -8,6 +8,7 @@ taken by their whole names alone: an abbreviation would change its meaning when 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import shutil
 import signal
@@ -69,7 +70,8 @@ class Help(argparse.Action):
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         commands = parser.commands.choices
         if values == "glossary":
-            self._show_glossary(parser)
+            with contextlib.suppress(BrokenPipeError):  # `head` has seen enough
+                self._show_glossary(parser)
         elif values is None or values in commands:
             (commands[values] if values else parser).print_help()
         else:
@@ -81,7 +83,10 @@ class Help(argparse.Action):
             words = importlib.import_module(GLOSSARY)
         except ModuleNotFoundError:
             parser.error("this version has no glossary")
-        print(words.glossary_text(min(shutil.get_terminal_size((100, 0)).columns, 100)))
+        from sim.arch.files import standard_output
+
+        with standard_output() as out:
+            print(words.glossary_text(min(shutil.get_terminal_size((100, 0)).columns, 100)), file=out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,7 +154,11 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="a name from `tandem list workloads`, or a file",
     )
     run.add_argument(
-        "--pattern", metavar="KIND:NUMBERS", help="instead of a workload, one attention: longformer:4096,512"
+        "--pattern",
+        metavar="KIND:NUMBERS",
+        help="instead of a workload, one attention: longformer:TOKENS,WINDOW (512 keys and the token's own),"
+        " sliding:TOKENS,WINDOW, dilated:TOKENS,WINDOW,DILATION, vil:HEIGHT,WIDTH,WINDOW,"
+        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS",
     )
     run.add_argument("--heads", metavar="N", type=int, help="of --pattern (default: 1)")
     run.add_argument("--head-dim", metavar="N", type=int, help="of --pattern (default: 64)")

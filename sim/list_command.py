@@ -128,7 +128,7 @@ def _choices(kind: Any) -> str:
 def _memory_line(dram: Any) -> str:
     peak, banks = dram.peak_bytes_per_second / 1e9, dram.standard.bank_groups * dram.standard.banks
     size = f"{dram.capacity_bytes / 2**30:.0f} GiB"
-    buses = f"{dram.data_buses} data bus" + ("es" if dram.data_buses > 1 else "")
+    buses = f"one channel of {dram.data_buses} data bus" + ("es" if dram.data_buses > 1 else "")
     held = f"{banks} bank{'s' if banks > 1 else ''}, {size}"
     return f"{peak:.1f} GB/s on {buses}, bursts of {dram.burst_bytes} bytes, {held}"
 

@@ -52,7 +52,6 @@ FORMS = {
     "dilated": Form("TOKENS,WINDOW,DILATION", _with_globals(Pattern.dilated)),
     "vil": Form("HEIGHT,WIDTH,WINDOW", _vil, 1),
     "strided_sparse": Form("TOKENS,LOCAL,STRIDE", _with_globals(Pattern.strided_sparse)),
-    "bigbird": Form("TOKENS,WINDOW", Pattern.bigbird, 1),
     "dense": Form("TOKENS", _with_globals(Pattern.dense)),
 }
 WORDS = ", ".join(f"{kind}:{form.numbers}" for kind, form in FORMS.items())

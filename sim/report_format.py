@@ -53,7 +53,8 @@ def title(name: str) -> str:
 
 def times(ratio: float) -> str:
     """Return how often something was done, to three digits: ``17.2 times``."""
-    return "once" if ratio == 1 else f"{ratio:.3g} times"
+    text = f"{ratio:.3g}"
+    return "once" if text == "1" else f"{text} times"
 
 
 def plain(value: object) -> str:

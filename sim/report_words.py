@@ -23,7 +23,7 @@ RUN = {
     "machine": Word("The simulated machine."),
     "preset": Word("The configuration from which the run set out."),
     "settings": Word("What the user has changed of the preset, as --set takes it."),
-    "config": Word("Every field of the machine's configuration; `tandem list fields` says what each means."),
+    "config": Word("Every field of the machine's configuration; `tandem list fields` has units and choices."),
     "config_digest": Word("SHA-256 of the configuration: equal for runs on equal machines."),
     "trace_digest": Word("SHA-256 of the trace: equal for runs of equal work."),
     "version": Word("The version of tandemsim."),

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 SCHEMA = "tandem-reproduce/1"
+WITH_REASONS = 120  # columns from which the reasons fit beside the figures; else they stand below the table
 TEXT_WIDTH = 150  # columns, where neither a terminal nor COLUMNS says how wide it is
 COUNTED = ("cycles", "tiles")  # units that the name of a figure already says
 WHOLE = (*COUNTED, "MHz")  # units of figures that are integers
@@ -44,22 +45,30 @@ def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | None = None) -> None:
-    """Print the rows as a table, a section for each workload."""
+    """Print the rows as a table, a section for each workload; reasons below it where they do not fit."""
     width = width or (None if stream.isatty() else _asked_width())
     console = Console(file=stream, width=width, highlight=False, markup=False)
     table = Table(title=title, title_justify="left", pad_edge=False)
     table.add_column("figure", min_width=22)
     for column in ("paper", "cost model", "ours", "gap", "step"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("reason", min_width=30)
+    beside = console.width >= WITH_REASONS
+    if beside:
+        table.add_column("reason", min_width=30)
     section = None
+    told: list[tuple[str, str, str]] = []
     for row in rows:
         if row.workload != section:
             section = row.workload
             table.add_section()
             table.add_row(section, style="bold")
-        table.add_row(*_cells(row))
+        cells = _cells(row)
+        table.add_row(*(cells if beside else cells[:-1]))
+        if not beside and row.reason:
+            told.append((row.workload, row.figure, row.reason))
     console.print(table)
+    for workload, figure, reason in told:
+        console.print(f"{workload}, {figure}: {reason}")
 
 
 def _asked_width() -> int:

@@ -38,20 +38,28 @@ def run(
 ) -> Run:
     """Run a trace on SALO and report it."""
     settings = machine_named(machine).stated(config, request.settings or {})
-    if GLOBAL_PAD not in settings:
-        config = _with_room_for_globals(config, trace)
+    config = _with_room_for_globals(config, settings, trace)
+
+    def configured(changed: Mapping[str, object]) -> SaloConfig:
+        made = machine_named(machine).config(preset, changed)
+        return _with_room_for_globals(made, changed, trace)
+
     given = given_tensors(trace, request.tensors) if request.tensors else None
     done = simulate(trace, config, request.batch, progress)
     extra = {}
     if request.functional:
         extra["functional"] = [run_values(done, config, given, request.seed, progress, request.batch)]
-    found = explain(done, machine, preset, request, progress) if request.explain else ()
+    found = explain(done, machine, configured, request, progress) if request.explain else ()
     report = _report(trace, machine, preset, config, request, done, settings, found, extra)
     return Run(report, lambda: timeline(done, config), lambda: activity(done))
 
 
-def _with_room_for_globals(config: SaloConfig, trace: Trace) -> SaloConfig:
-    """Return the config with a global scratchpad that holds the global tokens of every op of `trace`."""
+def _with_room_for_globals(config: SaloConfig, settings: Mapping[str, object], trace: Trace) -> SaloConfig:
+    """Return the config with a global scratchpad that holds the global tokens of every op of `trace`, unless
+    its capacity is set.
+    """
+    if GLOBAL_PAD in settings:
+        return config
     patterns = [Pattern.from_op(op) for op in trace.ops if op.kind == KIND]
     row_bytes = config.array.head_dim * config.element_bytes
     shares = 2 * 2 * config.array.cols * row_bytes  # keys and values, at work and on their way

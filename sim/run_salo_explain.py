@@ -6,16 +6,19 @@ from an idle machine, as the run does it; what the machine cannot be built with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sim.arch.checks import ConfigError
 from sim.arch.salo import GlobalProjections, SaloConfig
 from sim.arch.salo_numerics import Normalisation
 from sim.machines import machine_named
+from sim.report_format import percent
 from sim.run import Progress, Request
 from sim.salo.account import REASONS
 from sim.salo.machine import LayerResult, RunLayer, SaloRun, simulate_op
+
+Configured = Callable[[Mapping[str, object]], SaloConfig]  # settings -> the machine that runs the trace
 
 SHOWN = 3
 LEAST_GAIN = 0.001  # assumed: a tenth of a per cent is not worth a change
@@ -38,7 +41,7 @@ WORDS = {
 
 
 def explain(
-    done: SaloRun, machine: str, preset: str, request: Request, progress: Progress | None
+    done: SaloRun, machine: str, configured: Configured, request: Request, progress: Progress | None
 ) -> tuple[Mapping[str, Any], ...]:
     """Return, for each op, what bounds it, and the settings that save most of its cycles."""
     found: dict[int, list[dict[str, Any]]] = {}
@@ -46,7 +49,7 @@ def explain(
     for place, (key, layer) in enumerate(distinct.items()):
         if progress:
             progress("explaining", place, len(distinct))
-        found[key] = _helpful(layer, machine, preset, request)
+        found[key] = _helpful(layer, machine, configured, request)
     if progress:
         progress("explaining", len(distinct), len(distinct))
     return tuple(
@@ -59,23 +62,24 @@ def bound(result: LayerResult) -> str:
     """Say in a sentence where most of what is not useful went."""
     account, whole = result.multiplier_cycles, sum(result.multiplier_cycles.values())
     stalls = {name: count for name, count in account.items() if name not in REASONS}
-    useful = f"{account['useful'] / whole:.1%} of the multipliers' cycles are useful"
+    useful = f"{percent(account['useful'], whole)} of the multipliers' cycles are useful"
     if sum(stalls.values()) > STALLED * whole:
         worst = max(stalls, key=stalls.__getitem__)
-        return f"waiting for {WORDS[worst]} ({stalls[worst] / whole:.1%} of its cycles); {useful}"
+        return f"waiting for {WORDS[worst]} ({percent(stalls[worst], whole)} of its cycles); {useful}"
     lost = {name: count for name, count in account.items() if name in WORDS and name not in stalls}
     worst = max(lost, key=lost.__getitem__)
-    return f"the array; {useful}, most of the rest goes to {WORDS[worst]} ({lost[worst] / whole:.1%})"
+    part = f"{WORDS[worst]} ({percent(lost[worst], whole)})"
+    return f"the array; {useful}, the largest part of the rest goes to {part}"
 
 
-def _helpful(layer: RunLayer, machine: str, preset: str, request: Request) -> list[dict[str, Any]]:
+def _helpful(layer: RunLayer, machine: str, configured: Configured, request: Request) -> list[dict[str, Any]]:
+    """Return the settings that save most cycles of a layer, of the machine that `configured` makes of all."""
     cycles, tried = layer.result.cycles, []
-    before = dict(request.settings or {})
-    config = machine_named(machine).config(preset, before)
-    for candidate in _candidates(config):
-        settings = before | candidate
+    short = machine_named(machine).short_names
+    before = {short.get(key, key): value for key, value in (request.settings or {}).items()}
+    for candidate in _candidates(configured(before)):
         try:
-            after = simulate_op(layer.op, machine_named(machine).config(preset, settings), request.batch)
+            after = simulate_op(layer.op, configured(before | candidate), request.batch)
         except ConfigError:
             continue
         text = " ".join(f"{key}={value}" for key, value in candidate.items())

@@ -1,5 +1,7 @@
 """tools/environment.py: what is installed once is not installed again, and failures are one clear line."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +31,7 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "runs", lambda venv: True)
     monkeypatch.setattr(environment.shutil, "which", lambda program: None)
     monkeypatch.setattr(environment, "has_pip", lambda python: True)
+    (tmp_path / "bin").mkdir()
     return tmp_path
 
 
@@ -116,3 +119,14 @@ def test_a_folder_without_a_python_does_not_run(tmp_path: Path) -> None:
 def test_names_of_requirements() -> None:
     assert environment.name_of("pytest-xdist>=3") == "pytest-xdist"
     assert environment.name_of("Foo[bar]==1; python_version > '3'") == "foo"
+
+
+def test_the_environment_has_the_command_of_this_checkout(
+    venv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(monkeypatch)
+    environment.prepare(venv, ["core"])
+    command = venv / "bin" / "tandem"
+    command.write_text(command.read_text().replace(str(venv / "bin" / "python"), sys.executable))
+    ran = subprocess.run([command, "list", "machines"], cwd=venv, capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[0] == "salo"

@@ -63,6 +63,17 @@ def prepare(venv: Path, groups: list[str]) -> None:
         print(f"Installing {group} dependencies into {shown(venv)}: {named}", flush=True)
         install(venv, packages)
         stamp.write_text(digest)
+    add_command(venv)
+
+
+def add_command(venv: Path) -> None:
+    """Write the command ``tandem`` of this checkout into `venv`; installed are its dependencies alone."""
+    command = venv / "bin" / "tandem"
+    lines = [f"#!{venv / 'bin' / 'python'}", "import sys", f"sys.path.insert(0, {str(ROOT)!r})"]
+    text = "\n".join([*lines, "from sim.__main__ import program", "program()", ""])
+    if not command.is_file() or command.read_text() != text:
+        command.write_text(text)
+        command.chmod(0o755)
 
 
 def requirements(group: str) -> list[str]:

@@ -1,9 +1,9 @@
 """What follows from the size of the SALO array: banks, capacities, and the widths that hold a row's sums.
 
 A preset states these for its own array. Where a setting changes the array or the number formats, the fields
-of `AUTO` follow, unless they are set themselves: banks so that no key of a tile waits for another,
-scratchpads that hold as many keys, blocks and tiles as the preset's, widths that no row overflows. For the
-preset's own array they are what the preset states (tests/run/test_command_auto.py).
+of `AUTO` follow, unless they are set themselves: banks so that the keys of a band do not wait for one
+another, scratchpads that hold as many keys, blocks and tiles as the preset's, widths that no row overflows.
+For the preset's own array they are what the preset states (tests/run/test_command_auto.py).
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def settings_from_file(path: Path) -> Given:
     names = [found.get(name) for name in ("machine", "preset")]
     stated = found.get("settings")
     if not isinstance(stated, dict) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{shown_path(path)} is not a report: it must hold 'machine', 'preset', 'settings'")
+        rule = f"{shown_path(path)} with [config] must be a whole dump or report"
+        raise ConfigError(f"{rule}; fields alone stand without it, as in [array]")
     return Given(stated, dict(_dotted(config, "")), *names)
 
 

@@ -2,13 +2,13 @@
 
 Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its
 data there). The order is that of need: a read stands where the tile is that awaits it, and a write behind the
-reads of the next two tiles that write. Reads thus run ahead by as much as the scratchpads hold, but by no
-more than two query blocks, and no write waits behind a whole scratchpad of reads.
+reads of the next four tiles that write. Reads thus run ahead by as much as the scratchpads hold, but by no
+more than four query blocks, and no write waits behind a whole scratchpad of reads.
 
 Neither speed nor a capacity changes that order, and more of either only lets events come earlier: on a memory
 that serves in order, cycles never rise with them. Nothing can wait for itself: what enables a transfer needs
-reads of earlier tiles alone, and staging buffers whose writes stand before them. Of a single staging buffer
-that holds of the reads of one block alone, so there the order is another.
+reads of earlier tiles alone, and staging buffers whose writes stand before them. With fewer than four buffers
+that holds of the reads of as many blocks, so there the order is another.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Phase(enum.IntEnum):
 
 
 PHASES = len(Phase)
-RUN_AHEAD = 2  # blocks; as many as the fewest staging buffers that can swap
+RUN_AHEAD = 4  # blocks; as many as the presets have staging buffers
 START = -1  # enabled from the start
 NO_TILE = -1  # of a write that no tile reads back
 

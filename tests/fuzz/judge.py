@@ -46,6 +46,7 @@ class Judge:
         self._begun = begun
         self._above = Path(tempfile.mkdtemp(prefix="tandem-fuzz-"))
         self.place = self._above / "here"  # one level down, so that `..` is watched too
+        self._before = Path.cwd()
 
     def __enter__(self) -> Judge:
         self.place.mkdir()
@@ -53,7 +54,7 @@ class Judge:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.chdir("/")
+        os.chdir(self._before)
         shutil.rmtree(self._above, ignore_errors=True)
 
     def fault(self, what: str, holds: bool = False) -> None:

@@ -113,7 +113,7 @@ def test_another_preset_than_the_reports_still_has_its_config(command: Any, plac
         ("{", "x.json is not JSON: "),
         ('{"config": {}, "config": {}}', "x.json is not JSON: a key stands twice in one object"),
         ("[" * 100_000, "x.json is not JSON: "),
-        ('{"config": {"array": {"rows": 8}}}', "x.json is not a report: it must hold 'machine', "),
+        ('{"config": {"array": {"rows": 8}}}', "x.json with [config] must be a whole dump or report; "),
         (
             '{"machine": "salo", "preset": "salo", "settings": {}, "config": {"array": {"rowz": 8}}}',
             "unknown config key 'array.rowz'; did you mean 'array.rows'",

@@ -96,7 +96,7 @@ def test_every_choice_that_is_listed_can_be_set(command: Any, preset: str) -> No
 def test_memories_and_numerics_are_those_that_can_be_set(command: Any) -> None:
     assert set(listed(command, "memories")) == set(DRAMS)
     assert set(listed(command, "numerics")) == set(NUMERICS)
-    assert "32.0 GB/s on 2 data buses" in listed(command, "memories")["hbm2"]
+    assert "32.0 GB/s on one channel of 2 data buses" in listed(command, "memories")["hbm2"]
 
 
 def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
