@@ -19,7 +19,7 @@ from sim.memory.dram_state import FAR, NONE, Dram, Records, make_record, new_dra
 
 HISTORY = 1024  # bins of the bursts over time; a power of two
 FIRST_PLACES = 1024  # of the rings, a power of two; assumed: few layers have more transfers on their way
-MAX_PLACES = 1 << 24  # assumed: sixteen million transfers take a planner gigabytes
+MAX_PLACES = 1 << 22  # assumed: what is on its way at once are a few query blocks, not a whole plan
 
 TRANSFER = make_record(
     address=(),  # of the first byte

@@ -22,7 +22,8 @@ from sim.engine.deadlock import Outcome, Wait, check_progress, waits
 from sim.engine.queue import new_queue
 from sim.engine.resource import Resources, new_resources
 from sim.engine.stats import named, new_counters
-from sim.memory.dma_state import Dma, bytes_over_time, is_at_end_of_time, new_dma
+from sim.memory.dma import DmaFullError
+from sim.memory.dma_state import MAX_PLACES, Dma, bytes_over_time, is_at_end_of_time, new_dma
 from sim.memory.dram_state import READ, WRITE
 from sim.salo.account import dram_tensors, multiplier_cycles
 from sim.salo.banks import cycles_per_step
@@ -199,9 +200,13 @@ def _run(
     cycles, outcome = 0, PAUSED
     while outcome == PAUSED:
         pause = min(int(state[STATE.tile]) + TILES_AT_A_TIME, count + 1)
-        cycles, outcome = run(
-            state, queue, dma, plan.transfers, tiles, staging, phases, stalls, record, pause
-        )
+        try:
+            cycles, outcome = run(
+                state, queue, dma, plan.transfers, tiles, staging, phases, stalls, record, pause
+            )
+        except DmaFullError:
+            rule = f"at most {MAX_PLACES:,} transfers can be on their way at once"
+            raise ConfigError(f"{rule}, not more; smaller scratchpads have fewer") from None
         progress("tiles", int(state[STATE.tile]), count)
     if outcome != Outcome.FINISHED and is_at_end_of_time(dma):
         raise ConfigError("the run must end within 2^62 ps (53 days) of its own time: the DRAM is too slow")

@@ -25,9 +25,8 @@ def check_size(config: SaloConfig, pattern: Pattern, heads: int) -> None:
     needed = plan_bytes(config, pattern, heads)
     if needed > MAX_PLAN_BYTES:
         rule = f"its plan must take at most {MAX_PLAN_BYTES >> 30} GiB of memory"
-        raise ConfigError(
-            f"{rule}, not about {needed / 2**30:.1f} GiB for {heads:,} heads; run fewer at once"
-        )
+        found = f"{needed / 2**30:.1f} GiB, for {heads:,} heads"
+        raise ConfigError(f"{rule}, not {found}; run fewer at once")
 
 
 def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
