@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sim.arch.address_map import Piece, pieces_of
-from sim.arch.checks import require, require_integers
+from sim.arch.checks import Rules, require, require_integers
 from sim.arch.dram_rules import check_refresh
 from sim.arch.dram_timing import (
     MAX_BYTES,
@@ -124,20 +124,25 @@ class DramConfig:
     bandwidth_bytes_per_second: int | None = None  # the ideal memory's, of all channels: sets the burst
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "channels", "ranks", "read_queue", "write_queue", maximum=MAX_CHANNELS)
-        require_integers(self, 0, "row_cap")
-        require_integers(self, 0, "command_latency", maximum=MAX_DELAY_CLOCKS)
-        known = isinstance(self.scheduler, Scheduler)
-        require(known, f"DramConfig.scheduler must be one of {', '.join(Scheduler)}", self.scheduler)
-        for field in ("channels", "ranks"):
-            value = getattr(self, field)
-            require(value & (value - 1) == 0, f"DramConfig.{field} must be a power of two", value)
-        require(self.ranks <= MAX_RANKS, f"DramConfig.ranks must be at most {MAX_RANKS}", self.ranks)
-        halves = self.standard.pseudo_channels
-        require(halves <= MAX_RANKS, f"DramStandard.pseudo_channels must be at most {MAX_RANKS}", halves)
-        for field in ("read_queue", "write_queue"):
-            value = getattr(self, field)
-            require(value <= MAX_QUEUE, f"DramConfig.{field} must be at most {MAX_QUEUE}", value)
+        known, halves = isinstance(self.scheduler, Scheduler), self.standard.pseudo_channels
+        with Rules() as rules:
+            with rules.apart():
+                require_integers(self, 1, "channels", "ranks", maximum=MAX_CHANNELS)
+                for field in ("channels", "ranks"):
+                    value = getattr(self, field)
+                    require(value & (value - 1) == 0, f"DramConfig.{field} must be a power of two", value)
+                require(self.ranks <= MAX_RANKS, f"DramConfig.ranks must be at most {MAX_RANKS}", self.ranks)
+            with rules.apart():
+                require_integers(self, 1, "read_queue", "write_queue", maximum=MAX_QUEUE)
+            with rules.apart():
+                require_integers(self, 0, "row_cap")
+            with rules.apart():
+                require_integers(self, 0, "command_latency", maximum=MAX_DELAY_CLOCKS)
+            rules.require(
+                known, f"DramConfig.scheduler must be one of {', '.join(Scheduler)}", self.scheduler
+            )
+            rule = f"DramStandard.pseudo_channels must be at most {MAX_RANKS}"
+            rules.require(halves <= MAX_RANKS, rule, halves)
         banks = self._scopes * self.standard.bank_groups * self.standard.banks
         require(banks <= MAX_BANKS, f"DramConfig must have at most {MAX_BANKS} banks a channel", banks)
         low, high = self.write_low_watermark, self.write_high_watermark

@@ -19,7 +19,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sim.arch.checks import ConfigError, require, require_integers
+from sim.arch.checks import ConfigError, Rules, require, require_integers
 from sim.arch.dram_standards import DRAMS
 from sim.arch.energy import EnergyConfig
 from sim.arch.memory import PS_PER_SECOND, BufferConfig, DramConfig, ScratchpadConfig
@@ -75,19 +75,21 @@ class SaloArray:
     )
 
     def __post_init__(self) -> None:
-        require_integers(self, 1, "rows", "cols", "head_dim", "column_segments", maximum=MAX_SIDE)
         latencies = "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"
-        require_integers(self, 1, *latencies, maximum=MAX_LATENCY)
-        require_integers(self, 0, "global_rows", "global_cols", maximum=MAX_SIDE)
-        require_integers(self, 0, "flush_cycles", maximum=MAX_LATENCY)
-        require(
-            self.column_segments in (1, 2), "SaloArray.column_segments must be 1 or 2", self.column_segments
-        )
-        require(
-            self.cols % self.column_segments == 0,
-            f"SaloArray.cols must be a multiple of column_segments ({self.column_segments})",
-            self.cols,
-        )
+        segments = self.column_segments
+        with Rules() as rules:
+            with rules.apart():
+                require_integers(self, 1, "rows", "cols", "head_dim", "column_segments", maximum=MAX_SIDE)
+            with rules.apart():
+                require_integers(self, 1, *latencies, maximum=MAX_LATENCY)
+            with rules.apart():
+                require_integers(self, 0, "global_rows", "global_cols", maximum=MAX_SIDE)
+            with rules.apart():
+                require_integers(self, 0, "flush_cycles", maximum=MAX_LATENCY)
+            rules.require(segments in (1, 2), "SaloArray.column_segments must be 1 or 2", segments)
+            if segments in (1, 2) and isinstance(self.cols, int):
+                rule = f"SaloArray.cols must be a multiple of column_segments ({segments})"
+                rules.require(self.cols % segments == 0, rule, self.cols)
 
     @property
     def segment_cols(self) -> int:

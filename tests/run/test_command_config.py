@@ -200,6 +200,14 @@ def test_everything_that_is_wrong_is_said_at_once(refused: Callable[..., str]) -
         assert says in message, message
 
 
+def test_what_is_wrong_in_one_section_is_said_at_once_too(refused: Callable[..., str]) -> None:
+    words = ("rows=0", "cols=33", "array.exp_latency=0", "dram.channels=3", "dram.read_queue=0")
+    message = refused("run", "small.json", *(part for word in words for part in ("--set", word)))
+    for says in ("array.rows must be", "array.cols must be a multiple", "array.exp_latency must be"):
+        assert says in message, message
+    assert "dram.channels must be a power" in message and "dram.read_queue must be" in message
+
+
 def test_what_a_message_says_to_set_is_enough(refused: Callable[..., str], command: Any, place: Path) -> None:
     """For an array whose widths are set to what the preset's array needs, and so do not follow."""
     wanted = {"cols": 512, "array.head_dim": 1024, "numerics.score.width": 18, "numerics.row_sum.width": 19}
