@@ -102,12 +102,13 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
             raise TraceError("must be a regular file, which can be read in any order")
         stream = _File(path)
+        begin = stream.read(len(MAGIC))  # some files can be opened and not be read
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         if isinstance(error, TraceError):
             raise
         raise TraceError(f"cannot be read: {getattr(error, 'strerror', None) or 'not a name'}") from None
     with stream:
-        if stream.read(len(MAGIC)) == MAGIC:
+        if begin == MAGIC:
             raise TraceError("must hold named arrays, as numpy.savez writes them, not a single one")
         try:
             archive = zipfile.ZipFile(stream)

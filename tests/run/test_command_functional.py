@@ -192,7 +192,12 @@ def test_a_damaged_archive_is_refused(
 
 @pytest.mark.parametrize(
     "path, says",
-    [("no.npz", "No such file or directory"), (".", "Is a directory"), ("small.json/t", "Not a directory")],
+    [
+        ("no.npz", "No such file or directory"),
+        (".", "Is a directory"),
+        ("small.json/t", "Not a directory"),
+        ("/proc/self/mem", "Input/output error"),  # can be opened, and not read
+    ],
 )
 def test_an_archive_that_cannot_be_read_is_named(refused: Callable[..., str], path: str, says: str) -> None:
     message = refused("run", "small.json", "--functional", path)
