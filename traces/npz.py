@@ -101,8 +101,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
         kind = os.stat(path).st_mode
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
             raise TraceError("must be a regular file, which can be read in any order")
-        stream = _File(path)
-        begin = stream.read(len(MAGIC))  # some files can be opened and not be read
+        stream, begin = _begun(path)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         if isinstance(error, TraceError):
             raise
@@ -116,6 +115,16 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
             raise TraceError("is not an .npz, the zip file of arrays that numpy.savez writes") from None
         with archive:
             yield archive
+
+
+def _begun(path: Path) -> tuple[_File, bytes]:
+    """Return the open file and its first bytes: some files can be opened and not be read."""
+    stream = _File(path)
+    try:
+        return stream, stream.read(len(MAGIC))
+    except OSError:
+        stream.close()
+        raise
 
 
 class _File(io.FileIO):
