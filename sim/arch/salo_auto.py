@@ -82,7 +82,7 @@ def _banks(array: SaloArray, capacity_bytes: object) -> int:
     for more in range(granules, 2 * granules + 1):
         if capacity % (more * array.rows) == 0:
             return more * array.rows
-    return math.gcd(capacity, granules * array.rows)
+    return granules * array.rows  # which the capacity is then refused for: fewer would cost cycles unasked
 
 
 def _sizes(

@@ -110,3 +110,20 @@ def test_a_width_that_is_set_too_small_is_still_refused() -> None:
 def test_only_what_follows_can_be_auto() -> None:
     with pytest.raises(ConfigError, match="array.rows must be an integer, not 'auto'"):
         config_of(array__rows="auto")
+
+
+@pytest.mark.parametrize("rows", [2, 7, 32, 100])
+@pytest.mark.parametrize("granules", [1 << 11, 1 << 14, 840])
+def test_a_capacity_that_is_set_never_leaves_fewer_banks_than_a_pass_streams(
+    rows: int, granules: int
+) -> None:
+    config = config_of(rows=rows, key_scratchpad__capacity_bytes=granules * rows * 64)
+    assert config.key_scratchpad.banks >= config.array.chained_slots
+
+
+def test_a_capacity_that_no_such_banks_share_is_refused() -> None:
+    """Fewer banks would share it, and cost cycles that nobody asked for."""
+    with pytest.raises(
+        ConfigError, match=r"key_scratchpad.capacity_bytes must be a multiple of banks \(64\)"
+    ):
+        config_of(key_scratchpad__capacity_bytes=2**31 - 1)

@@ -74,7 +74,7 @@ HUGE = "9" * 25
         ),
         (
             "key_scratchpad.capacity_bytes=100",
-            "op '.*': key_scratchpad.capacity_bytes must be at least [0-9]+ for heads of 16, not 100",
+            r"key_scratchpad.capacity_bytes must be a multiple of banks \(64\), not 100",
         ),
         ("memory=ddr5", "unknown value of memory 'ddr5'; did you mean 'lpddr5-6400'\\?"),
         (
