@@ -102,7 +102,7 @@ docs: ## regenerate the JSON Schemas of traces and reports
 	$(environment) core
 	@mkdir -p build
 	$(PY) -m traces schema --out docs/trace.schema.json
-	$(PY) -m sim.report_schema > build/report.schema.json && mv build/report.schema.json docs/
+	$(PY) -m sim.report.schema > build/report.schema.json && mv build/report.schema.json docs/
 
 reproduce: ## published figures beside ours, with the reason for each gap
 	$(environment) core

@@ -1,1 +1,1 @@
-"""The SALO machine: hybrid sparse attention on a spatial array (DAC 2022). Configuration: `sim.arch.salo`."""
+"""The SALO machine: hybrid sparse attention on a spatial array (DAC 2022). Configuration: `sim.arch.salo.config`."""
