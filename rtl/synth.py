@@ -1,7 +1,7 @@
 """``python -m rtl.synth``: the size of the circuits in gates, and the clock that they reach on an FPGA.
 
-Each unit is mapped to the standard cells of the published synthesis (`rtl.synthesis.cells`) for area alone, and
-given in areas of a NAND2. The whole array is the sum of its modules times their instances. Memories are
+Each unit is mapped to the standard cells of the published synthesis (`rtl.synthesis.cells`) for area alone,
+and given in areas of a NAND2. The whole array is the sum of its modules times their instances. Memories are
 counted apart, as bits. docs/synthesis.md says what the numbers mean.
 """
 

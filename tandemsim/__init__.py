@@ -1,8 +1,8 @@
 """Tandem: a cycle-level simulator of DNN hardware whose circuit ships with it.
 
-In a checkout the packages `sim`, `rtl`, `traces` and `workloads` lie at the top of the repository, beside this
-folder; the wheel holds them inside it. Either way they are imported as ``tandemsim.sim`` and so on: a bare
-``import sim`` would load a second copy of each module.
+In a checkout the packages `sim`, `rtl`, `traces` and `workloads` lie at the top of the repository, beside
+this folder; the wheel holds them inside it. Either way they are imported as ``tandemsim.sim`` and so on: a
+bare ``import sim`` would load a second copy of each module.
 """
 
 from __future__ import annotations

@@ -187,7 +187,8 @@ for module in {modules}:
     importlib.import_module("tandemsim." + module)
 roots = {{name.removeprefix("tandemsim.").partition(".")[0] for name in sys.modules}}
 print(sorted(roots & {{"numba", "torch", "traces", "workloads", "rtl", "matplotlib", "pyarrow"}}))
-print([name for name in sys.modules if name.startswith("tandemsim.sim.") and not name.startswith("tandemsim.sim.arch")])
+ours = [name for name in sys.modules if name.startswith("tandemsim.sim.")]
+print([name for name in ours if not name.startswith("tandemsim.sim.arch")])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=house.ROOT, check=True, capture_output=True, text=True

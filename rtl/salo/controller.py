@@ -1,6 +1,7 @@
 """The controller of the SALO array: a position in the pass and a counter.
 
-Obeys: the pass of `sim.arch.salo.config` and the codes of `sim.arch.salo.stages`. Model: `sim.salo.controller`.
+Obeys: the pass of `sim.arch.salo.config` and the codes of `sim.arch.salo.stages`.
+Model: `sim.salo.controller`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 `Report` is the contract ``tandem-report/1``, printed by ``--json`` and described by
 ``docs/report.schema.json``, which `sim.report.schema` generates from the annotations in this file. Machines
-build it, everything else only reads it: `sim.report.text` (terminal), `sim.report.html` and `sim.report.plots`
-(pictures), `sim.report.parquet` (Parquet).
+build it, everything else only reads it: `sim.report.text` (terminal), `sim.report.html` and
+`sim.report.plots` (pictures), `sim.report.parquet` (Parquet).
 
 Quantities that follow from others are properties, so they cannot disagree; those that could are checked when
 the report is built. A contradiction is an `InvariantError`: a fault of the simulator, never of the user.

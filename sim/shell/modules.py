@@ -10,7 +10,11 @@ import tandemsim
 PARENT = Path(tandemsim.__file__).resolve().parents[1]  # of the package: the checkout, or site-packages
 # Last on the path, so that what lies beside the package hides nothing of the standard library; and -P leaves
 # out the user's folder, which may hold a numpy.py.
-RUN = "import runpy, sys; sys.path.append({parent!r}); runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+RUN = """\
+import runpy, sys
+sys.path.append({parent!r})
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
 
 
 def module_command(module: str, *arguments: str) -> list[str]:

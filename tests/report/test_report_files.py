@@ -116,7 +116,8 @@ def test_a_pipe_is_written_in_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["-", "/dev/stdout"])
 def test_standard_output_is_written_in_place(target: str) -> None:
-    program = f"from tandemsim.sim.shell.files import written\nwith written({target!r}) as stream: stream.write(b'out')"
+    program = "from tandemsim.sim.shell.files import written\n"
+    program += f"with written({target!r}) as stream: stream.write(b'out')"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
     )

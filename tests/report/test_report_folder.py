@@ -225,7 +225,8 @@ def test_json_goes_to_standard_output(report: Report, capfdbinary) -> None:
 
 def test_a_run_without_a_folder_loads_no_plotting_and_no_parquet() -> None:
     program = (
-        "import sys, sim.report.text, sim.report.folder, sim.report.timeline, sim.report.plots, sim.report.html\n"
+        "import sys\n"
+        "from tandemsim.sim.report import folder, html, plots, text, timeline\n"
         "heavy = {'matplotlib', 'pyarrow', 'jinja2', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

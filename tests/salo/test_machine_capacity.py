@@ -1,7 +1,8 @@
 """More capacity of a scratchpad never costs a cycle, on the ideal memory and at equal traffic.
 
 The traffic is compared load by load: a larger scratchpad that keeps other granules moves other bytes, and is
-another machine. Fewer than four output buffers are left out: their order is another (`sim.salo.layer.transfers`).
+another machine. Fewer than four output buffers are left out: their order is another
+(`sim.salo.layer.transfers`).
 """
 
 from __future__ import annotations

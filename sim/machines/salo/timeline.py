@@ -1,8 +1,8 @@
 """A run of SALO in time: tiles, transfers, and what the array waits for; and its activity in bins.
 
 Layers that are alike share their record, so each is laid out once and moved to where it starts. Where a run
-has more slices than a viewer opens quickly, neighbors are joined (`sim.report.timeline_levels`), the same in all
-layers.
+has more slices than a viewer opens quickly, neighbors are joined (`sim.report.timeline_levels`), the same in
+all layers.
 
 Stalls follow from the record: whatever of a tile's time is neither a phase nor between two. Those of the
 scratchpads lie inside the phases, as cycles that a bank takes beyond the first for each step; they are drawn

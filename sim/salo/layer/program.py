@@ -1,8 +1,8 @@
 """The program of an attention layer: its tiles, head after head, and the transfers that feed them.
 
-It says what moves and what waits for what; `sim.salo.layer.loop` finds out when. Keys and values live in circular
-scratchpads, a granule (as many keys as the array has rows) in each slot; the keys of the next head are on
-their way while this one still computes.
+It says what moves and what waits for what; `sim.salo.layer.loop` finds out when. Keys and values live in
+circular scratchpads, a granule (as many keys as the array has rows) in each slot; the keys of the next head
+are on their way while this one still computes.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A band as wide as the array takes all columns in a pass; what is left of it, and
 segment, and the segments of a pass carry different bands. Chunks without a single pair are left out.
 
 Where a band leaves a remainder of a few keys that would need a pass of their own, those keys are taken out of
-the stream (`sim.salo.scheduling.leftovers`) and go through the global column, which is idle in all passes of a block but
-one.
+the stream (`sim.salo.scheduling.leftovers`) and go through the global column, which is idle in all passes of
+a block but one.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Obeys: `sim.arch.salo.numerics` for the quantisation. The query is multiplied by `query_factor` and quantised
 once, keys and values are quantised as they are; `sim.salo.array` does the rest. The result is compared with
-float64 softmax attention over the exact pattern (`sim.salo.values.reference`), which knows nothing of the schedule.
+float64 softmax attention over the exact pattern (`sim.salo.values.reference`), which knows nothing of the
+schedule.
 """
 
 from __future__ import annotations
