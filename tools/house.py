@@ -1,8 +1,8 @@
 """Who may import whom: the table of docs/design.md, and what holds the sources to it.
 
 Every import is read: those inside functions, those for type checkers alone, and a module that is named by a
-string. ``python tools/house.py`` prints what breaks the table; tests/test_house.py runs the same functions, on
-this tree and on made-up ones that break each rule.
+string. ``python tools/house.py`` prints what breaks the table; tests/test_house.py runs the same functions,
+on this tree and on made-up ones that break each rule.
 """
 
 from __future__ import annotations
