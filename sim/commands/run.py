@@ -27,7 +27,6 @@ from tandemsim.sim.shell.settings_files import (
     settings_from_arguments,
     settings_from_file,
 )
-from tandemsim.traces import codec
 
 if TYPE_CHECKING:
     from tandemsim.sim.run import Request, Run
@@ -138,9 +137,11 @@ def run(chosen: argparse.Namespace) -> None:
 def _request(chosen: argparse.Namespace) -> Request:
     from tandemsim.sim.machines.table import default_machine
     from tandemsim.sim.run import Request
+    from tandemsim.traces import codec
 
     given = _given(chosen)
-    trace, name = _trace(chosen), chosen.machine or given.machine
+    trace = _trace(chosen)
+    name = given.machine if chosen.machine is None else chosen.machine
     if name is None:
         trace = trace or codec.load(codec.find(chosen.workload))
         name = default_machine({op.kind for op in trace.ops})
