@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
+from tandemsim.sim.arch.salo.gates import GATES, UnitGates, formats_of, skew_bits
 from tandemsim.sim.shell.files import require_writable_folder, written
 from tandemsim.sim.shell.settings_files import settings_from_arguments
 

@@ -13,9 +13,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tandemsim.rtl.lib.emit import unit
-from tandemsim.rtl.lib.fixed import shape
-from tandemsim.rtl.lib.packed import layout
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import layout, shape
 from tandemsim.rtl.salo.pe import PE
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum

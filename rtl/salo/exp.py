@@ -9,8 +9,9 @@ from amaranth import Array, Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import saturate, shape
+from tandemsim.rtl.lib.fixed import saturate
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.wires import wires
 

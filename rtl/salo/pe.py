@@ -9,16 +9,9 @@ from amaranth import EnableInserter, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import (
-    drop_half_even,
-    drop_half_up,
-    larger,
-    moved,
-    saturate,
-    shape,
-    shift_half_up,
-)
+from tandemsim.rtl.lib.fixed import drop_half_even, drop_half_up, larger, moved, saturate, shift_half_up
 from tandemsim.rtl.lib.pipeline import named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.rtl.salo.exp import ExpUnit
 from tandemsim.sim.arch.formats import Rounding
 from tandemsim.sim.arch.salo.config import SaloConfig

@@ -9,8 +9,8 @@ from amaranth import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import shape
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.wires import wires
 

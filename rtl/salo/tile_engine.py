@@ -10,8 +10,8 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.packed import layout
 from tandemsim.rtl.lib.staging import Staging
+from tandemsim.rtl.lib.wires import layout
 from tandemsim.rtl.salo.array import PEArray
 from tandemsim.rtl.salo.controller import Controller
 from tandemsim.sim.arch.salo.config import SaloConfig

@@ -10,8 +10,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import drop_half_up, larger, moved, saturate, shape, shift_half_up
+from tandemsim.rtl.lib.fixed import drop_half_up, larger, moved, saturate, shift_half_up
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.constants import merge_constants

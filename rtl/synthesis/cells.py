@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tandemsim.sim.arch.salo.gates import NAND2_UM2
+from tandemsim.sim.arch.cells import NAND2_UM2
 
 # gscl45nm.lib. A cell is 2.47 um high; a track of its width is 0.19 um.
 GATES = {

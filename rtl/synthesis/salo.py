@@ -21,8 +21,8 @@ from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from tandemsim.rtl.synthesis import yosys
 from tandemsim.rtl.synthesis.few_pins import FewPins
 from tandemsim.rtl.synthesis.yosys import Counted
+from tandemsim.sim.arch.cells import NAND2_UM2
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.gates import NAND2_UM2
 
 UNITS = (ExpUnit, ReciprocalUnit, PE, WeightedSum, GlobalWeightedSum, Controller)
 MERGERS = ("weighted_sum", "global_weighted_sum")

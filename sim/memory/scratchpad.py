@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.engine.jit import jit
 
 Integers = npt.NDArray[np.int64]

@@ -16,8 +16,9 @@ from tandemsim.rtl.salo.array import PEArray
 from tandemsim.rtl.synthesis import salo as gate_count
 from tandemsim.rtl.synthesis import yosys
 from tandemsim.rtl.synthesis.few_pins import FOLD, FewPins
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import UserError
-from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
+from tandemsim.sim.arch.salo.gates import GATES, array_mm2, array_nand2, skew_bits
 from tandemsim.sim.arch.salo.numerics import NUMERICS, WIDE, Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
 from tests.cosim.configs import CONFIGS

@@ -1,4 +1,4 @@
-"""Memory configs: the scratchpads of a machine and the DRAM behind them. Models: `sim.memory`.
+"""The DRAM of a machine: channels of one standard, and their controllers. Model: `sim.memory.dram`.
 
 The DRAM runs on a clock of its own (`DramStandard.tck_ps`); `sim.memory.dma` converts. `docs/dram.md` tells
 how a channel schedules.
@@ -30,41 +30,6 @@ MAX_CHANNELS = 1024  # and requests in a queue; assumed: 32 times an HBM2 stack'
 MAX_RANKS = 8  # or pseudo-channels; assumed
 MAX_BANDWIDTH = 10**15  # bytes per second; assumed: more than any array can take
 MAX_CAPACITY = MAX_CHANNELS * MAX_BYTES  # of all channels, so that addresses fit the int64 of the kernels
-
-
-class Buffering(enum.StrEnum):
-    """How a scratchpad receives the next tile while the present one is in use."""
-
-    DOUBLE = "double"  # two halves that swap
-    CIRCULAR = "circular"  # slots that are refilled one by one, oldest first
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BufferConfig:
-    """A software-managed SRAM whose users each have a bank of their own, so that nobody waits for another."""
-
-    capacity_bytes: int
-
-    def __post_init__(self) -> None:
-        require_integers(self, 1, "capacity_bytes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScratchpadConfig:
-    """A banked, software-managed SRAM."""
-
-    capacity_bytes: int
-    banks: int = 1
-    ports: int = 1  # words that a bank serves in one cycle
-    buffering: Buffering = Buffering.DOUBLE
-
-    def __post_init__(self) -> None:
-        require_integers(self, 1, "capacity_bytes", "banks", "ports")
-        require(
-            self.capacity_bytes % self.banks == 0,
-            f"ScratchpadConfig.capacity_bytes must be a multiple of banks ({self.banks})",
-            self.capacity_bytes,
-        )
 
 
 class Scheduler(enum.StrEnum):

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.dram.energy import DramEnergy, DramTraffic
 from tandemsim.sim.arch.energy import (
@@ -30,7 +31,7 @@ from tandemsim.sim.arch.energy import (
     sram_pj,
 )
 from tandemsim.sim.arch.salo.config import SaloArray
-from tandemsim.sim.arch.salo.gates import MULTIPLIER_8B_NAND2, array_mm2, unit_gates
+from tandemsim.sim.arch.salo.gates import array_mm2, unit_gates
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation, SaloNumerics
 
 PUBLISHED_POWER_W = 0.53266  # artifact's README: array alone, no scratchpads, FreePDK45

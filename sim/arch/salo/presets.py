@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, nearest
-from tandemsim.sim.arch.dram.config import BufferConfig, Buffering, ScratchpadConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.auto import AUTO, AUTO_VALUE, auto_settings
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
 from tandemsim.sim.arch.salo.numerics import NUMERICS, PUBLISHED, Normalisation
 from tandemsim.sim.arch.settings import with_settings
+from tandemsim.sim.arch.sram import BufferConfig, Buffering, ScratchpadConfig
 
 KIB = 1024
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from tandemsim import __version__
 from tandemsim.sim.arch.checks import to_dict
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import area_mm2, salo_actions, salo_energy, sum_actions
+from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.machines.salo.explain import explain
 from tandemsim.sim.machines.salo.notes import notes
 from tandemsim.sim.machines.salo.timeline import activity, timeline
