@@ -33,7 +33,8 @@ with installed_by(PROGRAM, "make rtl, or pip install '.[rtl]'"):
     from amaranth import Value
     from amaranth.lib import data
 
-    from tandemsim.rtl.lib.emit import module_name, verilog
+    from tandemsim.rtl.lib.emit import verilog
+    from tandemsim.rtl.lib.names import module_name
     from tandemsim.rtl.salo.array import PEArray
     from tandemsim.rtl.salo.controller import Controller
     from tandemsim.rtl.salo.exp import ExpUnit

@@ -26,7 +26,7 @@ from tandemsim.sim.shell.settings_files import settings_from_arguments
 PROGRAM = "python -m rtl.synth"
 
 with installed_by(PROGRAM, "make synth, or pip install '.[rtl,synth]'"):
-    from tandemsim.rtl.lib.emit import module_name
+    from tandemsim.rtl.lib.names import module_name
     from tandemsim.rtl.synthesis import salo as gate_count
     from tandemsim.rtl.synthesis.yosys import NEXTPNR, YOSYS, Counted, installed
 

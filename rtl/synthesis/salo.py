@@ -11,7 +11,8 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.emit import module_name, verilog
+from tandemsim.rtl.lib.emit import verilog
+from tandemsim.rtl.lib.names import module_name
 from tandemsim.rtl.salo.controller import Controller
 from tandemsim.rtl.salo.exp import ExpUnit
 from tandemsim.rtl.salo.pe import PE

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 from amaranth import Module
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from tandemsim.rtl import synth
-from tandemsim.rtl.lib.emit import SharedUnits, module_name, verilog
+from tandemsim.rtl.lib.emit import rtlil_of, verilog
+from tandemsim.rtl.lib.names import module_name
 from tandemsim.rtl.salo.array import PEArray
 from tandemsim.rtl.synthesis import salo as gate_count
 from tandemsim.rtl.synthesis import yosys
@@ -43,8 +43,8 @@ NEEDS_YOSYS = pytest.mark.skipif(
 def array(request):
     """A small configuration, and its array as RTLIL, without the units."""
     config = CONFIGS[request.param]
-    text = rtlil.convert(PEArray(config), name="pe_array", platform=SharedUnits(), emit_src=False)
-    return config, text
+    text = rtlil_of(PEArray(config))
+    return config, text[text.index("module \\pe_array\n") : text.index("\nend\n")]
 
 
 def test_the_registers_between_ports_and_units_are_those_of_the_circuit(array):
