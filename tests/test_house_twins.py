@@ -122,11 +122,8 @@ def test_another_constructor_is_reported(arguments: dict[str, type], fault: str)
         def __init__(self, config: int, depth: int = 0, array: int = 1) -> None:
             super().__init__(config or array)
 
-    parameters = inspect.signature(PE).parameters
-    new = [
-        parameters[name].replace(annotation=kind, default=inspect.Parameter.empty)
-        for name, kind in arguments.items()
-    ]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    new = [inspect.Parameter(name, kind, annotation=taken) for name, taken in arguments.items()]
     PE.__signature__ = inspect.Signature(new)
     assert fault in faults(PE)
 

@@ -4,8 +4,8 @@ A circuit rtl/<path>.py has its model in sim/<path>.py. Every component of it ha
 
 * a class of the same name, whose one constructor argument has the same name and type;
 * the same sentence as the first line of the docstring;
-* ``<Class>Inputs`` and ``<Class>Outputs``, NamedTuples whose fields are its ports, of every preset. The model of
-  a subclass may use those of the class above it.
+* ``<Class>Inputs`` and ``<Class>Outputs``, NamedTuples whose fields are its ports, of every preset. The model
+  of a subclass may use those of the class above it.
 
 rtl/*.py, rtl/lib/ with the circuits that need no model, and rtl/synthesis/ are exempt. Whether values and
 cycles agree is the question of tests/cosim. ``python tools/twins.py`` prints what differs; it needs the

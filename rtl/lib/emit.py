@@ -93,7 +93,7 @@ def verilog(component: wiring.Component) -> str:
     """Return the Verilog of a component and all its units: the same text each time, without source paths."""
     yosys = find_yosys(lambda version: version >= (0, 40))
     script = [SCRIPT[0].format(rtlil_of(component)), *SCRIPT[1:]]
-    # Yosys makes functions of some multiplexers; Icarus mistakes a name that begins with $ for one of its own.
+    # Yosys makes functions of some multiplexers; Icarus mistakes a name beginning with $ for one of its own.
     return cast(str, yosys.run(["-q", "-"], "\n".join(script))).replace("\\$procmux$", "\\mux$")
 
 
