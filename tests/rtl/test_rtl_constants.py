@@ -1,4 +1,4 @@
-"""The shifts that follow from the formats, which model and circuit share, against what raw values stand for."""
+"""Shifts that follow from the formats, which model and circuit share, against what raw values stand for."""
 
 from fractions import Fraction
 
