@@ -14,8 +14,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
+from tandemsim.rtl.lib.command_line import CircuitParser, config_of
 from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, written
 from tandemsim.sim.shell.settings_files import settings_from_arguments
 
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def _parser() -> CircuitParser:
+    parser = CircuitParser(
         "build/synth",
         prog=PROGRAM,
         description=__doc__,

@@ -56,7 +56,6 @@ def module(package: str, path: Path) -> ModuleType:
 
 def configs(path: Path) -> list[Any]:
     """Return the presets of the machine that a circuit is of."""
-    return [*import_module("tandemsim.sim.arch.salo.presets").SALO_PRESETS.values()]
     families = import_module("tandemsim.sim.arch.families")
     return [*families.FAMILIES[path.parts[0]].configs.values()]
 
