@@ -14,11 +14,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tandemsim.rtl.lib.command_line import CircuitParser, config_of
-from tandemsim.sim.arch.checks import UserError
+from tandemsim.rtl.lib.command_line import CircuitParser, config_of, preset_and_settings
+from tandemsim.sim.arch.checks import UserError, nearest
+from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, written
-from tandemsim.sim.shell.settings_files import settings_from_arguments
 
 PROGRAM = "python -m rtl.synth"
 
@@ -28,17 +28,20 @@ with installed_by(PROGRAM, "make synth, or pip install '.[rtl,synth]'"):
     from tandemsim.rtl.synthesis.yosys import NEXTPNR, YOSYS, installed
 
 COUNTS: Mapping[str, FamilyCount] = {"salo": salo}
-PLACEABLE = list(dict.fromkeys(name for count in COUNTS.values() for name in count.PLACEABLE))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = _parser().parse_args(arguments)
     try:
-        config, settings = config_of(chosen), settings_from_arguments(chosen.settings)
-        require_writable_folder(chosen.out)
-        count, placed, folder = COUNTS["salo"], chosen.place or [], Path(chosen.out)
-        report = {"preset": chosen.preset, "settings": settings, "tools": tools(placed, folder)}
+        family, folder = family_named(chosen.machine), Path(chosen.out)
+        config, (preset, settings) = config_of(family, chosen), preset_and_settings(family, chosen)
+        count, placed = COUNTS[family.name], chosen.place or []
+        for name in placed:
+            if name not in count.PLACEABLE:
+                raise UserError(nearest(f"unit of {family.name}", name, count.PLACEABLE))
+        require_writable_folder(folder)
+        report = {"preset": preset, "settings": settings, "tools": tools(placed, folder)}
         tell("Yosys compiles itself on its first run on a machine: about 100 s before anything happens")
         report |= count.measure(config, placed, folder, tell)
         with written(Path(chosen.out) / "synthesis.json") as stream:
@@ -58,11 +61,18 @@ def _parser() -> CircuitParser:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument(
+        "--machine",
+        metavar="NAME",
+        choices=COUNTS,
+        default=next(iter(COUNTS)),
+        help=f"whose circuits: {' or '.join(COUNTS)} (default: %(default)s)",
+    )
+    placeable = "\n".join(f"{name}: {', '.join(count.PLACEABLE)}" for name, count in COUNTS.items())
+    parser.add_argument(
         "--place",
         action="append",
-        choices=PLACEABLE,
         metavar="UNIT",
-        help=f"place and route on an ECP5, too, for its clock:\n{', '.join(PLACEABLE)}",
+        help=f"place and route on an ECP5, too, for its clock:\n{placeable}",
     )
     return parser
 

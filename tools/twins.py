@@ -7,7 +7,8 @@ A circuit rtl/<path>.py has its model in sim/<path>.py. Every component of it ha
 * ``<Class>Inputs`` and ``<Class>Outputs``, NamedTuples whose fields are its ports, of every preset. The model
   of a subclass may use those of the class above it.
 
-rtl/*.py, rtl/lib/ with the circuits that need no model, and rtl/synthesis/ are exempt. Whether values and
+rtl/*.py, rtl/lib/ with the circuits that need no model, rtl/synthesis/, and units.py, the list of a machine's
+units, are exempt. Whether values and
 cycles agree is the question of tests/cosim. ``python tools/twins.py`` prints what differs; it needs the
 packages of `make rtl` and of `make sim`.
 """
@@ -23,7 +24,8 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-EXEMPT = ("lib", "synthesis")
+EXEMPT = ("lib", "synthesis")  # folders
+LISTS = ("__init__.py", "units.py")  # files without a circuit of their own
 
 
 def broken_twins(root: Path) -> list[str]:
@@ -46,7 +48,7 @@ def circuits(root: Path) -> list[Path]:
     return [
         path
         for path in paths
-        if len(path.parts) > 1 and path.parts[0] not in EXEMPT and path.name != "__init__.py"
+        if len(path.parts) > 1 and path.parts[0] not in EXEMPT and path.name not in LISTS
     ]
 
 
