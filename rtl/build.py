@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     chosen = parser.parse_args(arguments)
     try:
-        _write(dict.fromkeys(map(unit_named, chosen.units)) or all_units(), chosen)
+        _write([*dict.fromkeys(map(unit_named, chosen.units))] or all_units(), chosen)
     except UserError as error:
         tell_fault(PROGRAM, str(error))
         return USER_FAULT

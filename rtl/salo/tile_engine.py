@@ -19,7 +19,7 @@ from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, 
 
 
 class TileEngine(wiring.Component):
-    """Runs tiles on the array: a command each, two operand words an element of a head, outputs when due.
+    """Runs tiles on the array: one command per tile, two operand words per head element, outputs when due.
 
     How: a controller, the array, and a staging buffer for the outputs of the local and of the global rows.
     The command stands at its stream while its tile runs.

@@ -25,7 +25,7 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.gates import GATES, UnitGates, formats_of, skew_bits
 
 UNITS = (ExpUnit, ReciprocalUnit, PE, WeightedSum, GlobalWeightedSum, Controller)
-PLACEABLE = ["array", *by_name(UNITS)]
+PLACEABLE: Sequence[str] = ["array", *by_name(UNITS)]
 MERGERS = ("weighted_sum", "global_weighted_sum")
 STAGING = ("output_staging", "global_output_staging")
 TOP = "tile_engine"
@@ -121,8 +121,8 @@ def said_of_table(config: SaloConfig, found: UnitGates, multiplier: int) -> str:
     held = GATES.get((config.array.normalisation, formats_of(config.numerics) or ""))
     if held == found and multiplier == MULTIPLIER_8B_NAND2:
         return "sim/arch/salo/gates.py has these counts."
-    told = "sim/arch/salo/gates.py has other counts, or none, for this configuration"
-    return f"{told}. Found: {found}, and a multiplier of 8 bits takes {multiplier}"
+    differs = "sim/arch/salo/gates.py has other counts, or none, for this configuration"
+    return f"{differs}. Found: {found}, and a multiplier of 8 bits takes {multiplier}"
 
 
 def show(config: SaloConfig, report: Mapping[str, Any]) -> None:

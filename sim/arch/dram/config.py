@@ -123,7 +123,7 @@ class DramConfig:
         self._check_bandwidth()
         if self.refresh:
             check_refresh(spacing_of(self.standard, self.burst_clocks), self._scopes)
-        _ = self.pieces  # raises for a mapping that is none
+        _ = self.pieces  # raises for an invalid mapping
 
     def _check_bandwidth(self) -> None:
         if self.standard.rows > 1:

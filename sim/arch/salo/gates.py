@@ -16,7 +16,7 @@ from tandemsim.sim.arch.salo.stages import Stage
 
 
 class UnitGates(NamedTuple):
-    """NAND2 equivalents of one unit of each kind, for one normalisation and one set of number formats."""
+    """NAND2 equivalents of one unit of each kind, for one normalization and one set of number formats."""
 
     exp_unit: int  # inside each PE
     reciprocal_unit: int  # inside each weighted-sum unit; per_pass also one at the end of each row
@@ -48,7 +48,7 @@ def unit_gates(array: SaloArray, numerics: SaloNumerics) -> UnitGates:
 
 
 def formats_of(numerics: SaloNumerics) -> str | None:
-    """Return the name of catalogued formats; None for others."""
+    """Return the name of cataloged formats; None for others."""
     return next((name for name, known in NUMERICS.items() if known == numerics), None)
 
 

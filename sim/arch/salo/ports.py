@@ -1,4 +1,4 @@
-"""What a SALO tile is told, and what it is fed: the fields of commands, operand words and output words.
+"""Commands and operands of a SALO tile: the fields of commands, operand words and output words.
 
 One table for the circuit's packed ports, for the model's tuples, and for whoever packs words for a simulator.
 R rows, C columns, G global rows, K global columns, S segments of L slots (`SaloArray.segment_slots`). A
