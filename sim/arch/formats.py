@@ -3,8 +3,8 @@
 A raw value is the integer that a register holds; it stands for ``raw / 2**fraction``. All formats are signed,
 two's complement. Nothing wraps: what does not fit takes the nearest bound, and whoever narrows counts it.
 
-The two roundings are here as definitions. Models (`sim.salo`) and circuits (`rtl.lib.fixed`) have them in their
-own forms, and the tests hold those to these.
+The two roundings are here as definitions. Models (`sim.salo`) and circuits (`rtl.lib.fixed`) have them in
+their own forms, and the tests hold those to these.
 """
 
 from __future__ import annotations
