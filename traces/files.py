@@ -1,6 +1,6 @@
 """Writing a file whole or not at all.
 
-A regular file appears by rename, from a name of `sim.shell.temporaries`; a target that exists and is no
+A regular file appears by rename, from a name of `sim.shell.temporaries`; a target that exists and is not a
 regular file (a device, a pipe) is written in place.
 """
 

@@ -1,4 +1,4 @@
-"""What is wrong with a document that is no trace, in the words of the trace format.
+"""Turns msgspec's decoding errors into `TraceError`s that name the op and the field.
 
 msgspec reports ``Expected `int`, got `str` - at `$.ops[3].dims[...]```; a user reads
 ``longformer.json: op 3 'layer.0.query': dims.m must be int, not str``.

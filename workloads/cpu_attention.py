@@ -4,8 +4,9 @@ Three ways to compute one layer in float32, batch 1, without projections: scaled
 all pairs, the same with a boolean mask of the pattern, and this package's windowed operator, which computes
 blocks of queries and the keys in their reach. JSON on stdout; `sim.papers.cpu_baseline` runs it.
 
-Medians of a few repeats on a machine that does other things too: they rank these ways on this machine, and
-are no baseline of an accelerator. A compiled FlexAttention may be faster; it compiles for a minute: not run.
+Medians of a few repeats on a machine that does other things too: they rank the three ways on this machine
+and are not a baseline for an accelerator. A compiled FlexAttention may be faster, but takes a minute to
+compile, so it is not run.
 """
 
 from __future__ import annotations

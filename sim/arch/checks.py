@@ -81,7 +81,7 @@ class Rules:
 
 
 def require_integers(config: Any, minimum: int, *fields: str, maximum: int = MAX_INTEGER) -> None:
-    """Check that each named field of `config` is an int (a bool is none) in `minimum`..`maximum`."""
+    """Check that each named field of `config` is an int, and not a bool, in `minimum`..`maximum`."""
     kind = {0: "a non-negative integer", 1: "a positive integer"}.get(minimum, f"an integer >= {minimum}")
     with Rules() as rules:
         for field in fields:

@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(USER_FAULT, one_line(self.prog, message, advice) + "\n")
 
     def refuse(self, word: str) -> NoReturn:
-        """Say that `word` is no argument of this command."""
+        """Refuse `word`, which is not an argument of this command."""
         if word.startswith("-"):
             self.error(nearest("option", word.partition("=")[0], self._option_string_actions))
         self.error(f"unexpected argument {shown(word)}")

@@ -48,7 +48,7 @@ CASES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_plan_takes_no_more_than_was_estimated(name: str) -> None:
-    """And the estimate is no wild one: a hundred megabytes beside it, or eight times as much."""
+    """And the estimate is not a wild one: a hundred megabytes beside it, or eight times as much."""
     pattern, heads, settings = CASES[name]
     config = configured("salo", SALO_PRESETS, "salo", settings, SALO_SHORT_NAMES)
     ran = subprocess.run(
