@@ -6,7 +6,9 @@ stderr.
 
 from __future__ import annotations
 
+from tandemsim.sim.arch.checks import UserError, one_line
 from tandemsim.sim.shell.command_words import option_without_value
+from tandemsim.sim.shell.files import written
 from tandemsim.sim.shell.stopping import finish, stop_at_once
 
 if __name__ == "__main__":  # before anything else is imported
@@ -14,22 +16,20 @@ if __name__ == "__main__":  # before anything else is imported
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tandemsim.traces.codec import dumps, find, load, names, save
-from tandemsim.traces.errors import LONGEST_LINE, TraceError, printable, shortened
-from tandemsim.traces.files import write_file
+from tandemsim.traces.errors import TraceError
 from tandemsim.traces.json_schema import json_schema
 from tandemsim.traces.limits import MAX_TABLE_BYTES, as_text, read_document
 from tandemsim.traces.scalesim import from_csv, to_csv
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.summary import summary
 
-PREFIX = "traces: "  # of what is wrong
+PROGRAM = "traces"  # begins every line about what is wrong
 
 USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
@@ -57,8 +57,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        hint = f"; see {self.prog} --help"
-        self.exit(2, f"{PREFIX}{shortened(printable(message), LONGEST_LINE - len(hint))}{hint}\n")
+        self.exit(2, one_line(PROGRAM, message, f"; see {self.prog} --help") + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands[words[0]](words[1:])
         else:
             _summary(words)
-    except TraceError as error:
-        print(f"{PREFIX}{error}", file=sys.stderr)
+    except UserError as error:
+        print(one_line(PROGRAM, str(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         pass
@@ -124,24 +123,8 @@ def _write_trace(trace: Trace, out: str) -> None:
 
 
 def _write(data: bytes, out: str) -> None:
-    if out != "-":
-        write_file(Path(out), data)
-    elif sys.stdout is None:
-        raise TraceError("is closed", file="standard output")
-    else:
-        _write_stdout(data)
-
-
-def _write_stdout(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is left in the buffer goes nowhere, so that the end of the process does not try once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise TraceError(f"cannot be written: {error.strerror}", file="standard output") from None
+    with written(out) as stream:
+        stream.write(data)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tandemsim.traces.errors import TraceError, nearest, violation
+from tandemsim.sim.arch.checks import hint
+from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.pattern import Attrs, Dims, Pattern
 
 Shape = tuple[int, ...]
@@ -85,8 +86,8 @@ class Kind:
             if name in self.lists:
                 continue
             if name not in self.required and name not in self.optional:
-                hint = nearest(name, [*self.required, *self.optional])
-                raise TraceError(f"is not a dimension of {self.name}; {hint}", field=f"dims.{name}")
+                advice = hint(name, [*self.required, *self.optional])
+                raise TraceError(f"is not a dimension of {self.name}; {advice}", field=f"dims.{name}")
             least, rule = (0, "a non-negative") if name in PADS else (1, "a positive")
             if not isinstance(value, int) or not least <= value <= MAX_DIM:
                 raise violation(f"dims.{name}", f"must be {rule} integer below 2**31", value)

@@ -25,8 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tandemsim.sim.arch.checks import hint
 from tandemsim.traces.attention import ATTENTION, WINDOW_ATTENTION
-from tandemsim.traces.errors import TraceError, nearest, violation
+from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.kind import NO_LIMIT, Kind, Operand, Operands
 from tandemsim.traces.linear import CONV2D, GEMM
 from tandemsim.traces.pattern import Attrs, Dims
@@ -40,7 +41,7 @@ def macs(kind: str, dims: Dims, attrs: Attrs) -> int:
     Raises `TraceError` for an unknown kind, and for dims or a pattern that break a rule.
     """
     if kind not in KINDS:
-        raise TraceError(f"{kind!r} is unknown; {nearest(kind, KINDS)}", field="kind")
+        raise TraceError(f"{kind!r} is unknown; {hint(kind, KINDS)}", field="kind")
     KINDS[kind].check(dims)
     count = KINDS[kind].macs(dims, attrs)
     if count > MAX_MACS:

@@ -18,7 +18,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tandemsim.traces.errors import TraceError, listed, printable, violation
+from tandemsim.sim.arch.checks import printable
+from tandemsim.traces.errors import TraceError, listed, violation
 from tandemsim.traces.kind import MAX_DIM
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.linear import conv_output

@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tandemsim.traces.errors import LONGEST_VALUE, printable, shortened, shown
+from tandemsim.sim.arch.checks import LONGEST_VALUE, printable, shortened, shown
 from tandemsim.traces.pattern import Band, Pattern
 from tandemsim.traces.schema import Op, Tensor, Trace
 

@@ -18,8 +18,8 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.shell.files import written
 from tandemsim.traces.attention import OPERANDS
-from tandemsim.traces.files import write_file
 from tandemsim.traces.schema import Trace
 from tandemsim.workloads.registry import Workload
 
@@ -40,7 +40,8 @@ def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | Non
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_file(path, buffer.getvalue())
+    with written(path) as stream:
+        stream.write(buffer.getvalue())
     return list(arrays)
 
 

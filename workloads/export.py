@@ -27,7 +27,6 @@ except ModuleNotFoundError:
 
 from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.traces.codec import save
-from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads.capture import save_tensors
 from tandemsim.workloads.inputs import parse_input
@@ -53,7 +52,7 @@ def export(target: Target) -> Trace:
     )
     try:
         return trace(module, [spec.meta() for spec in workload.inputs], source)
-    except (UserError, TraceError):
+    except UserError:
         raise
     except Exception as error:  # the user's code may raise anything
         raise ConfigError(f"running {workload.name} failed: {type(error).__name__}: {error}") from error
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _run(options)
-    except (UserError, TraceError, OSError) as error:
+    except (UserError, OSError) as error:
         _say(f"error: {' '.join(str(error).split())}")
         return 2
     return 0
