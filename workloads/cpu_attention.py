@@ -11,7 +11,6 @@ compile, so it is not run.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
@@ -26,9 +25,11 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from tandemsim.sim.arch.checks import UserError, nearest, require_integers
+from tandemsim.sim.shell.command_line import USER_FAULT, Parser, tell_fault
 from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads.attention import window_attention
 
+SPEAKER = "workloads"  # begins the line that says what is wrong
 HEAD_DIM = 64  # of all three workloads
 
 
@@ -78,15 +79,17 @@ def measure(layer: Layer, repeats: int, seed: int = 0) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the measurements of the named layers as one JSON document."""
-    parser = argparse.ArgumentParser(prog="python -m workloads.cpu_attention", description="attention here")
+    parser = Parser(
+        "python -m workloads.cpu_attention", SPEAKER, description="Time SALO's workloads on this CPU."
+    )
     parser.add_argument("layers", nargs="*", metavar="LAYER", help=f"of {', '.join(LAYERS)}; all by default")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs after one to warm up (3)")
     chosen = parser.parse_args(arguments)
     try:
         document = _document(chosen.layers or list(LAYERS), chosen.repeats)
     except UserError as error:
-        print(f"cpu_attention: {error}", file=sys.stderr)
-        return 2
+        tell_fault(SPEAKER, str(error))
+        return USER_FAULT
     print(json.dumps(document, indent=2))
     return 0
 
