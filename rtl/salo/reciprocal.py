@@ -40,9 +40,8 @@ class ReciprocalUnit(wiring.Component):
         reciprocal, width = self.config.numerics.reciprocal, len(self.value)
         stages = self.config.array.reciprocal_latency - 1
         exponent = Signal.like(self.exponent, name="leading")
-        for position in range(
-            width
-        ):  # of several assignments the last one holds: the highest bit that is set
+        # of several assignments the last one holds: the highest bit that is set
+        for position in range(width):
             with m.If(self.value[position]):
                 m.d.comb += exponent.eq(position)
         # The leading one falls off the top; what is left of the operand is a fraction of `fraction` bits.

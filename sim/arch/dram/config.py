@@ -110,18 +110,16 @@ class DramConfig:
     standard: DramStandard
     channels: int = 1
     ranks: int = 1
-    mapping: str = (
-        "mop4clxor"  # a name of sim.arch.dram.address_map.NAMED_MAPS, or fields from high to low bits
-    )
+    # A name of sim.arch.dram.address_map.NAMED_MAPS, or fields from high to low bits
+    mapping: str = "mop4clxor"
     refresh: bool = True
     scheduler: Scheduler = Scheduler.FRFCFS
     row_cap: int = 0  # a row is closed after so many accesses; 0: it stays open until a conflict or a refresh
     read_queue: int = 32  # Ramulator 2.1, default
     write_queue: int = 32  # Ramulator 2.1, default
-    write_high_watermark: float = (
-        0.8  # Ramulator 2.1, default: write mode starts above this part of the queue,
-    )
-    write_low_watermark: float = 0.2  # Ramulator 2.1, default: and ends below this one
+    # Ramulator 2.1, default: write mode starts above this part of the queue.
+    write_high_watermark: float = 0.8
+    write_low_watermark: float = 0.2  # Ramulator 2.1, default: write mode ends below this one
     command_latency: int = 1  # clocks from acceptance to the first command; Ramulator 2.1: 1
     bandwidth_bytes_per_second: int | None = None  # the ideal memory's, of all channels: sets the burst
 

@@ -49,9 +49,8 @@ def command_fields(config: SaloConfig) -> Fields:
         "last": Field(BIT),  # of the local rows' query block: their outputs leave
         "chained": Field(BIT),  # one band over all segments: keys go on from segment to segment
         "row_valid": Field(BIT, (array.rows,)),  # the row has a query
-        "row_tag": Field(
-            BIT, (array.column_segments, array.rows)
-        ),  # image-row parity that its keys must have
+        # image-row parity that its keys must have
+        "row_tag": Field(BIT, (array.column_segments, array.rows)),
         "column_enabled": Field(BIT, (array.cols,)),  # the column stands for an offset of the band
         "kv_valid": Field(BIT, slots),  # local rows may use the key of the slot
         "kv_tag": Field(BIT, slots),  # parity of its image row

@@ -37,9 +37,8 @@ class Tensors:
     query: Floats
     key: Floats
     value: Floats
-    global_query: Floats | None = (
-        None  # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
-    )
+    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
+    global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
 
