@@ -24,7 +24,7 @@ PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
 # Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tandemsim": ("sim", "traces", "workloads"),
-    "traces": ("sim.shell",),
+    "traces": ("sim.arch.checks", "sim.shell"),
     "sim.arch": (),
     "sim.shell": ("sim.arch.checks", "sim.arch.family"),
     "sim.engine": ("sim.arch", "sim.shell"),

@@ -40,7 +40,7 @@ class Band(NamedTuple):
 
 
 def is_integer(value: object) -> bool:
-    """Tell whether a JSON value is an integer; true and false are none."""
+    """Tell whether a JSON value is an integer; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

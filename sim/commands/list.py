@@ -99,7 +99,7 @@ def _workload_lines() -> dict[str, str]:
     lines = {}
     for name in codec.names():
         trace = codec.load(codec.find(name))
-        lengths = [op.dim("seq_len") for op in trace.ops if op.kind == "window_attention"]
+        lengths = [pattern.seq_len for op in trace.ops if (pattern := op.pattern)]
         windows = f", {len(lengths)} window attentions of up to {max(lengths)} tokens" if lengths else ""
         lines[name] = f"{len(trace.ops)} ops, {trace.macs / 1e9:.1f} GMAC{windows}"
     return lines

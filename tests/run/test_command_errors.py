@@ -22,7 +22,7 @@ MANY_DIGITS = "9" * 5000
 @pytest.mark.parametrize(
     "arguments, says",
     [
-        (["run", "longfomer"], "tandem: unknown trace 'longfomer'; did you mean 'longformer' or .*"),
+        (["run", "longfomer"], "tandem: unknown trace 'longfomer'; did you mean 'longformer', .*"),
         (["run", "vil"], "tandem: unknown trace 'vil'; did you mean 'vil-tiny' or 'vil-small'.*"),
         (["run", "qqq"], "tandem: unknown trace 'qqq'; known: longformer, longformer-16k, .*"),
         (["run", ""], "tandem: unknown trace ''; known: longformer, .*"),
