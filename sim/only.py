@@ -8,7 +8,8 @@ from dataclasses import replace
 import msgspec
 
 from tandemsim.sim.arch.checks import ConfigError, shown
-from tandemsim.sim.report.contract import NotRun, Report
+from tandemsim.sim.report.contract import NotRun
+from tandemsim.sim.report.result import Report
 from tandemsim.traces.schema import Trace
 
 REASON = "left out by --only"

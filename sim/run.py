@@ -14,7 +14,7 @@ from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import selected, with_left_out
-from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.result import Report
 from tandemsim.sim.report.timeline import Activity, Timeline
 from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.stopping import interrupts_held
@@ -61,6 +61,18 @@ class Run:
     def activity(self) -> Activity:
         """What the machine did over time."""
         return self.make_activity()
+
+    def save(self, folder: str | Path) -> None:
+        """Write all that ``--out`` writes to `folder`. Raises `FileError`, and leaves it as it was then."""
+        from tandemsim.sim.report.folder import write_folder
+
+        write_folder(folder, self.report, self.timeline, self.activity)
+
+    def __repr__(self) -> str:
+        return repr(self.report).replace("<Report:", "<Run:", 1)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 def tell_of_compilation(progress: Progress | None) -> None:

@@ -140,9 +140,7 @@ def _write_timeline(path: str, done: Run) -> None:
 
 
 def _write_folder(path: str, done: Run) -> None:
-    from tandemsim.sim.report.folder import write_folder
-
-    write_folder(path, done.report, done.timeline, done.activity)
+    done.save(path)
 
 
 _WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_folder}

@@ -25,10 +25,10 @@ from tandemsim.sim.report.contract import (
     Energy,
     NotRun,
     OpReport,
-    Report,
     ScratchpadTraffic,
     TensorTraffic,
 )
+from tandemsim.sim.report.result import Report
 from tandemsim.sim.run import Progress, Request, Run, workload_name
 from tandemsim.sim.salo.layer.program import global_bytes_held
 from tandemsim.sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
