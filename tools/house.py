@@ -21,7 +21,7 @@ PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
 
 # Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "tandemsim": ("sim", "traces"),
+    "tandemsim": ("sim", "traces", "workloads"),
     "traces": ("sim.shell",),
     "sim.arch": (),
     "sim.shell": ("sim.arch.checks", "sim.arch.settings"),
@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sim.shell",
     ),
     "sim.only": ("sim.arch", "sim.report", "traces"),
+    "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
