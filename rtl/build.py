@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tandemsim import __version__
 from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
 from tandemsim.sim.arch.checks import UserError, digest, nearest, to_dict
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
+from tandemsim.version import __version__
 
 PROGRAM = "python -m rtl.build"
 

@@ -83,8 +83,9 @@ def trace_of(
 ) -> Trace:
     """Return the trace of one attention over `pattern`, called `name`.
 
-    `global_projections`: the model projects queries, keys and values of its global tokens apart, as Longformer
-    does; without a global token it means nothing. Raises `ConfigError` for a size, `TraceError` for a pattern.
+    `global_projections`: the model projects queries, keys and values of its global tokens apart, as
+    Longformer does; without a global token it means nothing. Raises `ConfigError` for a size, `TraceError`
+    for a pattern that is too much.
     """
     _check_sizes(heads=heads, head_dim=head_dim)
     apart = global_projections and bool(pattern.global_tokens)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "tandemsim"
 OURS = ("sim", "rtl", "traces", "workloads")  # packages of the namespace, which lie at the top of the tree
+VERSION = "tandemsim.version"  # what everything may read of the namespace's own folder
 BARE = "bare "  # before an import without the namespace: it would load a second copy of the module
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
@@ -120,7 +121,7 @@ def in_tree(name: str) -> str:
     """Return ``sim.run`` of ``tandemsim.sim.run``, and ``bare sim.run`` of ``sim.run``."""
     first, _, rest = name.partition(".")
     if first == NAMESPACE:
-        return rest or NAMESPACE
+        return rest if rest.partition(".")[0] in OURS else name  # else a file of the namespace's own folder
     return f"{BARE}{name}" if first in OURS else name
 
 
@@ -158,9 +159,11 @@ def allowed(module: str, target: str) -> bool:
         return False
     if module == "sim":
         return False  # so that sim.arch, and with it rtl/, costs nothing to import
+    if inside(target, NAMESPACE):
+        return inside(module, NAMESPACE) or target in (NAMESPACE, VERSION)
     library = target.partition(".")[0]
     if library not in OURS:
-        return target == NAMESPACE or allowed_outside(module, library)
+        return allowed_outside(module, library)
     row = max((row for row in MAY_IMPORT if inside(module, row)), key=len)
     return any(inside(target, package) for package in (row, *MAY_IMPORT[row]))
 

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tandemsim import __version__
 from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, one_line, shown
 from tandemsim.sim.shell.command_words import option_without_value
 from tandemsim.sim.shell.stopping import SIGNALED
 from tandemsim.traces.errors import TraceError
+from tandemsim.version import __version__
 
 EXAMPLES = """\
 examples:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tandemsim import __version__
 from tandemsim.sim.arch.checks import to_dict
 from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
@@ -35,6 +34,7 @@ from tandemsim.sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, Sa
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.summary import describe
+from tandemsim.version import __version__
 
 GLOBAL_PAD = "global_scratchpad.capacity_bytes"
 REASON = "SALO computes window attention only"
