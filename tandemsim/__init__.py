@@ -7,7 +7,7 @@
 Contents:
 
 - Running: `run`, `Run`, `Report`
-- What runs: `Pattern`, `Trace`, `load_trace`, `trace`, `workload_names`
+- What runs: `Band`, `Pattern`, `Trace`, `load_trace`, `trace`, `workload_names`
 - On what: `machines`, `presets`
 - Errors: `UserError`, `ConfigError`, `FileError`, `TraceError`
 
@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from tandemsim.sim.report.result import Report
     from tandemsim.sim.run import Run
     from tandemsim.sim.shell.files import FileError
+    from tandemsim.traces.bands import Band
     from tandemsim.traces.errors import TraceError
     from tandemsim.traces.pattern import Pattern
     from tandemsim.traces.schema import Trace
 
 __all__ = [
+    "Band",
     "ConfigError",
     "FileError",
     "Pattern",
@@ -62,6 +64,7 @@ if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "sim").is_dir():
 
 # Where each name comes from.
 _HOMES = {
+    "Band": "traces.bands",
     "ConfigError": "sim.arch.checks",
     "FileError": "sim.shell.files",
     "Pattern": "traces.pattern",

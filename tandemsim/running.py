@@ -72,11 +72,12 @@ def run(
     for what, text in (("machine", machine), ("preset", preset), ("only", only), ("name", name)):
         _check_type(what, text, (str, type(None)), "a string or None")
     attention = {"heads": heads, "head_dim": head_dim, "global_projections": global_projections}
-    own, called = _trace(workload, {key: value for key, value in attention.items() if value is not None})
+    given = {key: value for key, value in attention.items() if value is not None}
+    own, called = _trace(workload, given, name)
     if config is not None:
         machine, preset, settings = _with_config(config, machine, preset, settings)
     request = Request(
-        workload=called if name is None else name,
+        workload=called,
         trace=own,
         only=only,
         machine=machine,
@@ -121,17 +122,17 @@ def trace(module: object, *inputs: object, name: str | None = None) -> Trace:
     return trace_module(module, inputs, name)
 
 
-def _trace(workload: object, attention: dict[str, Any]) -> tuple[Trace, str]:
+def _trace(workload: object, attention: dict[str, Any], name: str | None) -> tuple[Trace, str]:
     """Return the trace to run, and what the report calls it; `attention` are arguments of `trace_of`."""
     if isinstance(workload, Pattern):
-        called = describe(workload)
+        called = describe(workload) if name is None else name
         return trace_of(workload, called, **attention), called
     for argument in attention:
         raise ConfigError(f"{argument} goes with a Pattern, not with {shown(workload)}")
     if isinstance(workload, Trace):
-        return workload, workload.source.model
+        return workload, workload.source.model if name is None else name
     if isinstance(workload, (str, os.PathLike)):
-        return load_trace(workload), os.fspath(workload)
+        return load_trace(workload), os.fspath(workload) if name is None else name
     more = MODULE if hasattr(workload, "named_parameters") else ""
     raise TypeError(f"workload must be a name, a path, a Trace or a Pattern, not {shown(workload)}{more}")
 

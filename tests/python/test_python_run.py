@@ -70,10 +70,20 @@ def test_a_pattern_is_that_of_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_pattern_of_random_bands_runs_and_computes_its_pairs() -> None:
-    pattern = ts.Pattern(seq_len=80, bands=((-6, 2, 2), (5, 9, 1)), global_tokens=(3,))  # type: ignore[arg-type]
+    pattern = ts.Pattern(seq_len=80, bands=(ts.Band(-6, 2, 2), ts.Band(5, 9, 1)), global_tokens=(3,))
     run = ts.run(pattern, heads=2, head_dim=16)
     assert run.report.macs == 2 * 2 * 16 * int(pattern.mask(range(80)).sum())
     assert run.report.workload.startswith("80 tokens")
+
+
+def test_bands_may_be_plain_rows() -> None:
+    rows: Any = [[-6, 2, 2], (5, 9, 1)]
+    pattern = ts.Pattern(seq_len=80, bands=rows, global_tokens=[3])  # type: ignore[arg-type]
+    bands = (ts.Band(-6, 2, 2), ts.Band(5, 9, 1))
+    assert pattern == ts.Pattern(seq_len=80, bands=bands, global_tokens=(3,))
+    assert hash(pattern)
+    with pytest.raises(ts.TraceError, match=r"^bands must hold \(low, high, dilation\), not \[1, 2\]$"):
+        ts.Pattern(seq_len=80, bands=[[1, 2]])  # type: ignore[arg-type,list-item]
 
 
 @pytest.mark.parametrize("value", [16, "16", np.int64(16), np.int32(16)])
