@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from tandemsim.sim.arch.checks import nearest
-from tandemsim.sim.machines.table import MACHINES, PRESET_LINES, Machine
+from tandemsim.sim.arch.families import FAMILIES
+from tandemsim.sim.arch.family import Family
 
 Entry = TypeVar("Entry")
 
@@ -33,12 +34,14 @@ class Catalog(Mapping[str, Entry], Generic[Entry]):
         return "\n".join(f"{name:{width}}  {line}" for name, line in self._lines.items())
 
 
-#: What a machine is called -> what it runs, and its presets.
-machines: Catalog[Machine] = Catalog("machine", MACHINES, {name: m.line for name, m in MACHINES.items()})
+_PRESETS = {name: preset for family in FAMILIES.values() for name, preset in family.presets.items()}
+
+#: What a machine is called -> its family: presets, and what can be set.
+machines: Catalog[Family] = Catalog("machine", FAMILIES, {name: f.line for name, f in FAMILIES.items()})
 
 #: What a preset is called, of whichever machine -> its config, a frozen dataclass.
 presets: Catalog[Any] = Catalog(
     "preset",
-    {name: config for machine in MACHINES.values() for name, config in machine.presets.items()},
-    PRESET_LINES,
+    {name: preset.config for name, preset in _PRESETS.items()},
+    {name: preset.line for name, preset in _PRESETS.items()},
 )

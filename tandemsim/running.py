@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.commands.progress import progress as bars
-from tandemsim.sim.machines.ready import as_settings, machine_of
-from tandemsim.sim.machines.table import machine_named
 from tandemsim.sim.pattern_trace import trace_of
 from tandemsim.sim.run import Request, Run, simulate
-from tandemsim.sim.shell.settings_files import merged
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
@@ -75,13 +73,17 @@ def run(
     given = {key: value for key, value in attention.items() if value is not None}
     own, called = _trace(workload, given, name)
     if config is not None:
-        machine, preset, settings = _with_config(config, machine, preset, settings)
+        own_machine = _machine_of(config)
+        machine = own_machine if machine is None else machine
+        if preset is not None:
+            raise ConfigError("only one of preset and config may be given")
     request = Request(
         workload=called,
         trace=own,
         only=only,
         machine=machine,
         preset=preset,
+        config=config,
         settings=settings,
         batch=batch,
         functional=functional is not False,
@@ -137,15 +139,13 @@ def _trace(workload: object, attention: dict[str, Any], name: str | None) -> tup
     raise TypeError(f"workload must be a name, a path, a Trace or a Pattern, not {shown(workload)}{more}")
 
 
-def _with_config(
-    config: object, machine: str | None, preset: str | None, settings: Mapping[str, object] | None
-) -> tuple[str, str, Mapping[str, object]]:
-    """Return machine, preset and settings that stand for `config` with `settings` on top."""
-    if preset is not None:
-        raise ConfigError("only one of preset and config may be given")
-    own = machine_of(config) if machine is None else machine_named(machine)
-    first, stated = as_settings(own, config)
-    return own.name, first, merged(stated, settings or {}, own.short_names)
+def _machine_of(config: object) -> str:
+    """Return the machine that `config` is of."""
+    for name, family in FAMILIES.items():
+        if any(type(config) is type(own) for own in family.configs.values()):
+            return name
+    first = next(iter(FAMILIES.values())).default_preset
+    raise TypeError(f"config must be a machine's, such as tandemsim.presets[{first!r}], not {shown(config)}")
 
 
 def _check_settings(settings: object) -> None:

@@ -14,9 +14,7 @@ import pytest
 import tandemsim as ts
 from tandemsim.sim.__main__ import main
 from tandemsim.sim.arch.dram.standards import DRAMS
-from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.machines.ready import as_settings
-from tandemsim.sim.machines.table import MACHINES
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.traces import codec
 
 PATTERN = ts.Pattern.longformer(96, 24)
@@ -117,7 +115,7 @@ def test_settings_go_on_top_of_a_config() -> None:
 
 def test_a_memory_of_the_catalog_is_said_by_its_name() -> None:
     config = dataclasses.replace(ts.presets["salo"], dram=DRAMS["hbm2"])
-    assert as_settings(MACHINES["salo"], config) == ("salo", {"memory": "hbm2"})
+    assert ts.run(PATTERN, **SIZES, config=config).report.settings == {"memory": "hbm2"}
 
 
 @pytest.mark.parametrize("preset", ["salo", "salo-dac22"])
@@ -131,11 +129,11 @@ def test_a_memory_of_the_catalog_is_said_by_its_name() -> None:
         {"key_scratchpad.capacity_bytes": 131072, "array.global_rows": 0},
     ],
 )
-def test_any_config_is_a_preset_and_settings(preset: str, settings: dict[str, object]) -> None:
-    machine = MACHINES["salo"]
-    config: SaloConfig = machine.config(preset, settings)
-    again = machine.config(*as_settings(machine, config))
-    assert again == config
+def test_the_differences_of_a_config_make_it_of_its_preset(preset: str, settings: dict[str, object]) -> None:
+    config = SALO_FAMILY.config(preset, settings)
+    assert SALO_FAMILY.closest(config) == preset
+    start = SALO_FAMILY.configs[preset]
+    assert SALO_FAMILY.changed(start, SALO_FAMILY.differences(preset, config)) == config
 
 
 def test_a_saved_run_is_the_folder_of_the_command_line(tmp_path: Path) -> None:
@@ -234,7 +232,7 @@ WRONG_TYPES = [
         {"config": "salo"},
         "config must be a machine's, such as tandemsim.presets['salo'], not 'salo'",
     ),
-    (PATTERN, {"config": {}, "machine": "salo"}, "config must be a SaloConfig, such as tandemsim.presets"),
+    (PATTERN, {"config": {}, "machine": "salo"}, "config must be a machine's, such as tandemsim.presets"),
     (PATTERN, {"heads": 1.5}, "heads must be an integer, not 1.5"),
     (PATTERN, {"functional": 1}, "functional must be True, False or a path, not 1"),
 ]
