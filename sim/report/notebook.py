@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.contract import Report
-from tandemsim.sim.report.html import cycles_colours, cycles_parts, render, tiles
+from tandemsim.sim.report.html import cycles_colours, cycles_parts, tiles
+from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.plot_roofline import roofline
 from tandemsim.sim.report.text import ran_sentence
 
@@ -28,4 +29,4 @@ def notebook_html(report: Report) -> str:
         "parts": cycles_parts(report, cycles_colours(report)),
         "roofline": plot_style.svg(figure, own) if figure is not None else None,
     }
-    return render(TEMPLATE, values)
+    return rendered(TEMPLATE, values)
