@@ -259,6 +259,7 @@ def faults(tree: Tree) -> list[str]:
 def table() -> str:
     """Return the table as docs/design.md has it."""
     rows = {**MAY_IMPORT, "a machine, `sim.<machine>`": PARTS}
+    rows["its circuits, `rtl.<machine>`"] = ("rtl.lib", "sim.arch")
     rows |= {package: (*PARTS, *others) for package, others in OTHER_MACHINES.items()}
     rows[WITH_ALL_MACHINES] = ("every machine", "sim.report", "sim.shell", *PARTS)
     lines = ["| package | may import, beside itself |", "|---|---|"]
