@@ -75,6 +75,11 @@ def dim(kind: str, dims: Dims, name: str) -> int:
     raise TraceError("is missing" if value is None else "must be an integer", field=f"dims.{name}")
 
 
+def has_global_projections(kind: str, inputs: int) -> bool:
+    """Whether an op with so many inputs has some for separate projections of its global tokens."""
+    return kind == "window_attention" and inputs == max(KINDS[kind].input_counts)
+
+
 def check_dims(kind: str, dims: Dims) -> None:
     """Raise `TraceError` for a dimension that is missing, unknown or out of range."""
     facts = KINDS[kind]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from tandemsim.traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim
+from tandemsim.traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim, has_global_projections
 
 SCHEMA: Literal["tandem-trace/1"] = "tandem-trace/1"
 
@@ -89,6 +89,11 @@ class Op(Record, frozen=True, kw_only=True):
     def dim(self, name: str) -> int:
         """Return an integer dimension, or its kind's default. Raises `TraceError` if it has neither."""
         return dim(self.kind, self.dims, name)
+
+    @property
+    def has_global_projections(self) -> bool:
+        """Whether the model projects its global tokens separately: a window attention with six inputs."""
+        return has_global_projections(self.kind, len(self.inputs))
 
 
 class Source(Record, frozen=True, kw_only=True):

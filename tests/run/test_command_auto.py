@@ -13,7 +13,7 @@ from tandemsim.sim.arch.salo.auto import AUTO, auto_settings
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.presets import NUMERICS, SALO_PRESETS, SALO_SHORT_NAMES, configured
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.traces.pattern import Pattern
 
 

@@ -16,7 +16,8 @@ from tandemsim.sim.machines.table import machine_named
 from tandemsim.sim.report.format import percent
 from tandemsim.sim.run import Progress, Request
 from tandemsim.sim.salo.layer.account import REASONS
-from tandemsim.sim.salo.machine import LayerResult, RunLayer, SaloRun, simulate_op
+from tandemsim.sim.salo.layer.simulation import LayerResult
+from tandemsim.sim.salo.machine import RunLayer, SaloRun, simulate_op
 
 Configured = Callable[[Mapping[str, object]], SaloConfig]  # settings -> the machine that runs the trace
 

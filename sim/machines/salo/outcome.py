@@ -31,7 +31,9 @@ from tandemsim.sim.report.contract import (
 )
 from tandemsim.sim.run import Progress, Request, Run, workload_name
 from tandemsim.sim.salo.layer.program import global_bytes_held
-from tandemsim.sim.salo.machine import ABSORBED, KIND, LayerResult, RunLayer, SaloRun, simulate
+from tandemsim.sim.salo.layer.simulation import LayerResult
+from tandemsim.sim.salo.layer.traffic import ABSORBED
+from tandemsim.sim.salo.machine import KIND, RunLayer, SaloRun, simulate
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.summary import describe
@@ -130,7 +132,7 @@ def _report(
 def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
     result, op = layer.result, layer.op
     found = result.program.schedule
-    pattern = Pattern.from_op(op)
+    pattern = layer.pattern
     feed = config.array.global_projections.value if found.separate_rows else "shared"
     return OpReport(
         name=op.name,

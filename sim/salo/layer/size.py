@@ -1,4 +1,4 @@
-"""How much memory the plan of a layer takes, before it is taken: tiles and transfers are planned all at once.
+"""How much host memory the plan of a layer will take: tiles and transfers are planned all at once.
 
 The bytes of each part are measured (``tests/salo/test_machine_size.py`` holds the estimate to the memory of
 real plans); how many parts there are is bounded from the pattern, without a schedule.
@@ -25,8 +25,8 @@ def check_size(config: SaloConfig, pattern: Pattern, heads: int) -> None:
     needed = plan_bytes(config, pattern, heads)
     if needed > MAX_PLAN_BYTES:
         rule = f"its plan must take at most {MAX_PLAN_BYTES >> 30} GiB of memory"
-        found = f"{needed / 2**30:.1f} GiB, for {heads:,} heads"
-        raise ConfigError(f"{rule}, not {found}; run fewer at once")
+        size = f"{needed / 2**30:.1f} GiB, for {heads:,} heads"
+        raise ConfigError(f"{rule}, not {size}; run fewer at once")
 
 
 def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
@@ -57,9 +57,7 @@ def _tiles(config: SaloConfig, pattern: Pattern) -> int:
     if pattern.grid is not None and pattern.window_2d is not None:
         (low_y, high_y), (low_x, high_x) = pattern.window_2d
         height, width = pattern.grid
-        chunks = -(
-            -min(high_x - low_x + 1, 2 * width - 1) // array.segment_cols
-        )  # of the band of an image row
+        chunks = math.ceil(min(high_x - low_x + 1, 2 * width - 1) / array.segment_cols)  # per image row
         chunks *= min(high_y - low_y + 1, 2 * height - 1)
         tiles = -(-chunks // array.column_segments) * _of_classes(pattern.seq_len, 1, array.rows)
     else:
