@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.jit import jit
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tandemsim.sim.arch.dram.config import ScratchpadConfig
+from tandemsim.sim.arch.sram import ScratchpadConfig
 from tandemsim.sim.arch.types import Bools, Integers, Tokens
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.scratchpad import Residency, service_cycles

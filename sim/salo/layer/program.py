@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.salo.config import QUERY_GRANULES, SaloConfig
+from tandemsim.sim.arch.sram import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.types import Bools, Integers
 from tandemsim.sim.memory.runs import runs
 from tandemsim.sim.memory.scratchpad import Residency, bank_groups, plan_residency
