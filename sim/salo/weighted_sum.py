@@ -4,9 +4,9 @@ Obeys: SALO (arXiv 2206.14550) section 4, merging of a split softmax, and the we
 The artifact's unit divides integers and so gets weights of 0 and 1; here the weights have fractions
 (`sim.arch.reciprocal`).
 
-State of a row: the exponent `merged_max`, the row sum `merged_sum` relative to it, and head_dim sums
-`merged`. The row sum stays below 2**renormalise_at: when a pass would take it there, the exponent is raised
-by one.
+State of a row: the exponent `merged_max` (the largest of its passes), the row sum `merged_sum` relative to
+it, and head_dim sums `merged`. The row sum stays below 2**renormalise_at: when a pass would take it there,
+the exponent is raised by one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Aligned(NamedTuple):
 
 @jit
 def align(
-    merged_max: int,
+    merged_exponent: int,
     merged_sum: int,
     row_max: int,
     row_sum: int,
@@ -47,16 +47,17 @@ def align(
 
     All shifts round half up.
     """
-    joined_max = max(merged_max, row_max)
-    total = shift_half_up(merged_sum, joined_max - merged_max) + shift_half_up(row_sum, joined_max - row_max)
+    joined_exponent = max(merged_exponent, row_max)
+    total = shift_half_up(merged_sum, joined_exponent - merged_exponent)
+    total += shift_half_up(row_sum, joined_exponent - row_max)
     if total >= constants.renormalise:
-        joined_max += 1
-    merged_shift, row_shift = joined_max - merged_max, joined_max - row_max
+        joined_exponent += 1
+    merged_shift, row_shift = joined_exponent - merged_exponent, joined_exponent - row_max
     row_part = shift_half_up(row_sum, row_shift)
     joined_sum = shift_half_up(merged_sum, merged_shift) + row_part
-    kept_max = saturate(joined_max, constants.exponent_minimum, constants.exponent_maximum)
-    counters[MERGE_EXPONENT] += kept_max != joined_max
-    return Aligned(kept_max, joined_sum, merged_shift, row_shift, row_part)
+    kept_exponent = saturate(joined_exponent, constants.exponent_minimum, constants.exponent_maximum)
+    counters[MERGE_EXPONENT] += kept_exponent != joined_exponent
+    return Aligned(kept_exponent, joined_sum, merged_shift, row_shift, row_part)
 
 
 @jit

@@ -118,9 +118,9 @@ class _Planner:
         offsets = np.append(
             (per_head.offsets[:-1] + self.heads[:, None] * used).ravel(), used * len(self.heads)
         )
-        wanted = (per_head.granule + self.heads[:, None] * count).ravel()
-        keys = self._load(Kind.KEY, Phase.QK, self.config.key_scratchpad, of_head, offsets, wanted)
-        values = self._load(Kind.VALUE, Phase.PV, self.config.value_scratchpad, of_head, offsets, wanted)
+        needed = (per_head.granule + self.heads[:, None] * count).ravel()
+        keys = self._load(Kind.KEY, Phase.QK, self.config.key_scratchpad, of_head, offsets, needed)
+        values = self._load(Kind.VALUE, Phase.PV, self.config.value_scratchpad, of_head, offsets, needed)
         return keys, values
 
     def _load(
@@ -130,7 +130,7 @@ class _Planner:
         scratchpad: ScratchpadConfig,
         of_head: Granules,
         offsets: Integers,
-        wanted: Integers,
+        needed: Integers,
     ) -> Residency:
         """Load the granules of one scratchpad; `phase` is the one that uses them."""
         name, granule_bytes = kind.name.lower(), self.config.array.rows * self.row_bytes
@@ -138,7 +138,7 @@ class _Planner:
         least = most if scratchpad.buffering is Buffering.CIRCULAR else 2 * most
         slots = self._slots(name, scratchpad.capacity_bytes, granule_bytes, least)
         groups = bank_groups(scratchpad.banks, self.config.array.rows, slots)
-        residency = plan_residency(offsets, wanted, slots, scratchpad.buffering, groups)
+        residency = plan_residency(offsets, needed, slots, scratchpad.buffering, groups)
         head, granule = np.divmod(residency.granule, len(of_head.start))
         start, rows = of_head.start[granule], of_head.rows[granule]
         own, separate = self.placement.at(name, head, start), self.placement.at(f"global_{name}", head, start)

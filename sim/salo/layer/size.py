@@ -13,11 +13,11 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.traces.pattern import Pattern
 
 MAX_PLAN_BYTES = 1 << 32  # assumed: what a workstation can spare
-TILE_BYTES = 110  # of each tile of each head: what it awaits, when it ran
-TRANSFER_BYTES = 250  # of each transfer: its columns, once more while they are put in order
-PASS_BYTES = 1000  # of each tile of one head beside its slots: records of a schedule in Python
-BLOCK_BYTES = 6000  # of each query block: the columns of its transfers, before they are joined
-TOKEN_BYTES = 64  # of each token: streams, masks
+TILE_BYTES = 110  # per tile and head: what it awaits, when it ran
+TRANSFER_BYTES = 250  # per transfer: its columns, once more while they are put in order
+PASS_BYTES = 1000  # per tile of one head, beside its slots: the passes of a schedule in Python
+BLOCK_BYTES = 6000  # per query block: the columns of its transfers, before they are joined
+TOKEN_BYTES = 64  # per token: streams, masks
 
 
 def check_size(config: SaloConfig, pattern: Pattern, heads: int) -> None:
@@ -40,7 +40,7 @@ def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
 
 
 def _blocks(config: SaloConfig, pattern: Pattern) -> int:
-    """Query blocks: the tokens of a residue class, `rows` at a time; a sweep for each dilation."""
+    """Return the query blocks: the tokens of a residue class, `rows` at a time; one sweep per dilation."""
     bands = () if pattern.grid else pattern.disjoint_bands()
     dilations = {min(band.dilation, pattern.seq_len) for band in bands} or {1}
     return sum(_of_classes(pattern.seq_len, dilation, config.array.rows) for dilation in dilations)
@@ -52,7 +52,7 @@ def _of_classes(seq_len: int, classes: int, rows: int) -> int:
 
 
 def _tiles(config: SaloConfig, pattern: Pattern) -> int:
-    """At least as many tiles as a head has: each band of each block cut to the columns of a segment."""
+    """Return an upper bound of the tiles of a head: each band of each block cut to segments."""
     array = config.array
     if pattern.grid is not None and pattern.window_2d is not None:
         (low_y, high_y), (low_x, high_x) = pattern.window_2d

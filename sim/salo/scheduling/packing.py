@@ -25,7 +25,7 @@ class Pass(NamedTuple):
 
 
 def cut(band: StreamBand, position: int, array: SaloArray) -> list[tuple[int, int, int]]:
-    """Cut a band to chunks (lowest key position, width, span): whole passes first, then one for a segment."""
+    """Cut a band to chunks (lowest key position, width, span): whole passes first, then one segment."""
     pieces = []
     base, width = position + band.low, band.high - band.low + 1
     while width > array.segment_cols:
@@ -65,6 +65,7 @@ def pack(
     start = int(table.starts[global_stream])
     global_tokens = tuple(sequence.tokens[start : start + int(table.lengths[global_stream])].tolist())
     skips = [NOTHING_SKIPPED] * len(table.group)
+    # Every block with its whole windows, and again with the leftover keys taken out of them.
     plain = _kept_chunks(array, scheduling, table, sequence, skips)
     if scheduling.leftover_keys and array.global_cols:
         skips = [skipped_run(block, table, array, sequence) for block in range(len(table.group))]
@@ -75,6 +76,7 @@ def pack(
         column_keys = global_tokens if group.sweep == 0 else ()
         streamed, skip = _paired(plain[block], array), skips[block]
         if skip.length:
+            # The run goes through the global column if that saves a pass and the column has room for it.
             without = _paired(fewer[block], array)
             at = _column_slot(without, skip, array)
             fits = at + skip.length + len(column_keys) <= array.global_cols * len(without)
@@ -82,6 +84,7 @@ def pack(
                 streamed = without
                 first = int(table.starts[group.bands[0].stream]) + skip.at
                 run = tuple(sequence.tokens[first : first + skip.length].tolist())
+                # Global keys fill the slots before and after the run; -1 is an idle slot.
                 column_keys = (*column_keys[:at], *[-1] * (at - len(column_keys)), *run, *column_keys[at:])
         passes += _with_column_keys(block, streamed, column_keys, array, table, global_stream)
     return passes
@@ -151,8 +154,8 @@ def _with_column_keys(
 ) -> list[Pass]:
     """Hand the keys to the global columns, one per column and pass; the rest takes passes of its own.
 
-    These either use the global columns alone, or stream the rest as a band that every row needs whole: as
-    takes fewer passes.
+    These passes either use the global columns alone, or stream the rest as a band that every row needs whole,
+    whichever takes fewer passes.
     """
     width = array.global_cols
     free = width * len(streamed)

@@ -232,15 +232,18 @@ class _Plan:
             columns[tile, : len(p.column_keys)] = p.column_keys
         row_query = np.full((tiles, self.array.global_rows), -1, np.int32)
         row_first, row_last = np.zeros_like(row_query, np.bool_), np.zeros_like(row_query, np.bool_)
+        # Each global query works from the first to the last tile in which its row takes a key.
         for row, query in enumerate(self.row_queries):
             at_work = np.flatnonzero(rows.valid[:, row].any(axis=1))
             row_query[at_work, row] = query
             row_first[at_work[0], row] = row_last[at_work[-1], row] = True
+        # The first and the last tile of each block; the empty block has no results to begin or to end.
         first, last = np.zeros(tiles, np.bool_), np.zeros(tiles, np.bool_)
-        seen, first_tile = np.unique(block, return_index=True)
+        numbers, first_tile = np.unique(block, return_index=True)
         last_tile = tiles - 1 - np.unique(block[::-1], return_index=True)[1]
-        real = seen != self.empty_block
-        first[first_tile[real]], last[last_tile[real]] = True, True
+        with_queries = numbers != self.empty_block
+        first[first_tile[with_queries]], last[last_tile[with_queries]] = True, True
+        # Partial results wait in DRAM between the sweeps. Blocks of global queries are not in any sweep.
         sweep = np.array([group.sweep for group in self.table.group], np.int64)
         restore, spill = np.zeros(blocks, np.bool_), np.zeros(blocks, np.bool_)
         restore[: len(sweep)], spill[: len(sweep)] = sweep > 0, sweep < self.sweeps - 1

@@ -51,9 +51,9 @@ class Tensors:
         if not (fits and self.global_key.shape == self.global_value.shape == shape):
             separate = (self.global_query, self.global_key, self.global_value)
             shapes = ", ".join(str(list(array.shape)) for array in separate)
-            wanted = f"[{shape[0]}, global tokens, {shape[2]}]"
+            needed = f"[{shape[0]}, global tokens, {shape[2]}]"
             raise UserError(
-                f"global_q must have shape {wanted}, global_k and global_v that of k, not {shapes}"
+                f"global_q must have shape {needed}, global_k and global_v that of k, not {shapes}"
             )
 
     @property
@@ -178,9 +178,9 @@ def _prefix(path: Path, keys: list[str], op: str) -> str:
 def _check_header(path: Path, name: str, header: Header, need: Operands) -> None:
     if header.dtype.kind not in "iuf":
         raise UserError(f"{_name(path)}: {name} must hold real numbers, not {shown(str(header.dtype))[1:-1]}")
-    wanted = need.shape(name)
-    if header.shape != wanted and (need.batch != 1 or header.shape != wanted[1:]):
-        shape, actual = list(wanted if need.batch != 1 else wanted[1:]), shown(list(header.shape))
+    needed = need.shape(name)
+    if header.shape != needed and (need.batch != 1 or header.shape != needed[1:]):
+        shape, actual = list(needed if need.batch != 1 else needed[1:]), shown(list(header.shape))
         rule = f"{name} must have the shape {shape} of op {shown(need.op)}"
         raise UserError(f"{_name(path)}: {rule}, not {actual}")
 
