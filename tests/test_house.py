@@ -138,12 +138,14 @@ def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
         ("sim/engine/jit.py", "import numba\nfrom tandemsim.sim.arch import checks"),
         (
             "sim/salo/machine.py",
-            "import tandemsim.traces.schema\nfrom tandemsim.sim.memory import dram\nfrom tandemsim.sim.engine.jit import jit",
+            "import tandemsim.traces.schema\nfrom tandemsim.sim.memory import dma"
+            "\nfrom tandemsim.sim.engine.jit import jit",
         ),
         ("sim/fused/machine.py", "import tandemsim.sim.ant.machine\nimport tandemsim.sim.salo.machine"),
         (
             "sim/report/html.py",
-            "import matplotlib\nfrom tandemsim.sim.report.plots import roofline\nfrom tandemsim import __version__",
+            "import matplotlib\nfrom tandemsim.sim.report.plots import roofline"
+            "\nfrom tandemsim import __version__",
         ),
         ("sim/papers/salo/cost_model.py", "from tandemsim.sim.engine.jit import jit"),
         ("sim/run.py", "import tandemsim.sim.machines.table\nimport tandemsim.traces"),
@@ -154,7 +156,8 @@ def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
         ("rtl/lib/rom.py", "import tandemsim.sim.arch.wires, tandemsim.sim.shell.files"),
         (
             "rtl/salo/pe.py",
-            "import amaranth\nfrom tandemsim.sim.arch.salo.config import SaloArray\nfrom tandemsim.rtl.lib import rom",
+            "import amaranth\nfrom tandemsim.sim.arch.salo.config import SaloArray"
+            "\nfrom tandemsim.rtl.lib import rom",
         ),
         (
             "workloads/export.py",

@@ -26,7 +26,6 @@ from tandemsim.sim.shell.settings_files import (
     combined,
     settings_from_file,
 )
-from tandemsim.traces import codec
 
 if TYPE_CHECKING:
     from tandemsim.sim.run import Request, Run
@@ -137,9 +136,11 @@ def run(chosen: argparse.Namespace) -> None:
 def _request(chosen: argparse.Namespace) -> Request:
     from tandemsim.sim.machines.table import default_machine
     from tandemsim.sim.run import Request
+    from tandemsim.traces import codec
 
     given = _given(chosen)
-    trace, name = _trace(chosen), chosen.machine or given.machine
+    trace = _trace(chosen)
+    name = given.machine if chosen.machine is None else chosen.machine
     if name is None:
         trace = trace or codec.load(codec.find(chosen.workload))
         name = default_machine({op.kind for op in trace.ops})
@@ -166,7 +167,7 @@ def _trace(chosen: argparse.Namespace) -> Trace | None:
     options = {"heads": chosen.heads, "head_dim": chosen.head_dim, "global_tokens": chosen.global_tokens}
     given = {name: value for name, value in options.items() if value is not None}
     if chosen.pattern is not None:
-        from tandemsim.sim.commands.pattern_trace import pattern_trace
+        from tandemsim.sim.pattern_trace import pattern_trace
 
         return pattern_trace(chosen.pattern, **given)
     for name in given:
@@ -218,9 +219,7 @@ def _write_timeline(path: str, done: Run) -> None:
 
 
 def _write_folder(path: str, done: Run) -> None:
-    from tandemsim.sim.report.folder import write_folder
-
-    write_folder(path, done.report, done.timeline, done.activity)
+    done.save(path)
 
 
 _WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_folder}

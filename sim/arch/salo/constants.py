@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tandemsim.sim.arch.formats import Integers, Rounding
+from tandemsim.sim.arch.formats import Rounding
 from tandemsim.sim.arch.reciprocal import ReciprocalConstants
 from tandemsim.sim.arch.salo.numerics import Normalisation, SaloNumerics, score_shift
+from tandemsim.sim.arch.types import Integers
 
 
 class SaloConstants(NamedTuple):

@@ -36,9 +36,8 @@ def cycles_per_step(
         schedule.slots.keys,
         schedule.split,
         schedule.slots.col_mask.shape[1] // schedule.slots.keys.shape[1],
-        np.where(
-            (columns >= 0) & ~is_global[columns], columns, -1
-        ),  # global tokens have a scratchpad of their own
+        # global tokens have a scratchpad of their own
+        np.where((columns >= 0) & ~is_global[columns], columns, -1),
         heads,
         (residency.granule, residency.slot, residency.first_use),
         granules,

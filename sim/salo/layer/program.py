@@ -196,9 +196,8 @@ class _Planner:
     def _partials(self) -> None:
         """Write partial results at the end of a sweep, and read them before the next sweep's first merge."""
         row_bytes = self.tensors.row_bytes["partial"]
-        spilled_by = np.full(
-            self.layer.seq_len, -1, np.int64
-        )  # the block that wrote a query's partial result
+        # the block that wrote a query's partial result
+        spilled_by = np.full(self.layer.seq_len, -1, np.int64)
         read_back = np.full(len(self.schedule.block_rows), -1, np.int64)  # first tile that reads of a block's
         for block in self.blocks:
             rows = self.schedule.block_rows[block]
