@@ -33,7 +33,7 @@ USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
        python -m traces schema [--out FILE]"""
 
-DESCRIPTION = "Summarise a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
+DESCRIPTION = "Summarize a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
 
 CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
 GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; layer names are

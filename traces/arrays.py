@@ -1,4 +1,4 @@
-"""The arrays of a trace (scales of a quantisation, masks), in the ``.npz`` beside it.
+"""The arrays of a trace (scales of a quantization, masks), in the ``.npz`` beside it.
 
 The trace holds shape, type and SHA-256 of each, so that its own digest covers them. Nothing is pickled.
 """

@@ -23,7 +23,7 @@ class Rounding(enum.Enum):
     """How dropped fraction bits are rounded."""
 
     HALF_UP = "half_up"  # a tie goes up: one adder, and a bias of half a unit when few bits are dropped
-    HALF_EVEN = "half_even"  # a tie goes to the even neighbour: no bias
+    HALF_EVEN = "half_even"  # a tie goes to the even neighbor: no bias
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Fixed:
         """
         scaled = np.rint(np.asarray(values, np.float64) * self.scale)
         if not np.isfinite(scaled).all():
-            raise ValueError("only finite values can be quantised")
+            raise ValueError("only finite values can be quantized")
         saturated = np.count_nonzero((scaled < self.minimum) | (scaled > self.maximum))
         return np.clip(scaled, self.minimum, self.maximum).astype(np.int64), int(saturated)
 

@@ -78,9 +78,9 @@ def _visible(value: object) -> object:
 def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     """Everything that the template shows, as texts, and lengths of bars in percent."""
     css = plot_style.CSS
-    colours = {"compute": css[plot_style.COMPUTE]}
-    colours |= {name: css[colour] for name, colour in plot_style.colours(list(report.stall_cycles)).items()}
-    account = plot_style.multiplier_colours(list(report.multiplier_cycles), list(report.stall_cycles))
+    colors = {"compute": css[plot_style.COMPUTE]}
+    colors |= {name: css[color] for name, color in plot_style.colors(list(report.stall_cycles)).items()}
+    account = plot_style.multiplier_colors(list(report.multiplier_cycles), list(report.stall_cycles))
     whole = report.cycles * report.multipliers
     return {
         "report": report,
@@ -88,7 +88,7 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
         "share": 100 * report.macs_share,
         "tiles": list(_tiles(report)),
         "accounts": [
-            ("Where the cycles went", _parts(report, colours)),
+            ("Where the cycles went", _parts(report, colors)),
             (
                 f"Where the cycles of {report.multipliers:,} multipliers went",
                 [
@@ -106,7 +106,7 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
             for name, (heading, caption) in CAPTIONS.items()
             if name in figures
         ],
-        "ops": [_ops(group, colours) for group in grouped(report.ops)],
+        "ops": [_ops(group, colors) for group in grouped(report.ops)],
         "tensors": list(_tensors(report)),
         "memories": list(_memories(report)),
         "dram": list(_dram(report)),
@@ -136,35 +136,35 @@ def _tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
         yield (*shown, word("run", key).meaning)
 
 
-def _parts(timed: Report | OpGroup, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+def _parts(timed: Report | OpGroup, colors: Mapping[str, str]) -> list[dict[str, Any]]:
     """Compute and stalls of the run or of some ops, with the length of each in a bar."""
     cycles = {"compute": timed.compute_cycles, **timed.stall_cycles}
     return [
-        _part(name, count, timed.cycles, colours.get(name, "muted"), cycles_word(name))
+        _part(name, count, timed.cycles, colors.get(name, "muted"), cycles_word(name))
         for name, count in cycles.items()
     ]
 
 
-def _part(name: str, count: int, whole: int, colour: str, entry: Word) -> dict[str, Any]:
+def _part(name: str, count: int, whole: int, color: str, entry: Word) -> dict[str, Any]:
     return {
         "name": title(name),
         "count": f"{count:,}" if whole < MANY else si(count, ""),
         "share": percent(count, whole),
         "length": f"{100 * ratio(count, whole):.3f}",
-        "colour": colour,
+        "color": color,
         "meaning": entry.meaning,
         "is_there": bool(count),
     }
 
 
-def _ops(group: OpGroup, colours: Mapping[str, str]) -> dict[str, Any]:
+def _ops(group: OpGroup, colors: Mapping[str, str]) -> dict[str, Any]:
     first, count = group.ops[0], len(group.ops)
     return {
         "name": group.name,
         "kind": first.kind,
         "count": f"{count:,}",
         "cycles": group.cycles_each,
-        "parts": _parts(group, colours),
+        "parts": _parts(group, colors),
         "stalled": percent(group.stalled, group.cycles),
         "utilization": f"{group.utilization:.3f}",
         "tiles": f"{first.tiles:,}",

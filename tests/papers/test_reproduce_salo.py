@@ -77,7 +77,7 @@ def test_longformers_gap_is_taken_apart_to_the_cycle(rows: list[Row]) -> None:
         ("513 keys, 17 passes", 4_282_399, 251_904),
         ("masked tiles skipped", 4_156_447, -125_952),
         ("leftover key, 16 passes", 3_920_287, -236_160),
-        ("normalisation deferred", 3_131_455, -788_832),
+        ("normalization deferred", 3_131_455, -788_832),
         ("preset salo, no waiting", 3_131_455, 0),
         ("aside: separate passes", 3_332_671, 201_216),
         ("preset salo, with DRAM", 3_132_455, 1000),
@@ -96,7 +96,7 @@ def test_vil_loses_the_packing_and_gets_it_back(rows: list[Row]) -> None:
         ("one band a pass", 723_271),
         ("bands outside the image skipped", 678_007),
         ("two column segments", 360_175),
-        ("normalisation deferred", 287_707),
+        ("normalization deferred", 287_707),
         ("preset salo, no waiting", 287_707),
         ("preset salo, with DRAM", 288_707),
     ]
@@ -111,7 +111,7 @@ def test_a_gap_is_against_the_published_cycles_of_the_same_heads(rows: list[Row]
     assert tiles == {"longformer": 24_576, "vil-1": 2_352, "vil-2": 1_200}
 
 
-def test_two_utilisations_of_different_meaning_have_no_gap(rows: list[Row]) -> None:
+def test_two_utilizations_of_different_meaning_have_no_gap(rows: list[Row]) -> None:
     found = [row for row in rows if row.figure == "utilization"]
     assert [row.gap for row in found] == [None, None, None]
     assert [round(row.cost_model or 0, 3) for row in found] == [0.738, 0.653, 0.640]

@@ -39,7 +39,7 @@ def test_no_offset_is_in_two_bands(bands, seq_len):
 
 
 @given(band_lists(), st.integers(1, 50))
-def test_neighbours_of_one_dilation_are_joined(bands, seq_len):
+def test_neighbors_of_one_dilation_are_joined(bands, seq_len):
     for one, other in permutations(disjoint(bands, seq_len), 2):
         assert one.dilation != other.dilation or one.high + one.dilation != other.low
 

@@ -240,7 +240,7 @@ def test_star_of_few_tokens_is_its_ring(seq_len):
     assert pairs_by_definition(Pattern.star(seq_len)) == ring | relay
 
 
-def test_strided_sparse_sees_its_neighbours_and_each_column():
+def test_strided_sparse_sees_its_neighbors_and_each_column():
     assert keys(Pattern.strided_sparse(40, 4, 8), 37) == [5, 13, 21, 29, 33, 34, 35, 36, 37]
 
 

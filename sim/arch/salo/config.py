@@ -7,7 +7,7 @@ The array keeps the query in place (output stationary) for ``query x key``, then
 (weight stationary) for ``prob x value``. One **pass** of the array:
 
     deferred   head_dim (QK) + exp + row sum + head_dim (PV)
-    per_pass   head_dim (QK) + exp + row sum + wait + normalise + head_dim (PV)
+    per_pass   head_dim (QK) + exp + row sum + wait + normalize + head_dim (PV)
 
 Column ``j`` runs ``j`` cycles behind column 0, so a pass is followed by ``drain`` cycles until its last
 partial sum has left the last column; passes follow one another after ``flush_cycles``, without draining.

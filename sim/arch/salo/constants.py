@@ -1,4 +1,4 @@
-"""The SALO array's number formats as the kernels take them: tuples of ints and tables, for one normalisation.
+"""The SALO array's number formats as the kernels take them: tuples of ints and tables, for one normalization.
 
 Numba compiles a kernel once for all values of such a tuple. What each field means is said in `SaloNumerics`.
 """
@@ -15,7 +15,7 @@ from tandemsim.sim.arch.salo.numerics import Normalisation, SaloNumerics, score_
 class SaloConstants(NamedTuple):
     """What the kernels of a row of PEs need."""
 
-    deferred: int  # 1: Normalisation.DEFERRED
+    deferred: int  # 1: `Normalisation.DEFERRED`
     score_minimum: int
     score_maximum: int
     score_drop: int  # right shift from the raw score to log2 units with exp_fraction fraction bits
@@ -40,7 +40,7 @@ class SaloConstants(NamedTuple):
 class MergeConstants(NamedTuple):
     """What the kernels of a weighted-sum unit need."""
 
-    deferred: int  # 1: Normalisation.DEFERRED
+    deferred: int  # 1: `Normalisation.DEFERRED`
     exponent_minimum: int  # of a cleared unit
     exponent_maximum: int  # of the merge exponent
     renormalise: int  # raw row sum at which the exponent is raised

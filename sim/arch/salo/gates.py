@@ -18,7 +18,7 @@ MULTIPLIER_8B_NAND2 = 434  # an integer multiplier, 8 x 8 bits, in the same cell
 
 
 class UnitGates(NamedTuple):
-    """NAND2 equivalents of one unit of each kind, for one normalisation and one set of number formats."""
+    """NAND2 equivalents of one unit of each kind, for one normalization and one set of number formats."""
 
     exp_unit: int  # inside each PE
     reciprocal_unit: int  # inside each weighted-sum unit; per_pass also one at the end of each row

@@ -71,7 +71,7 @@ LONGFORMER = (
         _LEFTOVER,
     ),
     _published(
-        "normalisation deferred",
+        "normalization deferred",
         _DEFERRED_REASON,
         _LEFTOVER,
         _DEFERRED,
@@ -106,7 +106,7 @@ _IMAGE = (
         _SEGMENTS,
     ),
     _published(
-        "normalisation deferred",
+        "normalization deferred",
         _DEFERRED_REASON,
         _SKIP,
         _SEGMENTS,
