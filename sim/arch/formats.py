@@ -2,6 +2,9 @@
 
 A raw value is the integer that a register holds; it stands for ``raw / 2**fraction``. All formats are signed,
 two's complement. Nothing wraps: what does not fit takes the nearest bound, and whoever narrows counts it.
+
+The two roundings are here as definitions. Models (`sim.salo`) and circuits (`rtl.lib.fixed`) have them in
+their own forms, and the tests hold those to these.
 """
 
 from __future__ import annotations
@@ -13,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import require_integers
+from tandemsim.sim.arch.types import Doubles, Integers
 
 MAX_WIDTH = 62  # what an int64 holds with room for the half that rounding adds
-
-Integers = npt.NDArray[np.int64]
 
 
 class Rounding(enum.Enum):
@@ -68,7 +70,7 @@ class Fixed:
         saturated = np.count_nonzero((scaled < self.minimum) | (scaled > self.maximum))
         return np.clip(scaled, self.minimum, self.maximum).astype(np.int64), int(saturated)
 
-    def dequantize(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def dequantize(self, raw: npt.ArrayLike) -> Doubles:
         """Return the values that `raw` stands for."""
         return np.asarray(raw, np.float64) / self.scale
 

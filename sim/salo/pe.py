@@ -66,13 +66,8 @@ def probability(exponent, mantissa, inverse, inverse_exponent, constants, counte
 
     `inverse` and `inverse_exponent` are the reciprocal of the row sum, the row's maximum added to the latter.
     """
-    drop = (
-        constants.exp_fraction
-        - constants.weight_fraction
-        + constants.reciprocal.fraction
-        - constants.sum_fraction
-    )
-    return _weight(mantissa * inverse, drop + inverse_exponent - exponent, constants, counters)
+    drop = constants.probability_drop + inverse_exponent - exponent
+    return _weight(mantissa * inverse, drop, constants, counters)
 
 
 @jit

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, require, require_integers
-from tandemsim.sim.arch.dram.config import PS_PER_SECOND, BufferConfig, DramConfig, ScratchpadConfig
+from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.energy import EnergyConfig
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
+from tandemsim.sim.arch.sram import BufferConfig, ScratchpadConfig
 
 MAX_SIDE = 4096  # PEs along a side, elements of a head; assumed: 16 times the largest array built
 MAX_LATENCY = 1024  # stages of a pipeline; assumed: no unit has as many

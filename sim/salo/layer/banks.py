@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tandemsim.sim.arch.dram.config import ScratchpadConfig
+from tandemsim.sim.arch.sram import ScratchpadConfig
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.scratchpad import Residency, service_cycles
 from tandemsim.sim.salo.layer.needs import Integers, Numbering, granule_of

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.salo.config import QUERY_GRANULES, SaloConfig
+from tandemsim.sim.arch.sram import Buffering, ScratchpadConfig
 from tandemsim.sim.memory.scratchpad import Residency, bank_groups, plan_residency
 from tandemsim.sim.salo.layer.layout import Layer, tensors
 from tandemsim.sim.salo.layer.needs import Granules, Needs, granules, needs
