@@ -9,20 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tandemsim import __version__
 from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, require, to_dict
 from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Progress, Values
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
-from tandemsim.sim.report.contract import NotRun, Report
+from tandemsim.sim.report.contract import NotRun
+from tandemsim.sim.report.result import Report
 from tandemsim.sim.report.timeline import Activity, Timeline, timeline_of_ops
 from tandemsim.sim.shell.files import printable
-from tandemsim.sim.shell.settings_files import changed, dotted
 from tandemsim.sim.shell.stopping import interrupts_held
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
+from tandemsim.version import __version__
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
@@ -64,6 +64,18 @@ class Run:
     def activity(self) -> Activity | None:
         """What the machine did over time; None where the machine does not say."""
         return self.make_activity() if self.make_activity else None
+
+    def save(self, folder: str | Path) -> None:
+        """Write all that ``--out`` writes to `folder`. Raises `FileError`, and leaves it as it was then."""
+        from tandemsim.sim.report.folder import write_folder
+
+        write_folder(folder, self.report, self.timeline, self.activity)
+
+    def __repr__(self) -> str:
+        return repr(self.report).replace("<Report:", "<Run:", 1)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 def tell_of_compilation(progress: Progress | None) -> None:
@@ -115,9 +127,9 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
 
 def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
     """Return the config of a request, and what else it asks of the machine."""
-    family, settings = machine.family, dict(request.settings or {})
-    preset = family.default_preset if request.preset is None else request.preset
+    family, settings, preset = machine.family, dict(request.settings or {}), request.preset
     if request.config is None:
+        preset = family.default_preset if preset is None else preset
         config = start = family.config(preset, settings)
         stated = family.stated(config, settings)
         whole = {family.short_names.get(key, key): value for key, value in settings.items()}
@@ -126,8 +138,8 @@ def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
             return family.config(preset, {**whole, **more})
     else:
         config = start = family.changed(request.config, settings)
-        of_preset = family.preset(preset).config
-        stated = dict(sorted(changed(of_preset, dict(dotted(to_dict(config)))).items()))
+        preset = family.closest(config) if preset is None else preset
+        stated = family.stated(config, family.differences(preset, config))
 
         def configured(more: Mapping[str, object]) -> Any:
             return family.changed(start, more)

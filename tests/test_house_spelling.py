@@ -16,18 +16,21 @@ from tandemsim.sim.arch.checks import to_dict
 from tandemsim.sim.arch.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("sim rtl traces workloads tandemsim tests tools benchmarks docs examples").split()
+FOLDERS = (
+    *("tandemsim", "sim", "rtl", "traces", "workloads"),
+    *("tests", "tools", "benchmarks", "docs", "examples"),
+)
 PROSE = {".md", ".html", ".css", ".toml", ".cff", ".json", ".ipynb", ""}  # and, in parts, .py
 
 _ENDINGS = "(?:e|ed|es|er|ers|ing|able|ation|ations)"
 _STEMS = (
-    "amort categor character custom digit discret emphas equal factor final formal general initial item "
-    "linear local material maxim memor minim modern neutral normal renormal optim organ parallel penal popular "
-    "priorit quant random rational real recogn regular serial special stabil standard summar symbol synchron "
-    "synthes token util vector visual "
-).split()
+    "(?:amort|categor|character|custom|digit|discret|emphas|equal|factor|final|formal|general|initial|item"
+    "|linear|local|material|maxim|memor|minim|modern|neutral|normal|renormal|optim|organ|parallel|penal"
+    "|popular|priorit|quant|random|rational|real|recogn|regular|serial|special|stabil|standard|summar"
+    "|symbol|synchron|synthes|token|util|vector|visual)"
+)
 WORDS = [
-    *(f"{stem}is{_ENDINGS}" for stem in _STEMS),
+    f"{_STEMS}is{_ENDINGS}",
     "(?:analy|cataly|paraly)s(?:e|ed|er|ers|ing)",  # "analyses" may be the noun
     r"\w*(?:behavi|col|fav|flav|harb|hon|hum|lab|neighb|od|rig|rum|vap)our\w*",
     r"(?:de)?cent(?:re|res|red|ring)",

@@ -17,6 +17,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "tandemsim"
 OURS = ("sim", "rtl", "traces", "workloads")  # packages of the namespace, which lie at the top of the tree
+VERSION = "tandemsim.version"  # what everything may read of the namespace's own folder
 BARE = "bare "  # before an import without the namespace: it would load a second copy of the module
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
@@ -32,6 +33,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.report": ("sim.arch.checks", "sim.shell"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
     "sim.only": ("sim.arch", "traces"),
+    "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
@@ -125,7 +127,7 @@ def in_tree(name: str) -> str:
     """Return ``sim.run`` of ``tandemsim.sim.run``, and ``bare sim.run`` of ``sim.run``."""
     first, _, rest = name.partition(".")
     if first == NAMESPACE:
-        return rest or NAMESPACE
+        return rest if rest.partition(".")[0] in OURS else name  # else a file of the namespace's own folder
     return f"{BARE}{name}" if first in OURS else name
 
 
@@ -174,9 +176,11 @@ def cycles(tree: Tree) -> list[str]:
 def allowed(module: str, target: str) -> bool:
     if target.startswith(BARE) or module == "sim":  # sim/__init__: sim.arch, and so rtl/, costs nothing
         return False
+    if inside(target, NAMESPACE):
+        return inside(module, NAMESPACE) or target in (NAMESPACE, VERSION)
     library = target.partition(".")[0]
     if library not in OURS:
-        return target == NAMESPACE or allowed_outside(module, library)
+        return allowed_outside(module, library)
     row, may_import = row_of(module)
     return any(inside(target, package) for package in (row, *may_import))
 

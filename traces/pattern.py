@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandemsim.traces.bands import Band, check_bands, merged
+from tandemsim.traces.bands import Band, as_bands, check_bands, merged
 from tandemsim.traces.disjoint import disjoint
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.pairs import grid_pairs, sequence_pairs
@@ -68,6 +68,9 @@ class Pattern:
     window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
 
     def __post_init__(self) -> None:
+        # Rows of a list or a tuple are bands too: a pattern is hashable whatever it was made of.
+        object.__setattr__(self, "bands", as_bands(self.bands))
+        object.__setattr__(self, "global_tokens", tuple(self.global_tokens))
         check_seq_len(self.seq_len)
         check_global_tokens(self.global_tokens, self.seq_len)
         check_bands(self.bands, self.seq_len)

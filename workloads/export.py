@@ -21,7 +21,7 @@ from pathlib import Path
 from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.sim.shell.command_line import USER_FAULT, Parser, installed_by, tell_fault
 from tandemsim.traces.codec import save
-from tandemsim.traces.schema import Source, Trace
+from tandemsim.traces.schema import Trace
 
 SPEAKER = "workloads"  # begins the line that says what is wrong
 
@@ -30,12 +30,9 @@ with installed_by(SPEAKER, "pip install '.[models]'"):
 
     from tandemsim.workloads.capture import save_tensors
     from tandemsim.workloads.inputs import parse_input
+    from tandemsim.workloads.modules import traced
     from tandemsim.workloads.registry import WORKLOADS
     from tandemsim.workloads.targets import Target, build_module, resolve
-    from tandemsim.workloads.tracer import trace
-
-EXPORTER = "workloads.export"
-VERSION = "1"  # raised whenever the same model gives another trace
 
 
 def export(target: Target) -> Trace:
@@ -43,19 +40,9 @@ def export(target: Target) -> Trace:
     workload = target.workload
     with torch.device("meta"):
         module = build_module(workload).to("meta")
-    source = Source(
-        model=workload.name,
-        configuration={**workload.configuration, "inputs": [str(spec) for spec in workload.inputs]},
-        exporter=f"{EXPORTER}, torch {torch.__version__.partition('+')[0]}",
-        exporter_version=VERSION,
-        origin=target.origin,
-    )
-    try:
-        return trace(module, [spec.meta() for spec in workload.inputs], source)
-    except UserError:
-        raise
-    except Exception as error:  # the user's code may raise anything
-        raise ConfigError(f"running {workload.name} failed: {type(error).__name__}: {error}") from error
+    configuration = {**workload.configuration, "inputs": [str(spec) for spec in workload.inputs]}
+    inputs = [spec.meta() for spec in workload.inputs]
+    return traced(module, inputs, workload.name, configuration, target.origin)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -167,7 +167,7 @@ def _trace(chosen: argparse.Namespace) -> Trace | None:
     options = {"heads": chosen.heads, "head_dim": chosen.head_dim, "global_tokens": chosen.global_tokens}
     given = {name: value for name, value in options.items() if value is not None}
     if chosen.pattern is not None:
-        from tandemsim.sim.commands.pattern_trace import pattern_trace
+        from tandemsim.sim.pattern_trace import pattern_trace
 
         return pattern_trace(chosen.pattern, **given)
     for name in given:
@@ -219,9 +219,7 @@ def _write_timeline(path: str, done: Run) -> None:
 
 
 def _write_folder(path: str, done: Run) -> None:
-    from tandemsim.sim.report.folder import write_folder
-
-    write_folder(path, done.report, done.timeline, done.activity)
+    done.save(path)
 
 
 _WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_folder}
