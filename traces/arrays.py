@@ -27,7 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def array_info(array: NDArray[Any]) -> ArrayInfo:
-    """Return what a trace states of an array."""
+    """Return what a trace records of an array: shape, type and digest. Raises `TraceError` for objects."""
     if array.dtype.hasobject:
         raise TraceError(f"must hold numbers, not {array.dtype}", field="arrays")
     portable = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))

@@ -19,7 +19,7 @@ GLOBAL_INPUTS = 6  # q, k, v and those of the global tokens
 
 
 def stated(title: str) -> list[tuple[int, int]]:
-    """Tiles a head and cycles, row by row, of one workload of the table."""
+    """Tiles per head and cycles, row by row, of one workload of the table."""
     rows = PAGE.split(f"| {title}", 1)[1].split("\n\n", 1)[0].splitlines()
     found = []
     for number, line in enumerate(rows):

@@ -11,7 +11,7 @@ from tandemsim.sim.papers.cpu_baseline import CpuBaseline
 from tandemsim.sim.papers.salo.rows import SALO, salo_rows
 from tandemsim.sim.papers.salo.steps import STEPS, TRACES
 
-# Tiles a head by what is skipped: counted by brute force over the patterns, outside this code.
+# Tiles per head by what is skipped: counted by brute force over the patterns, outside this code.
 TILES = {
     "longformer": {"all": 2176, "skip": 2112, "leftover": 1992, "separate": 2120, "heads": 12},
     "vil-1": {"all": 1470, "skip": 1378, "segments": 732, "heads": 3},
@@ -93,7 +93,7 @@ def test_vil_loses_the_packing_and_gets_it_back(rows: list[Row]) -> None:
     found = [(row.figure, row.ours or row.cost_model) for row in ladder(rows, "vil-1")]
     assert found[2:] == [
         ("3 heads, not 6", 385_759),
-        ("one band a pass", 723_271),
+        ("one band per pass", 723_271),
         ("bands outside the image skipped", 678_007),
         ("two column segments", 360_175),
         ("normalization deferred", 287_707),

@@ -150,7 +150,7 @@ def test_bands_that_overlap_in_too_many_ways_are_refused(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(module, limit, 100)
             disjoint.cache_clear()
-            with pytest.raises(TraceError, match=r"^bands must come apart into at most \d+ bands"):
+            with pytest.raises(TraceError, match=r"^bands must split into at most \d+ bands"):
                 disjoint(many, 5000)
     disjoint.cache_clear()
 

@@ -34,7 +34,7 @@ QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at w
 
 
 class GlobalProjections(enum.StrEnum):
-    """How the global rows are fed when the model projects its global tokens apart (as Longformer does)."""
+    """How the global rows are fed if the model projects its global tokens separately (Longformer does)."""
 
     # They read the local keys and values, which is another function than the model's: for timing only.
     SHARED = "shared"

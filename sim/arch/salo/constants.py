@@ -1,6 +1,6 @@
 """The SALO array's number formats as kernels and circuits take them: ints and tables, for one normalization.
 
-Numba compiles a kernel once for all values of such a tuple. What each field means is said in `SaloNumerics`.
+Numba compiles a kernel once for all values of such a tuple. `SaloNumerics` says what each field means.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class SumFormats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaloNumerics:
-    """Every number format of the array. The same for all PEs, except the merge buffer of the global rows."""
+    """Every number format of the array: those of all PEs, and of the merge buffers of local and global rows."""
 
     input: Fixed  # query, key, value
     storage_width: int  # bits of an element in memory, with the fraction of `input`
@@ -160,9 +160,7 @@ class SaloNumerics:
 
     @property
     def output_bytes(self) -> int:
-        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs
-        do.
-        """
+        """Bytes of an output element: a mean of values, so a sign and one bit more than theirs are enough."""
         bits = 2 + self.input.integer_bits + self.output.fraction
         return -(-min(bits, self.output.width) // 8)
 

@@ -99,8 +99,8 @@ class CostModel:
     def utilization(self, workload: Workload) -> float:
         """What the script prints as utilization; not the share of useful multiply-accumulates.
 
-        It counts multiplications and additions of all five stages, those of the softmax once and not once a
-        head, and takes the global row and column for two more keys of every query.
+        It counts multiplications and additions of all five stages (those of the softmax once, not once per
+        head), and counts the global row and column as two more keys of every query.
         """
         keys = workload.window + 2 * self.global_tokens
         matrix = 2 * workload.hidden  # QK, and again PV: a multiplication and an addition each

@@ -67,7 +67,7 @@ def salo_rows(ours: Ours, cpu: CpuBaseline | str) -> list[Row]:
 
 
 class _Remembered:
-    """Runs that are asked for twice run once."""
+    """Runs each request once, and remembers its result."""
 
     def __init__(self, ours: Ours) -> None:
         self._ours = ours
