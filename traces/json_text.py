@@ -121,7 +121,7 @@ def _marks(value: Any, path: Path) -> Iterator[tuple[Path, _Marked]]:
 def _too_deep(text: str) -> Fault | None:
     """Return the place at which a document of any depth goes too deep.
 
-    The text before that place, with its brackets closed, is a document of `MAX_DEPTH` that every reader takes.
+    The text before it, with its brackets closed, is a document of `MAX_DEPTH` that every reader takes.
     """
     closing: list[str] = []
     for token in _TOKENS.finditer(text):

@@ -11,8 +11,8 @@ The operands stand in this order in `inputs`, with these shapes:
 * ``attention``: q (batch, heads, q_len, head_dim), k and v (batch, heads, kv_len, head_dim), then masks.
   Output like q. MACs = 2·batch·heads·head_dim·q_len·kv_len, masked or not.
 * ``window_attention``: q, k, v (batch, heads, seq_len, head_dim) and, where the model projects its global
-  tokens separately, global_q (batch, heads, number of global tokens, head_dim), global_k and global_v (like k).
-  Output like q. The pattern is in ``dims.grid``, ``attrs.bands`` and ``attrs.global_tokens``, see
+  tokens separately, global_q (batch, heads, number of global tokens, head_dim), global_k and global_v (like
+  k). Output like q. The pattern is in ``dims.grid``, ``attrs.bands`` and ``attrs.global_tokens``, see
   `traces.pattern`. MACs = 2·batch·heads·head_dim·(distinct pairs). ``seq_len`` may be left out when the grid
   holds every token.
 * all others: ``elements`` of the first output, and ``reduced``, how many input elements make one of them

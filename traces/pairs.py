@@ -2,8 +2,8 @@
 
 The pairs of a pattern are those of the window, plus the rows and columns of the global tokens, each pair
 once. So the window's pairs that touch a global token are subtracted first (inclusion and exclusion over query
-and key), then ``2 G n - G²`` are added. Time and memory are linear in the sequence length and in the number of global
-tokens, but for those of many bands and many global tokens, which have a limit (`MAX_MEETINGS`).
+and key), then ``2 G n - G²`` are added. Time and memory are linear in the sequence length and in the number
+of global tokens, except for many bands with many global tokens, which have a limit (`MAX_MEETINGS`).
 """
 
 from __future__ import annotations

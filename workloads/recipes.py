@@ -30,7 +30,7 @@ class Recipes:
         self._recipes: dict[int, _Recipe] = {}
 
     def note(self, func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
-        """Remember a call if all its operands are known. A tensor that a call overwrites is unknown afterwards."""
+        """Remember a call if all its operands are known. What a call overwrites is unknown afterwards."""
         operands = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         known = all(id(operand) in self._recipes for operand in operands)
         for position, leaf in enumerate(tree_leaves(result)):

@@ -45,7 +45,7 @@ class SumFormats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaloNumerics:
-    """Every number format of the array: those of all PEs, and of the merge buffers of local and global rows."""
+    """Every number format of the array: those of all PEs, and of both kinds of merge buffer."""
 
     input: Fixed  # query, key, value
     storage_width: int  # bits of an element in memory, with the fraction of `input`

@@ -89,7 +89,7 @@ LONGFORMER = (
 
 _ONE_BAND = _published(
     "one band per pass",
-    "the published wiring takes one contiguous band per pass: 15 passes, where the model packs 225 keys into 8",
+    "the published wiring takes one contiguous band per pass: 15 passes; the model packs 225 keys into 8",
     _ALL,
 )
 _IMAGE = (
