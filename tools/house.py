@@ -256,6 +256,20 @@ def faults(tree: Tree) -> list[str]:
     return broken_rules(tree) + missing_modules(tree) + cycles(tree) + slow_starts(tree)
 
 
+def table() -> str:
+    """Return the table as docs/design.md has it."""
+    rows = {**MAY_IMPORT, "a machine, `sim.<machine>`": PARTS}
+    rows["its circuits, `rtl.<machine>`"] = ("rtl.lib", "sim.arch")
+    rows |= {package: (*PARTS, *others) for package, others in OTHER_MACHINES.items()}
+    rows[WITH_ALL_MACHINES] = ("every machine", "sim.report", "sim.shell", *PARTS)
+    lines = ["| package | may import, beside itself |", "|---|---|"]
+    for package, targets in rows.items():
+        name = package if "`" in package else f"`{package}`"
+        named = [target if " " in target else f"`{target}`" for target in targets]
+        lines.append(f"| {name} | {', '.join(named) or 'nothing of ours'} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     tree = read_tree(ROOT)
     found = faults(tree)
