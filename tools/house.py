@@ -66,7 +66,7 @@ ONLY_FOR = {
     "numba": "sim.engine.jit",  # which names the folder of the kernel cache first
 }
 
-# What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
+# What `--help`, `list` and a misspelled name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
 LIGHT = dict.fromkeys(
     ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),

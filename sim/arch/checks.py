@@ -68,7 +68,7 @@ class Rules:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Note the `ConfigError` of a block, and go on after it."""
+        """Note the `ConfigError` of a block, and continue after it."""
         try:
             yield
         except ConfigError as error:

@@ -39,12 +39,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramStandard:
-    """One speed bin of one standard: organisation of a channel, and its timing in JEDEC symbols."""
+    """One speed bin of one standard: organization of a channel, and its timing in JEDEC symbols."""
 
     name: str
     tck_ps: int  # clock period
     rounding: int = CEILING  # of times to clocks, in thousandths of a clock
-    # organisation of one channel
+    # organization of one channel
     burst_bytes: int  # moved by one RD or WR
     pseudo_channels: int = 1  # HBM: halves with data buses of their own behind one command bus
     bank_groups: int  # in a rank or pseudo-channel
