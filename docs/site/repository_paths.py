@@ -1,0 +1,95 @@
+"""Paths of the repository in the pages: each must exist, and leads to what the site has of it.
+
+A link to a file outside docs/ is right on GitHub, where a page is seen in its folder. Here it becomes a link to the
+page that shows the file, for a module to its reference, and for anything else code without a link. Inline code that is
+a path, such as ``sim/run.py`` or ``sim/arch/dram_*.py``, is treated alike.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOCS = ROOT / "docs"
+PAGES = {"README.md": "start", "CONTRIBUTING.md": "contributing", "CHANGELOG.md": "changelog"}
+PACKAGES = ("sim", "rtl", "traces", "workloads")
+FOLDERS = (*PACKAGES, "benchmarks", "docs", "examples", "tests", "tools")
+PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./*-]*")
+HISTORY = {"changelog"}  # may name what is gone
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_transform(RepositoryPaths)
+    return {"parallel_read_safe": True}
+
+
+class RepositoryPaths(SphinxTransform):
+    """Links and inline code that name a path of the repository."""
+
+    default_priority = 10  # before references are collected and resolved
+
+    def apply(self) -> None:
+        for kind in (addnodes.pending_xref, addnodes.download_reference):
+            for link in list(self.document.findall(kind)):
+                if link.get("reftype") == "myst":
+                    self.follow(link)
+        for code in list(self.document.findall(nodes.literal)):
+            if not isinstance(code.parent, nodes.reference | addnodes.pending_xref):
+                self.check(code)
+
+    def follow(self, link: nodes.Element) -> None:
+        """Point a link that leaves docs/ at what the site has of its target; leave any other to Sphinx."""
+        path = self.target_of(link)
+        if path in PAGES:
+            anchor = {"reftargetid": link.get("reftargetid") or link["reftarget"].partition("#")[2] or None}
+            self.replace(link, refdomain="doc", reftype="myst", reftarget=PAGES[path], **anchor)
+        elif module := module_of(path):
+            self.replace(link, refdomain="py", reftype="mod", reftarget=module)
+        elif path and not path.startswith("docs/"):
+            link.replace_self(nodes.literal("", link.astext()))
+
+    def target_of(self, link: nodes.Element) -> str:
+        """Return the path of a link's target in the repository, or nothing where no such file or folder is."""
+        target = link["reftarget"].partition("#")[0]
+        if link.get("refdomain") == "doc":  # the name of a page, from docs/ and without its suffix
+            places = [DOCS / f"{target}.md"]
+        else:
+            places = [(DOCS / self.env.docname).parent / target]
+            if self.env.docname in PAGES.values():  # shows a file whose links start from the root
+                places.append(ROOT / target)
+        paths = (os.path.normpath(place) for place in places if target)
+        found = (Path(path) for path in paths if Path(path).exists() and Path(path).is_relative_to(ROOT))
+        return next((path.relative_to(ROOT).as_posix() for path in found), "")
+
+    def check(self, code: nodes.literal) -> None:
+        """Warn of a path that does not exist; make that of a module a link."""
+        text = code.astext()
+        if not PATH.fullmatch(text) or self.env.docname in HISTORY:
+            return
+        if not any(ROOT.glob(text.rstrip("/"))):
+            logger.warning("the repository has no %s", text, location=code, type="repository", subtype="path")
+        elif module := module_of(text):
+            self.replace(code, refdomain="py", reftype="mod", reftarget=module)
+
+    def replace(self, node: nodes.Element, **attributes: str | None) -> None:
+        """Put a reference that Sphinx resolves later in the place of `node`, with the same text."""
+        reference = addnodes.pending_xref(refdoc=self.env.docname, refexplicit=True, refwarn=True, **attributes)
+        reference.source, reference.line = node.source, node.line
+        reference += [nodes.literal("", node.astext())] if isinstance(node, nodes.literal) else node.children
+        node.replace_self(reference)
+
+
+def module_of(path: str) -> str:
+    """Return the module in a file of our packages, or nothing."""
+    parts = Path(path).with_suffix("").parts
+    if not path.endswith(".py") or parts[0] not in PACKAGES or "*" in path:
+        return ""
+    return ".".join(("tandemsim", *(parts[:-1] if parts[-1] == "__init__" else parts)))
