@@ -83,6 +83,8 @@ lint: ## style, imports, likely bugs, types
 	$(environment) core lint
 	$(PY) -m ruff check --output-format=concise .
 	$(PY) -m ruff format --check .
+	@mkdir -p build/types/tandemsim
+	@cd build/types/tandemsim && ln -sf ../../../sim ../../../rtl ../../../traces ../../../workloads ../../../tandemsim/*.py* .
 	$(PY) -m mypy
 
 format: ## rewrite the sources in the one style that `make lint` accepts
@@ -101,8 +103,8 @@ traces: ## export every checked-in trace anew; byte for byte the same unless a m
 docs: ## regenerate the JSON Schemas of traces and reports
 	$(environment) core
 	@mkdir -p build
-	$(PY) -m traces schema --out docs/trace.schema.json
-	$(PY) -m sim.report_schema > build/report.schema.json && mv build/report.schema.json docs/
+	$(PY) -m tandemsim.traces schema --out docs/trace.schema.json
+	$(PY) -m tandemsim.sim.report.schema > build/report.schema.json && mv build/report.schema.json docs/
 
 reproduce: ## published figures beside ours, with the reason for each gap
 	$(environment) core

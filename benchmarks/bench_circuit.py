@@ -15,12 +15,12 @@ import time
 
 import numpy as np
 
-from rtl.salo.tile_engine import TileEngine as Circuit
-from sim.arch.presets import SALO
-from sim.salo.array import PEArray
-from sim.salo.schedule import schedule
+from tandemsim.rtl.salo.tile_engine import TileEngine as Circuit
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.traces.pattern import Pattern
 from tests.cosim import engine, harness, simulators
-from traces.pattern import Pattern
 
 REPEATS = 7
 

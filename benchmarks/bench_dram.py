@@ -15,14 +15,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import DramConfig
-from sim.engine.event import NEVER
-from sim.engine.jit import jit
-from sim.memory.dma import dma_advance, dma_submit
-from sim.memory.dma_state import Dma, new_dma
-from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
-from sim.memory.dram_state import READ, WRITE, Record, new_dram
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.engine.event import NEVER
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.memory.dma import dma_advance, dma_submit
+from tandemsim.sim.memory.dma_state import Dma, new_dma
+from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
+from tandemsim.sim.memory.dram.state import READ, WRITE, Record, new_dram
 
 BURSTS = 1_000_000
 REPEATS = 7

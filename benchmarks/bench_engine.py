@@ -18,10 +18,10 @@ import numpy as np
 import simpy
 
 from benchmarks.engine_kernel import Counter, Kind, Work, run_contended, run_timers
-from sim.engine.log import EventLog, new_log
-from sim.engine.queue import EventQueue, new_queue, push
-from sim.engine.resource import new_resources
-from sim.engine.stats import named, new_counters
+from tandemsim.sim.engine.log import EventLog, new_log
+from tandemsim.sim.engine.queue import EventQueue, new_queue, push
+from tandemsim.sim.engine.resource import new_resources
+from tandemsim.sim.engine.stats import named, new_counters
 
 ACTORS = 256  # issue: 256 live actors
 SERVERS, SLOTS = 64, 2  # two slots for four actors: about half of all jobs wait

@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from sim.arch.presets import SALO
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_numerics import NUMERICS, Normalisation
-from sim.salo.functional import attend, run
-from sim.salo.schedule import Schedule, schedule
-from sim.salo.tensors import Tensors, random_tensors
-from traces.pattern import Pattern
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
+from tandemsim.sim.salo.values.functional import attend, run
+from tandemsim.sim.salo.values.tensors import Tensors, random_tensors
+from tandemsim.traces.pattern import Pattern
 
 HEADS, SEQ_LEN, HEAD_DIM, WINDOW = 12, 4096, 64, 512  # Longformer-base-4096
 REPEATS = 3

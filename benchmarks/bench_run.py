@@ -80,9 +80,9 @@ def seconds_of(work: Callable[[], object]) -> float:
 def scaling() -> None:
     """Print the second table."""
     # Not above: a child's peak counts the memory that this process had when it was forked.
-    from sim.arch.presets import SALO
-    from sim.salo.machine import simulate
-    from traces import codec
+    from tandemsim.sim.arch.salo.presets import SALO
+    from tandemsim.sim.salo.machine import simulate
+    from tandemsim.traces import codec
 
     print(f"\n{'the simulation alone':38}{'s, best':>8}{'tiles':>12}{'layers':>8}")
     found = []

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.event import NOBODY
-from sim.engine.jit import jit
-from sim.engine.log import EventLog, record
-from sim.engine.queue import EventQueue, pop, push
-from sim.engine.resource import Resources, acquire, release
+from tandemsim.sim.engine.event import NOBODY
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.log import EventLog, record
+from tandemsim.sim.engine.queue import EventQueue, pop, push
+from tandemsim.sim.engine.resource import Resources, acquire, release
 
 
 class Kind(IntEnum):

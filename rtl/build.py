@@ -1,13 +1,13 @@
 """``python -m rtl.build``: writes the circuits as Verilog, each with a JSON file that says what it is.
 
 `<unit>.v` holds the unit and all that it is made of. `<unit>.json` holds the complete configuration, the
-versions of the tools, and the ports; of a packed port also where each field lies (`sim.arch.salo_ports`). Two
+versions of the tools, and the ports; of a packed port also where each field lies (`sim.arch.salo.ports`). Two
 builds of one configuration give the same bytes.
 """
 
 from __future__ import annotations
 
-from sim.arch.stopping import finish, stop_at_once
+from tandemsim.sim.shell.stopping import finish, stop_at_once
 
 if __name__ == "__main__":  # before anything else is imported
     stop_at_once("tandem")
@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
-from sim import __version__
-from sim.arch.checks import UserError, digest, nearest, to_dict
-from sim.arch.files import require_writable_folder, standard_output, written_folder
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_stages import Stage
+from tandemsim import __version__
+from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
+from tandemsim.sim.arch.checks import UserError, digest, nearest, to_dict
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
 
 PROGRAM = "python -m rtl.build"
 
@@ -33,14 +33,14 @@ with installed_by(PROGRAM, "make rtl, or pip install '.[rtl]'"):
     from amaranth import Value
     from amaranth.lib import data
 
-    from rtl.lib.emit import module_name, verilog
-    from rtl.salo.array import PEArray
-    from rtl.salo.controller import Controller
-    from rtl.salo.exp import ExpUnit
-    from rtl.salo.pe import PE
-    from rtl.salo.reciprocal import ReciprocalUnit
-    from rtl.salo.tile_engine import TileEngine
-    from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
+    from tandemsim.rtl.lib.emit import module_name, verilog
+    from tandemsim.rtl.salo.array import PEArray
+    from tandemsim.rtl.salo.controller import Controller
+    from tandemsim.rtl.salo.exp import ExpUnit
+    from tandemsim.rtl.salo.pe import PE
+    from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+    from tandemsim.rtl.salo.tile_engine import TileEngine
+    from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 
 UNITS = {
     module_name(kind.__name__): kind

@@ -1,7 +1,7 @@
 """``python -m rtl.synth``: the size of the circuits in gates, and the clock that they reach on an FPGA.
 
-Each unit is mapped to the standard cells of the published synthesis (`rtl.lib.cells`) for area alone, and
-given in areas of a NAND2. The whole array is the sum of its modules times their instances. Memories are
+Each unit is mapped to the standard cells of the published synthesis (`rtl.synthesis.cells`) for area alone,
+and given in areas of a NAND2. The whole array is the sum of its modules times their instances. Memories are
 counted apart, as bits. docs/synthesis.md says what the numbers mean.
 """
 
@@ -15,19 +15,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
-from sim.arch.checks import UserError
-from sim.arch.files import require_writable_folder, written
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
-from sim.arch.settings_files import settings_from_arguments
+from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
+from tandemsim.sim.shell.files import require_writable_folder, written
+from tandemsim.sim.shell.settings_files import settings_from_arguments
 
 PROGRAM = "python -m rtl.synth"
 
 with installed_by(PROGRAM, "make synth, or pip install '.[rtl,synth]'"):
-    from rtl.lib import gate_count
-    from rtl.lib.emit import module_name
-    from rtl.lib.yosys import NEXTPNR, YOSYS, Counted, installed
+    from tandemsim.rtl.lib.emit import module_name
+    from tandemsim.rtl.synthesis import salo as gate_count
+    from tandemsim.rtl.synthesis.yosys import NEXTPNR, YOSYS, Counted, installed
 
 PLACEABLE = ["array", *(module_name(kind.__name__) for kind in gate_count.UNITS)]
 
@@ -106,7 +106,7 @@ def _version(package: str) -> str | None:
 
 
 def row(config: SaloConfig, report: dict[str, Any]) -> UnitGates:
-    """Return what `sim.arch.salo_gates` holds of a configuration."""
+    """Return what `sim.arch.salo.gates` holds of a configuration."""
     units, skew = report["units"], report["array"]["nand2"]["skew"]
     return UnitGates(
         **{name: units[name]["nand2"] for name in units},
@@ -119,8 +119,8 @@ def said_of_table(config: SaloConfig, found: UnitGates, multiplier: int) -> str:
     """Return a line on whether the checked-in table has these counts, and what to put there where not."""
     held = GATES.get((config.array.normalisation, formats_of(config.numerics) or ""))
     if held == found and multiplier == MULTIPLIER_8B_NAND2:
-        return "sim/arch/salo_gates.py has these counts."
-    told = "sim/arch/salo_gates.py has other counts, or none, for this configuration"
+        return "sim/arch/salo/gates.py has these counts."
+    told = "sim/arch/salo/gates.py has other counts, or none, for this configuration"
     return f"{told}. Found: {found}, and a multiplier of 8 bits takes {multiplier}"
 
 

@@ -1,6 +1,4 @@
-"""Tandem: a cycle-level simulator of DNN hardware whose circuit ships with it.
+"""The simulator: machines, engine, memory, reports and commands.
 
-This module imports nothing, so that ``sim.arch`` can be used by the RTL generators without numba.
+Imports nothing, so that rtl/ can use `sim.arch` without numba.
 """
-
-__version__ = "0.1.0"

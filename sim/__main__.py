@@ -1,4 +1,4 @@
-"""``python -m sim``, or ``tandem``: the command as a process of its own. All else is in `sim.command_line`.
+"""``python -m sim``, or ``tandem``: the command as a process of its own. All else is in `sim.commands.main`.
 
 Nothing of weight is imported before `program` has said how signals end the process: Python would answer one
 with a traceback. Those that come in between wait.
@@ -13,12 +13,12 @@ if __name__ == "__main__":
 
 from collections.abc import Sequence
 
-from sim.arch.stopping import finish, stop_at_once
+from tandemsim.sim.shell.stopping import finish, stop_at_once
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command inside this process; return its exit code."""
-    from sim import command_line
+    from tandemsim.sim.commands import main as command_line
 
     return command_line.main(arguments)
 

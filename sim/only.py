@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import msgspec
 
-from sim.arch.checks import ConfigError, shown
-from sim.report import NotRun, Report
-from traces.schema import Trace
+from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.report.contract import NotRun, Report
+from tandemsim.traces.schema import Trace
 
 REASON = "left out by --only"
 FIRST = 3  # names that a message gives as examples

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from sim.arch.checks import MAX_INTEGER, require
-from sim.arch.files import printable
-from sim.arch.settings import keys_named
-from sim.arch.stopping import interrupts_held
-from sim.engine.kernel_cache import is_cold
-from sim.machines import default_machine, machine_named
-from sim.only import selected, with_left_out
-from sim.report import Report
-from sim.timeline import Activity, Timeline
-from traces import codec
-from traces.schema import Trace
+from tandemsim.sim.arch.checks import MAX_INTEGER, require
+from tandemsim.sim.arch.settings import keys_named
+from tandemsim.sim.engine.kernel_cache import is_cold
+from tandemsim.sim.machines.table import default_machine, machine_named
+from tandemsim.sim.only import selected, with_left_out
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.shell.files import printable
+from tandemsim.sim.shell.stopping import interrupts_held
+from tandemsim.traces import codec
+from tandemsim.traces.schema import Trace
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 

@@ -36,42 +36,52 @@ def test_light_entries_load_no_slow_library(tree: house.Tree) -> None:
 def test_the_checker_has_read_the_tree(tree: house.Tree) -> None:
     numba = [module for module, found in tree.items() if any(i.target == "numba" for i in found)]
     assert numba == ["sim.engine.jit"]
-    assert "sim.arch.checks" in {found.target for found in tree["sim.arch.salo"]}
+    assert "sim.arch.checks" in {found.target for found in tree["sim.arch.salo.config"]}
 
 
 @pytest.mark.parametrize(
     "file, source, target",
     [
         ("sim/__init__.py", "import numpy", "numpy"),
-        ("sim/arch/salo.py", "import rich", "rich"),
-        ("sim/arch/salo.py", "from sim.engine import jit", "sim.engine"),
-        ("sim/arch/salo.py", "import traces", "traces"),
-        ("traces/schema.py", "from sim.arch import checks", "sim.arch"),
-        ("traces/schema.py", "from sim import __version__", "sim"),
+        ("sim/arch/salo/config.py", "import rich", "rich"),
+        ("sim/arch/salo/config.py", "from tandemsim.sim.engine import jit", "sim.engine"),
+        ("sim/arch/salo/config.py", "import tandemsim.traces", "traces"),
+        ("traces/schema.py", "from tandemsim.sim.arch import checks", "sim.arch"),
+        ("sim/run.py", "import sim.machines", "bare sim.machines"),
+        ("sim/run.py", "from traces import codec", "bare traces"),
+        ("tandemsim/__init__.py", "import tandemsim.rtl", "rtl"),
         ("sim/engine/queue.py", "import numba", "numba"),
-        ("sim/engine/queue.py", "import traces.codec", "traces.codec"),
-        ("sim/engine/queue.py", "from sim.memory.dram import Dram", "sim.memory.dram"),
-        ("sim/memory/dram.py", "import traces", "traces"),
-        ("sim/memory/dram.py", "import sim.salo.machine", "sim.salo.machine"),
-        ("sim/ant/machine.py", "import sim.salo", "sim.salo"),
+        ("sim/engine/queue.py", "import tandemsim.traces.codec", "traces.codec"),
+        (
+            "sim/engine/queue.py",
+            "from tandemsim.sim.memory.dram.channel import Dram",
+            "sim.memory.dram.channel",
+        ),
+        ("sim/memory/dram/channel.py", "import tandemsim.traces", "traces"),
+        ("sim/memory/dram/channel.py", "import tandemsim.sim.salo.machine", "sim.salo.machine"),
+        ("sim/ant/machine.py", "import tandemsim.sim.salo", "sim.salo"),
         ("sim/salo/machine.py", "import torch", "torch"),
-        ("sim/salo/machine.py", "from sim.run import simulate", "sim.run"),
-        ("sim/salo/machine.py", "from sim.report import Report", "sim.report"),
-        ("sim/cpu/cache.py", "import sim.ant.pe", "sim.ant.pe"),
-        ("sim/fused/machine.py", "import sim.cpu.cache", "sim.cpu.cache"),
-        ("sim/serving/queries.py", "import sim.salo.machine", "sim.salo.machine"),
-        ("sim/papers/salo.py", "import sim.salo.schedule", "sim.salo.schedule"),
-        ("sim/papers/salo.py", "from sim.engine.queue import push", "sim.engine.queue"),
-        ("sim/papers/salo.py", "import traces", "traces"),
-        ("sim/report_text.py", "import sim.salo.machine", "sim.salo.machine"),
-        ("sim/plots.py", "import sim.run", "sim.run"),
-        ("sim/run.py", "import rtl.build", "rtl.build"),
-        ("sim/__main__.py", "import workloads", "workloads"),
-        ("rtl/build.py", "import sim.engine.jit", "sim.engine.jit"),
+        ("sim/salo/machine.py", "from tandemsim.sim.run import simulate", "sim.run"),
+        ("sim/salo/machine.py", "from tandemsim.sim.report.contract import Report", "sim.report.contract"),
+        ("sim/cpu/cache.py", "import tandemsim.sim.ant.pe", "sim.ant.pe"),
+        ("sim/fused/machine.py", "import tandemsim.sim.cpu.cache", "sim.cpu.cache"),
+        ("sim/serving/queries.py", "import tandemsim.sim.salo.machine", "sim.salo.machine"),
+        (
+            "sim/papers/salo/cost_model.py",
+            "import tandemsim.sim.salo.scheduling.schedule",
+            "sim.salo.scheduling.schedule",
+        ),
+        ("sim/papers/salo/cost_model.py", "from tandemsim.sim.engine.queue import push", "sim.engine.queue"),
+        ("sim/papers/salo/cost_model.py", "import tandemsim.traces", "traces"),
+        ("sim/report/text.py", "import tandemsim.sim.salo.machine", "sim.salo.machine"),
+        ("sim/report/plots.py", "import tandemsim.sim.run", "sim.run"),
+        ("sim/run.py", "import tandemsim.rtl.build", "rtl.build"),
+        ("sim/__main__.py", "import tandemsim.workloads", "workloads"),
+        ("rtl/build.py", "import tandemsim.sim.engine.jit", "sim.engine.jit"),
         ("rtl/build.py", "import numba", "numba"),
-        ("rtl/build.py", "import traces", "traces"),
-        ("workloads/export.py", "import sim.run", "sim.run"),
-        ("workloads/export.py", "import rtl", "rtl"),
+        ("rtl/build.py", "import tandemsim.traces", "traces"),
+        ("workloads/export.py", "import tandemsim.sim.run", "sim.run"),
+        ("workloads/export.py", "import tandemsim.rtl", "rtl"),
         ("workloads/export.py", "import amaranth.hdl", "amaranth.hdl"),
         ("traces/codec.py", "import onnx", "onnx"),
     ],
@@ -102,7 +112,7 @@ def test_no_way_of_importing_hides_from_the_checker(tmp_path: Path, source: str)
 def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
     files = {"sim/__init__.py": "", "sim/ant/__init__.py": "", "sim/ant/pe.py": "", "sim/salo/pe.py": source}
     (fault,) = house.broken_rules(made_up(tmp_path, files))
-    assert fault.startswith("sim.salo.pe, line 1: may not import sim.ant")
+    assert fault.startswith("sim.salo.pe, line 1: may not import tandemsim.sim.ant")
 
 
 @pytest.mark.parametrize(
@@ -115,16 +125,19 @@ def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
         ("sim/engine/jit.py", "import numba\nfrom sim.arch import checks"),
         (
             "sim/salo/machine.py",
-            "import traces.schema\nfrom sim.memory import dram\nfrom sim.engine.jit import jit",
+            "import tandemsim.traces.schema\nfrom sim.memory import dram\nfrom sim.engine.jit import jit",
         ),
-        ("sim/fused/machine.py", "import sim.ant.machine\nimport sim.salo.machine"),
+        ("sim/fused/machine.py", "import tandemsim.sim.ant.machine\nimport sim.salo.machine"),
         (
-            "sim/report_html.py",
-            "import matplotlib\nfrom sim.plots import roofline\nfrom sim import __version__",
+            "sim/report/html.py",
+            "import matplotlib\nfrom sim.report.plots import roofline\nfrom sim import __version__",
         ),
-        ("sim/papers/salo.py", "from sim.engine.jit import jit"),
-        ("sim/run.py", "import sim.salo.machine\nimport traces"),
-        ("rtl/salo/pe.py", "import amaranth\nfrom sim.arch.salo import SaloArray\nfrom rtl.lib import rom"),
+        ("sim/papers/salo/cost_model.py", "from tandemsim.sim.engine.jit import jit"),
+        ("sim/run.py", "import tandemsim.sim.salo.machine\nimport traces"),
+        (
+            "rtl/salo/pe.py",
+            "import amaranth\nfrom sim.arch.salo.config import SaloArray\nfrom rtl.lib import rom",
+        ),
         ("workloads/export.py", "import torch, onnx\nimport traces\nfrom sim.arch import checks"),
     ],
 )
@@ -134,25 +147,29 @@ def test_what_the_table_allows_is_not_reported(tmp_path: Path, file: str, source
 
 def test_an_import_of_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     files = {
-        "sim/salo/machine.py": "def run():\n    from sim.salo import banks, pe",
+        "sim/salo/machine.py": "def run():\n    from tandemsim.sim.salo import banks, pe",
         "sim/salo/__init__.py": "",
     }
-    tree = made_up(tmp_path, files | {"sim/salo/pe.py": "import sim.salo.needs"})
-    assert house.missing_modules(tree) == ["sim.salo.pe, line 1: there is no sim.salo.needs"]
+    tree = made_up(tmp_path, files | {"sim/salo/pe.py": "import tandemsim.sim.salo.layer.needs"})
+    assert house.missing_modules(tree) == ["sim.salo.pe, line 1: there is no sim.salo.layer.needs"]
 
 
 def test_a_slow_library_behind_two_modules_is_found(tmp_path: Path) -> None:
     files = {
-        "sim/__main__.py": "import sim.run",
-        "sim/run.py": "import sim.plots",
-        "sim/plots.py": "import pyarrow",
+        "sim/__main__.py": "import tandemsim.sim.run",
+        "sim/run.py": "import tandemsim.sim.report.plots",
+        "sim/report/plots.py": "import pyarrow",
     }
     faults = house.slow_starts(made_up(tmp_path, files))
-    assert faults == ["importing sim.__main__ loads pyarrow (sim.plots)"]
+    assert faults == ["importing sim.__main__ loads pyarrow (sim.report.plots)"]
 
 
 def test_a_slow_library_of_a_parent_package_is_found(tmp_path: Path) -> None:
-    files = {"sim/__main__.py": "import sim.a.b", "sim/a/__init__.py": "import matplotlib", "sim/a/b.py": ""}
+    files = {
+        "sim/__main__.py": "import tandemsim.sim.a.b",
+        "sim/a/__init__.py": "import matplotlib",
+        "sim/a/b.py": "",
+    }
     assert house.slow_starts(made_up(tmp_path, files)) == ["importing sim.__main__ loads matplotlib (sim.a)"]
 
 
@@ -167,10 +184,11 @@ def test_sim_arch_loads_neither_numba_nor_any_other_package_of_ours() -> None:
     code = f"""
 import importlib, sys
 for module in {modules}:
-    importlib.import_module(module)
-roots = {{name.partition(".")[0] for name in sys.modules}}
+    importlib.import_module("tandemsim." + module)
+roots = {{name.removeprefix("tandemsim.").partition(".")[0] for name in sys.modules}}
 print(sorted(roots & {{"numba", "torch", "traces", "workloads", "rtl", "matplotlib", "pyarrow"}}))
-print([name for name in sys.modules if name.startswith("sim.") and not name.startswith("sim.arch")])
+ours = [name for name in sys.modules if name.startswith("tandemsim.sim.")]
+print([name for name in ours if not name.startswith("tandemsim.sim.arch")])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=house.ROOT, check=True, capture_output=True, text=True

@@ -11,8 +11,8 @@ import environment
 import house
 import pytest
 
-from sim.machines import default_machine
-from traces import codec
+from tandemsim.sim.machines.table import default_machine
+from tandemsim.traces import codec
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
@@ -36,7 +36,7 @@ def outside(*packages: str) -> set[str]:
     tree = house.read_tree(ROOT)
     modules = [m for m in tree if any(house.inside(m, package) for package in packages)]
     libraries = {found.target.partition(".")[0] for m in modules for found in tree[m]}
-    return libraries - set(house.OURS) - sys.stdlib_module_names
+    return libraries - {house.NAMESPACE, *house.OURS} - sys.stdlib_module_names
 
 
 def test_the_simulator_imports_only_what_it_depends_on() -> None:
@@ -101,9 +101,19 @@ def test_every_folder_with_sources_is_a_package() -> None:
 
 
 def test_the_version_is_the_same_wherever_it_is_written() -> None:
-    version = re.search(r'__version__ = "(.*)"', (ROOT / "sim" / "__init__.py").read_text())
+    version = re.search(r'__version__ = "(.*)"', (ROOT / "tandemsim" / "__init__.py").read_text())
     assert version
     assert f"\nversion: {version[1]}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_wheel_holds_every_package_of_the_tree() -> None:
+    found = ["tandemsim"]
+    for top in house.OURS:
+        found += [
+            f"tandemsim.{house.module_name(path.relative_to(ROOT))}"
+            for path in sorted((ROOT / top).rglob("__init__.py"))
+        ]
+    assert sorted(tomllib.loads(PYPROJECT)["tool"]["setuptools"]["packages"]) == sorted(found)
 
 
 def targets() -> list[str]:

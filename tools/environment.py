@@ -70,7 +70,7 @@ def add_command(venv: Path) -> None:
     """Write the command ``tandem`` of this checkout into `venv`; installed are its dependencies alone."""
     command = venv / "bin" / "tandem"
     lines = [f"#!{venv / 'bin' / 'python'}", "import sys", f"sys.path.insert(0, {str(ROOT)!r})"]
-    text = "\n".join([*lines, "from sim.__main__ import program", "program()", ""])
+    text = "\n".join([*lines, "from tandemsim.sim.__main__ import program", "program()", ""])
     if not command.is_file() or command.read_text() != text:
         command.write_text(text)
         command.chmod(0o755)

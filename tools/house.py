@@ -13,33 +13,46 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("sim", "rtl", "traces", "workloads")
+NAMESPACE = "tandemsim"
+OURS = ("sim", "rtl", "traces", "workloads")  # packages of the namespace, which lie at the top of the tree
+BARE = "bare "  # before an import without the namespace: it would load a second copy of the module
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
-STOPPING = (
-    "sim.arch.command_words",
-    "sim.arch.stopping",
-    "sim.arch.temporaries",
-)  # standard library alone, shared by all commands
-REPORTS = ("sim.report*", "sim.timeline*", "sim.plot*")
 
-# Package -> what of ours it may import, beside itself. "x*" is every module whose name begins so.
-# The longest row that fits holds. What lies directly in sim/ joins the parts, and may import all of them.
+# Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "traces": STOPPING,
+    "tandemsim": ("sim", "traces"),
+    "traces": ("sim.shell",),
     "sim.arch": (),
-    "sim.engine": ("sim.arch",),
+    "sim.shell": ("sim.arch.checks", "sim.arch.settings"),
+    "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
     "sim.ant": PARTS,
     "sim.salo": PARTS,
     "sim.cpu": PARTS,
     "sim.fused": (*PARTS, "sim.ant", "sim.salo"),
     "sim.serving": (*PARTS, "sim.cpu"),
-    "sim.papers": ("sim.arch", "sim.engine.jit"),
-    **dict.fromkeys(REPORTS, ("sim.arch", *REPORTS)),
-    "sim": ("sim", "traces"),
-    "rtl": ("sim.arch",),
-    "workloads": ("traces", "sim.arch"),
+    "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
+    "sim.report": ("sim.arch", "sim.shell"),
+    "sim.machines": (
+        *PARTS,
+        "sim.ant",
+        "sim.cpu",
+        "sim.fused",
+        "sim.report",
+        "sim.run",
+        "sim.salo",
+        "sim.serving",
+        "sim.shell",
+    ),
+    "sim.only": ("sim.arch", "sim.report", "traces"),
+    "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
+    "sim.commands": ("sim", "traces"),
+    "sim": ("sim.commands", "sim.shell"),
+    "rtl.lib": ("sim.arch", "sim.shell"),
+    "rtl.synthesis": ("rtl", "sim.arch", "sim.shell"),
+    "rtl": ("sim.arch", "sim.shell"),
+    "workloads": ("traces", "sim.arch", "sim.shell"),
 }
 
 # Outside libraries that only one package may import.
@@ -52,7 +65,7 @@ ONLY_FOR = {
 
 # What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
-LIGHT = dict.fromkeys(("sim.arch", "traces.__main__", "sim.__main__", "sim.command_line"), SLOW | {"numba"})
+LIGHT = dict.fromkeys(("sim.arch", "traces.__main__", "sim.__main__", "sim.commands.main"), SLOW | {"numba"})
 
 
 class Import(NamedTuple):
@@ -66,7 +79,8 @@ Tree = dict[str, list[Import]]  # module -> its imports
 
 def read_tree(root: Path) -> Tree:
     """Return the imports of every module of our packages below `root`."""
-    paths = [path for package in OURS for path in sorted((root / package).rglob("*.py"))]
+    folders = (NAMESPACE, *OURS)
+    paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
     known = {module_name(path.relative_to(root)): path for path in paths}
     return {module: list(imports(path, module, set(known))) for module, path in known.items()}
 
@@ -85,18 +99,28 @@ def imports(path: Path, module: str, known: set[str]) -> Iterator[Import]:
 
 
 def targets(node: ast.AST, package: str, known: set[str]) -> list[str]:
+    """Return the modules that `node` imports: ours without the namespace, and marked where it is missing."""
     match node:
         case ast.Import(names=names):
-            return [alias.name for alias in names]
+            return [in_tree(alias.name) for alias in names]
         case ast.ImportFrom(module=source, names=names, level=level):
-            parts = package.split(".")
+            parts = [NAMESPACE, *package.split(".")]
             above = parts[: len(parts) - level + 1] if level else []
-            base = ".".join([*above, *([source] if source else [])])
-            return [f"{base}.{a.name}" if f"{base}.{a.name}" in known else base for a in names]
+            base = in_tree(".".join([*above, *([source] if source else [])]))
+            within = "" if base == NAMESPACE else f"{base}."
+            return [f"{within}{a.name}" if f"{within}{a.name}" in known else base for a in names]
         case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
             by_name = ast.unparse(function).rpartition(".")[2] in ("import_module", "__import__")
-            return [name] if by_name else []
+            return [in_tree(name)] if by_name else []
     return []
+
+
+def in_tree(name: str) -> str:
+    """Return ``sim.run`` of ``tandemsim.sim.run``, and ``bare sim.run`` of ``sim.run``."""
+    first, _, rest = name.partition(".")
+    if first == NAMESPACE:
+        return rest or NAMESPACE
+    return f"{BARE}{name}" if first in OURS else name
 
 
 def walk(node: ast.AST, at_once: bool) -> Iterator[tuple[ast.AST, bool]]:
@@ -124,18 +148,18 @@ def missing_modules(tree: Tree) -> list[str]:
         f"{module}, line {found.line}: there is no {found.target}"
         for module, found_imports in tree.items()
         for found in found_imports
-        if found.target.partition(".")[0] in OURS and found.target not in tree
+        if found.target.partition(".")[0] in (NAMESPACE, *OURS) and found.target not in tree
     ]
 
 
 def allowed(module: str, target: str) -> bool:
-    library = target.partition(".")[0]
+    if target.startswith(BARE):
+        return False
     if module == "sim":
         return False  # so that sim.arch, and with it rtl/, costs nothing to import
+    library = target.partition(".")[0]
     if library not in OURS:
-        return allowed_outside(module, library)
-    if target == "sim":
-        return not inside(module, "traces")  # holds the version, and nothing else
+        return target == NAMESPACE or allowed_outside(module, library)
     row = max((row for row in MAY_IMPORT if inside(module, row)), key=len)
     return any(inside(target, package) for package in (row, *MAY_IMPORT[row]))
 
@@ -147,9 +171,7 @@ def allowed_outside(module: str, library: str) -> bool:
 
 
 def inside(module: str, package: str) -> bool:
-    """Whether `module` is `package` or lies in it; ``sim.report*`` holds ``sim.report_text`` too."""
-    if package.endswith("*"):
-        return module.startswith(package[:-1])
+    """Whether `module` is `package` or lies in it."""
     return module == package or module.startswith(package + ".")
 
 
@@ -175,7 +197,7 @@ def loaded_at_once(tree: Tree, entry: str) -> dict[str, str]:
         seen.add(module)
         waiting += [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
         for target in (found.target for found in tree[module] if found.at_once):
-            if target.partition(".")[0] in OURS:
+            if target.partition(".")[0] in (NAMESPACE, *OURS):
                 waiting.append(target)
             else:
                 libraries.setdefault(target.partition(".")[0], module)

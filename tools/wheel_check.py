@@ -1,7 +1,9 @@
 """Build the wheel, install it alone in an empty environment, and use it from a folder that is not the tree.
 
 What only a wheel shows: a package or a data file that the build leaves out, a dependency that is not
-declared, a console script that does not start, a path that holds in a checkout only.
+declared, a console script that does not start, a path that holds in a checkout only. The folder has packages
+`sim` and `rtl` of its own, as projects with cocotb do, and PyPI's `traces` (time series) is installed too,
+before and after.
 """
 
 from __future__ import annotations
@@ -23,15 +25,32 @@ NOT_SOURCES = shutil.ignore_patterns(
 )
 
 
+# Both packages work, and ours is one name.
+BOTH = """
+import importlib.metadata, tandemsim.traces.pattern
+from traces import TimeSeries
+tandemsim.traces.pattern.Pattern.sliding(8, 3), TimeSeries()
+tops = {path.parts[0] for path in importlib.metadata.files("tandemsim")} - {"..", "__pycache__"}
+assert {top for top in tops if not top.endswith(".dist-info")} == {"tandemsim"}, tops
+"""
+OTHER = "traces"  # of PyPI
+
+
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tandemsim-wheel-") as name:
         folder = Path(name)
-        source, venv, elsewhere = folder / "source", folder / "venv", folder / "elsewhere"
-        shutil.copytree(environment.ROOT, source, ignore=NOT_SOURCES)
-        elsewhere.mkdir()
-        environment.create(venv)
-        print("Building and installing the wheel", flush=True)
-        environment.install(venv, [str(source)])
+        source, elsewhere = folder / "source", folder / "elsewhere"
+        shutil.copytree(environment.ROOT, source, symlinks=True, ignore=NOT_SOURCES)
+        for package in ("sim", "rtl"):
+            (elsewhere / package).mkdir(parents=True)
+            (elsewhere / package / "__init__.py").write_text("raise ImportError('of the user')\n")
+        for number, order in enumerate(([str(source), OTHER], [OTHER, str(source)])):
+            venv = folder / f"venv{number}"
+            environment.create(venv)
+            print("Installing", " and then ".join(Path(package).name for package in order), flush=True)
+            for package in order:
+                environment.install(venv, [package])
+            call([str(venv / "bin" / "python"), "-c", BOTH], elsewhere)
         shutil.rmtree(source)  # nothing may be read from it any more
         tandem = str(venv / "bin" / "tandem")
         call([tandem, "list"], elsewhere)

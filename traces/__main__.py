@@ -6,8 +6,8 @@ stderr.
 
 from __future__ import annotations
 
-from sim.arch.command_words import option_without_value
-from sim.arch.stopping import finish, stop_at_once
+from tandemsim.sim.shell.command_words import option_without_value
+from tandemsim.sim.shell.stopping import finish, stop_at_once
 
 if __name__ == "__main__":  # before anything else is imported
     stop_at_once("tandem")
@@ -20,14 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from traces.codec import dumps, find, load, names, save
-from traces.errors import LONGEST_LINE, TraceError, printable, shortened
-from traces.files import write_file
-from traces.json_schema import json_schema
-from traces.limits import MAX_TABLE_BYTES, as_text, read_document
-from traces.scalesim import from_csv, to_csv
-from traces.schema import Trace
-from traces.summary import summary
+from tandemsim.traces.codec import dumps, find, load, names, save
+from tandemsim.traces.errors import LONGEST_LINE, TraceError, printable, shortened
+from tandemsim.traces.files import write_file
+from tandemsim.traces.json_schema import json_schema
+from tandemsim.traces.limits import MAX_TABLE_BYTES, as_text, read_document
+from tandemsim.traces.scalesim import from_csv, to_csv
+from tandemsim.traces.schema import Trace
+from tandemsim.traces.summary import summary
 
 PREFIX = "traces: "  # of what is wrong
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.errors import TraceError, listed, violation
-from traces.files import write_file
-from traces.npz import open_arrays
-from traces.schema import ArrayInfo, Trace
+from tandemsim.traces.errors import TraceError, listed, violation
+from tandemsim.traces.files import write_file
+from tandemsim.traces.npz import open_arrays
+from tandemsim.traces.schema import ArrayInfo, Trace
 
 MAX_ARRAY_BYTES = 2**26  # assumed: of one array; scales have some kilobytes
 NOT_NAMED = "is not the array that the trace names"

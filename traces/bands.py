@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.errors import violation
+from tandemsim.traces.errors import violation
 
 Bools = NDArray[np.bool_]
 

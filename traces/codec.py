@@ -16,13 +16,13 @@ from pathlib import Path
 
 import msgspec
 
-from traces.errors import TraceError, nearest, shown
-from traces.files import write_file
-from traces.json_text import check_keys
-from traces.limits import as_text, check_marks, read_document
-from traces.messages import explain
-from traces.schema import Trace
-from traces.validate import check
+from tandemsim.traces.errors import TraceError, nearest, shown
+from tandemsim.traces.files import write_file
+from tandemsim.traces.json_text import check_keys
+from tandemsim.traces.limits import as_text, check_marks, read_document
+from tandemsim.traces.messages import explain
+from tandemsim.traces.schema import Trace
+from tandemsim.traces.validate import check
 
 SUFFIXES = (".json", ".json.gz")
 CONVERT = (
@@ -105,7 +105,7 @@ def find(name_or_path: str | Path) -> Path:
 
 def _stored() -> dict[str, Path]:
     """Return the files of the package's data folder by name."""
-    folder = Path(str(resources.files("traces"))) / "data"
+    folder = Path(str(resources.files("tandemsim.traces"))) / "data"
     files = (file for suffix in SUFFIXES for file in folder.glob(f"*{suffix}"))
     return {file.name.removesuffix(".gz").removesuffix(".json"): file for file in files}
 

@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.bands import Band, Bools, merged
-from traces.errors import TraceError
+from tandemsim.traces.bands import Band, Bools, merged
+from tandemsim.traces.errors import TraceError
 
 MAX_PIECES = 2**14  # assumed: far beyond what an array could run band by band
 MAX_LOOKS = 2**26  # assumed: offsets that are looked at, some again and again; about five seconds

@@ -1,6 +1,6 @@
 """Writing a file whole or not at all.
 
-A regular file appears by rename, from a name of `sim.arch.temporaries`; a target that exists and is no
+A regular file appears by rename, from a name of `sim.shell.temporaries`; a target that exists and is no
 regular file (a device, a pipe) is written in place.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sim.arch.temporaries import temporary_file
-from traces.errors import TraceError
+from tandemsim.sim.shell.temporaries import temporary_file
+from tandemsim.traces.errors import TraceError
 
 
 def write_file(path: Path, data: bytes) -> None:

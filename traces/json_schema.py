@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from traces.kinds import KINDS, MAX_DIM, PADS
-from traces.schema import SCHEMA, Trace
+from tandemsim.traces.kinds import KINDS, MAX_DIM, PADS
+from tandemsim.traces.schema import SCHEMA, Trace
 
 Schema = dict[str, Any]
 

@@ -27,9 +27,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from traces.errors import TraceError, nearest, violation
-from traces.pattern import Pattern, stated_as
-from traces.pattern_rules import read_integers
+from tandemsim.traces.errors import TraceError, nearest, violation
+from tandemsim.traces.pattern import Pattern, stated_as
+from tandemsim.traces.pattern_rules import read_integers
 
 Dims = Mapping[str, int | tuple[int, ...]]
 Attrs = Mapping[str, Any]

@@ -11,7 +11,7 @@ import json
 import zlib
 from pathlib import Path
 
-from traces.errors import TraceError, violation
+from tandemsim.traces.errors import TraceError, violation
 
 MIB = 2**20
 MAX_BYTES = 16 * MIB  # assumed: of a document, when unpacked; 70 times the largest checked-in trace

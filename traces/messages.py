@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from traces.errors import TraceError, nearest, shown, violation
-from traces.json_text import find_fault, path_text
-from traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor, Trace
+from tandemsim.traces.errors import TraceError, nearest, shown, violation
+from tandemsim.traces.json_text import find_fault, path_text
+from tandemsim.traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor, Trace
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "ops": Op,

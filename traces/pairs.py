@@ -13,9 +13,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.bands import Band, Bools, union
-from traces.disjoint import disjoint
-from traces.errors import violation
+from tandemsim.traces.bands import Band, Bools, union
+from tandemsim.traces.disjoint import disjoint
+from tandemsim.traces.errors import violation
 
 Ints = NDArray[np.int64]
 

@@ -19,11 +19,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from traces.bands import Band, check_bands, merged
-from traces.disjoint import disjoint
-from traces.errors import TraceError, violation
-from traces.pairs import grid_pairs, sequence_pairs
-from traces.pattern_rules import (
+from tandemsim.traces.bands import Band, check_bands, merged
+from tandemsim.traces.disjoint import disjoint
+from tandemsim.traces.errors import TraceError, violation
+from tandemsim.traces.pairs import grid_pairs, sequence_pairs
+from tandemsim.traces.pattern_rules import (
     check_attrs,
     check_global_tokens,
     check_grid,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from traces.bands import check_span, is_integer
-from traces.errors import TraceError, nearest, violation
+from tandemsim.traces.bands import check_span, is_integer
+from tandemsim.traces.errors import TraceError, nearest, violation
 
 MAX_SEQ_LEN = 2**24  # assumed: sixteen million tokens, so that an array of that length stays affordable
 ATTRS = ("bands", "global_tokens")  # what a window_attention states in `attrs`

@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from traces.errors import TraceError, listed, printable, violation
-from traces.kinds import MAX_DIM, conv_output, macs
-from traces.schema import Op, Role, Source, Tensor, Trace
-from traces.topology_columns import CONV_HEADER, GEMM_HEADER, STRIDES, Columns, read_header
-from traces.validate import seal
+from tandemsim.traces.errors import TraceError, listed, printable, violation
+from tandemsim.traces.kinds import MAX_DIM, conv_output, macs
+from tandemsim.traces.schema import Op, Role, Source, Tensor, Trace
+from tandemsim.traces.topology_columns import CONV_HEADER, GEMM_HEADER, STRIDES, Columns, read_header
+from tandemsim.traces.validate import seal
 
 DTYPE = "int8"  # SCALE-Sim counts words, of one byte each
 EXPORTER = "traces.scalesim"

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim
+from tandemsim.traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim
 
 SCHEMA: Literal["tandem-trace/1"] = "tandem-trace/1"
 

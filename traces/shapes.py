@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from traces.errors import violation
-from traces.kinds import KINDS, conv_output
-from traces.schema import Op, Tensor
+from tandemsim.traces.errors import violation
+from tandemsim.traces.kinds import KINDS, conv_output
+from tandemsim.traces.schema import Op, Tensor
 
 Shape = tuple[int, ...]
 

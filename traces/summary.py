@@ -6,9 +6,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from traces.errors import LONGEST_VALUE, printable, shortened, shown
-from traces.pattern import Band, Pattern
-from traces.schema import Op, Tensor, Trace
+from tandemsim.traces.errors import LONGEST_VALUE, printable, shortened, shown
+from tandemsim.traces.pattern import Band, Pattern
+from tandemsim.traces.schema import Op, Tensor, Trace
 
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from traces.errors import listed, printable, violation
+from tandemsim.traces.errors import listed, printable, violation
 
 GEMM_HEADER = ("Layer", "M", "N", "K")
 CONV_HEADER = (

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from traces.errors import TraceError, nearest, violation
-from traces.json_text import MAX_DEPTH, is_too_deep
-from traces.kinds import macs
-from traces.order import check_order, of_op, of_tensor, viewed
-from traces.schema import DTYPE_BITS, SCHEMA, ArrayInfo, Op, Source, Tensor, Trace, TraceBody
-from traces.shapes import check_shapes
+from tandemsim.traces.errors import TraceError, nearest, violation
+from tandemsim.traces.json_text import MAX_DEPTH, is_too_deep
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.order import check_order, of_op, of_tensor, viewed
+from tandemsim.traces.schema import DTYPE_BITS, SCHEMA, ArrayInfo, Op, Source, Tensor, Trace, TraceBody
+from tandemsim.traces.shapes import check_shapes
 
 MAX_ELEMENTS = 2**60  # assumed: so that the bytes of a tensor fit an int64, at 8 an element
 DEEP = f"must be nested at most {MAX_DEPTH} deep"

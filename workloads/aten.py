@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from sim.arch.checks import ConfigError
-from workloads.attention import pattern_of
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads.attention import pattern_of
 
 Dims = dict[str, int | tuple[int, ...]]
 

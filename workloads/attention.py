@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
-from sim.arch.checks import ConfigError
-from traces.pattern import Pattern
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.pattern import Pattern
 
 #: Queries that are handled at once. Any value gives the same result; 256 keeps one block's scores near 10 MB.
 BLOCK = 256

@@ -17,10 +17,10 @@ import torch
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sim.arch.checks import ConfigError
-from traces.files import write_file
-from traces.schema import Trace
-from workloads.registry import Workload
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.files import write_file
+from tandemsim.traces.schema import Trace
+from tandemsim.workloads.registry import Workload
 
 OPERANDS = ("q", "k", "v", "global_q", "global_k", "global_v")
 

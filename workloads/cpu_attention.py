@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from sim.arch.checks import UserError, nearest, require_integers
-from traces.pattern import Pattern
-from workloads.attention import window_attention
+from tandemsim.sim.arch.checks import UserError, nearest, require_integers
+from tandemsim.traces.pattern import Pattern
+from tandemsim.workloads.attention import window_attention
 
 HEAD_DIM = 64  # of all three workloads
 
@@ -49,7 +49,8 @@ class Layer:
         return q, k, v
 
 
-# The models behind the names of `sim.papers.salo`: Longformer-base-4096, ViL-Medium-Wide stages 1 and 2.
+# The models behind the names of `sim.papers.salo.cost_model`: Longformer-base-4096, and stages 1 and 2 of
+# ViL-Medium-Wide.
 LAYERS = {
     "longformer": Layer(pattern=Pattern.longformer(4096, 512), heads=12),
     "vil-1": Layer(pattern=Pattern.vil(56, 56, 15), heads=3),

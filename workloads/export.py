@@ -8,7 +8,7 @@ weights and inputs, an ``.npz`` with the arrays ``<op name>/q``, ``/k``, ``/v`` 
 
 from __future__ import annotations
 
-from sim.arch.stopping import finish, stop_at_once
+from tandemsim.sim.shell.stopping import finish, stop_at_once
 
 if __name__ == "__main__":  # before anything else is imported
     stop_at_once("tandem")
@@ -25,15 +25,15 @@ except ModuleNotFoundError:
     print("error: torch is not installed: pip install '.[models]'", file=sys.stderr)
     sys.exit(2)
 
-from sim.arch.checks import ConfigError, UserError
-from traces.codec import save
-from traces.errors import TraceError
-from traces.schema import Source, Trace
-from workloads.capture import save_tensors
-from workloads.inputs import parse_input
-from workloads.registry import WORKLOADS
-from workloads.targets import Target, build_module, resolve
-from workloads.tracer import trace
+from tandemsim.sim.arch.checks import ConfigError, UserError
+from tandemsim.traces.codec import save
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.schema import Source, Trace
+from tandemsim.workloads.capture import save_tensors
+from tandemsim.workloads.inputs import parse_input
+from tandemsim.workloads.registry import WORKLOADS
+from tandemsim.workloads.targets import Target, build_module, resolve
+from tandemsim.workloads.tracer import trace
 
 EXPORTER = "workloads.export"
 VERSION = "1"  # raised whenever the same model gives another trace

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-from sim.arch.checks import ConfigError
+from tandemsim.sim.arch.checks import ConfigError
 
 
 class FusedAttention(TorchFunctionMode):

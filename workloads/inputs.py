@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sim.arch.checks import ConfigError, nearest, require
-from workloads.tensors import DTYPES
+from tandemsim.sim.arch.checks import ConfigError, nearest, require
+from tandemsim.workloads.tensors import DTYPES
 
 _DTYPES = {name: dtype for dtype, name in DTYPES.items()}
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sim.arch.checks import require, require_integers
-from workloads.attention import WindowAttention
+from tandemsim.sim.arch.checks import require, require_integers
+from tandemsim.workloads.attention import WindowAttention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

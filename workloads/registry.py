@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import nn
 
-from sim.arch.checks import to_dict
-from workloads import longformer, vil
-from workloads.inputs import InputSpec
-from workloads.longformer import Longformer, LongformerConfig
-from workloads.vil import ViL, ViLConfig
+from tandemsim.sim.arch.checks import to_dict
+from tandemsim.workloads import longformer, vil
+from tandemsim.workloads.inputs import InputSpec
+from tandemsim.workloads.longformer import Longformer, LongformerConfig
+from tandemsim.workloads.vil import ViL, ViLConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from traces.kinds import macs
-from traces.schema import Op, Source, Tensor, Trace
-from traces.validate import seal
-from workloads.aten import Lowered
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.schema import Op, Source, Tensor, Trace
+from tandemsim.traces.validate import seal
+from tandemsim.workloads.aten import Lowered
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import nn
 
-import traces
-from sim.arch.checks import ConfigError, UserError, nearest
-from workloads.inputs import InputSpec
-from workloads.registry import WORKLOADS, Workload
+from tandemsim import traces
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest
+from tandemsim.workloads.inputs import InputSpec
+from tandemsim.workloads.registry import WORKLOADS, Workload
 
 DATA = Path(traces.__file__).parent / "data"
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import torch
 from msgspec.structs import replace
 
-from sim.arch.checks import ConfigError
-from traces.schema import Role
-from traces.schema import Tensor as Record
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.schema import Role
+from tandemsim.traces.schema import Tensor as Record
 
 DTYPES = {
     **{

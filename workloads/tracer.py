@@ -22,13 +22,13 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from sim.arch.checks import ConfigError
-from traces.schema import Source, Trace
-from workloads.aten import Call, Lowered, lower
-from workloads.fused import FusedAttention
-from workloads.recipes import Recipes
-from workloads.steps import Step, assemble, label
-from workloads.tensors import TensorTable
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.schema import Source, Trace
+from tandemsim.workloads.aten import Call, Lowered, lower
+from tandemsim.workloads.fused import FusedAttention
+from tandemsim.workloads.recipes import Recipes
+from tandemsim.workloads.steps import Step, assemble, label
+from tandemsim.workloads.tensors import TensorTable
 
 #: Operators that return their input, or a view of it, without saying so in their schema.
 VIEWS = {"_unsafe_view", "_reshape_alias", "lift_fresh", "unsafe_split", "unsafe_split_with_sizes"}

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from sim.arch.checks import require, require_integers
-from workloads.attention import WindowAttention
+from tandemsim.sim.arch.checks import require, require_integers
+from tandemsim.workloads.attention import WindowAttention
 
 Norm = partial(nn.LayerNorm, eps=1e-6)  # released code, LN_EPS
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from sim.arch.checks import one_line
-from sim.arch.command_words import option_without_value
-from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.arch.salo import SaloConfig
-from sim.arch.settings import keys_named
-from sim.arch.settings_files import settings_from_arguments
+from tandemsim.sim.arch.checks import one_line
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.settings import keys_named
+from tandemsim.sim.shell.command_words import option_without_value
+from tandemsim.sim.shell.settings_files import settings_from_arguments
 
 USER_FAULT = 2
 

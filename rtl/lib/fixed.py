@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from amaranth import Cat, Const, Mux, Shape, Value, signed
 
-from sim.arch.salo_wires import Wire
+from tandemsim.sim.arch.salo.wires import Wire
 
 
 def shape(wire: Wire) -> Shape:

@@ -1,12 +1,12 @@
-"""Packed words: tables of `sim.arch.salo_ports` as Amaranth layouts."""
+"""Packed words: tables of `sim.arch.salo.ports` as Amaranth layouts."""
 
 from __future__ import annotations
 
 from amaranth import Shape
 from amaranth.lib import data
 
-from rtl.lib.fixed import shape
-from sim.arch.salo_ports import Field, Fields
+from tandemsim.rtl.lib.fixed import shape
+from tandemsim.sim.arch.salo.ports import Field, Fields
 
 
 def layout(fields: Fields) -> data.StructLayout:

@@ -12,18 +12,18 @@ from amaranth import Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.emit import unit
-from rtl.lib.fixed import shape
-from rtl.lib.packed import layout
-from rtl.lib.pipeline import delayed, named
-from rtl.salo.pe import PE
-from rtl.salo.reciprocal import ReciprocalUnit
-from rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
-from sim.arch.salo import GlobalProjections, SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
-from sim.arch.salo_stages import Stage
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.lib.emit import unit
+from tandemsim.rtl.lib.fixed import shape
+from tandemsim.rtl.lib.packed import layout
+from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.salo.pe import PE
+from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.salo.wires import wires
 
 Unit = TypeVar("Unit", bound=wiring.Component)
 

@@ -1,6 +1,7 @@
 """The controller of the SALO array: a position in the pass and a counter.
 
-Obeys: the pass of `sim.arch.salo` and the codes of `sim.arch.salo_stages`. Model: `sim.salo.controller`.
+Obeys: the pass of `sim.arch.salo.config` and the codes of `sim.arch.salo.stages`.
+Model: `sim.salo.controller`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.fixed import shape
-from rtl.lib.pipeline import named
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_stages import Stage, pass_stages
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.lib.fixed import shape
+from tandemsim.rtl.lib.pipeline import named
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.stages import Stage, pass_stages
+from tandemsim.sim.arch.salo.wires import wires
 
 
 class Controller(wiring.Component):

@@ -1,6 +1,6 @@
 """The exponential unit of a PE: a shift, two bounds, and a line in one of a few segments.
 
-Obeys: SALO (arXiv 2206.14550) section 5; tables and formats in `sim.arch.exp2`. Model: `sim.salo.exp`.
+Obeys: SALO (arXiv 2206.14550) section 5; tables and formats in `sim.arch.salo.exp2`. Model: `sim.salo.exp`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from amaranth import Array, Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.fixed import saturate, shape
-from rtl.lib.pipeline import delayed, named
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.lib.fixed import saturate, shape
+from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.wires import wires
 
 
 class ExpUnit(wiring.Component):

@@ -9,14 +9,22 @@ from amaranth import EnableInserter, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.fixed import drop_half_even, drop_half_up, larger, moved, saturate, shape, shift_half_up
-from rtl.lib.pipeline import named
-from rtl.salo.exp import ExpUnit
-from sim.arch.formats import Rounding
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.arch.salo_stages import Stage
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.lib.fixed import (
+    drop_half_even,
+    drop_half_up,
+    larger,
+    moved,
+    saturate,
+    shape,
+    shift_half_up,
+)
+from tandemsim.rtl.lib.pipeline import named
+from tandemsim.rtl.salo.exp import ExpUnit
+from tandemsim.sim.arch.formats import Rounding
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.salo.wires import wires
 
 
 class PE(wiring.Component):

@@ -9,10 +9,10 @@ from amaranth import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.fixed import shape
-from rtl.lib.pipeline import delayed, named
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.lib.fixed import shape
+from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.wires import wires
 
 
 class ReciprocalUnit(wiring.Component):

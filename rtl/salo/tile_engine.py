@@ -1,6 +1,6 @@
 """The attention array as others use it: streams of commands and operands in, streams of outputs out.
 
-Obeys: payload, valid, ready as in Amaranth's `lib.stream`; words as in `sim.arch.salo_ports`. Model:
+Obeys: payload, valid, ready as in Amaranth's `lib.stream`; words as in `sim.arch.salo.ports`. Model:
 `sim.salo.tile_engine`.
 """
 
@@ -10,12 +10,12 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.packed import layout
-from rtl.lib.staging import Staging
-from rtl.salo.array import PEArray
-from rtl.salo.controller import Controller
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
+from tandemsim.rtl.lib.packed import layout
+from tandemsim.rtl.lib.staging import Staging
+from tandemsim.rtl.salo.array import PEArray
+from tandemsim.rtl.salo.controller import Controller
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
 
 
 class TileEngine(wiring.Component):

@@ -10,14 +10,14 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.fixed import drop_half_up, larger, moved, saturate, shape, shift_half_up
-from rtl.lib.pipeline import delayed, named
-from rtl.salo.reciprocal import ReciprocalUnit
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import merge_constants
-from sim.arch.salo_numerics import Normalisation
-from sim.arch.salo_stages import Stage
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.lib.fixed import drop_half_up, larger, moved, saturate, shape, shift_half_up
+from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import merge_constants
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.salo.wires import wires
 
 
 class WeightedSum(wiring.Component):

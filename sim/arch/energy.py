@@ -5,7 +5,7 @@ Obeys: Horowitz, "Computing's energy problem (and what we can do about it)", ISS
 library at a 2 ns clock is published with it (``power_func.h``). `docs/energy.md` says what each leaves out.
 
 Energies are picojoules, powers watts. Each function scales published figures to a width or a capacity.
-Nothing here knows a machine: `sim.arch.salo_energy` does. DRAM is in `sim.arch.dram_energy`.
+Nothing here knows a machine: `sim.arch.salo.energy` does. DRAM is in `sim.arch.dram.energy`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from sim.arch.checks import require
+from tandemsim.sim.arch.checks import require
 
 PJ_PER_J = 1e12
 KIB = 1024

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.checks import require_integers
+from tandemsim.sim.arch.checks import require_integers
 
 MAX_WIDTH = 62  # what an int64 holds with room for the half that rounding adds
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.arch.checks import require, require_integers
-from sim.arch.formats import Integers
+from tandemsim.sim.arch.checks import require, require_integers
+from tandemsim.sim.arch.formats import Integers
 
 
 class ReciprocalConstants(NamedTuple):

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sim.arch.checks import ConfigError, Rules, nearest, require, shown, to_dict
+from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, shown, to_dict
 
 Config = TypeVar("Config")
 

@@ -15,9 +15,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sim.arch.stopping import add_cleaner, remove_cleaner, unstopped
-from sim.engine.jit import SETTINGS
-from sim.engine.kernel_cache import SIM, cache_folder
+from tandemsim.sim.engine.jit import SETTINGS
+from tandemsim.sim.engine.kernel_cache import cache_folder
+from tandemsim.sim.shell.modules import module_command
+from tandemsim.sim.shell.stopping import add_cleaner, remove_cleaner, unstopped
 
 
 class Beside:
@@ -49,11 +50,11 @@ def compile_beside(module: str) -> Beside:
     if folder is None or not sys.executable:
         return Beside(None)
     begun = folder / f"{module}.begun"
-    command, silent = [sys.executable, "-m", module], subprocess.DEVNULL
+    command, silent = module_command(module), subprocess.DEVNULL
     try:
         with unstopped():  # until it is known to the one who stops
             begun.touch(exist_ok=False)  # of many processes, the first
-            process = subprocess.Popen(command, cwd=SIM.parent, stdin=silent, stdout=silent, stderr=silent)
+            process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent)
             return Beside(process, begun)
     except OSError:  # it has been run, or none can be
         return Beside(None)

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.engine.jit import jit
-from sim.engine.resource import Resources
-from sim.engine.stats import Level
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.resource import Resources
+from tandemsim.sim.engine.stats import Level
 
 SHOWN_WAITS = 20  # assumed: what fits on a screen; `DeadlockError.waits` has all
 

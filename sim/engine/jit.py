@@ -28,13 +28,13 @@ import numpy as np
 from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
 
-from sim.engine.kernel_cache import SIM, SOURCES, cache_folder
+from tandemsim.sim.engine.kernel_cache import SIM, cache_folder
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 int64: Any = np.int64  # for arguments, as said above; Any, because type checkers keep it apart from int
 SETTINGS: Any = numba.config  # made at run time, so that type checkers see no attributes
-LASTING_PACKAGES = {folder.name for folder in SOURCES}
+LASTING_PACKAGES = {"tandemsim"}
 
 if "NUMBA_CPU_FEATURES" not in os.environ:  # read by numba when it compiles its first kernel
     SETTINGS.CPU_FEATURES = re.sub(r"\+(?=avx512|avx10)", "-", get_host_cpu_features())

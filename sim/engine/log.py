@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arch.checks import require
-from sim.engine.jit import jit
+from tandemsim.sim.arch.checks import require
+from tandemsim.sim.engine.jit import jit
 
 
 class EventLog(NamedTuple):

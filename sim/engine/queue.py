@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arch.checks import require
-from sim.engine.event import NEVER, NOBODY, Event
-from sim.engine.jit import int64, jit
+from tandemsim.sim.arch.checks import require
+from tandemsim.sim.engine.event import NEVER, NOBODY, Event
+from tandemsim.sim.engine.jit import int64, jit
 
 Array = NDArray[np.int64]
 

@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arch.checks import require
-from sim.engine.event import NOBODY
-from sim.engine.jit import int64, jit
-from sim.engine.stats import Level, change, new_levels, settle_all
+from tandemsim.sim.arch.checks import require
+from tandemsim.sim.engine.event import NOBODY
+from tandemsim.sim.engine.jit import int64, jit
+from tandemsim.sim.engine.stats import Level, change, new_levels, settle_all
 
 Array = NDArray[np.int64]
 

@@ -16,11 +16,11 @@ before it, and is complete in the first cycle that is not before its last burst'
 
 from __future__ import annotations
 
-from sim.engine.event import NEVER
-from sim.engine.jit import jit
-from sim.memory.dma_state import HISTORY, MAX_PLACES, Dma
-from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
-from sim.memory.dram_state import FAR, NONE, READ, WRITE, Record, Records
+from tandemsim.sim.engine.event import NEVER
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.memory.dma_state import HISTORY, MAX_PLACES, Dma
+from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
+from tandemsim.sim.memory.dram.state import FAR, NONE, READ, WRITE, Record, Records
 
 
 class DmaFullError(RuntimeError):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arch.checks import require
-from sim.arch.memory import DramConfig
-from sim.memory.dram_state import FAR, NONE, Dram, Records, make_record, new_dram
+from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.memory.dram.state import FAR, NONE, Dram, Records, make_record, new_dram
 
 HISTORY = 1024  # bins of the bursts over time; a power of two
 FIRST_PLACES = 1024  # of the rings, a power of two; assumed: few layers have more transfers on their way

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.checks import ConfigError
-from sim.arch.memory import Buffering
-from sim.engine.jit import jit
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.engine.jit import jit
 
 Integers = npt.NDArray[np.int64]
 

@@ -5,11 +5,11 @@ Run by `sim.engine.beside`, as ``python -m sim.memory.warm``.
 
 from __future__ import annotations
 
-from sim.arch.dram_standards import DRAMS
-from sim.engine.event import NEVER
-from sim.memory.dma import dma_advance, dma_submit
-from sim.memory.dma_state import new_dma
-from sim.memory.dram_state import READ
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.engine.event import NEVER
+from tandemsim.sim.memory.dma import dma_advance, dma_submit
+from tandemsim.sim.memory.dma_state import new_dma
+from tandemsim.sim.memory.dram.state import READ
 
 CYCLE_PS = 1000  # any
 

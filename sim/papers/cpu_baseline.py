@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from tandemsim.sim.shell.modules import module_command
 
 MODULE = "workloads.cpu_attention"
 TIMEOUT_S = 600  # assumed: tens of seconds on two cores
@@ -31,7 +32,7 @@ def measure_cpu(repeats: int = 3, command: tuple[str, ...] | None = None) -> Cpu
     """Measure, or return the line that says why not. `command` replaces the process that measures."""
     if command is None and importlib.util.find_spec("torch") is None:
         return INSTALL
-    command = command or (sys.executable, "-m", MODULE, "--repeats", str(repeats))
+    command = command or tuple(module_command(MODULE, "--repeats", str(repeats)))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         return _read(done.stdout)

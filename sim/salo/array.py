@@ -1,6 +1,6 @@
 """The PE array, bit for bit: what a schedule makes of the queries, keys and values of one head.
 
-Obeys: the number formats of `sim.arch.salo_numerics`; each PE is `sim.salo.pe`, each row ends in a
+Obeys: the number formats of `sim.arch.salo.numerics`; each PE is `sim.salo.pe`, each row ends in a
 `sim.salo.weighted_sum`. Tile by tile, row by row, in the order of the schedule, with the state that the
 hardware has: a weighted-sum unit for each local row and each global row. Cycles are the concern of
 `SaloArray`: a pass takes pass_cycles(head_dim), all of them total_cycles(passes, head_dim).
@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import array_constants, merge_constants
-from sim.engine.jit import jit
-from sim.salo.fixed import SATURATIONS, no_saturations
-from sim.salo.row import Projection, row_scratch, run_row
-from sim.salo.row_states import begin, finish, join, row_states, spill
-from sim.salo.schedule import Schedule
-from sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand
-from sim.salo.tiles import Slots, takes_part
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import array_constants, merge_constants
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.fixed import SATURATIONS, no_saturations
+from tandemsim.sim.salo.row import Projection, row_scratch, run_row
+from tandemsim.sim.salo.row_states import begin, finish, join, row_states, spill
+from tandemsim.sim.salo.scheduling.schedule import Schedule
+from tandemsim.sim.salo.scheduling.tiles import Slots, takes_part
+from tandemsim.sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand
 
 Raw = npt.NDArray[np.int64]
 

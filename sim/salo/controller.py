@@ -1,16 +1,16 @@
 """The controller of the SALO array: turns one tile command into the stage codes of column 0.
 
-Obeys: the pass of `sim.arch.salo` and the codes of `sim.arch.salo_stages`; the artifact has no controller. A
-cycle without what a stage needs is an IDLE, which travels through the array like any other code: nothing is
-frozen, and what has begun goes on.
+Obeys: the pass of `sim.arch.salo.config` and the codes of `sim.arch.salo.stages`; the artifact has no
+controller. A cycle without what a stage needs is an IDLE, which travels through the array like any other
+code: nothing is frozen, and what has begun goes on.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_stages import Stage, pass_stages
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.stages import Stage, pass_stages
 
 
 class ControllerInputs(NamedTuple):

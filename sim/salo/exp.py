@@ -1,16 +1,16 @@
 """The exponential unit of a PE.
 
-Obeys: SALO (arXiv 2206.14550) section 5; tables and formats in `sim.arch.exp2`.
+Obeys: SALO (arXiv 2206.14550) section 5; tables and formats in `sim.arch.salo.exp2`.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import array_constants
-from sim.engine.jit import jit
-from sim.salo.fixed import EXPONENT, no_saturations, saturate
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import array_constants
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.fixed import EXPONENT, no_saturations, saturate
 
 
 @jit

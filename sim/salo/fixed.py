@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sim.engine.jit import jit
+from tandemsim.sim.engine.jit import jit
 
 # Registers that saturate, in the order of their counters.
 SATURATIONS = ("score", "exponent", "weight", "row_sum", "psum", "merge_exponent", "merge", "output")

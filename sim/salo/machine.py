@@ -13,30 +13,30 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.checks import ConfigError
-from sim.arch.energy import SramTraffic
-from sim.arch.salo import GlobalProjections, SaloConfig
-from sim.arch.salo_energy import SaloWork
-from sim.engine.beside import compile_beside
-from sim.engine.deadlock import Outcome, Wait, check_progress, waits
-from sim.engine.queue import new_queue
-from sim.engine.resource import Resources, new_resources
-from sim.engine.stats import named, new_counters
-from sim.memory.dma import DmaFullError
-from sim.memory.dma_state import MAX_PLACES, Dma, bytes_over_time, is_at_end_of_time, new_dma
-from sim.memory.dram_state import READ, WRITE
-from sim.salo.account import dram_tensors, multiplier_cycles
-from sim.salo.banks import cycles_per_step
-from sim.salo.layout import Layer
-from sim.salo.loop import PAUSED, STATE, Port, Record, Stall, Tiles, Timing, new_state, run
-from sim.salo.needs import granules
-from sim.salo.program import Program, program
-from sim.salo.schedule import Schedule, schedule
-from sim.salo.size import check_size
-from sim.salo.transfers import PHASES, Integers, Kind, Phase
-from traces.errors import LONGEST_VALUE, printable, shortened
-from traces.pattern import Pattern
-from traces.schema import Op, Trace
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.energy import SramTraffic
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
+from tandemsim.sim.arch.salo.energy import SaloWork
+from tandemsim.sim.engine.beside import compile_beside
+from tandemsim.sim.engine.deadlock import Outcome, Wait, check_progress, waits
+from tandemsim.sim.engine.queue import new_queue
+from tandemsim.sim.engine.resource import Resources, new_resources
+from tandemsim.sim.engine.stats import named, new_counters
+from tandemsim.sim.memory.dma import DmaFullError
+from tandemsim.sim.memory.dma_state import MAX_PLACES, Dma, bytes_over_time, is_at_end_of_time, new_dma
+from tandemsim.sim.memory.dram.state import READ, WRITE
+from tandemsim.sim.salo.layer.account import dram_tensors, multiplier_cycles
+from tandemsim.sim.salo.layer.banks import cycles_per_step
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.loop import PAUSED, STATE, Port, Record, Stall, Tiles, Timing, new_state, run
+from tandemsim.sim.salo.layer.needs import granules
+from tandemsim.sim.salo.layer.program import Program, program
+from tandemsim.sim.salo.layer.size import check_size
+from tandemsim.sim.salo.layer.transfers import PHASES, Integers, Kind, Phase
+from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
+from tandemsim.traces.errors import LONGEST_VALUE, printable, shortened
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Trace
 
 KIND = "window_attention"
 DRAM_COUNTERS = ("row_hits", "row_misses", "row_conflicts", "activates", "refreshes")
@@ -63,7 +63,7 @@ class LayerResult:
     work: SaloWork
     traffic: tuple[Integers, Integers]  # edges in cycles [n + 1], bytes over the DRAM pins between them [n]
     multiplier_cycles: dict[str, int]  # by what became of them; their sum is cycles times multipliers
-    tensors: dict[str, dict[str, int]]  # bytes of DRAM by tensor, see `sim.salo.account`
+    tensors: dict[str, dict[str, int]]  # bytes of DRAM by tensor, see `sim.salo.layer.account`
 
     @property
     def compute_cycles(self) -> int:

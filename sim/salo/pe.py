@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import array_constants
-from sim.arch.salo_stages import Stage
-from sim.engine.jit import jit
-from sim.salo.exp import exponential
-from sim.salo.fixed import (
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import array_constants
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.exp import exponential
+from tandemsim.sim.salo.fixed import (
     PSUM,
     ROW_SUM,
     SCORE,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.arch.salo import SaloConfig
-from sim.engine.jit import jit
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.engine.jit import jit
 
 
 @jit

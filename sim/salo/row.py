@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.engine.jit import jit
-from sim.salo.exp import exponential
-from sim.salo.fixed import shift_half_up
-from sim.salo.pe import add_product, join_row, multiply_accumulate, narrow_product, probability
-from sim.salo.reciprocal import reciprocal
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.exp import exponential
+from tandemsim.sim.salo.fixed import shift_half_up
+from tandemsim.sim.salo.pe import add_product, join_row, multiply_accumulate, narrow_product, probability
+from tandemsim.sim.salo.reciprocal import reciprocal
 
 ZERO = np.int64(0)  # a literal 0 would compile what it is passed to a second time
 

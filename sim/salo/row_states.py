@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.engine.jit import jit
-from sim.salo.reciprocal import reciprocal
-from sim.salo.weighted_sum import align, merge, output, pass_weight
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.reciprocal import reciprocal
+from tandemsim.sim.salo.weighted_sum import align, merge, output, pass_weight
 
 Raw = npt.NDArray[np.int64]
 

@@ -1,6 +1,6 @@
 """The attention array as others use it: which word leaves its streams, and in which cycle.
 
-Obeys: `sim.arch.salo_ports`. Values are those of `sim.salo.array`, whole tiles at a time; cycles those of the
+Obeys: `sim.arch.salo.ports`. Values are those of `sim.salo.array`, whole tiles at a time; cycles those of the
 controller, and of staging buffers that offer a word `STAGING_LATENCY` cycles after it was written.
 """
 
@@ -14,13 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.arch.salo import STAGING_LATENCY, SaloConfig
-from sim.arch.salo_stages import Stage
-from sim.salo.array import PEArray
-from sim.salo.controller import Controller, ControllerInputs
-from sim.salo.row import Projection
-from sim.salo.schedule import Schedule
-from sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand, commands, words
+from tandemsim.sim.arch.salo.config import STAGING_LATENCY, SaloConfig
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.controller import Controller, ControllerInputs
+from tandemsim.sim.salo.row import Projection
+from tandemsim.sim.salo.scheduling.schedule import Schedule
+from tandemsim.sim.salo.tile_words import (
+    GlobalOutputWord,
+    OperandWord,
+    OutputWord,
+    TileCommand,
+    commands,
+    words,
+)
 
 
 class TileEngineInputs(NamedTuple):

@@ -1,6 +1,6 @@
 """What the circuit is told and fed for a schedule: a command for each tile, operand words for each element.
 
-Obeys: `sim.arch.salo_ports`; the fields of the two tuples are those of its tables. Heads of one layer follow
+Obeys: `sim.arch.salo.ports`; the fields of the two tuples are those of its tables. Heads of one layer follow
 one another as tiles do.
 """
 
@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.checks import ConfigError
-from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
-from sim.salo.row import Projection
-from sim.salo.schedule import Schedule
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig
+from tandemsim.sim.salo.row import Projection
+from tandemsim.sim.salo.scheduling.schedule import Schedule
 
 Bits = npt.NDArray[np.bool_]
 Tokens = npt.NDArray[np.int32]

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import merge_constants
-from sim.arch.salo_stages import Stage
-from sim.engine.jit import jit
-from sim.salo.fixed import MERGE, MERGE_EXPONENT, OUTPUT, no_saturations, saturate, shift_half_up
-from sim.salo.reciprocal import reciprocal
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import merge_constants
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.fixed import MERGE, MERGE_EXPONENT, OUTPUT, no_saturations, saturate, shift_half_up
+from tandemsim.sim.salo.reciprocal import reciprocal
 
 
 @jit

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from sim.arch.memory import BufferConfig
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, PassOverlap, SaloArray, SaloConfig
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from tandemsim.sim.arch.dram.config import BufferConfig
+from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from tandemsim.sim.arch.salo.presets import SALO
 
 
 def small(numerics: SaloNumerics, tiles: int = 2, **array: object) -> SaloConfig:

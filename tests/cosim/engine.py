@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rtl.salo.tile_engine import TileEngine as Circuit
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
-from sim.salo.row import Projection, projection
-from sim.salo.tile_engine import NO_GAPS, Gaps, TileEngine, Transfer
+from tandemsim.rtl.salo.tile_engine import TileEngine as Circuit
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
+from tandemsim.sim.salo.row import Projection, projection
+from tandemsim.sim.salo.tile_engine import NO_GAPS, Gaps, TileEngine, Transfer
 from tests.cosim import harness
 
 TABLES = {

@@ -20,8 +20,8 @@ from amaranth import Value
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_results, get_runner
 
-from rtl.lib.emit import module_name, verilog
-from sim.arch.salo_ports import Fields
+from tandemsim.rtl.lib.emit import module_name, verilog
+from tandemsim.sim.arch.salo.ports import Fields
 from tests.cosim import runtime, simulators
 from tests.rtl.stimuli import BROKEN_OFF
 
@@ -179,7 +179,7 @@ def _number(raw: int, signed: bool, width: int) -> int:
 
 
 def pack(fields: Fields, word: NamedTuple) -> int:
-    """Return a word as one number, packed as `sim.arch.salo_ports` says."""
+    """Return a word as one number, packed as `sim.arch.salo.ports` says."""
     packed = place = 0
     for name, field in fields.items():
         mask = (1 << field.wire.width) - 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.arch.salo import SaloConfig
-from sim.salo.tile_engine import NO_GAPS, Gaps
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.salo.tile_engine import NO_GAPS, Gaps
 from tests.cosim import engine
 from tests.cosim.tiles import random_tiles
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from rtl.salo.array import PEArray as Circuit
-from sim.arch.salo_ports import command_fields, global_output_fields, operand_fields, output_fields
-from sim.arch.salo_stages import Stage
-from sim.salo.array import PEArrayInputs
-from sim.salo.controller import Controller, ControllerInputs
-from sim.salo.tile_engine import TileEngine
+from tandemsim.rtl.salo.array import PEArray as Circuit
+from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.salo.array import PEArrayInputs
+from tandemsim.sim.salo.controller import Controller, ControllerInputs
+from tandemsim.sim.salo.tile_engine import TileEngine
 from tests.cosim import engine, harness
 from tests.cosim.configs import CONFIGS
 from tests.cosim.sample import ON_EACH, WHOLE

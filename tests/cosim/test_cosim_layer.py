@@ -6,21 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo import STAGING_LATENCY
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
-from sim.salo import functional
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
-from sim.salo.schedule import schedule
-from sim.salo.tensors import random_tensors
-from sim.salo.tile_words import commands
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.config import STAGING_LATENCY
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.sim.salo.tile_words import commands
+from tandemsim.sim.salo.values import functional
+from tandemsim.sim.salo.values.tensors import random_tensors
+from tandemsim.traces.pattern import Band, Pattern
 from tests.cosim import engine, simulators
 from tests.cosim.configs import small
 from tests.cosim.sample import ON_EACH, WHOLE
-from traces.pattern import Band, Pattern
 
 HEADS, HEAD_DIM = 2, 16
 # A memory that never waits: what is left are the cycles of the array.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import rtl
-from rtl.build import UNITS
-from rtl.lib.emit import verilog
+from tandemsim import rtl
+from tandemsim.rtl.build import UNITS
+from tandemsim.rtl.lib.emit import verilog
 from tests.cosim import simulators
 from tests.cosim.configs import CONFIGS
 from tests.cosim.sample import WHOLE

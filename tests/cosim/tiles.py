@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from sim.arch.salo import GlobalProjections, SaloArray
-from sim.salo.global_rows import GlobalRows
-from sim.salo.tiles import Slots
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray
+from tandemsim.sim.salo.scheduling.global_rows import GlobalRows
+from tandemsim.sim.salo.scheduling.tiles import Slots
 
 TOKENS = 24
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sim.engine.deadlock import DeadlockError, check_progress, waits
-from sim.engine.queue import new_queue, peek, pop, push
-from sim.engine.stats import named
+from tandemsim.sim.engine.deadlock import DeadlockError, check_progress, waits
+from tandemsim.sim.engine.queue import new_queue, peek, pop, push
+from tandemsim.sim.engine.stats import named
 from tests.engine.machines import Counter, Op, Run, line_loop, run_line, run_programs
 
 

@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.deadlock import Outcome, outcome_of
-from sim.engine.event import NOBODY
-from sim.engine.jit import jit
-from sim.engine.log import EventLog, columns, new_log, record
-from sim.engine.queue import EventQueue, new_queue, pending, pop, push
-from sim.engine.resource import Resources, acquire, new_resources, release, settle_resources
-from sim.engine.stats import new_counters
+from tandemsim.sim.engine.deadlock import Outcome, outcome_of
+from tandemsim.sim.engine.event import NOBODY
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.log import EventLog, columns, new_log, record
+from tandemsim.sim.engine.queue import EventQueue, new_queue, pending, pop, push
+from tandemsim.sim.engine.resource import Resources, acquire, new_resources, release, settle_resources
+from tandemsim.sim.engine.stats import new_counters
 
 Array = NDArray[np.int64]
 

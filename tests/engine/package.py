@@ -10,24 +10,28 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HELPER = "from sim.engine.jit import jit\n\n\n@jit\ndef scale(number):\n    return {factor} * number\n"
+HELPER = (
+    "from tandemsim.sim.engine.jit import jit\n\n\n@jit\ndef scale(number):\n    return {factor} * number\n"
+)
 KERNEL = """\
-from sim.engine.jit import jit
-from sim.factor import FACTOR
-from sim.helper import scale
-from traces.offset import OFFSET
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.factor import FACTOR
+from tandemsim.sim.helper import scale
+from tandemsim.traces.offset import OFFSET
 
 
 @jit
 def run(number):
     return scale(number) * FACTOR + OFFSET
 """
-ASK = "from sim.kernel import run; print(run(5), sum(run.stats.cache_hits.values()))"
+ASK = "from tandemsim.sim.kernel import run; print(run(5), sum(run.stats.cache_hits.values()))"
 
 
 def make_package(folder: Path) -> Path:
-    """Make a folder with a package `sim` that has our jit, a kernel and its helper; return it."""
+    """Make a checkout whose package `sim` has our jit, a kernel and its helper; return its folder."""
     for name in (
+        "pyproject.toml",
+        "tandemsim/__init__.py",
         "sim/__init__.py",
         "sim/engine/__init__.py",
         "sim/engine/jit.py",

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch import stopping
-from sim.engine import beside
+from tandemsim.sim.engine import beside
+from tandemsim.sim.shell import modules, stopping
 from tests.engine.package import ASK, ask
 
-WARM = "from sim.kernel import run\n\nrun(1)\n"
-WAIT = "from sim.engine.beside import compile_beside; compile_beside('sim.warm').wait()\n"
+WARM = "from tandemsim.sim.kernel import run\n\nrun(1)\n"
+WAIT = "from tandemsim.sim.engine.beside import compile_beside; compile_beside('sim.warm').wait()\n"
 
 
 @pytest.fixture
 def tree(package: Path) -> Path:
     """Return the package with our module, and one that calls its kernel."""
-    (package / "sim/engine/beside.py").write_text(Path(beside.__file__).read_text())
-    (package / "sim/arch").mkdir(exist_ok=True)
-    (package / "sim/arch/stopping.py").write_text(Path(stopping.__file__).read_text())
+    (package / "sim/shell").mkdir(exist_ok=True)
+    for module in (beside, stopping, modules):
+        path = Path(module.__file__)
+        (package / "sim" / path.parent.name / path.name).write_text(path.read_text())
     (package / "sim/warm.py").write_text(WARM)
     return package
 

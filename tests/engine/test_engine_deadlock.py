@@ -4,8 +4,8 @@ from enum import IntEnum
 
 import pytest
 
-from sim.engine.deadlock import DeadlockError, Outcome, Wait, check_progress, waits
-from sim.engine.resource import acquire, new_resources, release
+from tandemsim.sim.engine.deadlock import DeadlockError, Outcome, Wait, check_progress, waits
+from tandemsim.sim.engine.resource import acquire, new_resources, release
 from tests.engine.machines import Op, run_programs
 
 

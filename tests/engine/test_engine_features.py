@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.engine.jit import SETTINGS, jit
+from tandemsim.sim.engine.jit import SETTINGS, jit
 
 
 @jit

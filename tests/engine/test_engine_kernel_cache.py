@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.engine import kernel_cache
+from tandemsim.sim.engine import kernel_cache
 from tests.engine.package import KERNEL, ask
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_a_class_of_somebody_else_does_not_spoil_the_cache(package: Path) -> Non
     theirs = "from enum import IntEnum\n\n\nclass Kind(IntEnum):\n    DONE = 5\n"
     (package.parent / "theirs.py").write_text(theirs)
     beside = {"PYTHONPATH": str(package.parent)}
-    foreign = "from theirs import Kind; from sim.kernel import run; print(run(5), run(Kind.DONE))"
+    foreign = "from theirs import Kind; from tandemsim.sim.kernel import run; print(run(5), run(Kind.DONE))"
     assert ask(package, foreign, **beside) == "15 15"
     files = compiled_files(package)
     assert ask(package) == "15 1"  # where `theirs` cannot be imported
@@ -65,7 +65,7 @@ def test_kernels_outside_the_package_are_compiled_but_not_cached(package: Path) 
 
 
 def test_the_jit_can_be_switched_off(package: Path) -> None:
-    code = "from sim.kernel import run; print(run(5), type(run).__name__)"
+    code = "from tandemsim.sim.kernel import run; print(run(5), type(run).__name__)"
     assert ask(package, code, NUMBA_DISABLE_JIT="1") == "15 function"
     assert compiled_files(package) == {}
 

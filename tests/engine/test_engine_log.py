@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.engine.log import columns, dropped, new_log, record
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.engine.log import columns, dropped, new_log, record
 
 
 def test_records_are_columns_in_the_order_of_recording() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine.deadlock import Outcome
-from sim.engine.stats import Level
+from tandemsim.sim.engine.deadlock import Outcome
+from tandemsim.sim.engine.stats import Level
 from tests.engine.machines import Counter, Kind, Op, run_line, run_programs
 
 

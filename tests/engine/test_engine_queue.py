@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.engine.event import NEVER, Event
-from sim.engine.queue import PastEventError, QueueFullError, new_queue, peek, pending, pop, push
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.engine.event import NEVER, Event
+from tandemsim.sim.engine.queue import PastEventError, QueueFullError, new_queue, peek, pending, pop, push
 
 # Few values, so that ties in cycle and in priority are common.
 keys = st.tuples(st.integers(0, 4), st.integers(-2, 2))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.engine.event import NOBODY
-from sim.engine.resource import (
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.engine.event import NOBODY
+from tandemsim.sim.engine.resource import (
     LineFullError,
     NotHeldError,
     acquire,
@@ -18,7 +18,7 @@ from sim.engine.resource import (
     release,
     settle_resources,
 )
-from sim.engine.stats import Level, named
+from tandemsim.sim.engine.stats import Level, named
 
 SLOTS = (1, 3)
 PLACES = 3

@@ -4,8 +4,8 @@ import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.engine.deadlock import Outcome
-from sim.engine.queue import new_queue, pop, push
+from tandemsim.sim.engine.deadlock import Outcome
+from tandemsim.sim.engine.queue import new_queue, pop, push
 from tests.engine.machines import Counter, Op, Run, run_programs
 
 RESOURCES = 3

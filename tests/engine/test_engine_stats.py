@@ -5,8 +5,8 @@ from enum import IntEnum
 import numpy as np
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.engine.stats import Level, change, named, new_counters, new_levels, settle_all
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.engine.stats import Level, change, named, new_counters, new_levels, settle_all
 
 
 class Counter(IntEnum):

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.energy import (
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.energy import (
     KIB,
     EnergyConfig,
     SramTraffic,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.dram_energy_table import DRAM_ENERGY
-from sim.arch.energy import EnergyConfig
+from tandemsim.sim.arch.dram.energy_table import DRAM_ENERGY
+from tandemsim.sim.arch.energy import EnergyConfig
 
 PAGE = (Path(__file__).parents[2] / "docs" / "energy.md").read_text(encoding="utf-8")
 

@@ -1,9 +1,9 @@
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_energy import DramDevices, DramTraffic, Rail, terminated_pj_per_bit
-from sim.arch.dram_energy_table import DRAM_ENERGY, dram_energy
-from sim.arch.dram_standards import DRAMS
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.energy import DramDevices, DramTraffic, Rail, terminated_pj_per_bit
+from tandemsim.sim.arch.dram.energy_table import DRAM_ENERGY, dram_energy
+from tandemsim.sim.arch.dram.standards import DRAMS
 
 
 def test_a_burst_costs_what_its_current_adds_to_standby() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.dram_energy_table import dram_energy
-from sim.report import Report
-from sim.run import Request, simulate
-from traces import codec
-from traces.kinds import macs
-from traces.pattern import Band, Pattern
-from traces.schema import Op, Source, Tensor
-from traces.validate import seal
+from tandemsim.sim.arch.dram.energy_table import dram_energy
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.run import Request, simulate
+from tandemsim.traces import codec
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Band, Pattern
+from tandemsim.traces.schema import Op, Source, Tensor
+from tandemsim.traces.validate import seal
 
 HEADS, HEAD_DIM = 2, 16
 PJ_PER_J = 10**12

@@ -2,12 +2,11 @@ import dataclasses
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_energy import DramEnergy, DramTraffic
-from sim.arch.energy import EnergyConfig, SramTraffic
-from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
-from sim.arch.salo_energy import (
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.energy import DramEnergy, DramTraffic
+from tandemsim.sim.arch.energy import EnergyConfig, SramTraffic
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.energy import (
     PUBLISHED_POWER_W,
     PUBLISHED_SYNTHESIS_HZ,
     SaloActions,
@@ -23,10 +22,11 @@ from sim.arch.salo_energy import (
     salo_energy,
     sum_actions,
 )
-from sim.arch.salo_gates import array_mm2
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
-from sim.report import TensorTraffic
-from sim.run_salo_notes import notes
+from tandemsim.sim.arch.salo.gates import array_mm2
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
+from tandemsim.sim.machines.salo.notes import notes
+from tandemsim.sim.report.contract import TensorTraffic
 
 ENERGY = EnergyConfig()
 PER_PASS = SaloArray()

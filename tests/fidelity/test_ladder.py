@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.presets import SALO_PRESETS
-from sim.arch.settings import with_settings
-from sim.papers.salo import CostModel, workload
-from sim.papers.salo_steps import STEPS, TRACES, Step
-from sim.salo.schedule import schedule
-from traces import codec
-from traces.pattern import Pattern
-from traces.schema import Op
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.settings import with_settings
+from tandemsim.sim.papers.salo.cost_model import CostModel, workload
+from tandemsim.sim.papers.salo.steps import STEPS, TRACES, Step
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.traces import codec
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
 GLOBAL_INPUTS = 6  # q, k, v and those of the global tokens

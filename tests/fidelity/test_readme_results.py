@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.__main__ import main
+from tandemsim.sim.__main__ import main
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 # | `workload` (what it is) | cycles | utilisation | share % |

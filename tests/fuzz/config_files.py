@@ -7,8 +7,8 @@ import json
 import random
 from functools import cache
 
-from sim.arch.settings_files import as_toml
-from sim.machines import machine_named
+from tandemsim.sim.machines.table import machine_named
+from tandemsim.sim.shell.settings_files import as_toml
 from tests.fuzz.judge import Judge
 from tests.fuzz.setting_words import SMALL, word
 from tests.fuzz.trace_bytes import damaged
@@ -124,7 +124,7 @@ def report(rng: random.Random) -> tuple[str, str]:
 
 @cache
 def _config() -> dict[str, object]:
-    from sim.arch.checks import to_dict
+    from tandemsim.sim.arch.checks import to_dict
 
     return to_dict(machine_named("salo").config("salo", {}))
 

@@ -25,7 +25,11 @@ LONGEST_LINE = 300
 MOST_REFUSED_BYTES = 500 << 20
 OK, REFUSED = 0, 2
 
-PROGRAMS = {"sim": "sim.__main__", "traces": "traces.__main__", "rtl.build": "rtl.build"}
+PROGRAMS = {
+    "sim": "tandemsim.sim.__main__",
+    "traces": "tandemsim.traces.__main__",
+    "rtl.build": "tandemsim.rtl.build",
+}
 
 
 class Answer(NamedTuple):

@@ -11,11 +11,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from sim.arch.salo import SaloConfig
-from sim.salo.layout import Layer
-from sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.traces.pattern import Pattern
 from tests.fuzz.valid_patterns import pairs
-from traces.pattern import Pattern
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
 PADS = ("query", "key", "value", "global", "output")

@@ -6,9 +6,9 @@ import random
 from functools import cache
 from typing import Any
 
-from sim.arch.presets import SECTIONS
-from sim.arch.settings import fields_of
-from sim.machines import machine_named
+from tandemsim.sim.arch.salo.presets import SECTIONS
+from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.machines.table import machine_named
 from tests.fuzz.judge import Judge
 
 SMALL = ("--pattern", "longformer:24,6", "--heads", "1", "--head-dim", "4")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from sim.machines import machine_named
-from sim.run import Request, simulate
+from tandemsim.sim.machines.table import machine_named
+from tandemsim.sim.run import Request, simulate
+from tandemsim.traces.pattern import Pattern
 from tests.fuzz import laws, valid_patterns
-from traces.pattern import Pattern
 
 ATTENTIONS = [(Pattern.longformer(40, 8), 2, 4, True), (Pattern.vil(5, 6, 3, 1), 1, 8, False)]
 BATCH = 2

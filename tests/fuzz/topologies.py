@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
+from tandemsim.traces.codec import load
 from tests.fuzz.judge import Judge
-from traces.codec import load
 
 HEADERS = (
     "Layer,M,N,K,",

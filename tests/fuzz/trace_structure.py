@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from tandemsim.traces.codec import dumps, find, load
 from tests.fuzz.judge import Judge
-from traces.codec import dumps, find, load
 
 VALUES: tuple[Any, ...] = (
     None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from sim.arch.dram_standards import DRAMS
+from tandemsim.sim.arch.dram.standards import DRAMS
 
 LATENCIES = (1, 1, 1, 2, 3, 8, 65, 1000, 1024)
 CLOCKS = (10**6, 10**8, 5 * 10**8, 8 * 10**8, 10**9, 2 * 10**9, 10**12)

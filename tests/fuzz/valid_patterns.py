@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traces.kinds import macs
-from traces.pattern import Band, Pattern
-from traces.schema import Op, Source, Tensor, Trace
-from traces.validate import seal
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Band, Pattern
+from tandemsim.traces.schema import Op, Source, Tensor, Trace
+from tandemsim.traces.validate import seal
 
 KIND = "window_attention"
 

@@ -6,10 +6,10 @@ import json
 import math
 import random
 
-from sim.machines import machine_named
+from tandemsim.sim.machines.table import machine_named
+from tandemsim.traces.codec import save
 from tests.fuzz import laws, valid_configs, valid_patterns
 from tests.fuzz.judge import Judge
-from traces.codec import save
 
 PRESETS = ("salo", "salo", "salo-dac22")
 

@@ -51,7 +51,7 @@ def judged(name: str, seed: int, modes: dict[str, Mode], begun: Any) -> dict[str
 
 def warm_up() -> None:
     """Have every kernel compiled and every library loaded that a usual case needs."""
-    from sim.__main__ import main
+    from tandemsim.sim.__main__ import main
 
     for more in ((), ("--set", "memory=ideal")):
         answer = called(main, [*WARM, *more])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Delay
-from sim.arch.memory import DramConfig
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import Delay
 from tests.memory.checker import Checker
 from tests.memory.jedec import Device, device
 from tests.memory.naive import NaiveChannel, Policy, run

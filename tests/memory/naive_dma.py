@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.arch.memory import DramConfig
+from tandemsim.sim.arch.dram.config import DramConfig
 from tests.memory.jedec import device
 from tests.memory.naive import NaiveChannel, Policy
 from tests.memory.places import bank_of, place

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Delay
-from sim.arch.memory import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import Delay
 from tests.memory.jedec import DATA
 from tests.memory.replay import Outcome, replay, requests_at
 

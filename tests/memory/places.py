@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.arch.memory import DramConfig
+from tandemsim.sim.arch.dram.config import DramConfig
 
 MAPS = {  # high to low, as Ramulator 2.1 has them
     "robaracoch": "row-bank-group-rank-column-channel",

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.arch.dram_rules import longest_wait
-from sim.arch.dram_timing import Delay
-from sim.arch.memory import DramConfig
-from sim.engine.jit import jit
-from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
-from sim.memory.dram_state import LOGGED, Command, Record, new_dram
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.arch.dram.rules import longest_wait
+from tandemsim.sim.arch.dram.timing import Delay
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
+from tandemsim.sim.memory.dram.state import LOGGED, Command, Record, new_dram
 
 Integers = npt.NDArray[np.int64]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import DramConfig
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
 from tests.memory.jedec import CONFIG, STANDARDS
 from tests.memory.places import MAPS, bank_of, place, sizes
 from tests.memory.replay import located

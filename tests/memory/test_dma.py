@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import DramConfig
-from sim.engine.event import NEVER
-from sim.memory.dma import dma_advance, dma_submit
-from sim.memory.dma_state import FIRST_PLACES, Dma, new_dma
-from sim.memory.dram_state import READ, WRITE
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.engine.event import NEVER
+from tandemsim.sim.memory.dma import dma_advance, dma_submit
+from tandemsim.sim.memory.dma_state import FIRST_PLACES, Dma, new_dma
+from tandemsim.sim.memory.dram.state import READ, WRITE
 from tests.memory.jedec import STANDARDS
 from tests.memory.naive_dma import Transfer, bursts_of, ceiling, completions
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from sim.arch.dram_standards import DRAMS
-from sim.engine.event import NEVER
-from sim.memory.dma import dma_advance, dma_submit
-from sim.memory.dma_state import HISTORY, bytes_over_time, new_dma
-from sim.memory.dram_state import READ
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.engine.event import NEVER
+from tandemsim.sim.memory.dma import dma_advance, dma_submit
+from tandemsim.sim.memory.dma_state import HISTORY, bytes_over_time, new_dma
+from tandemsim.sim.memory.dram.state import READ
 
 CYCLE_PS = 1000
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Spacing
-from sim.memory.dram_state import new_dram
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import Spacing
+from tandemsim.sim.memory.dram.state import new_dram
 from tests.memory import replay as replay_module
 from tests.memory.checker import Checker
 from tests.memory.jedec import STANDARDS, device

@@ -15,13 +15,13 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import MAX_DELAY_PS, Delay, DramStandard
-from sim.arch.memory import DramConfig, Scheduler
-from sim.engine.jit import jit
-from sim.memory.dram import ABSORBED, REFUSED, accept, locate, step
-from sim.memory.dram_state import FAR, new_dram
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import MAX_DELAY_PS, Delay, DramStandard
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
+from tandemsim.sim.memory.dram.state import FAR, new_dram
 
 REQUESTS = 40
 ALLOWANCE = 20_000  # stretches

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Delay, DramStandard
-from sim.arch.memory import DramConfig, Scheduler
-from sim.engine.jit import jit
-from sim.memory.dram import QUEUED, accept, step
-from sim.memory.dram_state import CHANNEL, FAR, NONE, new_dram
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import Delay, DramStandard
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.memory.dram.channel import QUEUED, accept, step
+from tandemsim.sim.memory.dram.state import CHANNEL, FAR, NONE, new_dram
 from tests.memory.jedec import STANDARDS
 
 SLOW = [

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_rules import longest_wait
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import MAX_DELAY_CLOCKS, MAX_DELAY_PS, Delay, spacing_of
-from sim.arch.memory import DramConfig, Scheduler
-from sim.memory.dram_schedule import MAX_WAIT
-from sim.memory.dram_state import ORDERS, new_dram
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.rules import longest_wait
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import MAX_DELAY_CLOCKS, MAX_DELAY_PS, Delay, spacing_of
+from tandemsim.sim.memory.dram.schedule import MAX_WAIT
+from tandemsim.sim.memory.dram.state import ORDERS, new_dram
 from tests.memory import replay as replay_module
 from tests.memory.compare import check_same
 from tests.memory.jedec import STANDARDS, Device, device

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Delay
-from sim.arch.memory import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import Delay
 from tests.memory.jedec import STANDARDS
 from tests.memory.replay import as_requests, replay
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arch.dram_standards import DRAMS
+from tandemsim.sim.arch.dram.standards import DRAMS
 from tests.memory.deviations import lines
 from tests.memory.jedec import DATA
 from tests.memory.oracle import (

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.memory import Scheduler
+from tandemsim.sim.arch.dram.config import Scheduler
 from tests.memory.compare import check_against_brute_force
 from tests.memory.jedec import STANDARDS, device
 from tests.memory.replay import hot_requests

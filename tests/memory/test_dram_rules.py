@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_energy_table import DRAM_ENERGY
-from sim.arch.dram_names import BUSES, TCK_PS
-from sim.arch.dram_standards import DRAMS
-from sim.arch.dram_timing import Delay
-from sim.arch.memory import DramConfig
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig
+from tandemsim.sim.arch.dram.energy_table import DRAM_ENERGY
+from tandemsim.sim.arch.dram.names import BUSES, TCK_PS
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.dram.timing import Delay
 
 
 def made(name: str, standard: dict[str, Any], **changes: Any) -> DramConfig:

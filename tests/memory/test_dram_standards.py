@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DDR4_2400, DRAMS, IDEAL
-from sim.arch.dram_timing import Delay, Spacing
-from sim.arch.memory import DramConfig, Scheduler
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.standards import DDR4_2400, DRAMS, IDEAL
+from tandemsim.sim.arch.dram.timing import Delay, Spacing
 from tests.memory.jedec import CONFIG, RFC, STANDARDS, device
 
 # Where we follow JEDEC, or the data bus, and Ramulator 2.1 does not: (scope, from, to) -> theirs, ours.

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import Scheduler
+from tandemsim.sim.arch.dram.config import Scheduler
+from tandemsim.sim.arch.dram.standards import DRAMS
 from tests.memory.compare import check_against_brute_force
 from tests.memory.jedec import STANDARDS, device
 from tests.memory.replay import REFI, Requests, as_requests, random_requests, replay

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.memory import Buffering
-from sim.memory.scratchpad import EMPTY, bank_groups, plan_residency, service_cycles
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.memory.scratchpad import EMPTY, bank_groups, plan_residency, service_cycles
 
 steps = st.lists(st.sets(st.integers(0, 12), max_size=4), min_size=1, max_size=30)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from amaranth._toolchain.yosys import find_yosys
 from amaranth.back import rtlil as amaranth_rtlil
 
-from rtl.lib.emit import SharedUnits, module_name
-from rtl.salo.tile_engine import TileEngine
-from sim.arch.salo import SaloConfig
+from tandemsim.rtl.lib.emit import SharedUnits, module_name
+from tandemsim.rtl.salo.tile_engine import TileEngine
+from tandemsim.sim.arch.salo.config import SaloConfig
 from tests.mutants.rtlil import Module, read, write
 
 SIMPLER = """

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from amaranth.lib import wiring
 
-from rtl.lib.emit import module_name
-from rtl.salo.tile_engine import TileEngine
+from tandemsim.rtl.lib.emit import module_name
+from tandemsim.rtl.salo.tile_engine import TileEngine
 from tests.cosim.configs import CONFIGS
 from tests.mutants.netlist import TOP, verilog
 from tests.mutants.rtlil import Module

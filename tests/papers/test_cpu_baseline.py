@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.papers import cpu_baseline
-from sim.papers.cpu_baseline import INSTALL, CpuBaseline, measure_cpu
-from sim.papers.salo import WORKLOADS
+from tandemsim.sim.papers import cpu_baseline
+from tandemsim.sim.papers.cpu_baseline import INSTALL, CpuBaseline, measure_cpu
+from tandemsim.sim.papers.salo.cost_model import WORKLOADS
 
 ANSWER = {
     "torch": "2.13.0",
@@ -59,7 +59,7 @@ def test_a_process_that_cannot_start_is_one_line(tmp_path: Path) -> None:
 
 def test_the_measured_layers_are_the_pairs_of_the_workloads() -> None:
     pytest.importorskip("torch")
-    from workloads.cpu_attention import LAYERS, measure
+    from tandemsim.workloads.cpu_attention import LAYERS, measure
 
     # docs/fidelity.md: pairs a head, from the definition of the patterns; heads of the models.
     assert {name: layer.pattern.pairs() for name, layer in LAYERS.items()} == {
@@ -74,8 +74,8 @@ def test_the_measured_layers_are_the_pairs_of_the_workloads() -> None:
 
 def test_the_windowed_operator_agrees_with_the_masked_dense_one() -> None:
     pytest.importorskip("torch")
-    from traces.pattern import Pattern
-    from workloads.cpu_attention import Layer, measure
+    from tandemsim.traces.pattern import Pattern
+    from tandemsim.workloads.cpu_attention import Layer, measure
 
     for pattern in (Pattern.longformer(300, 64), Pattern.vil(9, 7, 5)):
         found = measure(Layer(pattern=pattern, heads=2), repeats=1)
@@ -94,7 +94,7 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch")
-    from workloads.cpu_attention import main
+    from tandemsim.workloads.cpu_attention import main
 
     assert main(arguments) == 2
     assert capsys.readouterr() == ("", f"cpu_attention: {said}\n")

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from sim.arch.presets import SALO_PRESETS
-from sim.arch.settings import with_settings
-from sim.papers.cpu_baseline import CpuBaseline
-from sim.papers.salo_steps import STEPS, TRACES
-from sim.reproduce import Row, document, print_table
-from sim.reproduce_salo import PAPER, salo_rows
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.settings import with_settings
+from tandemsim.sim.papers.comparison import Row, document, print_table
+from tandemsim.sim.papers.cpu_baseline import CpuBaseline
+from tandemsim.sim.papers.salo.rows import PAPER, salo_rows
+from tandemsim.sim.papers.salo.steps import STEPS, TRACES
 
 # Tiles a head by what is skipped: counted by brute force over the patterns, outside this code.
 TILES = {

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.papers.salo import PUBLISHED, WORKLOADS, CostModel, Workload, published, workload
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.papers.salo.cost_model import (
+    PUBLISHED,
+    WORKLOADS,
+    CostModel,
+    Workload,
+    published,
+    workload,
+)
 
 DATA = Path(__file__).parent / "data"
 OURS = {"Longformer": "longformer", "ViL_stage1": "vil-1", "ViL_stage2": "vil-2"}

@@ -8,8 +8,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sim.report import DramTraffic, Energy, NotRun, OpReport, Report, ScratchpadTraffic, TensorTraffic
-from sim.timeline import Activity, Timeline
+from tandemsim.sim.report.contract import (
+    DramTraffic,
+    Energy,
+    NotRun,
+    OpReport,
+    Report,
+    ScratchpadTraffic,
+    TensorTraffic,
+)
+from tandemsim.sim.report.timeline import Activity, Timeline
 
 OP_NAME = "encoder.layer.{}.attention.self.window"
 MULTIPLIERS = 1088

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report import OpReport, Report, TensorTraffic
-from sim.report_rules import InvariantError
-from sim.report_schema import report_schema
-from sim.report_table import write_table
+from tandemsim.sim.report.contract import OpReport, Report, TensorTraffic
+from tandemsim.sim.report.parquet import write_table
+from tandemsim.sim.report.rules import InvariantError
+from tandemsim.sim.report.schema import report_schema
 
 NAMES = ("useful", "masked", "idle_columns", "last_block", "flush", "stall_dram")
 ENTRY = {

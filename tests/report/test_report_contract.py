@@ -7,16 +7,9 @@ import jsonschema
 import numpy as np
 import pytest
 
-from sim.report import (
-    KEYS,
-    DramTraffic,
-    Energy,
-    OpReport,
-    Report,
-    ScratchpadTraffic,
-)
-from sim.report_rules import InvariantError
-from sim.report_schema import report_schema, schema_text
+from tandemsim.sim.report.contract import KEYS, DramTraffic, Energy, OpReport, Report, ScratchpadTraffic
+from tandemsim.sim.report.rules import InvariantError
+from tandemsim.sim.report.schema import report_schema, schema_text
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report.schema.json"
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -133,7 +126,7 @@ def test_extra_fields_follow_the_contracts_own(make_report) -> None:
 
 def test_published_schema_is_what_the_code_generates() -> None:
     assert SCHEMA_FILE.read_text() == schema_text(), (
-        "run: python -m sim.report_schema > docs/report.schema.json"
+        "run: python -m sim.report.schema > docs/report.schema.json"
     )
 
 

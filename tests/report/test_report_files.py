@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch import files
-from sim.arch.checks import UserError
-from sim.arch.files import FileError, require_writable_file, require_writable_folder, written, written_folder
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.shell import files
+from tandemsim.sim.shell.files import (
+    FileError,
+    require_writable_file,
+    require_writable_folder,
+    written,
+    written_folder,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,7 +116,8 @@ def test_a_pipe_is_written_in_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["-", "/dev/stdout"])
 def test_standard_output_is_written_in_place(target: str) -> None:
-    program = f"from sim.arch.files import written\nwith written({target!r}) as stream: stream.write(b'out')"
+    program = "from tandemsim.sim.shell.files import written\n"
+    program += f"with written({target!r}) as stream: stream.write(b'out')"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60
     )

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sim.arch.files import FileError
-from sim.report import Report
-from sim.report_folder import write_folder, write_json
-from sim.report_table import write_table
-from sim.timeline import Activity, Timeline
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.folder import write_folder, write_json
+from tandemsim.sim.report.parquet import write_table
+from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.shell.files import FileError
 
 ROOT = Path(__file__).parents[2]
 VOID = {"wbr", "meta", "br", "link", "img", "input", "hr"}
@@ -170,8 +170,8 @@ def test_page_says_what_ran_and_shows_the_notes_and_the_config(source: str, repo
 
 
 def test_names_in_the_page_are_texts_and_never_markup(make_report, make_op) -> None:
-    from sim.plots import draw
-    from sim.report_html import report_html
+    from tandemsim.sim.report.html import report_html
+    from tandemsim.sim.report.plots import draw
 
     op = make_op(0, name="<b>&\"'$x$_{{ 7 * 7 }}")
     run = {name: getattr(op, name) for name in ("cycles", "compute_cycles", "stall_cycles")}
@@ -196,7 +196,7 @@ def test_failure_in_the_middle_leaves_the_folder_as_it_was(
         raise RuntimeError("no page today")
 
     (tmp_path / "report.json").write_bytes(b"old")
-    monkeypatch.setattr("sim.report_html.report_html", fail)
+    monkeypatch.setattr("tandemsim.sim.report.html.report_html", fail)
     with pytest.raises(RuntimeError, match="no page today"):
         write_folder(tmp_path, empty_report)
     assert os.listdir(tmp_path) == ["report.json"]
@@ -225,7 +225,8 @@ def test_json_goes_to_standard_output(report: Report, capfdbinary) -> None:
 
 def test_a_run_without_a_folder_loads_no_plotting_and_no_parquet() -> None:
     program = (
-        "import sys, sim.report_text, sim.report_folder, sim.timeline, sim.plots, sim.report_html\n"
+        "import sys\n"
+        "from tandemsim.sim.report import folder, html, plots, text, timeline\n"
         "heavy = {'matplotlib', 'pyarrow', 'jinja2', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

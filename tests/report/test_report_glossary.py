@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sim.report_accounts import MULTIPLIER_CYCLES, STALL
-from sim.report_format import width_of
-from sim.report_glossary import energy_word, glossary_text, markdown, multiplier_word, word
-from sim.report_words import PARTS
-from sim.run import Request, simulate
+from tandemsim.sim.report.accounts import MULTIPLIER_CYCLES, STALL
+from tandemsim.sim.report.format import width_of
+from tandemsim.sim.report.glossary import energy_word, glossary_text, markdown, multiplier_word, word
+from tandemsim.sim.report.words import PARTS
+from tandemsim.sim.run import Request, simulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 
@@ -77,4 +77,4 @@ def test_the_glossary_fits_the_terminal_and_leaves_no_word_out(width: int) -> No
 
 def test_the_page_holds_every_word_as_the_report_uses_it() -> None:
     ends = PAGE.read_text().endswith("## Words\n\n" + markdown())
-    assert ends, "replace what follows '## Words' by the output of: python -m sim.report_glossary"
+    assert ends, "replace what follows '## Words' by the output of: python -m sim.report.glossary"

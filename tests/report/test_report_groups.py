@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report import NotRun
-from sim.report_format import exact, percent, plain, si, times, title
-from sim.report_groups import grouped, longest, not_run_groups, ranges
+from tandemsim.sim.report.contract import NotRun
+from tandemsim.sim.report.format import exact, percent, plain, si, times, title
+from tandemsim.sim.report.groups import grouped, longest, not_run_groups, ranges
 
 PREFIX = {"p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 

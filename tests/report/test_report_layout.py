@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sim.report_format import clean, cut, shortened, width_of
-from sim.report_layout import bars, table, wrapped
+from tandemsim.sim.report.format import clean, cut, shortened, width_of
+from tandemsim.sim.report.layout import bars, table, wrapped
 
 # What terminals obey or hide: controls, formats such as marks of direction, surrogates, private, unassigned.
 UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")

@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sim.plots import draw
-from sim.report import Report
-from sim.report_config import sections, unused_parts
-from sim.report_html import report_html
-from sim.report_words import PARTS
+from tandemsim.sim.report.config import sections, unused_parts
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.html import report_html
+from tandemsim.sim.report.plots import draw
+from tandemsim.sim.report.words import PARTS
 
 EVIL = "\x1b[31m中文\x00\x07 a\nb\u202e🙂<b>&\ufffe"
 EXPLAINED = {

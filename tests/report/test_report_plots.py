@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from sim import plot_style, plots
-from sim.report import Report
-from sim.report_accounts import MULTIPLIER_CYCLES, STALL
-from sim.timeline import Activity
+from tandemsim.sim.report import plot_style, plots
+from tandemsim.sim.report.accounts import MULTIPLIER_CYCLES, STALL
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.timeline import Activity
 
 
 @pytest.fixture(scope="module")

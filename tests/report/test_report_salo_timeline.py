@@ -6,11 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sim import run_salo, run_salo_timeline
-from sim.run import Request, simulate
-from sim.run_salo_timeline import ARRAY, MOST, READS, TRACKS, WAITS, WRITES
-from sim.salo.machine import SaloRun
-from sim.timeline import Timeline, write_timeline
+from tandemsim.sim.machines.salo import outcome as run_salo
+from tandemsim.sim.machines.salo import timeline as run_salo_timeline
+from tandemsim.sim.machines.salo.timeline import ARRAY, MOST, READS, TRACKS, WAITS, WRITES
+from tandemsim.sim.report.timeline import Timeline, write_timeline
+from tandemsim.sim.run import Request, simulate
+from tandemsim.sim.salo.machine import SaloRun
 
 # Settings under which each cause of a stall is there.
 SETTINGS = [

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from sim.report import Report
-from sim.report_format import width_of
-from sim.report_text import print_report, report_text
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.format import width_of
+from tandemsim.sim.report.text import print_report, report_text
 
 WIDEST = 100
 

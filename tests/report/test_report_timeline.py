@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report import Report
-from sim.report_rules import InvariantError
-from sim.timeline import Activity, Timeline, lane_of_each, write_timeline
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.rules import InvariantError
+from tandemsim.sim.report.timeline import Activity, Timeline, lane_of_each, write_timeline
 
 EVERY = ("cycle", "time_ns", "length_ns")
 

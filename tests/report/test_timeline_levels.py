@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.timeline_levels import JOINED, Slices, concatenated, join_each, join_runs, size_for
+from tandemsim.sim.report.timeline_levels import JOINED, Slices, concatenated, join_each, join_runs, size_for
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 50), st.integers(0, 9), st.integers(0, 99)), max_size=40

@@ -19,10 +19,10 @@ from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from rtl.lib import fixed
-from rtl.salo import exp, pe, weighted_sum
-from sim.arch.presets import SALO_PRESETS
-from sim.arch.salo_numerics import NUMERICS
+from tandemsim.rtl.lib import fixed
+from tandemsim.rtl.salo import exp, pe, weighted_sum
+from tandemsim.sim.arch.salo.numerics import NUMERICS
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS
 
 UNITS = (pe.PE, weighted_sum.WeightedSum, weighted_sum.GlobalWeightedSum)  # the PE's exponential included
 

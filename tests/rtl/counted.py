@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from sim.arch.presets import SALO_PRESETS
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_gates import UnitGates, unit_gates
-from sim.arch.salo_numerics import NUMERICS
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.gates import UnitGates, unit_gates
+from tandemsim.sim.arch.salo.numerics import NUMERICS
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS
 
 COUNTED = {
     f"{preset}-{formats}": replace(config, numerics=numerics)

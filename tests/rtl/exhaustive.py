@@ -13,7 +13,7 @@ from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.lib.emit import verilog
+from tandemsim.rtl.lib.emit import verilog
 from tests.cosim import simulators
 
 BUILDS = Path(__file__).resolve().parents[2] / "build" / "proofs"

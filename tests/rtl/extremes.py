@@ -9,14 +9,14 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from sim.arch.checks import ConfigError
-from sim.arch.exp2 import ExpConfig
-from sim.arch.formats import Fixed, Rounding
-from sim.arch.memory import BufferConfig
-from sim.arch.presets import SALO
-from sim.arch.reciprocal import ReciprocalConfig
-from sim.arch.salo import GlobalProjections, PassOverlap, SaloArray, SaloConfig
-from sim.arch.salo_numerics import NUMERICS, Normalisation, SaloNumerics, SumFormats
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import BufferConfig
+from tandemsim.sim.arch.formats import Fixed, Rounding
+from tandemsim.sim.arch.reciprocal import ReciprocalConfig
+from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.exp2 import ExpConfig
+from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation, SaloNumerics, SumFormats
+from tandemsim.sim.arch.salo.presets import SALO
 
 NAMED = 0.25  # of the configurations have the formats of a preset
 

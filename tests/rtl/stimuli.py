@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import random
 
-from sim.arch.formats import Fixed
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.arch.salo_stages import Stage
-from sim.arch.salo_wires import wires
-from sim.salo.controller import Controller, ControllerInputs
-from sim.salo.exp import ExpUnitInputs
-from sim.salo.pe import PEInputs
-from sim.salo.reciprocal import ReciprocalUnitInputs
-from sim.salo.weighted_sum import WeightedSumInputs
+from tandemsim.sim.arch.formats import Fixed
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.salo.wires import wires
+from tandemsim.sim.salo.controller import Controller, ControllerInputs
+from tandemsim.sim.salo.exp import ExpUnitInputs
+from tandemsim.sim.salo.pe import PEInputs
+from tandemsim.sim.salo.reciprocal import ReciprocalUnitInputs
+from tandemsim.sim.salo.weighted_sum import WeightedSumInputs
 
 BROKEN_OFF = 70  # cycles of work, some tiles of a small array, that a reset breaks off before a run begins
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rtl import build
-from sim.arch.checks import to_dict
-from sim.arch.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.arch.salo_ports import command_fields, operand_fields
+from tandemsim.rtl import build
+from tandemsim.sim.arch.checks import to_dict
+from tandemsim.sim.arch.salo.ports import command_fields, operand_fields
+from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from rtl import build, synth
-from sim.arch.presets import SALO
+from tandemsim.rtl import build, synth
+from tandemsim.sim.arch.salo.presets import SALO
 
 LONGEST = 300
 WORDS = [

@@ -7,10 +7,10 @@ import pytest
 from amaranth import Module, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
-from rtl.build import UNITS as CIRCUITS
-from rtl.lib.emit import verilog
-from rtl.lib.fixed import saturate
-from sim.arch.salo_numerics import PUBLISHED, Normalisation
+from tandemsim.rtl.build import UNITS as CIRCUITS
+from tandemsim.rtl.lib.emit import verilog
+from tandemsim.rtl.lib.fixed import saturate
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
 from tests.cosim.configs import small
 from tests.cosim.sample import WHOLE
 from tests.rtl import bench, extremes

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.salo_energy import PUBLISHED_AREA_MM2
-from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
-from sim.arch.salo_numerics import NUMERICS, Normalisation
+from tandemsim.sim.arch.salo.energy import PUBLISHED_AREA_MM2
+from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
+from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation
 from tests.rtl.counted import COUNTED, gates_of
 
 COLUMNS = list(COUNTED.values())

@@ -15,11 +15,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtl.salo.exp import ExpUnit
-from rtl.salo.reciprocal import ReciprocalUnit
-from sim.arch.presets import SALO_PRESETS
-from sim.arch.salo_numerics import NUMERICS
-from sim.arch.salo_wires import wires
+from tandemsim.rtl.salo.exp import ExpUnit
+from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.sim.arch.salo.numerics import NUMERICS
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.salo.wires import wires
 from tests.cosim import simulators
 from tests.rtl import exhaustive
 

@@ -22,7 +22,7 @@ from amaranth import Module, Signal, signed, unsigned
 from amaranth.back import rtlil
 from amaranth.sim import Simulator
 
-from rtl.lib import fixed
+from tandemsim.rtl.lib import fixed
 from tests.rtl import claims
 from tests.rtl.claims import Claim, Use
 

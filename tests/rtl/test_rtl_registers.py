@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from amaranth.back import rtlil
 
-from rtl.build import UNITS
-from rtl.lib.emit import SharedUnits
-from sim.arch.salo_numerics import Normalisation
+from tandemsim.rtl.build import UNITS
+from tandemsim.rtl.lib.emit import SharedUnits
+from tandemsim.sim.arch.salo.numerics import Normalisation
 from tests.cosim.configs import CONFIGS
 
 DEFERRED, PER_PASS = Normalisation.DEFERRED, Normalisation.PER_PASS

@@ -10,15 +10,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from rtl import synth
-from rtl.lib import gate_count, yosys
-from rtl.lib.emit import SharedUnits, module_name, verilog
-from rtl.lib.few_pins import FOLD, FewPins
-from rtl.salo.array import PEArray
-from sim.arch.checks import UserError
-from sim.arch.presets import SALO
-from sim.arch.salo_gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
-from sim.arch.salo_numerics import NUMERICS, WIDE, Normalisation
+from tandemsim.rtl import synth
+from tandemsim.rtl.lib.emit import SharedUnits, module_name, verilog
+from tandemsim.rtl.salo.array import PEArray
+from tandemsim.rtl.synthesis import salo as gate_count
+from tandemsim.rtl.synthesis import yosys
+from tandemsim.rtl.synthesis.few_pins import FOLD, FewPins
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
+from tandemsim.sim.arch.salo.numerics import NUMERICS, WIDE, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
 from tests.cosim.configs import CONFIGS
 from tests.rtl.counted import COUNTED, gates_of
 
@@ -124,7 +125,7 @@ def report_of(config):
 def test_a_run_of_the_tool_and_the_table_have_the_same_form(config, capsys):
     report = report_of(config)
     assert synth.row(config, report) == gates_of(config)
-    same = "sim/arch/salo_gates.py has these counts."
+    same = "sim/arch/salo/gates.py has these counts."
     assert synth.said_of_table(config, gates_of(config), MULTIPLIER_8B_NAND2) == same
     other = gates_of(config)._replace(pe=1)
     for found, multiplier in ((other, MULTIPLIER_8B_NAND2), (gates_of(config), 500)):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo_numerics import WIDE
+from tandemsim.sim.arch.salo.numerics import WIDE
+from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
 from tests.cosim.configs import CONFIGS
 from tests.rtl import bench
 from tests.rtl.units import SEED, SOME, UNITS, assert_shown, expect

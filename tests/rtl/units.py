@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from rtl.salo import controller as rtl_controller
-from rtl.salo import exp as rtl_exp
-from rtl.salo import pe as rtl_pe
-from rtl.salo import reciprocal as rtl_reciprocal
-from rtl.salo import weighted_sum as rtl_weighted_sum
-from sim.arch.salo import SaloConfig
-from sim.salo import controller, exp, pe, reciprocal, weighted_sum
+from tandemsim.rtl.salo import controller as rtl_controller
+from tandemsim.rtl.salo import exp as rtl_exp
+from tandemsim.rtl.salo import pe as rtl_pe
+from tandemsim.rtl.salo import reciprocal as rtl_reciprocal
+from tandemsim.rtl.salo import weighted_sum as rtl_weighted_sum
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.salo import controller, exp, pe, reciprocal, weighted_sum
 from tests.rtl import stimuli
 
 SEED, SOME, MANY = 1, 1500, 5000  # of the inputs; how many in `make test`, and in `make cosim`

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from sim.__main__ import main
-from traces import codec
-from traces.kinds import macs
-from traces.pattern import Pattern
-from traces.schema import Op, Source, Tensor, Trace
-from traces.validate import seal
+from tandemsim.sim.__main__ import main
+from tandemsim.traces import codec
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Source, Tensor, Trace
+from tandemsim.traces.validate import seal
 
 ROOT = Path(__file__).parents[2]
 HEADS, HEAD_DIM = 2, 16

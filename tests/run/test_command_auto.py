@@ -1,4 +1,4 @@
-"""Banks, capacities and widths follow from the array unless they are set: `sim.arch.salo_auto`."""
+"""Banks, capacities and widths follow from the array unless they are set: `sim.arch.salo.auto`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.presets import NUMERICS, SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_auto import AUTO, auto_settings
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
-from traces.pattern import Pattern
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.auto import AUTO, auto_settings
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.presets import NUMERICS, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.traces.pattern import Pattern
 
 
 def config_of(preset: str = "salo", **values: Any) -> SaloConfig:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from sim.arch.checks import UserError, one_line
-from sim.arch.presets import SALO
-from sim.arch.settings import fields_of
-from sim.run import Request, simulate
+from tandemsim.sim.arch.checks import UserError, one_line
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.run import Request, simulate
 
 HUGE = "9" * 25
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.arch.settings import fields_of
-from sim.machines import MACHINES
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.machines.table import MACHINES
 
 PRESETS = ("salo", "salo-dac22")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sim import run as sim_run
-from sim.report_rules import InvariantError
+from tandemsim.sim import run as sim_run
+from tandemsim.sim.report.rules import InvariantError
 
 MANY_DIGITS = "9" * 5000
 
@@ -223,8 +223,8 @@ def test_an_op_that_breaks_a_rule_is_named_with_its_field(
 
 
 def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[..., str], place: Path) -> None:
-    from traces.codec import save
-    from traces.scalesim import from_csv
+    from tandemsim.traces.codec import save
+    from tandemsim.traces.scalesim import from_csv
 
     save(from_csv("Layer,M,N,K\nx,1,2,3\n", "x")[0], place / "gemm.json")
     known = "no machine runs any op of this trace; machines run window_attention"
@@ -235,7 +235,10 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
 
 FAULTS = {
     "a bug": (RuntimeError("a wheel came off"), "RuntimeError: a wheel came off"),
-    "numbers that disagree": (InvariantError("1 is not 2"), "sim.report_rules.InvariantError: 1 is not 2"),
+    "numbers that disagree": (
+        InvariantError("1 is not 2"),
+        "tandemsim.sim.report.rules.InvariantError: 1 is not 2",
+    ),
 }
 
 
@@ -243,12 +246,12 @@ FAULTS = {
 def test_a_fault_inside_a_run_is_exit_code_1_and_loud(process: Any, place: Path, fault: str) -> None:
     error, says = FAULTS[fault]
     (place / "faulty.py").write_text(
-        "import sys, sim.run, sim.report\n"
+        "import sys, tandemsim.sim.run, tandemsim.sim.report.contract\n"
         "def simulate(*arguments): raise "
         + f"{type(error).__module__}.".replace("builtins.", "")
         + f"{type(error).__name__}({str(error)!r})\n"
-        "sim.run.simulate = simulate\n"
-        "from sim.__main__ import main\n"
+        "tandemsim.sim.run.simulate = simulate\n"
+        "from tandemsim.sim.__main__ import main\n"
         "sys.exit(main(['run', 'small.json', '--json', 'r.json', '--out', 'out']))\n"
     )
     done = process(module="faulty")
@@ -283,7 +286,7 @@ def test_a_missing_package_is_one_line_that_says_what_to_do(process: Any, place:
     (place / "bare.py").write_text(
         "import sys\n"
         "sys.modules['msgspec'] = None\n"
-        "from sim.__main__ import main\n"
+        "from tandemsim.sim.__main__ import main\n"
         "sys.exit(main(['run', 'small.json']))\n"
     )
     done = process(module="bare")

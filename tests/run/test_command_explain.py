@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.run import Request, simulate
-from sim.run_salo_explain import LEAST_GAIN, SHOWN
+from tandemsim.sim.machines.salo.explain import LEAST_GAIN, SHOWN
+from tandemsim.sim.run import Request, simulate
 
 
 @pytest.mark.parametrize(

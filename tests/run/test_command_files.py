@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from sim import report_html, run_salo, timeline
-from sim import run as sim_run
-from sim.arch import files
+from tandemsim.sim import run as sim_run
+from tandemsim.sim.machines.salo import outcome as run_salo
+from tandemsim.sim.report import html as report_html
+from tandemsim.sim.report import timeline
+from tandemsim.sim.shell import files
 
 FOLDER = {"report.json", "report.html", "ops.parquet", "timeline.json.gz"}
 

@@ -143,7 +143,7 @@ WRONG = {
 def test_tensors_of_another_op_are_refused_before_the_run(
     refused: Callable[..., str], place: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    from sim import run_salo
+    from tandemsim.sim.machines.salo import outcome as run_salo
 
     arrays, says = WRONG[case]
     np.savez(place / "t.npz", **arrays)
@@ -225,9 +225,9 @@ def batched(place: Path, small: Any) -> Path:
     """The second attention of the small trace alone, for three images at once."""
     import msgspec
 
-    from traces.codec import save
-    from traces.schema import Tensor
-    from traces.validate import seal
+    from tandemsim.traces.codec import save
+    from tandemsim.traces.schema import Tensor
+    from tandemsim.traces.validate import seal
 
     op = next(op for op in small.ops if op.name == "layer.1.attention")
     roles = ("input", "input", "input", "output")

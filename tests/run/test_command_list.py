@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sim.arch.checks import ConfigError, digest
-from sim.arch.dram_standards import DRAMS
-from sim.arch.salo_numerics import NUMERICS
-from sim.arch.settings import fields_of
-from sim.machines import MACHINES
-from traces import codec
+from tandemsim.sim.arch.checks import ConfigError, digest
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.numerics import NUMERICS
+from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.machines.table import MACHINES
+from tandemsim.traces import codec
 
 SECTIONS = ("machines", "presets", "workloads")
 
@@ -102,7 +102,7 @@ def test_memories_and_numerics_are_those_that_can_be_set(command: Any) -> None:
 def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
     done = process("list", env={"PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition(b"|")[2].strip() for line in done.stderr.splitlines()}
-    assert b"traces.codec" in loaded
+    assert b"tandemsim.traces.codec" in loaded
     assert not loaded & {b"numba", b"matplotlib", b"pyarrow", b"torch", b"rich"}
 
 

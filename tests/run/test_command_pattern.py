@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sim.pattern_trace import FORMS, pattern_trace
-from traces import codec
-from traces.pattern import Pattern
-from traces.schema import Trace
+from tandemsim.sim.commands.pattern_trace import FORMS, pattern_trace
+from tandemsim.traces import codec
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Trace
 
 SMALL = {
     "longformer": (Pattern.longformer(64, 16, (0,)), "longformer:64,16"),

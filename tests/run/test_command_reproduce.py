@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sim import reproduce_command
+from tandemsim.sim.commands import reproduce as reproduce_command
 
 ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"]
 

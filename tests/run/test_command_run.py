@@ -12,11 +12,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sim.arch.checks import digest
-from sim.arch.presets import SALO, SALO_DAC22
-from sim.machines import MACHINES
-from traces import codec
-from traces.schema import Trace
+from tandemsim.sim.arch.checks import digest
+from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
+from tandemsim.sim.machines.table import MACHINES
+from tandemsim.traces import codec
+from tandemsim.traces.schema import Trace
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "report.schema.json").read_text()))
@@ -269,7 +269,7 @@ def test_help_takes_a_command(command: Any, name: str) -> None:
 
 def test_help_shows_the_glossary(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     words = SimpleNamespace(glossary_text=lambda width: f"words in {width} columns")
-    monkeypatch.setitem(sys.modules, "sim.report_glossary", words)
+    monkeypatch.setitem(sys.modules, "tandemsim.sim.report.glossary", words)
     monkeypatch.setenv("COLUMNS", "70")
     answer = command("--help", "glossary")
     assert (answer.code, answer.text, answer.err) == (0, "words in 70 columns\n", "")

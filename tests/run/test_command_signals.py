@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from sim.arch.stopping import interrupts_held
-from sim.arch.temporaries import LEFT, temporary_file, temporary_folder
-from sim.run import Request, simulate
+from tandemsim.sim.run import Request, simulate
+from tandemsim.sim.shell.stopping import interrupts_held
+from tandemsim.sim.shell.temporaries import LEFT, temporary_file, temporary_folder
 from tests.run.signals import OUTPUTS, ROOT, SIGNALS, faults_of_signals, fresh, start, stopped
 
 ENDLESS = """
-from sim.arch.stopping import stop_at_once
+from tandemsim.sim.shell.stopping import stop_at_once
 stop_at_once("tandem")
-from sim.engine.jit import jit
+from tandemsim.sim.engine.jit import jit
 @jit
 def spin(start):
     count = start
@@ -206,7 +206,7 @@ def test_ctrl_c_in_a_program_stops_its_simulation_between_layers(place: Path) ->
 
 def test_importing_changes_no_handler() -> None:
     asked = "import signal; a = [signal.getsignal(n) for n in (2, 15, 1)];"
-    asked += " import sim.__main__, sim.run, sim.run_salo;"
+    asked += " import tandemsim.sim.__main__, tandemsim.sim.run, tandemsim.sim.machines.salo.outcome;"
     asked += "assert a == [signal.getsignal(n) for n in (2, 15, 1)]; assert signal.set_wakeup_fd(-1) == -1"
     subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True)
 
@@ -231,7 +231,7 @@ def test_signals_end_the_other_commands_in_the_same_way(
 @pytest.mark.parametrize("which", SIGNALS)
 def test_a_signal_that_waited_for_the_handler_ends_the_command(which: signal.Signals) -> None:
     code = "import os, signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [2, 15]);"
-    code += f"os.kill(os.getpid(), {int(which)}); from sim.arch.stopping import stop_at_once;"
+    code += f"os.kill(os.getpid(), {int(which)}); from tandemsim.sim.shell.stopping import stop_at_once;"
     code += "stop_at_once('tandem'); time.sleep(20)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (SIGNALS[which], b"tandem: stopped\n")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from traces import codec
-from traces.kinds import macs
-from traces.pattern import Band, Pattern
-from traces.schema import Op, Source, Tensor
-from traces.validate import seal
+from tandemsim.traces import codec
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Band, Pattern
+from tandemsim.traces.schema import Op, Source, Tensor
+from tandemsim.traces.validate import seal
 
 NOTE = "reaches beyond the text"
 

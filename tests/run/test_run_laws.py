@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from sim.report import Report
-from sim.run import Request, simulate
-from traces import codec
-from traces.schema import Op, Trace
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.run import Request, simulate
+from tandemsim.traces import codec
+from tandemsim.traces.schema import Op, Trace
 
 NAMES = ("longformer", "longformer-large", "longformer-16k", "vil-tiny", "vil-small", "vil-medium-wide")
 ELEMENT_BYTES = 1  # of the published formats, in DRAM

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import SaloArray, SaloConfig
-from sim.arch.salo_numerics import SaloNumerics
-from sim.salo.global_rows import GlobalRows
-from sim.salo.tiles import Slots
+from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import SaloNumerics
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.scheduling.global_rows import GlobalRows
+from tandemsim.sim.salo.scheduling.tiles import Slots
 
 Tokens = np.ndarray
 Machine = Callable[[SaloArray, SaloNumerics], SaloConfig]

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.salo.layout import Layer
-from sim.salo.program import Program, program
-from sim.salo.schedule import Schedule, schedule
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.program import Program, program
+from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
+from tandemsim.traces.pattern import Band, Pattern
 
 HEADS, HEAD_DIM = 2, 16
 PATTERNS = {

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.formats import Fixed, Rounding
-from sim.arch.salo import SaloArray
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
-from sim.arch.settings import with_settings
-from sim.salo.array import PEArray
-from sim.salo.fixed import SATURATIONS
-from sim.salo.row import projection
+from tandemsim.sim.arch.formats import Fixed, Rounding
+from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from tandemsim.sim.arch.settings import with_settings
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.fixed import SATURATIONS
+from tandemsim.sim.salo.row import projection
 
 HALF = Fraction(1, 2)
 TOKENS = 12

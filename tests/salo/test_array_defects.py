@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.salo import SaloArray, SaloConfig
-from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
-from sim.arch.salo_stages import Stage
-from sim.salo.array import PEArray
-from sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
-from sim.salo.row import projection
-from sim.salo.weighted_sum import GlobalWeightedSum, WeightedSum, WeightedSumInputs
+from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import NUMERICS, PUBLISHED, Normalisation
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
+from tandemsim.sim.salo.row import projection
+from tandemsim.sim.salo.weighted_sum import GlobalWeightedSum, WeightedSum, WeightedSumInputs
 
 HEAD_DIM = 4
 BOTH = pytest.mark.parametrize("normalisation", list(Normalisation))

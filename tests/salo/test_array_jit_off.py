@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import SaloArray
-from sim.arch.salo_numerics import NUMERICS, Normalisation
-from sim.salo.array import PEArray
-from sim.salo.row import projection
-from sim.salo.schedule import schedule
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.row import projection
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.traces.pattern import Band, Pattern
 
 PROGRAM = "import json, runpy, sys; print(json.dumps(runpy.run_path(sys.argv[1])['computed'](sys.argv[2])))"
 

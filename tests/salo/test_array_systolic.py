@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.salo import SaloArray, SaloConfig
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
-from sim.arch.salo_stages import Stage
-from sim.salo.array import PEArray
-from sim.salo.pe import PE, PEInputs, PEOutputs
-from sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
-from sim.salo.row import projection
-from sim.salo.weighted_sum import GlobalWeightedSum, WeightedSum, WeightedSumInputs, WeightedSumOutputs
+from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.pe import PE, PEInputs, PEOutputs
+from tandemsim.sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
+from tandemsim.sim.salo.row import projection
+from tandemsim.sim.salo.weighted_sum import (
+    GlobalWeightedSum,
+    WeightedSum,
+    WeightedSumInputs,
+    WeightedSumOutputs,
+)
 
 NOTHING = PEOutputs(Stage.IDLE, 0, False, 0, 0, 0, 0, 0, False, 0, 0)
 Tag = tuple[str, int]

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.arch.formats import shift_half_even as even_fact
-from sim.arch.formats import shift_half_up as up_fact
-from sim.arch.presets import SALO, SALO_DAC22
-from sim.arch.salo import SaloArray, SaloConfig
-from sim.arch.salo_constants import array_constants
-from sim.arch.salo_numerics import NUMERICS, PUBLISHED, WIDE, Normalisation
-from sim.arch.salo_stages import Stage
-from sim.salo.array import PEArray
-from sim.salo.exp import ExpUnit, ExpUnitInputs
-from sim.salo.fixed import EXPONENT, SATURATIONS, no_saturations, shift_half_even, shift_half_up
-from sim.salo.pe import PE, PEInputs, PEOutputs, add_product
-from sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
-from sim.salo.row import projection
+from tandemsim.sim.arch.formats import shift_half_even as even_fact
+from tandemsim.sim.arch.formats import shift_half_up as up_fact
+from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.constants import array_constants
+from tandemsim.sim.arch.salo.numerics import NUMERICS, PUBLISHED, WIDE, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
+from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.exp import ExpUnit, ExpUnitInputs
+from tandemsim.sim.salo.fixed import EXPONENT, SATURATIONS, no_saturations, shift_half_even, shift_half_up
+from tandemsim.sim.salo.pe import PE, PEInputs, PEOutputs, add_product
+from tandemsim.sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
+from tandemsim.sim.salo.row import projection
 
 BOTH = pytest.mark.parametrize("normalisation", list(Normalisation))
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.exp2 import PUBLISHED_EXP, WIDE_EXP, ExpConfig
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.exp2 import PUBLISHED_EXP, WIDE_EXP, ExpConfig
 
 
 @pytest.mark.parametrize(("config", "bound"), [(PUBLISHED_EXP, 0.015), (WIDE_EXP, 0.0035)])

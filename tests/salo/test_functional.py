@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.checks import UserError
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation
-from sim.salo.functional import run
-from sim.salo.reference import attention
-from sim.salo.schedule import schedule
-from sim.salo.tensors import Operands, Tensors, load_tensors, random_tensors
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.arch.salo.config import GlobalProjections
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.sim.salo.values.functional import run
+from tandemsim.sim.salo.values.reference import attention
+from tandemsim.sim.salo.values.tensors import Operands, Tensors, load_tensors, random_tensors
+from tandemsim.traces.pattern import Band, Pattern
 
 
 def dense_softmax(pattern: Pattern, tensors: Tensors, head: int) -> np.ndarray:
@@ -200,7 +200,7 @@ def test_reference_asks_for_keys_in_reach_alone(window: int) -> None:
 
 
 def test_reference_of_long_rows_takes_few_queries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sim.salo import reference
+    from tandemsim.sim.salo.values import reference
 
     tensors = random_tensors(2, 300, 4, seed=0)
     wanted = attention(Pattern.dense(300), tensors)

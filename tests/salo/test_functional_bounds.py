@@ -10,16 +10,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_numerics import NUMERICS, PUBLISHED, Normalisation
-from sim.salo.array import PEArray
-from sim.salo.exp import ExpUnit, ExpUnitInputs
-from sim.salo.functional import attend
-from sim.salo.row import projection
-from sim.salo.schedule import schedule
-from sim.salo.tensors import Tensors
-from traces.pattern import Pattern
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.numerics import NUMERICS, PUBLISHED, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.array import PEArray
+from tandemsim.sim.salo.exp import ExpUnit, ExpUnitInputs
+from tandemsim.sim.salo.row import projection
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.sim.salo.values.functional import attend
+from tandemsim.sim.salo.values.tensors import Tensors
+from tandemsim.traces.pattern import Pattern
 
 BOUNDS = {
     ("published", Normalisation.PER_PASS): 0.005,

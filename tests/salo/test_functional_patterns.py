@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, SaloArray, SaloConfig
-from sim.arch.salo_numerics import WIDE, Normalisation
-from sim.salo.functional import attend
-from sim.salo.schedule import schedule
-from sim.salo.tensors import Tensors, random_tensors
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import WIDE, Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.sim.salo.values.functional import attend
+from tandemsim.sim.salo.values.tensors import Tensors, random_tensors
+from tandemsim.traces.pattern import Band, Pattern
 
 HEAD_DIM = 16
 WORST = 0.025  # of the roundings alone, 6 fraction bits of input, fewest keys

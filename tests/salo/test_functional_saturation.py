@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import SaloConfig
-from sim.arch.salo_constants import array_constants, merge_constants
-from sim.arch.salo_numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
-from sim.arch.settings import with_settings
-from sim.salo.exp import exponential
-from sim.salo.fixed import SATURATIONS, no_saturations
-from sim.salo.functional import attend
-from sim.salo.pe import add_product, join_row, multiply_accumulate
-from sim.salo.schedule import schedule
-from sim.salo.tensors import Tensors
-from sim.salo.weighted_sum import align, merge, output
-from traces.pattern import Pattern
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import array_constants, merge_constants
+from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.settings import with_settings
+from tandemsim.sim.salo.exp import exponential
+from tandemsim.sim.salo.fixed import SATURATIONS, no_saturations
+from tandemsim.sim.salo.pe import add_product, join_row, multiply_accumulate
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.sim.salo.values.functional import attend
+from tandemsim.sim.salo.values.tensors import Tensors
+from tandemsim.sim.salo.weighted_sum import align, merge, output
+from tandemsim.traces.pattern import Pattern
 
 BOTH = pytest.mark.parametrize("normalisation", list(Normalisation))
 SEQ_LEN, REACH = 512, 100

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.salo import SaloArray
-from sim.arch.salo_numerics import NUMERICS, Normalisation, SaloNumerics
-from sim.salo.array import HeadResult, PEArray
-from sim.salo.row import projection
-from sim.salo.schedule import schedule
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation, SaloNumerics
+from tandemsim.sim.salo.array import HeadResult, PEArray
+from tandemsim.sim.salo.row import projection
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.traces.pattern import Band, Pattern
 
 HEAD_DIM = 4
 BOTH = pytest.mark.parametrize("normalisation", list(Normalisation))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.arch.salo import GlobalProjections, PassOverlap, SaloConfig
-from sim.salo.account import REASONS
-from sim.salo.layout import Layer
-from sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloConfig
+from tandemsim.sim.salo.layer.account import REASONS
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import LayerResult, simulate_layer
 from tests.salo.plans import ALL, HEAD_DIM, PATTERNS, SEGMENTS, config_of
 
 

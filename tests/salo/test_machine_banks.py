@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import Buffering
-from sim.arch.salo import GlobalProjections
-from sim.memory.scratchpad import Residency
-from sim.salo.banks import cycles_per_step
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
-from sim.salo.needs import granules
-from sim.salo.schedule import Schedule, schedule
+from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.config import GlobalProjections
+from tandemsim.sim.memory.scratchpad import Residency
+from tandemsim.sim.salo.layer.banks import cycles_per_step
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.needs import granules
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
 from tests.salo.plans import ALL, HEAD_DIM, PATTERNS, SEGMENTS, config_of, own_granule
 
 

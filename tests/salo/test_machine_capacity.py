@@ -1,7 +1,8 @@
 """More capacity of a scratchpad never costs a cycle, on the ideal memory and at equal traffic.
 
 The traffic is compared load by load: a larger scratchpad that keeps other granules moves other bytes, and is
-another machine. Fewer than four output buffers are left out: their order is another (`sim.salo.transfers`).
+another machine. Fewer than four output buffers are left out: their order is another
+(`sim.salo.layer.transfers`).
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import Buffering, ScratchpadConfig
-from sim.arch.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.arch.salo import GlobalProjections, PassOverlap, SaloArray, SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.salo.layout import Layer
-from sim.salo.machine import LayerResult, simulate_layer
-from sim.salo.transfers import Kind, Phase
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.transfers import Kind, Phase
+from tandemsim.sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.traces.pattern import Pattern
 from tests.salo.plans import PATTERNS
-from traces.pattern import Pattern
 
 HEAD_DIM = 8
 PADS = ("query", "key", "value", "global", "output")

@@ -7,12 +7,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.arch.salo import GlobalProjections, SaloConfig
-from sim.salo.layout import tensors
-from sim.salo.needs import granules
-from sim.salo.program import Program
-from sim.salo.schedule import GLOBAL, Schedule
-from sim.salo.transfers import PHASES, Kind, Phase
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
+from tandemsim.sim.salo.layer.layout import tensors
+from tandemsim.sim.salo.layer.needs import granules
+from tandemsim.sim.salo.layer.program import Program
+from tandemsim.sim.salo.layer.transfers import PHASES, Kind, Phase
+from tandemsim.sim.salo.scheduling.schedule import GLOBAL, Schedule
 from tests.salo.plans import ALL, FEEDS, HEADS, SEGMENTS, own_granule, planned
 
 Row = tuple[str, int, int]  # tensor, head, token

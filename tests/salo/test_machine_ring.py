@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.memory.dma_state import new_dma
-from sim.salo import machine
-from sim.salo.layout import Layer
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.memory.dma_state import new_dma
+from tandemsim.sim.salo import machine
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.traces.pattern import Pattern
 from tests.salo.plans import PATTERNS
-from traces.pattern import Pattern
 
 ROOMY = 1 << 20  # bytes: scratchpads in which thousands of granules of a small array are on their way
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
-from sim.salo.size import MAX_PLAN_BYTES, plan_bytes
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.size import MAX_PLAN_BYTES, plan_bytes
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.traces.pattern import Band, Pattern
 
 ROOT = Path(__file__).resolve().parents[2]
 # Peak memory of a layer beyond that of a tiny one, in a process of its own: its high-water mark.
 MEASURE = """
 import sys
-from sim.arch.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
+from tandemsim.sim.arch.salo.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import simulate_layer
 from tests.salo.test_machine_size import CASES
 
 def peak():

@@ -13,15 +13,15 @@ from itertools import combinations
 
 import pytest
 
-from sim.arch.dram_standards import DRAMS
-from sim.arch.memory import BufferConfig
-from sim.arch.presets import SALO
-from sim.arch.salo import SaloArray, SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.salo.layout import Layer
-from sim.salo.machine import LayerResult, simulate_layer
-from sim.salo.transfers import Phase
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.dram.config import BufferConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.transfers import Phase
+from tandemsim.sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.traces.pattern import Band, Pattern
 
 HEAD_DIM = 16
 FAST = 10**15  # bytes per second: nothing ever waits for it

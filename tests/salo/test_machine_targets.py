@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, SaloConfig, SaloScheduling
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
-from traces.pattern import Pattern
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig, SaloScheduling
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.traces.pattern import Pattern
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))
 PAGE = (Path(__file__).parents[2] / "docs" / "salo.md").read_text(encoding="utf-8")

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.dram_standards import DRAMS
-from sim.arch.presets import SALO
-from sim.arch.salo import GlobalProjections, PassOverlap, SaloArray, SaloConfig
-from sim.arch.salo_numerics import Normalisation
-from sim.engine.deadlock import DeadlockError
-from sim.salo import machine
-from sim.salo.layout import Layer
-from sim.salo.machine import LayerResult, simulate_layer
-from sim.salo.transfers import PHASES, Kind, Phase
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.numerics import Normalisation
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.engine.deadlock import DeadlockError
+from tandemsim.sim.salo import machine
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.transfers import PHASES, Kind, Phase
+from tandemsim.sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.traces.pattern import Band, Pattern
 
 FAST = 10**15  # bytes per second: nothing ever waits for it
 

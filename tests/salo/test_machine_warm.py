@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 CODE = """\
-from sim.arch.presets import SALO
-from sim.memory import dma, warm
-from sim.salo.machine import simulate_layer
-from sim.salo.layout import Layer
-from traces.pattern import Pattern
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.memory import dma, warm
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.traces.pattern import Pattern
 
 kernels = [dma.dma_submit, dma.dma_advance]
 warm.main()

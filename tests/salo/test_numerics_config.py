@@ -3,9 +3,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.salo_constants import array_constants
-from sim.arch.salo_numerics import (
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.constants import array_constants
+from tandemsim.sim.arch.salo.numerics import (
     NUMERICS,
     PUBLISHED,
     WIDE,
@@ -14,7 +14,7 @@ from sim.arch.salo_numerics import (
     query_factor,
     score_shift,
 )
-from sim.arch.settings import with_settings
+from tandemsim.sim.arch.settings import with_settings
 
 BOTH = pytest.mark.parametrize("normalisation", list(Normalisation))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.arch.checks import ConfigError
-from sim.arch.formats import Fixed, shift_half_even, shift_half_up
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.formats import Fixed, shift_half_even, shift_half_up
 
 RAW = st.integers(-(2**40), 2**40)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.reciprocal import ReciprocalConfig
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.reciprocal import ReciprocalConfig
 
 CONFIG = ReciprocalConfig()
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sim.arch.salo import GlobalProjections, SaloArray, SaloScheduling
-from sim.salo.schedule import GLOBAL, Schedule, schedule
-from traces.pattern import Band, Pattern
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
+from tandemsim.sim.salo.scheduling.schedule import GLOBAL, Schedule, schedule
+from tandemsim.traces.pattern import Band, Pattern
 
 
 def times_computed(found: Schedule, array: SaloArray) -> tuple[np.ndarray, np.ndarray]:

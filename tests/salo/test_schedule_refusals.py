@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sim.arch.checks import ConfigError
-from sim.arch.presets import SALO
-from sim.salo.layout import Layer
-from sim.salo.machine import simulate_layer
-from traces.errors import TraceError
-from traces.pattern import Pattern
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.pattern import Pattern
 
 
 @pytest.mark.parametrize(

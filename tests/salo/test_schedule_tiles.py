@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from sim.arch.salo import GlobalProjections, SaloArray, SaloScheduling
-from sim.salo.schedule import schedule
-from traces.pattern import Pattern
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.traces.pattern import Pattern
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))
 PLAIN = SaloScheduling(skip_masked=False, leftover_keys=False)

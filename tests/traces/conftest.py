@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from traces.arrays import array_info
-from traces.kinds import macs
-from traces.pattern import Pattern
-from traces.schema import Op, Quant, Source, Tensor
-from traces.validate import seal
+from tandemsim.traces.arrays import array_info
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Quant, Source, Tensor
+from tandemsim.traces.validate import seal
 
 SCALES = np.linspace(0.5, 1.5, 6, dtype=np.float32)
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from traces import disjoint as module
-from traces.bands import MAX_BANDS, Band, check_bands, merged, union
-from traces.disjoint import MAX_PIECES, disjoint
-from traces.errors import TraceError
+from tandemsim.traces import disjoint as module
+from tandemsim.traces.bands import MAX_BANDS, Band, check_bands, merged, union
+from tandemsim.traces.disjoint import MAX_PIECES, disjoint
+from tandemsim.traces.errors import TraceError
 
 
 def offsets(band):

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.arrays import array_info, load_arrays, npz_path, save_arrays
-from traces.codec import dumps, find, load, loads, names, save
-from traces.errors import TraceError
-from traces.schema import Source, Tensor
-from traces.validate import digest_of, seal
+from tandemsim.traces.arrays import array_info, load_arrays, npz_path, save_arrays
+from tandemsim.traces.codec import dumps, find, load, loads, names, save
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.schema import Source, Tensor
+from tandemsim.traces.validate import digest_of, seal
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.json.gz"])

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from traces.__main__ import main
-from traces.codec import load, save
-from traces.pattern import Pattern
-from traces.scalesim import from_csv
-from traces.summary import describe, summary
-from traces.validate import seal
+from tandemsim.traces.__main__ import main
+from tandemsim.traces.codec import load, save
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.scalesim import from_csv
+from tandemsim.traces.summary import describe, summary
+from tandemsim.traces.validate import seal
 
 DATA = Path(__file__).parent / "data"
 

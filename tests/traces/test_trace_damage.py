@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traces.codec import dumps, loads
-from traces.errors import TraceError
-from traces.pattern import Pattern
+from tandemsim.traces.codec import dumps, loads
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.pattern import Pattern
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from traces import arrays, bands, disjoint, json_text, limits, npz, pairs, pattern_rules, scalesim
-from traces.codec import loads
-from traces.errors import TraceError
-from traces.kinds import KINDS
-from traces.pattern import Pattern
+from tandemsim.traces import arrays, bands, disjoint, json_text, limits, npz, pairs, pattern_rules, scalesim
+from tandemsim.traces.codec import loads
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.kinds import KINDS
+from tandemsim.traces.pattern import Pattern
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "traces.md").read_text()

@@ -7,8 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from traces.codec import dumps, find, names
-from traces.json_schema import json_schema
+from tandemsim.traces.codec import dumps, find, names
+from tandemsim.traces.json_schema import json_schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "trace.schema.json"
 

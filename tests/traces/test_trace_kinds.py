@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.errors import TraceError
-from traces.kinds import KINDS, conv_output, dim, macs
-from traces.pattern import Pattern
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.kinds import KINDS, conv_output, dim, macs
+from tandemsim.traces.pattern import Pattern
 
 small_dim = st.integers(1, 6)
 

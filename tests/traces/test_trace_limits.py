@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.codec import dumps, load, loads
-from traces.errors import TraceError
-from traces.json_text import MAX_DEPTH, check_keys, find_fault, is_too_deep, path_text
-from traces.limits import MAX_BYTES, MAX_MARKS, MAX_MEMBERS, MIB, as_text, read_document
+from tandemsim.traces.codec import dumps, load, loads
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.json_text import MAX_DEPTH, check_keys, find_fault, is_too_deep, path_text
+from tandemsim.traces.limits import MAX_BYTES, MAX_MARKS, MAX_MEMBERS, MIB, as_text, read_document
 
 TOO_LARGE = r": must hold at most 16 MiB, and is larger$"
 #: The peak of a process by itself; `ru_maxrss` would begin with that of the process that starts it.
 PEAK = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
-COMMAND = f"import sys; from traces.__main__ import main; print(main(sys.argv[1:])); {PEAK}"
+COMMAND = f"import sys; from tandemsim.traces.__main__ import main; print(main(sys.argv[1:])); {PEAK}"
 
 
 def peak_of(*words, program=COMMAND):

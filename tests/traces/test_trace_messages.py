@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.codec import dumps, load, save
-from traces.errors import LONGEST_LINE, TraceError, nearest, printable, shown, violation
-from traces.validate import seal
+from tandemsim.traces.codec import dumps, load, save
+from tandemsim.traces.errors import LONGEST_LINE, TraceError, nearest, printable, shown, violation
+from tandemsim.traces.validate import seal
 
 #: What moves a cursor, rings, hides, reorders or breaks a line: ESC, BEL, NUL, DEL, C1, line ends, marks of
 #: direction, a zero-width space, half of a surrogate pair.
@@ -63,7 +63,7 @@ def test_of_many_known_names_some_are_listed():
 
 @pytest.mark.parametrize("place", ["op", "model", "key", "value", "exporter", "version", "origin", "tensor"])
 def test_no_name_of_a_file_reaches_the_terminal_as_it_is(small, resealed, tmp_path, capsys, place):
-    from traces.__main__ import main
+    from tandemsim.traces.__main__ import main
 
     evil = EVIL.replace("\ud800", "")  # JSON in UTF-8 cannot hold it
     document = json.loads(dumps(small))
@@ -98,7 +98,7 @@ def _printed(capsys, main, trace, folder):
 def test_a_name_longer_than_a_screen_is_cut(small, tmp_path, capsys):
     import msgspec
 
-    from traces.__main__ import main
+    from tandemsim.traces.__main__ import main
 
     source = msgspec.structs.replace(
         small.source, model="m" * 10**6, configuration={"k" * 10**6: "v" * 10**6}
@@ -113,7 +113,7 @@ def test_a_name_longer_than_a_screen_is_cut(small, tmp_path, capsys):
     "before", [[], ["convert"], ["longformer"], ["--"], ["convert", "--out"]], ids=range(5)
 )
 def test_any_word_is_answered_in_one_short_line(capsys, word, before):
-    from traces.__main__ import main
+    from tandemsim.traces.__main__ import main
 
     try:
         code = main([*before, word])

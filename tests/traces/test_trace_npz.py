@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from traces.arrays import array_info, load_arrays
-from traces.errors import TraceError
-from traces.npz import open_arrays
-from traces.schema import Source
-from traces.validate import seal
+from tandemsim.traces.arrays import array_info, load_arrays
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.npz import open_arrays
+from tandemsim.traces.schema import Source
+from tandemsim.traces.validate import seal
 
 ROOT = Path(__file__).parents[2]
 NEED = "Operands(op='a', batch=1, heads=2, seq_len=9, head_dim=4, global_tokens=0)"
 LOAD = f"""
 import sys, warnings
 from pathlib import Path
-from sim.arch.checks import UserError
-from sim.salo.tensors import Operands, load_tensors
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.salo.values.tensors import Operands, load_tensors
 warnings.simplefilter("error")
 try:
     load_tensors(Path(sys.argv[1]), {NEED})
@@ -198,7 +198,7 @@ def test_an_array_of_a_trace_has_a_limit(tmp_path):
     shape = (2**26 + 1,)
     archive(tmp_path / "x.npz", begin=header(shape, "|i1"), names="q")
     info = {"shape": shape, "dtype": "int8", "sha256": 64 * "0"}
-    from traces.schema import ArrayInfo
+    from tandemsim.traces.schema import ArrayInfo
 
     source = Source(model="x", configuration={}, exporter="tests", exporter_version="1")
     trace = seal(source=source, tensors=[], ops=[], arrays={"q": ArrayInfo(**info)})

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces import pairs
-from traces.errors import TraceError
-from traces.kinds import macs
-from traces.pattern import Band, Pattern, _pairs
+from tandemsim.traces import pairs
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Band, Pattern, _pairs
 
 
 def pairs_by_definition(pattern):

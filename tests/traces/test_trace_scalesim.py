@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.codec import dumps, loads
-from traces.errors import TraceError
-from traces.pattern import Pattern
-from traces.scalesim import MAX_LAYERS, to_csv
-from traces.scalesim import from_csv as read_csv
-from traces.topology_columns import CONV_HEADER
+from tandemsim.traces.codec import dumps, loads
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.scalesim import MAX_LAYERS, to_csv
+from tandemsim.traces.scalesim import from_csv as read_csv
+from tandemsim.traces.topology_columns import CONV_HEADER
 
 DATA = Path(__file__).parent / "data"
 CONV = ", ".join(CONV_HEADER) + ",\n"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from traces.codec import dumps, load, loads
-from traces.errors import TraceError
+from tandemsim.traces.codec import dumps, load, loads
+from tandemsim.traces.errors import TraceError
 
 GEMM, GRID, WINDOW, SOFTMAX = 3, 4, 5, 7  # ops of the small trace
 
@@ -249,7 +249,7 @@ def test_truncated_trace_is_refused_wherever_it_is_cut(small):
 
 
 def test_truncated_gzip_is_refused_wherever_it_is_cut(small, tmp_path):
-    from traces.codec import save
+    from tandemsim.traces.codec import save
 
     save(small, tmp_path / "x.json.gz")
     data = (tmp_path / "x.json.gz").read_bytes()

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from sim.arch.checks import ConfigError
-from traces.codec import load
-from workloads.export import main
-from workloads.inputs import parse_input
-from workloads.targets import DATA
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.codec import load
+from tandemsim.workloads.export import main
+from tandemsim.workloads.inputs import parse_input
+from tandemsim.workloads.targets import DATA
 
 ROOT = Path(__file__).parents[2]
 
 USER_MODULE = """
 import torch
 from torch import nn
-from workloads.longformer import Longformer, LongformerConfig
+from tandemsim.workloads.longformer import Longformer, LongformerConfig
 
 def classifier():
     features = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())

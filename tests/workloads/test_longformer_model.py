@@ -4,8 +4,8 @@ import pytest
 import torch
 import transformers
 
-from sim.arch.checks import ConfigError
-from workloads.longformer import BASE, LARGE, Longformer, LongformerConfig
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads.longformer import BASE, LARGE, Longformer, LongformerConfig
 
 
 def small(global_tokens):

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from traces.codec import dumps, load
-from workloads.export import export
-from workloads.registry import WORKLOADS
-from workloads.targets import DATA, build_module, resolve
+from tandemsim.traces.codec import dumps, load
+from tandemsim.workloads.export import export
+from tandemsim.workloads.registry import WORKLOADS
+from tandemsim.workloads.targets import DATA, build_module, resolve
 
 NAMES = list(WORKLOADS)
 

@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from sim.arch.checks import ConfigError
-from traces.schema import Source
-from workloads.tracer import trace
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.schema import Source
+from tandemsim.workloads.tracer import trace
 
 SOURCE = Source(model="test", configuration={}, exporter="test", exporter_version="0")
 

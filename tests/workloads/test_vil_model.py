@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from sim.arch.checks import ConfigError
-from workloads import vil
-from workloads.attention import WindowAttention
-from workloads.vil import Stage, ViL, ViLConfig
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads import vil
+from tandemsim.workloads.attention import WindowAttention
+from tandemsim.workloads.vil import Stage, ViL, ViLConfig
 
 SMALL_STAGES = (
     Stage(heads=2, hidden=16, layers=1, patch=4, reach=2),

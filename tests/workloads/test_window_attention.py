@@ -10,10 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from sim.arch.checks import ConfigError
-from traces.errors import TraceError
-from workloads import attention
-from workloads.attention import window_attention
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.errors import TraceError
+from tandemsim.workloads import attention
+from tandemsim.workloads.attention import window_attention
 
 BLOCK = attention.BLOCK
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}  # float32, sums of at most some hundred terms

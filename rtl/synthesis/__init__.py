@@ -1,0 +1,1 @@
+"""Synthesis: circuits mapped to standard cells and counted in gates."""

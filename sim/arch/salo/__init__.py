@@ -1,0 +1,1 @@
+"""The SALO array: configuration, presets, number formats, ports, gates and energy."""

@@ -1,0 +1,140 @@
+"""``tandem list``: machines, presets and workloads; what ``--set`` takes, and its catalogs; a line each."""
+
+from __future__ import annotations
+
+import enum
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from tandemsim.sim.arch.checks import ConfigError, nearest, to_dict
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.salo.auto import AUTO
+from tandemsim.sim.arch.salo.numerics import NUMERICS
+from tandemsim.sim.arch.salo.presets import SECTIONS
+from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.machines.table import MACHINES, PRESET_LINES, Machine, machine_named
+from tandemsim.sim.shell.files import standard_output
+from tandemsim.traces import codec
+
+ALWAYS = ("machines", "presets", "workloads")  # what is listed when nothing is asked for
+
+# The end of a field's name -> its unit. CONTRIBUTING.md: units are in the name.
+UNITS = {
+    "bytes_per_second": "bytes/s",
+    "_bytes": "bytes",
+    "_hz": "Hz",
+    "_ps": "ps",
+    ".ps": "ps",
+    ".nck": "clocks",
+    "_pj": "pJ",
+    "_cycles": "cycles",
+    "_latency": "cycles",
+    "width": "bits",
+    "fraction": "bits",
+    "_bits": "bits",
+}
+
+
+def show(what: str | None, machine: str | None = None, preset: str | None = None) -> None:
+    """Print one section, or those of `ALWAYS` with their titles.
+
+    `machine` and `preset` are those whose fields are listed. `ConfigError` names the nearest of an unknown.
+    """
+    sections: dict[str, Callable[[], dict[str, str]]] = {
+        "machines": lambda: {name: machine.line for name, machine in MACHINES.items()},
+        "presets": _preset_lines,
+        "workloads": _workload_lines,
+        "fields": lambda: _field_lines(machine_named(machine or next(iter(MACHINES))), preset),
+        "memories": lambda: {name: _memory_line(dram) for name, dram in DRAMS.items()},
+        "numerics": lambda: {name: _numerics_line(numerics) for name, numerics in NUMERICS.items()},
+    }
+    if what is not None and what not in sections:
+        raise ConfigError(nearest("list", what, sections))
+    if what != "fields" and (machine, preset) != (None, None):
+        raise ConfigError("only fields are listed by machine and preset")
+    with standard_output() as out:
+        for title in [what] if what else ALWAYS:
+            lines = sections[title]()
+            if not what:
+                print(f"{title}:", file=out)
+            width = max(len(name) for name in lines)
+            for name, line in lines.items():
+                print(f"  {name:<{width}}  {line}", file=out)
+
+
+def _preset_lines() -> dict[str, str]:
+    return {
+        name: f"{machine.name}: {PRESET_LINES[name]}"
+        for machine in MACHINES.values()
+        for name in machine.presets
+    }
+
+
+def _workload_lines() -> dict[str, str]:
+    lines = {}
+    for name in codec.names():
+        trace = codec.load(codec.find(name))
+        lengths = [op.dim("seq_len") for op in trace.ops if op.kind == "window_attention"]
+        windows = f", {len(lengths)} window attentions of up to {max(lengths)} tokens" if lengths else ""
+        lines[name] = f"{len(trace.ops)} ops, {trace.macs / 1e9:.1f} GMAC{windows}"
+    return lines
+
+
+def _field_lines(machine: Machine, preset: str | None) -> dict[str, str]:
+    """Return each field's default, unit and choices; first the catalogs, which fill whole sections."""
+    config = machine.config(preset, {})
+    short = {whole: name for name, whole in machine.short_names.items()}
+    rows = [
+        (key, _catalogued(config, section, choices), "", f"{'|'.join(choices)}; fills {section}.*")
+        for key, (section, choices) in SECTIONS.items()
+    ]
+    for name, value, kind in fields_of(config):
+        also = f"; short: {short[name]}" if name in short else ""
+        also += "; auto: follows the array unless set" if name in AUTO else ""
+        rows.append((name, _said(value), _unit(name), _choices(kind) + also))
+    default, unit = (max(len(row[place]) for row in rows) for place in (1, 2))
+    return {row[0]: f"{row[1]:<{default}}  {row[2]:<{unit}}  {row[3]}" for row in rows}
+
+
+def _catalogued(config: Any, section: str, choices: Any) -> str:
+    return next((name for name, choice in choices.items() if choice == getattr(config, section)), "-")
+
+
+def _said(value: object) -> str:
+    """Return a value as --set takes it."""
+    plain = to_dict(value)
+    if isinstance(plain, list):
+        return ",".join(map(str, plain))
+    return str(plain).lower() if plain is None or isinstance(plain, bool) else str(plain)
+
+
+def _unit(name: str) -> str:
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+
+
+def _choices(kind: Any) -> str:
+    if isinstance(kind, types.UnionType):
+        parts = [part for part in kind.__args__ if part is not type(None)]
+        return "|".join([*map(_choices, parts), *(["none"] if len(parts) < len(kind.__args__) else [])])
+    if typing.get_origin(kind) is tuple:
+        return f"{_choices(typing.get_args(kind)[0])}, comma between"
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return "|".join(str(member.value) for member in kind)
+    return {int: "integer", float: "number", bool: "true|false"}.get(kind, "text")
+
+
+def _memory_line(dram: Any) -> str:
+    peak, banks = dram.peak_bytes_per_second / 1e9, dram.standard.bank_groups * dram.standard.banks
+    size = f"{dram.capacity_bytes / 2**30:.0f} GiB"
+    buses = f"one channel of {dram.data_buses} data bus" + ("es" if dram.data_buses > 1 else "")
+    held = f"{banks} bank{'s' if banks > 1 else ''}, {size}"
+    return f"{peak:.1f} GB/s on {buses}, bursts of {dram.burst_bytes} bytes, {held}"
+
+
+def _numerics_line(numerics: Any) -> str:
+    return (
+        f"inputs {numerics.input} stored in {numerics.storage_width} bits, scores {numerics.score},"
+        f" weights {numerics.weight}, outputs {numerics.output} (b: bits, f: of them fraction)"
+    )

@@ -1,0 +1,100 @@
+"""A trace of one attention from a few words: ``--pattern longformer:4096,512 --heads 12 --head-dim 64``.
+
+The words are those of the constructors of `traces.pattern.Pattern`, whose rules hold here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, nearest, require
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Source, Tensor, Trace
+from tandemsim.traces.validate import seal
+
+OP = "attention"  # the name of the one op
+KIND = "window_attention"
+MAX_GLOBAL_TOKENS = 2**20  # assumed: about as many as a trace's document has room for (traces.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One kind of pattern: what its numbers are, and how it is made of them and a number of global tokens."""
+
+    numbers: str
+    make: Callable[..., Pattern]
+    global_tokens: int = 0  # unless another number is asked for
+    apart: bool = False  # the model projects queries, keys and values of global tokens apart
+
+
+def _with_globals(make: Callable[..., Pattern]) -> Callable[..., Pattern]:
+    def made(*numbers: int, global_tokens: int) -> Pattern:
+        return dataclasses.replace(make(*numbers), global_tokens=tuple(range(global_tokens)))
+
+    return made
+
+
+def _longformer(seq_len: int, window: int, global_tokens: int) -> Pattern:
+    return Pattern.longformer(seq_len, window, range(global_tokens))
+
+
+def _vil(height: int, width: int, window: int, global_tokens: int) -> Pattern:
+    return Pattern.vil(height, width, window, global_tokens)
+
+
+FORMS = {
+    "longformer": Form("TOKENS,WINDOW", _longformer, 1, apart=True),
+    "sliding": Form("TOKENS,WINDOW", _with_globals(Pattern.sliding)),
+    "dilated": Form("TOKENS,WINDOW,DILATION", _with_globals(Pattern.dilated)),
+    "vil": Form("HEIGHT,WIDTH,WINDOW", _vil, 1),
+    "strided_sparse": Form("TOKENS,LOCAL,STRIDE", _with_globals(Pattern.strided_sparse)),
+    "dense": Form("TOKENS", _with_globals(Pattern.dense)),
+}
+WORDS = ", ".join(f"{kind}:{form.numbers}" for kind, form in FORMS.items())
+
+
+def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: int | None = None) -> Trace:
+    """Return the trace; the first `global_tokens` tokens are global (None: as many as the kind has).
+
+    Raises `ConfigError` for words that are none, and `traces.errors.TraceError` for a pattern that is none.
+    """
+    kind, _, rest = text.partition(":")
+    if kind not in FORMS:
+        raise ConfigError(nearest("pattern", kind, FORMS))
+    form = FORMS[kind]
+    words, names = rest.split(","), form.numbers.split(",")
+    good = len(words) == len(names) and all(word.isascii() and word.isdecimal() for word in words)
+    require(good, f"--pattern takes {kind}:{form.numbers}", text)
+    numbers = [int(word) if len(word) < 12 else MAX_INTEGER for word in words]
+    count = form.global_tokens if global_tokens is None else global_tokens
+    for option, value in (("--heads", heads), ("--head-dim", head_dim)):
+        require(0 < value <= MAX_INTEGER, f"{option} must be a positive integer up to {MAX_INTEGER}", value)
+    most = min(max(numbers), MAX_GLOBAL_TOKENS)
+    require(0 <= count <= most, f"--global-tokens must be 0 to {most}", count)
+    return _one_op(text, form.make(*numbers, global_tokens=count), form.apart and count > 0, heads, head_dim)
+
+
+def _one_op(text: str, pattern: Pattern, apart: bool, heads: int, head_dim: int) -> Trace:
+    long, short = (1, heads, pattern.seq_len, head_dim), (1, heads, len(pattern.global_tokens), head_dim)
+    shapes = [long] * 3 + ([short, long, long] if apart else [])
+    tensors = [Tensor(id=i, shape=shape, dtype="float32", role="input") for i, shape in enumerate(shapes)]
+    output = Tensor(id=len(tensors), shape=long, dtype="float32", role="output")
+    dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, "seq_len": pattern.seq_len}
+    dims |= {"grid": pattern.grid} if pattern.grid else {}
+    op = Op(
+        id=0,
+        kind=KIND,
+        name=OP,
+        inputs=tuple(tensor.id for tensor in tensors),
+        outputs=(output.id,),
+        dims=dims,
+        attrs=pattern.attrs(),
+        macs=macs(KIND, dims, pattern.attrs()),
+    )
+    stated = {"heads": heads, "head_dim": head_dim, "global_tokens": len(pattern.global_tokens)}
+    source = Source(model=text, configuration=stated, exporter="sim.pattern_trace", exporter_version="1")
+    return seal(source=source, tensors=[*tensors, output], ops=[op])

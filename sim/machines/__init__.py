@@ -1,0 +1,1 @@
+"""What each machine supplies to the simulator, and the table of machines."""

@@ -1,0 +1,1 @@
+"""SALO's results as a report."""

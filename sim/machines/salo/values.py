@@ -1,0 +1,94 @@
+"""Values through SALO's fixed-point array, beside the cycles: what ``--functional`` adds to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandemsim.sim.arch.checks import to_dict
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.run import Progress
+from tandemsim.sim.salo.machine import KIND, SaloRun
+from tandemsim.sim.salo.scheduling.schedule import schedule
+from tandemsim.sim.salo.values import functional
+from tandemsim.sim.salo.values.tensors import Operands, Tensors, load_tensors, random_tensors, stored_op
+from tandemsim.sim.shell.files import printable
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Tensors from a file, and the place of their op among the window attentions of the trace."""
+
+    path: Path
+    place: int
+    tensors: Tensors
+
+
+def given_tensors(trace: Trace, path: Path) -> Given | None:
+    """Read the tensors of the first op that the file has some for; None where the trace has no such op.
+
+    Asked before a run, so that a long one does not end in a refusal. Raises `UserError`.
+    """
+    ops = [op for op in trace.ops if op.kind == KIND]
+    if not ops:
+        return None
+    place = stored_op(path, [op.name for op in ops])
+    return Given(path, place, load_tensors(path, operands_of(ops[place])))
+
+
+def operands_of(op: Op) -> Operands:
+    """Return the shapes of what a file must hold for an op."""
+    pattern = Pattern.from_op(op)
+    sizes = op.dim("batch"), op.dim("heads"), pattern.seq_len, op.dim("head_dim")
+    return Operands(op.name, *sizes, len(pattern.global_tokens))
+
+
+def run_values(
+    done: SaloRun,
+    config: SaloConfig,
+    given: Given | None,
+    seed: int,
+    progress: Progress | None,
+    batch: int = 1,
+) -> dict[str, Any]:
+    """Run the given tensors through their layer, or N(0, 1) through the first, and compare with float64.
+
+    A file holds the inputs of the trace's own batch; of random ones, all alike, one is run. `batch` is how
+    often the trace's batch is simulated.
+    """
+    layer = done.layers[given.place if given else 0]
+    pattern = Pattern.from_op(layer.op)
+    found = layer.result.program.schedule
+    if given is None:
+        apart = len(pattern.global_tokens) if found.separate_rows else 0
+        heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
+        tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=seed, global_tokens=apart)
+    else:
+        tensors = given.tensors
+        if tensors.global_query is not None and not found.separate_rows:
+            found = schedule(pattern, config.array, config.scheduling, global_projections=True)
+    told = (lambda head, count: progress("heads", head, count)) if progress else None
+    result = functional.run(found, pattern, tensors, config, told)
+    stored = layer.op.dim("batch")
+    return {
+        "op": layer.op.name,
+        "tensors": printable(given.path) if given else "N(0, 1)",
+        "inputs_checked": stored if given else 1,
+        "inputs": stored * batch,
+        **to_dict(result),
+    }
+
+
+def unchecked(functional: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Say how many inputs of a batch were run through the array, where those are not all."""
+    for entry in functional:
+        checked, inputs = entry["inputs_checked"], entry["inputs"]
+        if checked < inputs:
+            yield (
+                f"--functional checked {checked} of the {inputs} inputs of the batch;"
+                " in cycles they are all alike."
+            )

@@ -1,0 +1,1 @@
+"""One DRAM channel: its queue, its commands and their timing."""

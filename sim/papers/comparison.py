@@ -1,0 +1,92 @@
+"""Published figures beside ours, as rows, JSON and a table: what ``python -m sim reproduce`` shows.
+
+A row is one comparison with the reason of its gap. `document` makes the JSON (schema ``tandem-reproduce/1``),
+`print_table` the text; the rows of a paper come from its own module, SALO's from `sim.papers.salo.rows`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+SCHEMA = "tandem-reproduce/1"
+WITH_REASONS = 120  # columns from which the reasons fit beside the figures; else they stand below the table
+TEXT_WIDTH = 150  # columns, where neither a terminal nor COLUMNS says how wide it is
+COUNTED = ("cycles", "tiles")  # units that the name of a figure already says
+WHOLE = (*COUNTED, "MHz")  # units of figures that are integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One comparison. A figure that nobody states, or that we do not reproduce, is None."""
+
+    workload: str
+    figure: str
+    unit: str
+    paper: float | None = None  # read in the paper or its artifact's README, never recalled
+    cost_model: float | None = None  # of the authors, re-implemented
+    ours: float | None = None
+    gap: float | None = None  # ours / cost_model - 1; ours / paper - 1 where the model says nothing
+    step: float | None = None  # in a ladder: the change against the figure that it starts from
+    reason: str
+    source: str
+
+
+def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the comparison with `paper` as JSON values."""
+    return {"schema": SCHEMA, "paper": paper, "rows": [dataclasses.asdict(row) for row in rows]}
+
+
+def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | None = None) -> None:
+    """Print the rows as a table, a section for each workload; reasons below it where they do not fit."""
+    width = width or (None if stream.isatty() else _asked_width())
+    console = Console(file=stream, width=width, highlight=False, markup=False)
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    table.add_column("figure", min_width=22)
+    for column in ("paper", "cost model", "ours", "gap", "step"):
+        table.add_column(column, justify="right", no_wrap=True)
+    beside = console.width >= WITH_REASONS
+    if beside:
+        table.add_column("reason", min_width=30)
+    section = None
+    told: list[tuple[str, str, str]] = []
+    for row in rows:
+        if row.workload != section:
+            section = row.workload
+            table.add_section()
+            table.add_row(section, style="bold")
+        cells = _cells(row)
+        table.add_row(*(cells if beside else cells[:-1]))
+        if not beside and row.reason:
+            told.append((row.workload, row.figure, row.reason))
+    console.print(table)
+    for workload, figure, reason in told:
+        console.print(f"{workload}, {figure}: {reason}")
+
+
+def _asked_width() -> int:
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if re.fullmatch("[1-9][0-9]{0,4}", asked) else TEXT_WIDTH
+
+
+def _cells(row: Row) -> list[str]:
+    figures = [_shown(value, row.unit) for value in (row.paper, row.cost_model, row.ours)]
+    gap = "" if row.gap is None else f"{100 * row.gap:+.1f} %"
+    step = "" if row.step is None else f"{row.step:+,.0f}"
+    unit = f" ({row.unit})" if row.unit and row.unit not in COUNTED else ""
+    return [f"  {row.figure}{unit}", *figures, gap, step, row.reason]
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    if unit in WHOLE:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"

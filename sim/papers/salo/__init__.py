@@ -1,0 +1,1 @@
+"""SALO, DAC 2022: the published cost model, and its figures beside ours."""

@@ -1,0 +1,1 @@
+"""A layer in time: transfers, scratchpads, and the event loop."""

@@ -1,0 +1,1 @@
+"""From a pattern to tiles: what each PE computes, pass by pass."""

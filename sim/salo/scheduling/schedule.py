@@ -1,0 +1,280 @@
+"""The scheduler: an attention pattern split to tiles of the array, each pair of the pattern in exactly one
+PE.
+
+Obeys: SALO (DAC 2022) section 4, reordering and splitting, and this rule, which makes "exactly once" hold:
+local PEs take the pairs of a query that is not global with a key that is not; the global columns take (such a
+query, global key); the global rows take (global query, any key). Further global queries than there are global
+rows sit on the local rows, as blocks of their own that meet every key.
+
+All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values),
+`sim.salo.machine` (time).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
+from tandemsim.sim.salo.scheduling import chunks as ck
+from tandemsim.sim.salo.scheduling import tiles as tl
+from tandemsim.sim.salo.scheduling.blocks import NO_TAG, Layout, StreamBand, layout
+from tandemsim.sim.salo.scheduling.global_rows import (
+    GlobalRows,
+    no_global_rows,
+    take_first_seen,
+    take_in_free_slots,
+    take_in_order,
+)
+from tandemsim.sim.salo.scheduling.packing import Pass, band_records, block_table, pack
+from tandemsim.traces.pattern import Pattern
+
+LOCAL, GLOBAL = 0, 1  # `source` of a tile: which projections it streams
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The tiles of one head in the order in which they run.
+
+    T tiles, B blocks, R rows, C columns, S segments, L slots of a segment, G global rows, K global columns.
+    """
+
+    seq_len: int
+    outside: int  # tokens before the grid; 0 in 1-D
+    block: npt.NDArray[np.int32]  # [T] query block
+    block_rows: npt.NDArray[np.int32]  # [B, R] token of the query in each row, -1 = none
+    dilation: npt.NDArray[np.int32]  # [B] keys of the block lie in residue classes of this dilation
+    slots: tl.Slots  # keys and masks of the local rows, see there
+    split: npt.NDArray[np.bool_]  # [T] the segments stream different bands, not one band chained
+    row_keys: GlobalRows  # keys of the global rows, see there
+    row_query: npt.NDArray[np.int32]  # [T, G] global query at work, -1 = idle
+    column_keys: npt.NDArray[np.int32]  # [T, K] key of each global column, -1 = idle
+    source: npt.NDArray[np.uint8]  # [T] LOCAL or GLOBAL
+    private_rows: bool  # the global rows have key and value ports of their own
+    separate_rows: bool  # the global queries have projections of their own, and use them
+    first: npt.NDArray[np.bool_]  # [T] first tile of its block: the row's result starts anew (or is restored)
+    last: npt.NDArray[np.bool_]  # [T] last tile of its block: the row's result is complete (or spilled)
+    row_first: npt.NDArray[np.bool_]  # [T, G] the same for each global row
+    row_last: npt.NDArray[np.bool_]  # [T, G]
+    restore: npt.NDArray[np.bool_]  # [B] the block goes on from the partial results of an earlier sweep
+    spill: npt.NDArray[np.bool_]  # [B] the block's partial results wait for a later sweep
+    local_pairs: npt.NDArray[np.int64]  # [T] pairs on local PEs
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return len(self.block)
+
+    @property
+    def pairs(self) -> npt.NDArray[np.int64]:
+        """(query, key) pairs that each tile covers, int64 [T]."""
+        queries = (self.block_rows >= 0).sum(axis=1)[self.block]
+        columns = (self.column_keys >= 0).sum(axis=1) * queries
+        return self.local_pairs + columns + self.row_keys.valid.sum(axis=(1, 2))
+
+
+def schedule(
+    pattern: Pattern,
+    array: SaloArray,
+    scheduling: SaloScheduling | None = None,
+    *,
+    global_projections: bool = False,
+) -> Schedule:
+    """Split `pattern` to tiles of `array`.
+
+    `global_projections` says that the model projects its global tokens apart; `array.global_projections` then
+    says how they are fed. Raises `ConfigError` when the array cannot hold the pattern.
+    """
+    separate = global_projections and array.global_projections is not GlobalProjections.SHARED
+    private = separate and array.global_projections is GlobalProjections.PRIVATE and array.global_rows > 0
+    plan = _Plan(pattern, array, scheduling or SaloScheduling(), separate=separate)
+    if separate and not private and array.global_rows and pattern.global_tokens:
+        plan.interleave_row_passes()
+    return plan.assembled(private=private)
+
+
+class _Plan:
+    """The passes of a schedule while it is being put together."""
+
+    def __init__(
+        self, pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool
+    ) -> None:
+        self.array = array
+        self.seq_len = pattern.seq_len
+        self.separate = separate
+        self.is_global = np.zeros(pattern.seq_len, np.bool_)
+        self.is_global[list(pattern.global_tokens)] = True
+        on_rows = min(array.global_rows, len(pattern.global_tokens))
+        self.row_queries = pattern.global_tokens[:on_rows]
+        everything = np.arange(pattern.seq_len, dtype=np.int32)
+        own = layout(pattern)
+        self.global_stream, self.whole_stream = len(own.streams), len(own.streams) + 1
+        streams = (*own.streams, np.array(pattern.global_tokens, np.int32), everything)
+        self.sweeps = own.sweeps
+        self.table = block_table(Layout(streams, own.groups, own.sweeps), self.is_global, array.rows)
+        width = pattern.grid[1] if pattern.grid else 0
+        self.sequence = ck.Sequence(np.concatenate(streams), self.is_global, pattern.outside, width)
+        self.passes = pack(array, scheduling, self.table, self.sequence, self.global_stream)
+        self._add_blocks_of_global_queries(pattern.global_tokens[on_rows:])
+
+    def _add_blocks_of_global_queries(self, queries: tuple[int, ...]) -> None:
+        """Put the global queries that have no global row on local rows, in blocks that meet every key.
+
+        The last of the block rows stays empty: tiles in which only the global rows work name it.
+        """
+        rows = self.array.rows
+        blocks = [queries[i : i + rows] for i in range(0, len(queries), rows)]
+        added = np.full((len(blocks) + 1, rows), -1, np.int32)
+        first = len(self.table.rows)
+        for index, block in enumerate(blocks):
+            added[index, : len(block)] = block
+            band = StreamBand(self.whole_stream, -(len(block) - 1), self.seq_len - 1, NO_TAG)
+            for record in band_records(first + index, band, 0, self.table, self.array, global_keys=True):
+                record[ck.SPAN] = self.array.cols
+                self.passes.append(Pass(first + index, (record,), source=int(self.separate)))
+        self.empty_block = first + len(blocks)
+        self.block_rows = np.concatenate((self.table.rows, added))
+
+    def interleave_row_passes(self) -> None:
+        """Add passes that stream the whole sequence of the global projections past the global rows.
+
+        They need more keys a cycle than the others, so they are spread between them.
+        """
+        if any(p.source == GLOBAL for p in self.passes):
+            return  # blocks of global queries stream it already; what they leave is cleaned up later
+        row_passes = self._stream_to_rows(self.whole_stream, GLOBAL)
+        merged: list[Pass] = []
+        done = 0
+        for index, row_pass in enumerate(row_passes):
+            until = (index + 1) * len(self.passes) // len(row_passes)
+            merged += [*self.passes[done:until], row_pass]
+            done = until
+        self.passes = merged + self.passes[done:]
+
+    def _stream_to_rows(self, stream: int, source: int) -> list[Pass]:
+        """Return passes in which every key of `stream` leaves the bottom of the array once, and no local row
+        works.
+        """
+        band = StreamBand(
+            stream, -(self.array.rows - 1), int(self.table.lengths[stream]) - self.array.rows, NO_TAG
+        )
+        passes = []
+        for record in band_records(self.empty_block, band, 0, self.table, self.array):
+            record[ck.SPAN] = self.array.cols
+            passes.append(Pass(self.empty_block, (record,), source=source))
+        return passes
+
+    def _filled(self, passes: list[Pass]) -> tl.Slots:
+        records = [record for p in passes for record in p.chunks]
+        chunks = np.array(records, np.int64).reshape(-1, ck.FIELDS)
+        tile_chunks = np.full((len(passes), self.array.column_segments), -1, np.int64)
+        index = 0
+        for tile, p in enumerate(passes):
+            tile_chunks[tile, : len(p.chunks)] = range(index, index + len(p.chunks))
+            index += len(p.chunks)
+        slots = tl.empty_slots(len(passes), self.array)
+        tl.fill(chunks, tile_chunks, self.block_rows, self.sequence, slots)
+        return slots
+
+    def assembled(self, *, private: bool) -> Schedule:
+        """Fill in the tiles, give the global rows their keys, and add the tiles that they still need."""
+        if private and self.row_queries:
+            shares = -(-self.seq_len // self.array.cols)
+            self.passes += [Pass(self.empty_block, ())] * (shares - len(self.passes))
+        slots = self._filled(self.passes)
+        rows = no_global_rows(len(self.passes), self.array.global_rows, self.array.cols)
+        if private and self.row_queries:
+            take_in_order(rows, len(self.row_queries), self.seq_len)
+        elif self.row_queries:
+            slots, rows = self._fed_from_stream(slots, rows)
+        block = np.array([p.block for p in self.passes], np.int32)
+        used, pairs = tl.local_use(slots, self.block_rows, block)
+        tl.prune(slots, used, self.array.rows, rows.valid[:, : 0 if private else None])
+        return self._schedule(block, slots, rows, pairs, private=private)
+
+    def _fed_from_stream(self, slots: tl.Slots, rows: GlobalRows) -> tuple[tl.Slots, GlobalRows]:
+        """Feed the global rows from the stream, and append tiles for the keys that none of the tiles shows
+        them.
+        """
+        fed = np.array([p.source == int(self.separate) for p in self.passes], np.bool_)
+        taken = np.zeros((len(self.row_queries), self.seq_len), np.bool_)
+        block = np.array([p.block for p in self.passes], np.int32)
+        used, _ = tl.local_use(slots, self.block_rows, block)
+        take_first_seen(slots, self.array.rows, fed, used, taken, rows)
+        take_first_seen(slots, self.array.rows, fed, slots.keys >= 0, taken, rows)
+        missing = np.flatnonzero(~taken.all(axis=0)).astype(np.int32)
+        missing = missing[take_in_free_slots(slots, self.array.rows, fed, missing, taken, rows) :]
+        if len(missing) == 0:
+            return slots, rows
+        stream = len(self.table.starts)
+        starts = np.append(self.table.starts, len(self.sequence.tokens))
+        self.table = self.table._replace(starts=starts, lengths=np.append(self.table.lengths, len(missing)))
+        self.sequence = self.sequence._replace(tokens=np.concatenate((self.sequence.tokens, missing)))
+        added = self._stream_to_rows(stream, int(self.separate))
+        more = self._filled(added)
+        more_rows = no_global_rows(len(added), self.array.global_rows, self.array.cols)
+        take_first_seen(
+            more, self.array.rows, np.ones(len(added), np.bool_), more.keys >= 0, taken, more_rows
+        )
+        self.passes += added
+        joined = tl.Slots(*(np.concatenate(pair) for pair in zip(slots, more, strict=True)))
+        return joined, GlobalRows(*(np.concatenate(pair) for pair in zip(rows, more_rows, strict=True)))
+
+    def _schedule(
+        self,
+        block: npt.NDArray[np.int32],
+        slots: tl.Slots,
+        rows: GlobalRows,
+        pairs: npt.NDArray[np.int64],
+        *,
+        private: bool,
+    ) -> Schedule:
+        tiles, blocks = len(self.passes), len(self.block_rows)
+        columns = np.full((tiles, self.array.global_cols), -1, np.int32)
+        for tile, p in enumerate(self.passes):
+            columns[tile, : len(p.column_keys)] = p.column_keys
+        row_query = np.full((tiles, self.array.global_rows), -1, np.int32)
+        row_first, row_last = np.zeros_like(row_query, np.bool_), np.zeros_like(row_query, np.bool_)
+        for row, query in enumerate(self.row_queries):
+            at_work = np.flatnonzero(rows.valid[:, row].any(axis=1))
+            row_query[at_work, row] = query
+            row_first[at_work[0], row] = row_last[at_work[-1], row] = True
+        first, last = np.zeros(tiles, np.bool_), np.zeros(tiles, np.bool_)
+        seen, first_tile = np.unique(block, return_index=True)
+        last_tile = tiles - 1 - np.unique(block[::-1], return_index=True)[1]
+        real = seen != self.empty_block
+        first[first_tile[real]], last[last_tile[real]] = True, True
+        sweep = np.array([group.sweep for group in self.table.group], np.int64)
+        restore, spill = np.zeros(blocks, np.bool_), np.zeros(blocks, np.bool_)
+        restore[: len(sweep)], spill[: len(sweep)] = sweep > 0, sweep < self.sweeps - 1
+        dilation = np.ones(blocks, np.int32)
+        dilation[: len(sweep)] = [group.dilation for group in self.table.group]
+        return Schedule(
+            seq_len=self.seq_len,
+            outside=self.sequence.outside,
+            block=block,
+            block_rows=self.block_rows,
+            dilation=dilation,
+            slots=slots,
+            split=np.array([self._is_split(p) for p in self.passes], np.bool_),
+            row_keys=rows,
+            row_query=row_query,
+            column_keys=columns,
+            source=np.array([p.source for p in self.passes], np.uint8),
+            private_rows=private,
+            separate_rows=self.separate,
+            first=first,
+            last=last,
+            row_first=row_first,
+            row_last=row_last,
+            restore=restore,
+            spill=spill,
+            local_pairs=pairs,
+        )
+
+    def _is_split(self, p: Pass) -> bool:
+        return self.array.column_segments > 1 and any(
+            record[ck.SPAN] != self.array.cols for record in p.chunks
+        )

@@ -1,0 +1,147 @@
+"""Tiles: the passes of a schedule as flat arrays, and the kernels that fill them in.
+
+One tile is one pass of the array over one query block; the arrays say which key is in which slot and which
+PEs take part.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.salo.scheduling import chunks as ck
+
+Bools = npt.NDArray[np.bool_]
+Tags = npt.NDArray[np.uint8]
+Tokens = npt.NDArray[np.int32]
+
+
+class Slots(NamedTuple):
+    """What streams through the array in each tile, and the masks that travel with it.
+
+    T tiles, S segments, L slots of a segment, R rows, C columns.
+    """
+
+    keys: Tokens  # [T, S, L] token of the key in each slot, -1 = none
+    local_valid: Bools  # [T, S, L] the local rows may use it
+    key_tag: Tags  # [T, S, L] parity of its image row
+    row_tag: Tags  # [T, S, R] parity of the image row that a query's keys must have
+    col_mask: Bools  # [T, C] columns that stand for an offset of the band
+
+
+def empty_slots(tiles: int, array: SaloArray) -> Slots:
+    """Return slots in which nothing streams."""
+    segments, slots = array.column_segments, array.segment_slots
+    return Slots(
+        np.full((tiles, segments, slots), -1, np.int32),
+        np.zeros((tiles, segments, slots), np.bool_),
+        np.zeros((tiles, segments, slots), np.uint8),
+        np.zeros((tiles, segments, array.rows), np.uint8),
+        np.zeros((tiles, array.cols), np.bool_),
+    )
+
+
+@jit
+def fill(chunks, tile_chunks, block_rows, sequence, out):
+    """Write the chunks of each tile into `out`; `tile_chunks` is int64 [T, S], -1 = none.
+
+    A chunk that spans all columns is chained: it is named on segment 0 and every segment sees its part of the
+    slots.
+    """
+    tiles, segments = tile_chunks.shape
+    cols = out.col_mask.shape[1]
+    for tile in range(tiles):
+        if tile_chunks[tile, 0] >= 0 and chunks[tile_chunks[tile, 0], ck.SPAN] == cols:
+            for segment in range(segments):
+                _fill_segment(tile, segment, chunks[tile_chunks[tile, 0]], block_rows, sequence, out)
+            continue
+        for segment in range(segments):
+            if tile_chunks[tile, segment] >= 0:
+                _fill_segment(tile, segment, chunks[tile_chunks[tile, segment]], block_rows, sequence, out)
+
+
+@jit
+def _fill_segment(tile, segment, chunk, block_rows, sequence, out):
+    segments, slots = out.keys.shape[1], out.keys.shape[2]
+    segment_cols = out.col_mask.shape[1] // segments
+    chained = segments > 1 and chunk[ck.SPAN] != segment_cols
+    # In a chained pass the last segment sees the lowest keys, and each one before it those further up.
+    shift = (segments - 1 - segment) * segment_cols if chained else 0
+    for slot in range(slots):
+        key = ck.slot_token(chunk, slot + shift, sequence.tokens)
+        out.keys[tile, segment, slot] = key
+        out.local_valid[tile, segment, slot] = ck.usable(chunk, key, sequence)
+        if chunk[ck.TAGGED] == 1 and key >= 0:
+            out.key_tag[tile, segment, slot] = ck.image_row(key, sequence) & 1
+    for row in range(block_rows.shape[1]):
+        query = block_rows[chunk[ck.BLOCK], row]
+        if chunk[ck.TAGGED] == 1 and query >= 0:
+            out.row_tag[tile, segment, row] = (ck.image_row(query, sequence) + chunk[ck.IMAGE_ROW]) & 1
+    for col in range(segment_cols):
+        offset = segment_cols - 1 - col + shift
+        out.col_mask[tile, segment * segment_cols + col] = offset < chunk[ck.WIDTH]
+
+
+@jit
+def takes_part(slots, block_rows, block, tile, row, col):
+    """Whether local PE (row, col) works on a pair in this tile: the mask rule of the array."""
+    segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
+    segment = col // segment_cols
+    slot = row + segment_cols - 1 - (col - segment * segment_cols)
+    return (
+        block_rows[block, row] >= 0
+        and slots.col_mask[tile, col]
+        and slots.local_valid[tile, segment, slot]
+        and slots.row_tag[tile, segment, row] == slots.key_tag[tile, segment, slot]
+    )
+
+
+@jit
+def bottom_slot(slots, rows, col):
+    """Return (segment, slot) of the key that the last row, and so the global rows, see in a column."""
+    segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
+    segment = col // segment_cols
+    return segment, rows - 1 + segment_cols - 1 - (col - segment * segment_cols)
+
+
+@jit
+def local_use(slots, block_rows, block):
+    """Return bool [T, S, L]: the slots whose keys some local PE uses; and int64 [T]: its pairs."""
+    tiles, segments, width = slots.keys.shape
+    rows, cols = block_rows.shape[1], slots.col_mask.shape[1]
+    segment_cols = cols // segments
+    pairs = np.zeros(tiles, np.int64)
+    used = np.zeros((tiles, segments, width), np.bool_)
+    for tile in range(tiles):
+        for col in range(cols):
+            segment = col // segment_cols
+            for row in range(rows):
+                if takes_part(slots, block_rows, block[tile], tile, row, col):
+                    used[tile, segment, row + segment_cols - 1 - (col - segment * segment_cols)] = True
+                    pairs[tile] += 1
+    return used, pairs
+
+
+@jit
+def prune(slots, used, rows, row_valid):
+    """Empty the slots that no PE uses, so that nobody fetches their keys.
+
+    `used` are those of the local rows; `row_valid` bool [T, G, C] the PEs of the global rows that the stream
+    feeds.
+    """
+    tiles, segments, width = slots.keys.shape
+    for tile in range(tiles):
+        for grow in range(row_valid.shape[1]):
+            for col in range(row_valid.shape[2]):
+                if row_valid[tile, grow, col]:
+                    segment, slot = bottom_slot(slots, rows, col)
+                    used[tile, segment, slot] = True
+        for segment in range(segments):
+            for slot in range(width):
+                if not used[tile, segment, slot]:
+                    slots.keys[tile, segment, slot] = -1
+                    slots.local_valid[tile, segment, slot] = False

@@ -1,0 +1,1 @@
+"""A layer in values: quantized tensors through the array, beside float64 attention."""

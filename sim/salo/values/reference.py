@@ -1,0 +1,82 @@
+"""Attention over a sparse pattern in float64: what the fixed-point array is measured against.
+
+Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, and nothing
+of the array: no schedule, no tiles. Blocks of queries, and the keys in their reach alone, keep the memory
+linear in the sequence length and the time linear in the pairs of narrow windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tandemsim.sim.salo.values.tensors import Tensors
+
+BLOCK = 256  # queries at once: their scores over a window of 512 keys are 1.6 MB a head
+SCORES = 2**21  # of a block at once, 16 MiB: beside long rows of keys a block has fewer queries
+
+Doubles = npt.NDArray[np.float64]
+
+
+class PairSet(Protocol):
+    """What is asked of a pattern; `traces.pattern.Pattern` is one."""
+
+    @property
+    def global_tokens(self) -> Sequence[int]:
+        """Tokens whose queries use projections of their own, where there are any."""
+
+    def mask(self, queries: npt.ArrayLike, keys: npt.ArrayLike, /) -> npt.NDArray[np.bool_]:
+        """Return which of `keys` each query attends, bool [len(queries), len(keys)]."""
+
+    def reach(self, queries: npt.ArrayLike, /) -> npt.NDArray[np.int64]:
+        """Return keys, sorted, among which are all that `queries` attend."""
+
+
+def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
+    """Return the attention of all queries, float64 [heads, seq_len, head_dim]; 0 for a query without keys."""
+    out = np.zeros(tensors.query.shape)
+    tokens = np.array(pattern.global_tokens, np.int64)
+    others = np.setdiff1d(np.arange(tensors.seq_len), tokens)
+    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, out)
+    queries, keys, values = tensors.query[:, tokens], tensors.key, tensors.value
+    if (
+        tensors.global_query is not None
+        and tensors.global_key is not None
+        and tensors.global_value is not None
+    ):
+        queries, keys, values = tensors.global_query, tensors.global_key, tensors.global_value
+    _attend(pattern, tokens, queries, keys, values, out)
+    return out
+
+
+def _attend(
+    pattern: PairSet,
+    tokens: npt.NDArray[np.int64],
+    queries: npt.NDArray[np.floating],
+    keys: npt.NDArray[np.floating],
+    values: npt.NDArray[np.floating],
+    out: Doubles,
+) -> None:
+    for start in range(0, len(tokens), BLOCK):
+        near = pattern.reach(tokens[start : start + BLOCK])
+        rows = max(1, min(BLOCK, SCORES // max(1, len(near))))
+        for first in range(start, min(start + BLOCK, len(tokens)), rows):
+            some = slice(first, min(first + rows, start + BLOCK))
+            block = tokens[some]
+            mask = pattern.mask(block, near)
+            seen = mask.any(axis=0)
+            mask, attended = mask[:, seen], near[seen]
+            for head in range(len(queries)):
+                query = queries[head, some].astype(np.float64)
+                key, value = (t[head, attended].astype(np.float64) for t in (keys, values))
+                out[head, block] = _softmax(query @ key.T / np.sqrt(query.shape[1]), mask) @ value
+
+
+def _softmax(scores: Doubles, mask: npt.NDArray[np.bool_]) -> Doubles:
+    highest = scores.max(axis=1, initial=-np.inf, where=mask, keepdims=True)
+    powers = np.exp(scores - highest, where=mask, out=np.zeros_like(scores))
+    total = powers.sum(axis=1, keepdims=True)
+    return np.divide(powers, total, where=total > 0, out=powers)

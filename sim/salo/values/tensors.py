@@ -1,0 +1,198 @@
+"""Queries, keys and values of one attention layer in floating point: drawn at random, or read from an
+``.npz``.
+
+Obeys: the ``window_attention`` contract of the trace, whose inputs are q, k, v and, where the model projects
+its global tokens apart, global_q (of those tokens alone), global_k and global_v (of all). ``python -m
+workloads.export --tensors`` writes such files, with the op's name before each array's:
+``layer.0.attention/q``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.traces.errors import LONGEST_NAME, TraceError, listed, nearest, printable, shortened, shown
+from tandemsim.traces.npz import ArrayFile, Header, open_arrays
+
+Floats = npt.NDArray[np.floating]
+NAMES = ("q", "k", "v")
+GLOBAL_NAMES = ("global_q", "global_k", "global_v")
+LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
+AT_ONCE = 2**20  # numbers that are looked at together
+AXES = 3  # heads, tokens, head_dim
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """Operands of an attention layer, [heads, seq_len, head_dim]."""
+
+    query: Floats
+    key: Floats
+    value: Floats
+    global_query: Floats | None = (
+        None  # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
+    )
+    global_key: Floats | None = None
+    global_value: Floats | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.query.shape
+        if len(shape) != AXES or not shape == self.key.shape == self.value.shape:
+            shapes = ", ".join(str(list(array.shape)) for array in (self.query, self.key, self.value))
+            raise UserError(f"q, k and v must have one shape (heads, seq_len, head_dim), not {shapes}")
+        if self.global_query is None or self.global_key is None or self.global_value is None:
+            return
+        fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == shape[::2]
+        if not (fits and self.global_key.shape == self.global_value.shape == shape):
+            apart = (self.global_query, self.global_key, self.global_value)
+            shapes = ", ".join(str(list(array.shape)) for array in apart)
+            wanted = f"[{shape[0]}, global tokens, {shape[2]}]"
+            raise UserError(
+                f"global_q must have shape {wanted}, global_k and global_v that of k, not {shapes}"
+            )
+
+    @property
+    def heads(self) -> int:
+        """Number of heads."""
+        return int(self.query.shape[0])
+
+    @property
+    def seq_len(self) -> int:
+        """Number of tokens."""
+        return int(self.query.shape[1])
+
+    @property
+    def head_dim(self) -> int:
+        """Elements of a head."""
+        return int(self.query.shape[2])
+
+    def head(self, index: int) -> Tensors:
+        """Return the operands of one head."""
+        one = slice(index, index + 1)
+        own = self.query[one], self.key[one], self.value[one]
+        if self.global_query is None or self.global_key is None or self.global_value is None:
+            return Tensors(*own)
+        return Tensors(*own, self.global_query[one], self.global_key[one], self.global_value[one])
+
+
+def random_tensors(heads: int, seq_len: int, head_dim: int, *, seed: int, global_tokens: int = 0) -> Tensors:
+    """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0."""
+    generator = np.random.default_rng(seed)
+    shape = (heads, seq_len, head_dim)
+    queries = (heads, global_tokens, head_dim)
+    shapes = [shape, shape, shape, *([queries, shape, shape] if global_tokens else [])]
+    return Tensors(*(generator.standard_normal(one, np.float32) for one in shapes))
+
+
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """What an op's operands must be like."""
+
+    op: str
+    batch: int
+    heads: int
+    seq_len: int
+    head_dim: int
+    global_tokens: int
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an operand by name, with the batch axis."""
+        tokens = self.global_tokens if name == "global_q" else self.seq_len
+        return self.batch, self.heads, tokens, self.head_dim
+
+
+def load_tensors(path: Path, need: Operands) -> Tensors:
+    """Read the operands of an op, from arrays behind its name or without a name; a batch counts as heads.
+
+    The batch axis may be left out where it is 1. Shapes and types are compared before any data are read.
+    Raises `UserError` for a file that is not an ``.npz``, lacks the arrays, has others, or holds anything but
+    finite numbers.
+    """
+    with _opened(path) as arrays:
+        prefix = _prefix(path, arrays.names, need.op)
+        there = [name for name in GLOBAL_NAMES if prefix + name in arrays.names]
+        if there and len(there) < len(GLOBAL_NAMES):
+            raise UserError(
+                f"{_said(path)} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}"
+            )
+        names = (*NAMES, *there)
+        for name in names:
+            _check_header(path, name, arrays.header(prefix + name), need)
+        found = [_finite(path, name, arrays.read(prefix + name)) for name in names]
+    return Tensors(*(array.reshape(-1, *array.shape[-2:]) for array in found))
+
+
+def stored_op(path: Path, ops: Sequence[str]) -> int:
+    """Return the place of the first of `ops` whose operands the file holds; arrays without a name are of any.
+
+    Raises `UserError` for a file that is not an ``.npz``, lacks the arrays, or has those of other ops.
+    """
+    with _opened(path) as arrays:
+        named = [prefix.rstrip("/") for prefix in _complete(path, arrays.names)]
+    if "" in named:
+        return 0
+    for place, op in enumerate(ops):
+        if op in named:
+            return place
+    raise UserError(f"{_said(path)}: unknown op {shown(named[0])}; {nearest(named[0], ops)}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ArrayFile]:
+    try:
+        with open_arrays(path) as arrays:
+            yield arrays
+    except TraceError as error:
+        raise UserError(str(error)) from error
+
+
+def _said(path: Path) -> str:
+    return shortened(printable(str(path)), LONGEST_NAME)
+
+
+def _complete(path: Path, keys: list[str]) -> list[str]:
+    """Return what stands before ``q`` in the names of all ops whose operands are there."""
+    known = set(keys)
+    prefixes = [key[:-1] for key in keys if key == "q" or key.endswith("/q")]
+    complete = [prefix for prefix in prefixes if all(prefix + name in known for name in NAMES)]
+    if not complete:
+        raise UserError(f"{_said(path)} must hold arrays q, k and v, not {listed(keys)}")
+    return complete
+
+
+def _prefix(path: Path, keys: list[str], op: str) -> str:
+    """Return what stands before ``q`` in the names of the arrays of `op`."""
+    complete = _complete(path, keys)
+    for prefix in complete:
+        if prefix in (f"{op}/", ""):
+            return prefix
+    known = [prefix.rstrip("/") for prefix in complete]
+    raise UserError(f"{_said(path)}: unknown op {shown(op)}; {nearest(op, known)}")
+
+
+def _check_header(path: Path, name: str, header: Header, need: Operands) -> None:
+    if header.dtype.kind not in "iuf":
+        raise UserError(f"{_said(path)}: {name} must hold real numbers, not {shown(str(header.dtype))[1:-1]}")
+    wanted = need.shape(name)
+    if header.shape != wanted and (need.batch != 1 or header.shape != wanted[1:]):
+        shape, found = list(wanted if need.batch != 1 else wanted[1:]), shown(list(header.shape))
+        rule = f"{name} must have the shape {shape} of op {shown(need.op)}"
+        raise UserError(f"{_said(path)}: {rule}, not {found}")
+
+
+def _finite(path: Path, name: str, array: Any) -> Floats:
+    """Return an array of finite numbers, looked at a part at a time."""
+    flat = array.reshape(-1, order="A")
+    for start in range(0, len(flat), AT_ONCE):
+        if not (np.abs(flat[start : start + AT_ONCE].astype(np.float64)) <= LARGEST).all():
+            rule = f"{name} must hold finite numbers up to {LARGEST:g}, not larger ones or NaN"
+            raise UserError(f"{_said(path)}: {rule}")
+    return cast(Floats, array)

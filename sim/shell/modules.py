@@ -1,0 +1,23 @@
+"""Modules of this package as processes of their own, from whatever folder the user is in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import tandemsim
+
+PARENT = Path(tandemsim.__file__).resolve().parents[1]  # of the package: the checkout, or site-packages
+# Last on the path, so that what lies beside the package hides nothing of the standard library; and -P leaves
+# out the user's folder, which may hold a numpy.py.
+RUN = """\
+import runpy, sys
+sys.path.append({parent!r})
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs ``tandemsim.<module>`` as ``__main__`` with `arguments`."""
+    code = RUN.format(parent=str(PARENT), module=f"tandemsim.{module}")
+    return [sys.executable, "-P", "-c", code, *arguments]
