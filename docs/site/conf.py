@@ -1,7 +1,7 @@
 """How Sphinx builds the site of docs/: pages in Markdown, and a reference made of the docstrings.
 
-`make docs-site` runs it with every warning an error. The extensions beside this file are what Sphinx lacks: the
-contents as one list (`contents.py`) and paths of the repository as links (`repository_paths.py`).
+`make docs-site` runs it with every warning an error. The extensions beside this file say in their first lines
+what each adds to Sphinx.
 """
 
 import os
@@ -20,11 +20,12 @@ release = version = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
     "contents",
+    "reference",
     "repository_paths",
     "names",
+    "indented_blocks",
     "field_comments",
 ]
 root_doc = "index"
@@ -42,15 +43,15 @@ html_css_files = ["tables.css"]
 html_show_sphinx = False
 html_copy_source = False
 
-templates_path = ["templates"]
 default_role = "name"
 autodoc_default_options = {"members": True, "undoc-members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+# Otherwise the sidebar of each page would carry every name of the reference: two minutes more.
+toc_object_entries = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 autodoc_mock_imports = ["torch", "transformers"]  # gigabytes that the models need, and no docstring does
-autosummary_ignore_module_all = False
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # kernels as the functions that they are
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!tandemsim\.).*"),  # other libraries; without a network their references cannot be asked

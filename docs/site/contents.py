@@ -1,7 +1,7 @@
 """The contents of the site are the list in docs/index.md: one list, which GitHub shows as well.
 
-Each second-level heading becomes a group of the sidebar, each bullet that begins with a link one of its pages, under
-the text of that link. Sphinx then says which page is missing from the list, and which does not exist.
+Each second-level heading becomes a group of the sidebar, and each bullet that begins with a link one of its
+pages, under the text of that link. Sphinx says which page is missing from the list, and which does not exist.
 """
 
 import re

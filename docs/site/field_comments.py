@@ -1,71 +1,77 @@
 """Fields and constants are explained by the comment beside them, and so in the reference.
 
-The sources give a field its unit and source at the end of its line, or on the lines above. Sphinx itself reads only
-comments that begin with ``#:``.
+The sources give a field its unit and source at the end of its line, or on the lines above it. Sphinx itself
+reads only comments that begin with ``#:``, so what it has read of each module is completed here.
 """
 
 import ast
 import io
 import re
-import sys
 import tokenize
-from functools import cache
+from collections.abc import Iterator
 from itertools import takewhile
 
+from reference import file_of, modules
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 
-TUPLE_FIELD = "Alias for field number"  # what Python says of a field of a NamedTuple
-SPECIAL = re.compile(r"([\\*|_<>])")  # characters that reStructuredText reads as more than themselves
+LONGEST_VALUE = 80  # characters of a constant's value that the reference repeats
+SPECIAL = re.compile(r"([\\*|_<>])")  # what reStructuredText reads as more than itself
+Assigned = tuple[str, str, ast.Assign | ast.AnnAssign]  # class or nothing, name, statement
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("autodoc-process-docstring", add_comment)
+    app.connect("env-before-read-docs", complete_analyzers)
     return {"parallel_read_safe": True}
 
 
-def add_comment(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Make the comment of an attribute or constant its docstring where it has none of its own."""
-    if what in ("attribute", "data", "property") and (not any(lines) or lines[0].startswith(TUPLE_FIELD)):
-        parts = name.split(".")
-        modules = (".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
-        module = next(module for module in modules if module in sys.modules)
-        lines[:] = [escaped(comments_of(module).get(name.removeprefix(f"{module}."), ""))]
+def complete_analyzers(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Give Sphinx's analyzer of each module the comments as the documentation of what they explain."""
+    for module in modules() if docnames else ():
+        analyzer = ModuleAnalyzer.for_file(file_of(module), module)
+        ModuleAnalyzer.cache["module", module] = analyzer  # asked for by name, it would import the module
+        known = analyzer.find_attr_docs()
+        known |= {name: lines for name, lines in comments_in(analyzer.code).items() if name not in known}
 
 
-@cache
-def comments_of(module: str) -> dict[str, str]:
-    """Return qualified name -> comment for the assignments of `module` and of its classes."""
-    return dict(comments_in(ModuleAnalyzer.for_module(module).code))
+def comments_in(source: str) -> dict[tuple[str, str], list[str]]:
+    """Return (class, name) -> documentation of what `source` assigns in modules and classes.
 
-
-def comments_in(source: str) -> dict[str, str]:
-    """Return qualified name -> comment: the one inside or at the end of an assignment, or else the one above it."""
+    It is the comment inside the statement or at its end, or else the one above it, or else nothing.
+    """
     beside: dict[int, str] = {}
     alone: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            only = not token.line[: token.start[1]].strip()
-            (alone if only else beside)[token.start[0]] = token.string.lstrip("#: ")
-    found: dict[str, str] = {}
-    for name, node in assignments(ast.parse(source), ""):
+            lines = beside if token.line[: token.start[1]].strip() else alone
+            lines[token.start[0]] = token.string.lstrip("# ")
+    found: dict[tuple[str, str], list[str]] = {}
+    for scope, name, node in assignments(ast.parse(source), ""):
         last = node.end_lineno or node.lineno
         inside = [beside.get(line) or alone.get(line, "") for line in range(node.lineno, last + 1)]
         above = list(takewhile(bool, (alone.get(line, "") for line in range(node.lineno - 1, 0, -1))))
-        found[name] = " ".join(filter(None, inside)) or " ".join(reversed(above))
+        comment = " ".join(filter(None, inside)) or " ".join(reversed(above))
+        found[scope, name] = [escaped(comment), "", *hidden(scope, node)]
     return found
 
 
-def assignments(node: ast.Module | ast.ClassDef, prefix: str) -> list[tuple[str, ast.stmt]]:
-    """Return (qualified name, statement) of what `node` assigns in its body and in those of its classes."""
-    found: list[tuple[str, ast.stmt]] = []
+def assignments(node: ast.Module | ast.ClassDef, scope: str) -> Iterator[Assigned]:
+    """Yield what `node` assigns in its body and in those of its classes, type variables apart."""
     for child in node.body:
         match child:
             case ast.ClassDef():
-                found += assignments(child, f"{prefix}{child.name}.")
+                yield from assignments(child, f"{scope}.{child.name}".lstrip("."))
+            case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
+                pass
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
-                found.append((prefix + name, child))
-    return found
+                yield scope, name, child
+
+
+def hidden(scope: str, node: ast.Assign | ast.AnnAssign) -> list[str]:
+    """Return the line that keeps a long value of a constant out of the reference."""
+    long = node.value is not None and len(ast.unparse(node.value)) > LONGEST_VALUE
+    return [":meta hide-value:", ""] if long and not scope else []
 
 
 def escaped(comment: str) -> str:

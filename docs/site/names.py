@@ -1,25 +1,30 @@
-"""Single backticks in docstrings: a name that the reference has becomes a link, anything else is code.
+"""Names in docstrings and annotations mean what they mean in their module; other backticks are code.
 
-The sources write `Pattern`, `sim.arch` or `--set` alike, as the terminal shows them. So a name may be short: it is
-looked up beside where it stands, and then, with a capital or a dot, anywhere in the reference if only one place has it.
+The sources write `Pattern`, `sim.arch` or `--set` alike, in single backticks. A name that the module imports
+stands for what it imported; one that is nowhere in the reference, as a parameter's, stays without a link.
 """
 
+import ast
 import re
+import sys
+from functools import cache
+from typing import TypeVar
 
 from docutils import nodes
-from docutils.nodes import Element
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.roles import XRefRole
 from sphinx.util.nodes import make_refnode
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*(\(\))?")
+NAMESPACE = "tandemsim."
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("name", NameRole())
+    app.connect("doctree-read", qualify_names)
     app.connect("missing-reference", resolve_short_name)
     return {"parallel_read_safe": True}
 
@@ -34,22 +39,59 @@ class NameRole(XRefRole):
         return self.create_xref_node()
 
     def process_link(
-        self, env: BuildEnvironment, refnode: Element, has_explicit_title: bool, title: str, target: str
+        self, env: BuildEnvironment, refnode: nodes.Element, has_explicit_title: bool, title: str, target: str
     ) -> tuple[str, str]:
-        refnode["py:module"], refnode["py:class"] = env.ref_context.get("py:module"), env.ref_context.get("py:class")
+        refnode["py:module"] = env.ref_context.get("py:module")
+        refnode["py:class"] = env.ref_context.get("py:class")
         return title, target.removesuffix("()")
+
+
+def qualify_names(app: Sphinx, document: nodes.document) -> None:
+    """Replace each name that its module assigns or imports by its full name; type variables are no references."""
+    for node in list(document.findall(pending_xref)):
+        if node.get("refdomain") != "py":
+            continue
+        first, dot, rest = node["reftarget"].partition(".")
+        if origin := meanings_in(node.get("py:module") or "").get(first):
+            node["reftarget"] = origin + dot + rest
+        module, _, name = node["reftarget"].rpartition(".")
+        if isinstance(getattr(sys.modules.get(module), name, None), TypeVar):
+            node.replace_self(nodes.Text(name))
+
+
+@cache
+def meanings_in(module: str) -> dict[str, str]:
+    """Return name -> full name of what `module` assigns, or imports from our packages, for type checkers too."""
+    if not module.startswith(NAMESPACE):
+        return {}
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(ModuleAnalyzer.for_module(module).code)):
+        match node:
+            case ast.ImportFrom(module=str(source), names=names) if source.startswith(NAMESPACE):
+                found |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in names}
+            case ast.Module(body=body):
+                aliases = [child for child in body if isinstance(child, ast.Assign)]
+                found |= {
+                    ast.unparse(child.targets[0]): f"{module}.{ast.unparse(child.targets[0])}"
+                    for child in aliases
+                }
+    return found
 
 
 def resolve_short_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
-    """Link a name that Sphinx could not find from where it stands, if only one object ends in it."""
-    name = node["reftarget"]
-    if node.get("refdomain") != "py" or node["reftype"] != "obj" or not (name[:1].isupper() or "." in name):
+    """Link a name that Sphinx did not find: an alias of a type, or the only object that ends in the name.
+
+    The latter only for names in backticks with a capital or a dot: others may well be parameters.
+    """
+    name, objects = node["reftarget"], env.domains.python_domain.objects
+    if node.get("refdomain") != "py":
         return None
-    domain: PythonDomain = env.domains.python_domain
-    found = [full for full, entry in domain.objects.items() if f".{full}".endswith(f".{name}") and not entry.aliased]
+    found = [name] if name in objects else []
+    if not found and node["reftype"] == "obj" and (name[:1].isupper() or "." in name):
+        found = [full for full in objects if full.endswith(f".{name}") and not objects[full].aliased]
     if len(found) != 1:
         return None
-    place = domain.objects[found[0]]
+    place = objects[found[0]]
     return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, content, found[0])

@@ -1,8 +1,8 @@
 """Paths of the repository in the pages: each must exist, and leads to what the site has of it.
 
-A link to a file outside docs/ is right on GitHub, where a page is seen in its folder. Here it becomes a link to the
-page that shows the file, for a module to its reference, and for anything else code without a link. Inline code that is
-a path, such as ``sim/run.py`` or ``sim/arch/dram_*.py``, is treated alike.
+A link to a file outside docs/ is right on GitHub, where a page is seen in its folder. Here it leads to the
+page that shows the file, or to the reference of a module, and is code without a link for anything else.
+Inline code that is a path, such as ``sim/run.py`` or ``tests/salo/test_*.py``, is treated alike.
 """
 
 import os
@@ -57,7 +57,7 @@ class RepositoryPaths(SphinxTransform):
             link.replace_self(nodes.literal("", link.astext()))
 
     def target_of(self, link: nodes.Element) -> str:
-        """Return the path of a link's target in the repository, or nothing where no such file or folder is."""
+        """Return the path of a link's target in the repository, or nothing where nothing is."""
         target = link["reftarget"].partition("#")[0]
         if link.get("refdomain") == "doc":  # the name of a page, from docs/ and without its suffix
             places = [DOCS / f"{target}.md"]
@@ -81,7 +81,9 @@ class RepositoryPaths(SphinxTransform):
 
     def replace(self, node: nodes.Element, **attributes: str | None) -> None:
         """Put a reference that Sphinx resolves later in the place of `node`, with the same text."""
-        reference = addnodes.pending_xref(refdoc=self.env.docname, refexplicit=True, refwarn=True, **attributes)
+        reference = addnodes.pending_xref(
+            refdoc=self.env.docname, refexplicit=True, refwarn=True, **attributes
+        )
         reference.source, reference.line = node.source, node.line
         reference += [nodes.literal("", node.astext())] if isinstance(node, nodes.literal) else node.children
         node.replace_self(reference)
