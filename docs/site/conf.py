@@ -39,7 +39,7 @@ highlight_language = "none"  # an indented block is commands or a drawing; fence
 html_theme = "furo"
 html_title = f"tandemsim {version}"
 html_static_path = ["static"]
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 
@@ -49,6 +49,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 # Otherwise the sidebar of each page would carry every name of the reference: two minutes more.
 toc_object_entries = False
+add_module_names = False  # its heading names the module
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 autodoc_mock_imports = ["torch", "transformers"]  # gigabytes that the models need, and no docstring does

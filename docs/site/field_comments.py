@@ -11,9 +11,8 @@ import tokenize
 from collections.abc import Iterator
 from itertools import takewhile
 
-from reference import file_of, modules
+from reference import file_of, modules_on
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 
 LONGEST_VALUE = 80  # characters of a constant's value that the reference repeats
@@ -22,13 +21,13 @@ Assigned = tuple[str, str, ast.Assign | ast.AnnAssign]  # class or nothing, name
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("env-before-read-docs", complete_analyzers)
+    app.connect("source-read", complete_analyzers, priority=400)  # before the fences are expanded
     return {"parallel_read_safe": True}
 
 
-def complete_analyzers(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Give Sphinx's analyzer of each module the comments as the documentation of what they explain."""
-    for module in modules() if docnames else ():
+def complete_analyzers(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give Sphinx's analyzer of each module on a page the comments as documentation of what they explain."""
+    for module in modules_on(source[0]):
         analyzer = ModuleAnalyzer.for_file(file_of(module), module)
         ModuleAnalyzer.cache["module", module] = analyzer  # asked for by name, it would import the module
         known = analyzer.find_attr_docs()

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TypeVar
 
 from docutils import nodes
+from field_comments import assignments
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -47,13 +48,14 @@ class NameRole(XRefRole):
 
 
 def qualify_names(app: Sphinx, document: nodes.document) -> None:
-    """Replace each name that its module assigns or imports by its full name; type variables are no references."""
+    """Give each name that its module assigns or imports its full name; a type variable is no reference."""
     for node in list(document.findall(pending_xref)):
         if node.get("refdomain") != "py":
             continue
         first, dot, rest = node["reftarget"].partition(".")
         if origin := meanings_in(node.get("py:module") or "").get(first):
             node["reftarget"] = origin + dot + rest
+        node.attributes.pop("refspecific", None)  # else `int64` of numpy would be found where we have one
         module, _, name = node["reftarget"].rpartition(".")
         if isinstance(getattr(sys.modules.get(module), name, None), TypeVar):
             node.replace_self(nodes.Text(name))
@@ -61,20 +63,15 @@ def qualify_names(app: Sphinx, document: nodes.document) -> None:
 
 @cache
 def meanings_in(module: str) -> dict[str, str]:
-    """Return name -> full name of what `module` assigns, or imports from our packages, for type checkers too."""
+    """Return name -> full name of what `module` assigns or imports from our packages."""
     if not module.startswith(NAMESPACE):
         return {}
-    found: dict[str, str] = {}
-    for node in ast.walk(ast.parse(ModuleAnalyzer.for_module(module).code)):
+    tree = ast.parse(ModuleAnalyzer.for_module(module).code)
+    found = {name: f"{module}.{name}" for scope, name, _ in assignments(tree, "") if not scope}
+    for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module=str(source), names=names) if source.startswith(NAMESPACE):
                 found |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in names}
-            case ast.Module(body=body):
-                aliases = [child for child in body if isinstance(child, ast.Assign)]
-                found |= {
-                    ast.unparse(child.targets[0]): f"{module}.{ast.unparse(child.targets[0])}"
-                    for child in aliases
-                }
     return found
 
 

@@ -15,8 +15,6 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCS = ROOT / "docs"
 PAGES = {"README.md": "start", "CONTRIBUTING.md": "contributing", "CHANGELOG.md": "changelog"}
 PACKAGES = ("sim", "rtl", "traces", "workloads")
 FOLDERS = (*PACKAGES, "benchmarks", "docs", "examples", "tests", "tools")
@@ -59,22 +57,27 @@ class RepositoryPaths(SphinxTransform):
     def target_of(self, link: nodes.Element) -> str:
         """Return the path of a link's target in the repository, or nothing where nothing is."""
         target = link["reftarget"].partition("#")[0]
+        docs, root = self.folders()
         if link.get("refdomain") == "doc":  # the name of a page, from docs/ and without its suffix
-            places = [DOCS / f"{target}.md"]
+            places = [docs / f"{target}.md"]
         else:
-            places = [(DOCS / self.env.docname).parent / target]
+            places = [(docs / self.env.docname).parent / target]
             if self.env.docname in PAGES.values():  # shows a file whose links start from the root
-                places.append(ROOT / target)
-        paths = (os.path.normpath(place) for place in places if target)
-        found = (Path(path) for path in paths if Path(path).exists() and Path(path).is_relative_to(ROOT))
-        return next((path.relative_to(ROOT).as_posix() for path in found), "")
+                places.append(root / target)
+        paths = [Path(os.path.normpath(place)) for place in places if target]
+        found = (path for path in paths if path.exists() and path.is_relative_to(root))
+        return next((path.relative_to(root).as_posix() for path in found), "")
+
+    def folders(self) -> tuple[Path, Path]:
+        """Return docs/ and the root of the repository."""
+        return Path(self.env.srcdir), Path(self.env.srcdir).parent
 
     def check(self, code: nodes.literal) -> None:
         """Warn of a path that does not exist; make that of a module a link."""
         text = code.astext()
         if not PATH.fullmatch(text) or self.env.docname in HISTORY:
             return
-        if not any(ROOT.glob(text.rstrip("/"))):
+        if not any(self.folders()[1].glob(text.rstrip("/"))):
             logger.warning("the repository has no %s", text, location=code, type="repository", subtype="path")
         elif module := module_of(text):
             self.replace(code, refdomain="py", reftype="mod", reftarget=module)
