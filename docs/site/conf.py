@@ -36,6 +36,7 @@ myst_enable_extensions = ["smartquotes"]
 myst_heading_anchors = 3  # page.md#a-heading, as GitHub names them
 highlight_language = "none"  # an indented block is commands or a drawing; fences name their language
 
+viewcode_follow_imported_members = False  # the sources that it links are those of the module at hand
 html_theme = "furo"
 html_title = f"tandemsim {version}"
 html_static_path = ["static"]
@@ -51,7 +52,7 @@ autodoc_preserve_defaults = True
 toc_object_entries = False
 add_module_names = False  # its heading names the module
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 90
+python_maximum_signature_line_length = 140  # of full names, of which the page shows the last
 autodoc_mock_imports = ["torch", "transformers"]  # gigabytes that the models need, and no docstring does
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # kernels as the functions that they are
 nitpick_ignore_regex = [

@@ -28,6 +28,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def complete_analyzers(app: Sphinx, docname: str, source: list[str]) -> None:
     """Give Sphinx's analyzer of each module on a page the comments as documentation of what they explain."""
     for module in modules_on(source[0]):
+        if not file_of(module).is_file():
+            continue  # Sphinx says so when it imports it
         analyzer = ModuleAnalyzer.for_file(file_of(module), module)
         ModuleAnalyzer.cache["module", module] = analyzer  # asked for by name, it would import the module
         known = analyzer.find_attr_docs()

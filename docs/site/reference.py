@@ -61,7 +61,8 @@ def modules() -> list[str]:
 
 def modules_in(package: str) -> list[str]:
     """Return the modules directly in `package` by name; ``__main__``, which starts a command, is not one."""
-    files = sorted(file_of(package).parent.glob("*.py"))
+    file = file_of(package)
+    files = sorted(file.parent.glob("*.py")) if file.name == "__init__.py" else []
     return [f"{package}.{file.stem}" for file in files if not file.stem.startswith("_")]
 
 

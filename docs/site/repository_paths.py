@@ -94,7 +94,7 @@ class RepositoryPaths(SphinxTransform):
 
 def module_of(path: str) -> str:
     """Return the module in a file of our packages, or nothing."""
-    parts = Path(path).with_suffix("").parts
-    if not path.endswith(".py") or parts[0] not in PACKAGES or "*" in path:
+    if not path.endswith(".py") or path.partition("/")[0] not in PACKAGES or "*" in path:
         return ""
+    parts = Path(path).with_suffix("").parts
     return ".".join(("tandemsim", *(parts[:-1] if parts[-1] == "__init__" else parts)))
