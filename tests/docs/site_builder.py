@@ -28,15 +28,19 @@ def build(source: Path, target: Path, *more: str) -> subprocess.CompletedProcess
 
 
 def build_pages(folder: Path, pages: dict[str, str]) -> list[str]:
-    """Build a site of `pages` in `folder`, as if it were the repository; return what Sphinx warns of.
+    """Build a site of `pages`, which may name a file beside them and one of a folder `tools`.
 
-    It fails exactly if there is a warning. The paths of the folder are taken out of the messages.
+    Returns what Sphinx warns of, without the folder's path; it fails exactly if it warns. Modules that no
+    page shows are left out.
     """
+    docs, tools = folder / "docs", folder / "tools"
+    docs.mkdir()
+    tools.mkdir()
+    (tools / "tool.py").touch()
+    (docs / "data.json").write_text("{}")
     for name, text in pages.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    ended = build(folder / "docs", folder / "built", "--define", "suppress_warnings=reference.module")
-    warnings = [line.replace(f"{folder}/", "") for line in ended.stderr.splitlines() if line.strip()]
+        (docs / f"{name}.md").write_text(text)
+    ended = build(docs, folder / "built", "--define", "suppress_warnings=reference.module")
+    warnings = [line.replace(f"{docs}/", "") for line in ended.stderr.splitlines() if line.strip()]
     assert (ended.returncode != 0) == bool(warnings), ended
     return warnings

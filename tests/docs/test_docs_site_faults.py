@@ -5,19 +5,16 @@ from pathlib import Path
 from tests.docs.site_builder import build, build_pages
 
 CONTENTS = "# Site\n\n## Use\n\n- [One](one.md): the first\n- [Two](two.md): the second\n"
-GOOD = {
-    "docs/index.md": CONTENTS,
-    "docs/one.md": "# One\n\nSee [two](two.md#a-part), [a tool](../tools/tool.py) and `tools/tool.py`.\n",
-    "docs/two.md": "# Two\n\n## A part\n\nThe [tools](../tools), a [file](data.json), `tools/*.py`.\n",
-    "docs/data.json": "{}\n",
-    "tools/tool.py": "",
+PAGES = {
+    "index": CONTENTS,
+    "one": "# One\n\nSee [two](two.md#a-part), [a tool](../tools/tool.py) and `tools/tool.py`.\n",
+    "two": "# Two\n\n## A part\n\nThe [tools](../tools), a [file](data.json), `tools/*.py`.\n",
 }
 
 
 def faults_of(folder: Path, **pages: str) -> list[str]:
     """What is said of the good site when some of its pages are others."""
-    changed = {f"docs/{name}.md": text for name, text in pages.items()}
-    return build_pages(folder, {**GOOD, **changed})
+    return build_pages(folder, {**PAGES, **pages})
 
 
 def test_pages_without_a_fault_pass(tmp_path: Path) -> None:
@@ -31,14 +28,14 @@ def test_links_that_lead_nowhere_fail(tmp_path: Path) -> None:
     text = "# One\n\n[a](three.md)\n\n[b](two.md#no-such-part)\n\n[c](../tools/gone.py)\n\n![d](no.png)\n"
     faults = sorted(faults_of(tmp_path, one=text))
     places = {3: "'three.md'", 5: "'no-such-part'", 7: "'../tools/gone.py'", 9: "no.png"}
-    assert [fault.partition(" ")[0] for fault in faults] == [f"docs/one.md:{line}:" for line in places]
+    assert [fault.partition(" ")[0] for fault in faults] == [f"one.md:{line}:" for line in places]
     for fault, target in zip(faults, places.values(), strict=True):
         assert target in fault
 
 
 def test_a_page_that_is_not_in_the_contents_fails(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path, three="# Three\n")
-    assert fault.startswith("docs/three.md: ")
+    assert fault.startswith("three.md: ")
     assert "toctree" in fault
 
 
@@ -50,7 +47,7 @@ def test_a_page_of_the_contents_that_does_not_exist_fails(tmp_path: Path) -> Non
 
 def test_a_path_in_code_that_does_not_exist_fails(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path, one="# One\n\nRun `tools/tool.py` and `tools/gone.py`.\n")
-    assert fault.startswith("docs/one.md:3: ")
+    assert fault.startswith("one.md:3: ")
     assert "the repository has no tools/gone.py" in fault
 
 
