@@ -7,16 +7,16 @@ It reads on a phone, prints on paper, and follows the reader's choice of light o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.config import sections
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.explanation import explained, saved
-from tandemsim.sim.report.format import PJ, clean, exact, percent, plain, si, times, title
+from tandemsim.sim.report.format import PJ, exact, percent, plain, si, times, title
 from tandemsim.sim.report.glossary import UNKNOWN, cycles_word, multiplier_word, word
 from tandemsim.sim.report.groups import NotRunGroup, OpGroup, grouped, not_run_groups
+from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.rules import ratio
 from tandemsim.sim.report.text import ran_sentence
 from tandemsim.sim.report.words import PARTS, Word
@@ -57,38 +57,21 @@ CAPTIONS = {
 
 def report_html(report: Report, figures: Mapping[str, Figure]) -> str:
     """Return the page. `figures` are those of `sim.report.plots.draw`; the call takes their titles away."""
-    import jinja2  # here, because a run without --out makes no page, and it takes a tenth of a second
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_visible,  # whatever a name holds
-    )
-    source = resources.files("tandemsim.sim.report").joinpath("templates", TEMPLATE).read_text("utf-8")
-    return environment.from_string(source).render(_page(report, figures))
-
-
-def _visible(value: object) -> object:
-    """A text without control characters; markup, which is ours, as it is."""
-    return clean(value) if type(value) is str else value
+    return rendered(TEMPLATE, _page(report, figures))
 
 
 def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     """Everything that the template shows, as texts, and lengths of bars in percent."""
-    css = plot_style.CSS
-    colours = {"compute": css[plot_style.COMPUTE]}
-    colours |= {name: css[colour] for name, colour in plot_style.colours(list(report.stall_cycles)).items()}
+    css, colours = plot_style.CSS, cycles_colours(report)
     account = plot_style.multiplier_colours(list(report.multiplier_cycles), list(report.stall_cycles))
     whole = report.cycles * report.multipliers
     return {
         "report": report,
         "sentence": ran_sentence(report),
         "share": 100 * report.macs_share,
-        "tiles": list(_tiles(report)),
+        "tiles": list(tiles(report)),
         "accounts": [
-            ("Where the cycles went", _parts(report, colours)),
+            ("Where the cycles went", cycles_parts(report, colours)),
             (
                 f"Where the cycles of {report.multipliers:,} multipliers went",
                 [
@@ -118,7 +101,13 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     }
 
 
-def _tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
+def cycles_colours(report: Report) -> dict[str, str]:
+    """Return the variable of the palette for compute and for each stall."""
+    stalls = plot_style.colours(list(report.stall_cycles))
+    return {name: plot_style.CSS[c] for name, c in {"compute": plot_style.COMPUTE, **stalls}.items()}
+
+
+def tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """The figures that a reader wants first: a label, the figure, a word beside it, and its meaning."""
     clock = exact(report.clock_hz, "Hz")
     energy = report.energy_pj.total * PJ
@@ -136,7 +125,7 @@ def _tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
         yield (*shown, word("run", key).meaning)
 
 
-def _parts(timed: Report | OpGroup, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+def cycles_parts(timed: Report | OpGroup, colours: Mapping[str, str]) -> list[dict[str, Any]]:
     """Compute and stalls of the run or of some ops, with the length of each in a bar."""
     cycles = {"compute": timed.compute_cycles, **timed.stall_cycles}
     return [
@@ -164,7 +153,7 @@ def _ops(group: OpGroup, colours: Mapping[str, str]) -> dict[str, Any]:
         "kind": first.kind,
         "count": f"{count:,}",
         "cycles": group.cycles_each,
-        "parts": _parts(group, colours),
+        "parts": cycles_parts(group, colours),
         "stalled": percent(group.stalled, group.cycles),
         "utilization": f"{group.utilization:.3f}",
         "tiles": f"{first.tiles:,}",
