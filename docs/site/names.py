@@ -21,10 +21,12 @@ from sphinx.util.nodes import make_refnode
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*(\(\))?")
 NAMESPACE = "tandemsim."
+CODE = re.compile(r"(``.+?``(?!`)|`[^`]+`)(?=(\w)?)", re.DOTALL)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("name", NameRole())
+    app.connect("autodoc-process-docstring", part_endings)
     app.connect("doctree-read", qualify_names)
     app.connect("missing-reference", resolve_short_name)
     return {"parallel_read_safe": True}
@@ -45,6 +47,17 @@ class NameRole(XRefRole):
         refnode["py:module"] = env.ref_context.get("py:module")
         refnode["py:class"] = env.ref_context.get("py:class")
         return title, target.removesuffix("()")
+
+
+def part_endings(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Let an ending follow a name, as in `Pattern`s; reStructuredText wants a mark between them."""
+    paragraphs = "\n".join(lines).split("\n\n")
+    parted = [text if text[:1].isspace() else CODE.sub(with_mark, text) for text in paragraphs]
+    lines[:] = "\n\n".join(parted).split("\n")
+
+
+def with_mark(code: re.Match[str]) -> str:
+    return code[1] + ("\\ " if code[2] else "")
 
 
 def qualify_names(app: Sphinx, document: nodes.document) -> None:

@@ -80,6 +80,13 @@ def test_indented_blocks_are_marked_once(
     assert unmarked == [line for line in docstring if line.strip()]
 
 
+def test_an_ending_may_follow_a_name(extensions: dict[str, ModuleType]) -> None:
+    lines = ["Turns `A`s into ``b``s, `c` d `e`, ``f `g` ``.", "", "    `A`s in a block", ""]
+    extensions["names"].part_endings(None, "class", "", None, None, lines)
+    marked = r"Turns `A`\ s into ``b``\ s, `c` d `e`, ``f `g` ``."
+    assert lines == [marked, "", "    `A`s in a block", ""]
+
+
 def test_a_name_means_what_its_module_imports_or_assigns(extensions: dict[str, ModuleType]) -> None:
     meanings = extensions["names"].meanings_in("tandemsim.sim.arch.salo.config")
     assert meanings["EnergyConfig"] == "tandemsim.sim.arch.energy.EnergyConfig"
