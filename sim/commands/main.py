@@ -36,6 +36,12 @@ examples:
 """
 
 
+class Program(Parser):
+    """The parser of the program, which knows its commands."""
+
+    commands: argparse._SubParsersAction[Parser]
+
+
 class Help(argparse.Action):
     """Shows the help of the program, of a command, or the glossary, and ends."""
 
@@ -86,8 +92,8 @@ def _failed(code: int, message: str) -> int:
     return code
 
 
-def _parser() -> Parser:
-    parser: Any = Parser(
+def _parser() -> Program:
+    parser = Program(
         "tandem",
         description="Cycle-level simulator of DNN hardware whose circuit ships with it.",
         epilog=EXAMPLES,
@@ -102,7 +108,9 @@ def _parser() -> Parser:
         help="show this, or of a command, or glossary",
     )
     parser.add_argument("--version", action="version", version=f"tandemsim {__version__}")
-    parser.commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser.commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", parser_class=Parser
+    )
     for command in COMMANDS:
         command.add(parser.commands)
     return parser

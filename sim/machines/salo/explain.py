@@ -69,7 +69,8 @@ def bound(result: LayerResult) -> str:
 
 def _helpful(layer: RunLayer, options: Options) -> list[dict[str, Any]]:
     """Return the settings that save most cycles of a layer."""
-    cycles, tried = layer.result.cycles, []
+    cycles = layer.result.cycles
+    tried: list[dict[str, Any]] = []
     for candidate in _candidates(options.configured({})):
         try:
             after = simulate_op(layer.op, options.configured(candidate), options.batch)

@@ -25,7 +25,8 @@ NO_KEY = 1 << 62  # larger than any hit_key or miss_key with any wait added
 ORDERS = (1 << 24) - 1  # of requests, before those at hand are numbered anew: what a key has room for
 SLOTS = 2 * MAX_QUEUE + MAX_BANKS  # both queues, and a request of an opened row for each bank
 # Rows to close, one per bank, and refreshes of all ranks. Those come up once an interval, which is longer
-# than any wait (`sim.arch.dram.rules`); before the first of them issues, there may be two waits for each bank.
+# than any wait (`sim.arch.dram.rules`); before the first of them issues, there may be two waits for each
+# bank.
 URGENT = 2048  # at least MAX_BANKS + MAX_RANKS * (2 * (MAX_BANKS + MAX_RANKS) + 2)
 LOGGED = 64  # commands kept; a clock has two at most
 MAX_PIECES = 64  # of an address map: as many as there are address bits
