@@ -9,9 +9,10 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from itertools import takewhile
 
-from reference import file_of, modules_on
+from reference import FENCE, file_of, modules
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
@@ -26,10 +27,15 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def complete_analyzers(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give Sphinx's analyzer of each module on a page the comments as documentation of what they explain."""
-    for module in modules_on(source[0]):
-        if not file_of(module).is_file():
-            continue  # Sphinx says so when it imports it
+    """Complete what Sphinx reads of our modules before the first page that shows any."""
+    if FENCE.search(source[0]):
+        complete_all()
+
+
+@cache
+def complete_all() -> None:
+    """Give Sphinx's analyzer of each module the comments as documentation of what they explain."""
+    for module in modules():
         analyzer = ModuleAnalyzer.for_file(file_of(module), module)
         ModuleAnalyzer.cache["module", module] = analyzer  # asked for by name, it would import the module
         known = analyzer.find_attr_docs()

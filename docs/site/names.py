@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from docutils import nodes
 from field_comments import assignments
+from reference import NAMESPACE
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -20,7 +21,6 @@ from sphinx.roles import XRefRole
 from sphinx.util.nodes import make_refnode
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*(\(\))?")
-NAMESPACE = "tandemsim."
 CODE = re.compile(r"(``.+?``(?!`)|`[^`]+`)(?=(\w)?)", re.DOTALL)
 
 
@@ -77,15 +77,19 @@ def qualify_names(app: Sphinx, document: nodes.document) -> None:
 @cache
 def meanings_in(module: str) -> dict[str, str]:
     """Return name -> full name of what `module` assigns or imports from our packages."""
-    if not module.startswith(NAMESPACE):
+    if not ours(module):
         return {}
     tree = ast.parse(ModuleAnalyzer.for_module(module).code)
     found = {name: f"{module}.{name}" for scope, name, _ in assignments(tree, "") if not scope}
     for node in ast.walk(tree):
         match node:
-            case ast.ImportFrom(module=str(source), names=names) if source.startswith(NAMESPACE):
+            case ast.ImportFrom(module=str(source), names=names) if ours(source):
                 found |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in names}
     return found
+
+
+def ours(module: str) -> bool:
+    return module.partition(".")[0] == NAMESPACE
 
 
 def resolve_short_name(

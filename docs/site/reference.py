@@ -29,12 +29,6 @@ def expand_fences(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = FENCE.sub(lambda fence: sections(fence[1].split()), source[0])
 
 
-def modules_on(page: str) -> list[str]:
-    """Return the packages that the fences of a page name, and their modules."""
-    packages = [package for fence in FENCE.finditer(page) for package in fence[1].split()]
-    return [name for package in packages for name in (package, *modules_in(package))]
-
-
 def sections(packages: list[str]) -> str:
     """Return a section for each module of `packages`; the first package has the page itself."""
     first, *others = packages

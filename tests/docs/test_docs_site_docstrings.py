@@ -92,3 +92,4 @@ def test_a_name_means_what_its_module_imports_or_assigns(extensions: dict[str, M
     assert meanings["EnergyConfig"] == "tandemsim.sim.arch.energy.EnergyConfig"
     assert meanings["MAX_SIDE"] == "tandemsim.sim.arch.salo.config.MAX_SIDE"
     assert "NamedTuple" not in meanings
+    assert extensions["names"].meanings_in("tandemsim")["Trace"] == "tandemsim.traces.schema.Trace"
