@@ -60,7 +60,7 @@ WORDS = ", ".join(f"{kind}:{form.numbers}" for kind, form in FORMS.items())
 def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: int | None = None) -> Trace:
     """Return the trace; the first `global_tokens` tokens are global (None: as many as the kind has).
 
-    Raises `ConfigError` for words that are none, and `traces.errors.TraceError` for a pattern that is none.
+    Raises `ConfigError` for words that cannot be read, and `traces.errors.TraceError` for an invalid pattern.
     """
     kind, _, rest = text.partition(":")
     if kind not in FORMS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,11 @@ from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
 from tandemsim.sim.report.contract import NotRun
 from tandemsim.sim.report.result import Report
-from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.report.timeline import Activity, Timeline, timeline_of_ops
 from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.stopping import interrupts_held
 from tandemsim.traces import codec
-from tandemsim.traces.schema import Op, Trace
+from tandemsim.traces.schema import Trace
 from tandemsim.version import __version__
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
@@ -53,7 +53,7 @@ class Run:
 
     report: Report
     make_timeline: Callable[[], Timeline]
-    make_activity: Callable[[], Activity]
+    make_activity: Callable[[], Activity] | None
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -61,9 +61,9 @@ class Run:
         return self.make_timeline()
 
     @cached_property
-    def activity(self) -> Activity:
-        """What the machine did over time."""
-        return self.make_activity()
+    def activity(self) -> Activity | None:
+        """What the machine did over time; None where the machine does not say."""
+        return self.make_activity() if self.make_activity else None
 
     def save(self, folder: str | Path) -> None:
         """Write all that ``--out`` writes to `folder`. Raises `FileError`, and leaves it as it was then."""
@@ -90,7 +90,7 @@ def workload_name(workload: str) -> str:
 
 
 def simulate(request: Request, progress: Progress | None = None) -> Run:
-    """Run a request. Ctrl-C waits for the end of a layer: inside a kernel it would crash the process.
+    """Run a request. Ctrl-C waits until the machine says what it does: inside a kernel it would crash.
 
     Raises `traces.errors.TraceError` or `sim.arch.checks.UserError` for what the user must mend.
     """
@@ -101,15 +101,16 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     trace = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
     machine = machine_named(default_machine({op.kind for op in trace.ops}) if name is None else name)
-    ops = [op for op in trace.ops if op.kind in machine.runs]
+    wanted = {op.id for op in trace.ops}
     if request.only is not None:
-        ops = selected(ops, request.only)
+        wanted = selected(trace.ops, request.only, machine.runs)
+    ops = [op for op in trace.ops if op.id in wanted and op.kind in machine.runs]
     config, options = _configured(machine, request)
     _refuse_options(machine, options)
     if not ops:
-        raise ConfigError(
-            f"{machine.family.name} runs no op of this trace; it runs {', '.join(machine.runs)}"
-        )
+        kinds = ", ".join(sorted(machine.runs))
+        told = f"{machine.family.name} runs {kinds} ops, and the trace has none"
+        raise ConfigError(f"{told}; try another machine")
     tell_of_compilation(progress)
     with keys_named(config), interrupts_held() as let_go:
 
@@ -119,8 +120,9 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
                 progress(what, done, total)
 
         outcome = machine.run(trace, ops, config, options, told)
-    report = _report(request, machine, trace, options, outcome, _not_run(machine, trace, ops, request.batch))
-    return Run(report, outcome.timeline, outcome.activity)
+    not_run = _not_run(machine, trace, wanted, request.batch)
+    report = _report(request, machine, trace, options, outcome, not_run)
+    return Run(report, outcome.timeline or (lambda: timeline_of_ops(report)), outcome.activity)
 
 
 def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
@@ -160,18 +162,17 @@ def _refuse_options(machine: Machine, options: Options) -> None:
             raise ConfigError(f"{machine.family.name} does not take {option}; it takes {takes or 'none'}")
 
 
-def _not_run(machine: Machine, trace: Trace, ops: Sequence[Op], batch: int) -> tuple[NotRun, ...]:
-    """Return what of the trace does not run, in its order."""
-    running = {op.id for op in ops}
+def _not_run(machine: Machine, trace: Trace, wanted: Set[int], batch: int) -> tuple[NotRun, ...]:
+    """Return what of the trace does not run, in its order; `wanted` are the ids that --only leaves."""
     return tuple(
         NotRun(
             name=op.name,
             kind=op.kind,
             macs=op.macs * batch,
-            reason=REASON if op.kind in machine.runs else machine.reason(op),
+            reason=machine.reason(op) if op.id in wanted else REASON,
         )
         for op in trace.ops
-        if op.id not in running
+        if op.id not in wanted or op.kind not in machine.runs
     )
 
 

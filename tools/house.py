@@ -25,9 +25,9 @@ PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
 # Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tandemsim": ("sim", "traces", "workloads"),
-    "traces": ("sim.shell",),
+    "traces": ("sim.arch.checks", "sim.shell"),
     "sim.arch": (),
-    "sim.shell": ("sim.arch.checks",),
+    "sim.shell": ("sim.arch.checks", "sim.arch.family"),
     "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
     "sim.report": ("sim.arch.checks", "sim.shell"),
@@ -37,13 +37,24 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
-    "rtl.lib": ("sim.arch", "sim.shell"),
-    "rtl.synthesis": ("rtl", "sim.arch", "sim.shell"),
-    "rtl": ("sim.arch", "sim.shell"),
+    # Nothing that bears a machine's name.
+    "rtl.lib": (
+        "sim.arch.checks",
+        "sim.arch.family",
+        "sim.arch.formats",
+        "sim.arch.settings",
+        "sim.arch.wires",
+        "sim.shell",
+    ),
+    "rtl.synthesis": ("rtl", "sim.arch"),
+    "rtl.build": ("rtl", "sim.arch", "sim.shell"),
+    "rtl.synth": ("rtl", "sim.arch", "sim.shell"),
+    "rtl": (),
     "workloads": ("traces", "sim.arch", "sim.shell"),
 }
 
-# Any other package of `sim` is a machine: it knows the parts, and no other machine but those named here.
+# Any other package of `sim` is a machine: it knows the parts, and no other machine but those named here. Any
+# other package of `rtl` has the circuits of one.
 OTHER_MACHINES = {"sim.fused": ("sim.ant", "sim.salo"), "sim.serving": ("sim.cpu",)}
 WITH_ALL_MACHINES = "sim.machines"  # which also joins the parts with the reports
 
@@ -181,6 +192,9 @@ def row_of(module: str) -> tuple[str, tuple[str, ...]]:
         return package, ("sim.report", "sim.shell", *PARTS, *machines())
     if is_machine(package) and package != "sim.__main__":
         return package, (*PARTS, *OTHER_MACHINES.get(package, ()))
+    if package.startswith("rtl.") and package not in MAY_IMPORT:
+        others = OTHER_MACHINES.get(f"sim.{package[4:]}", ())
+        return package, ("rtl.lib", "sim.arch", *(f"rtl.{other[4:]}" for other in others))
     row = max((row for row in MAY_IMPORT if inside(module, row)), key=len)
     return row, MAY_IMPORT[row]
 

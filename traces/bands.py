@@ -51,7 +51,7 @@ def as_bands(rows: Iterable[Iterable[int]]) -> tuple[Band, ...]:
 
 
 def is_integer(value: object) -> bool:
-    """Tell whether a JSON value is an integer; true and false are none."""
+    """Tell whether a JSON value is an integer; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from tandemsim.sim.arch.checks import ConfigError, UserError, shown
-from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads.inputs import parse_input
 from tandemsim.workloads.tracer import trace
@@ -54,7 +53,7 @@ def traced(
     )
     try:
         return trace(module, inputs, source)
-    except (UserError, TraceError):
+    except UserError:
         raise
     except Exception as error:  # the user's code may raise anything
         raise ConfigError(f"running {name} failed: {type(error).__name__}: {error}") from error

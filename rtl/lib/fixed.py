@@ -7,13 +7,6 @@ from __future__ import annotations
 
 from amaranth import Cat, Const, Mux, Shape, Value, signed
 
-from tandemsim.sim.arch.salo.wires import Wire
-
-
-def shape(wire: Wire) -> Shape:
-    """Return a wire as a shape."""
-    return Shape(wire.width, wire.signed)
-
 
 def saturate(value: Value, minimum: int, maximum: int) -> Value:
     """Return the value of minimum..maximum that is nearest to `value`, in the width of these bounds."""

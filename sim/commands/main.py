@@ -20,7 +20,6 @@ from tandemsim.sim.commands import reproduce, run
 from tandemsim.sim.shell.command_line import RUN_FAULT, USER_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.sim.shell.stopping import SIGNALED
-from tandemsim.traces.errors import TraceError
 from tandemsim.version import __version__
 
 COMMANDS = (run, list_command, reproduce)  # in the order of `--help`
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.parser.refuse(rest[0])
     try:
         chosen.command(chosen)
-    except (UserError, TraceError) as error:
+    except UserError as error:
         return _failed(USER_FAULT, str(error))
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] == "tandemsim":

@@ -66,13 +66,8 @@ def probability(exponent, mantissa, inverse, inverse_exponent, constants, counte
 
     `inverse` and `inverse_exponent` are the reciprocal of the row sum, the row's maximum added to the latter.
     """
-    drop = (
-        constants.exp_fraction
-        - constants.weight_fraction
-        + constants.reciprocal.fraction
-        - constants.sum_fraction
-    )
-    return _weight(mantissa * inverse, drop + inverse_exponent - exponent, constants, counters)
+    drop = constants.probability_drop + inverse_exponent - exponent
+    return _weight(mantissa * inverse, drop, constants, counters)
 
 
 @jit
@@ -110,9 +105,8 @@ class PEInputs(NamedTuple):
     psum_in: int  # SumFormats.psum; 0 at column 0
     row_sum_in: int  # SaloNumerics.row_sum; 0 at column 0
     row_max_in: int  # exponent; the lowest one at column 0
-    kv_in: (
-        int  # key in SCORE, value in WEIGHTED_SUM; from the PE up and left, as everything down to kv_tag_in
-    )
+    # key in SCORE, value in WEIGHTED_SUM; from the PE up and left, as everything down to kv_tag_in
+    kv_in: int
     kv_valid_in: bool  # the local rows may use the key
     kv_global_valid_in: int  # one bit for each global row, which uses it as its kv_valid_in
     kv_tag_in: int  # 1 bit: parity of the key's image row

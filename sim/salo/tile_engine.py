@@ -94,7 +94,7 @@ class Staging:
 
 
 class TileEngine:
-    """Runs tiles on the array: a command each, two operand words an element of a head, outputs when due.
+    """Runs tiles on the array: one command per tile, two operand words per head element, outputs when due.
 
     What: the outputs of `PEArray` for the rows whose block, or whose global row, ends with the tile.
 

@@ -106,7 +106,7 @@ def test_huge_operands_keep_their_sign_and_are_counted_one_by_one(
 def test_an_operand_that_is_no_number_is_refused() -> None:
     tensors = normal(1.0)
     tensors.key[0, 5, 5] = np.inf
-    with pytest.raises(ValueError, match="only finite values can be quantised"):
+    with pytest.raises(ValueError, match="only finite values can be quantized"):
         run(tensors, Normalisation.DEFERRED)
 
 

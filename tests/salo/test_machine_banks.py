@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tandemsim.sim.arch.dram.config import Buffering
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections
+from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.memory.scratchpad import Residency
 from tandemsim.sim.salo.layer.banks import cycles_per_step
 from tandemsim.sim.salo.layer.layout import Layer

@@ -16,12 +16,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.sram import Buffering, ScratchpadConfig
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.transfers import Kind, Phase
 from tandemsim.sim.salo.machine import LayerResult, simulate_layer

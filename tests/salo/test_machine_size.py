@@ -49,7 +49,7 @@ CASES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_plan_takes_no_more_than_was_estimated(name: str) -> None:
-    """And the estimate is no wild one: a hundred megabytes beside it, or eight times as much."""
+    """And the estimate is not a wild one: a hundred megabytes beside it, or eight times as much."""
     pattern, heads, settings = CASES[name]
     config = SALO_FAMILY.config("salo", settings)
     ran = subprocess.run(

@@ -13,11 +13,11 @@ from itertools import combinations
 
 import pytest
 
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.transfers import Phase
 from tandemsim.sim.salo.machine import LayerResult, simulate_layer

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tandemsim.sim.arch.dram.config import BufferConfig, Buffering, ScratchpadConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
+from tandemsim.sim.arch.sram import BufferConfig, Buffering, ScratchpadConfig
 
 KIB = 1024
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import msgspec
 
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import area_mm2, salo_actions, salo_energy, sum_actions
+from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.machines.contract import Options, Outcome, Progress
 from tandemsim.sim.machines.salo.explain import explain
 from tandemsim.sim.machines.salo.notes import notes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tandemsim.sim.arch.dram.config import ScratchpadConfig
+from tandemsim.sim.arch.sram import ScratchpadConfig
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.scratchpad import Residency, service_cycles
 from tandemsim.sim.salo.layer.needs import Integers, Numbering, granule_of
@@ -36,9 +36,8 @@ def cycles_per_step(
         schedule.slots.keys,
         schedule.split,
         schedule.slots.col_mask.shape[1] // schedule.slots.keys.shape[1],
-        np.where(
-            (columns >= 0) & ~is_global[columns], columns, -1
-        ),  # global tokens have a scratchpad of their own
+        # global tokens have a scratchpad of their own
+        np.where((columns >= 0) & ~is_global[columns], columns, -1),
         heads,
         (residency.granule, residency.slot, residency.first_use),
         granules,

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.salo.config import QUERY_GRANULES, SaloConfig
+from tandemsim.sim.arch.sram import Buffering, ScratchpadConfig
 from tandemsim.sim.memory.scratchpad import Residency, bank_groups, plan_residency
 from tandemsim.sim.salo.layer.layout import Layer, tensors
 from tandemsim.sim.salo.layer.needs import Granules, Needs, granules, needs
@@ -196,9 +196,8 @@ class _Planner:
     def _partials(self) -> None:
         """Write partial results at the end of a sweep, and read them before the next sweep's first merge."""
         row_bytes = self.tensors.row_bytes["partial"]
-        spilled_by = np.full(
-            self.layer.seq_len, -1, np.int64
-        )  # the block that wrote a query's partial result
+        # the block that wrote a query's partial result
+        spilled_by = np.full(self.layer.seq_len, -1, np.int64)
         read_back = np.full(len(self.schedule.block_rows), -1, np.int64)  # first tile that reads of a block's
         for block in self.blocks:
             rows = self.schedule.block_rows[block]

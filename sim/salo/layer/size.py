@@ -57,9 +57,8 @@ def _tiles(config: SaloConfig, pattern: Pattern) -> int:
     if pattern.grid is not None and pattern.window_2d is not None:
         (low_y, high_y), (low_x, high_x) = pattern.window_2d
         height, width = pattern.grid
-        chunks = -(
-            -min(high_x - low_x + 1, 2 * width - 1) // array.segment_cols
-        )  # of the band of an image row
+        # Of the band of an image row, in the columns of a segment.
+        chunks = -(-min(high_x - low_x + 1, 2 * width - 1) // array.segment_cols)
         chunks *= min(high_y - low_y + 1, 2 * height - 1)
         tiles = -(-chunks // array.column_segments) * _of_classes(pattern.seq_len, 1, array.rows)
     else:

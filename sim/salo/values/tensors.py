@@ -18,8 +18,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from tandemsim.sim.arch.checks import UserError
-from tandemsim.traces.errors import LONGEST_NAME, TraceError, listed, nearest, printable, shortened, shown
+from tandemsim.sim.arch.checks import UserError, nearest, printable, shortened, shown
+from tandemsim.traces.errors import LONGEST_NAME, TraceError, listed
 from tandemsim.traces.npz import ArrayFile, Header, open_arrays
 
 Floats = npt.NDArray[np.floating]
@@ -37,9 +37,8 @@ class Tensors:
     query: Floats
     key: Floats
     value: Floats
-    global_query: Floats | None = (
-        None  # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
-    )
+    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
+    global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
 
@@ -142,7 +141,7 @@ def stored_op(path: Path, ops: Sequence[str]) -> int:
     for place, op in enumerate(ops):
         if op in named:
             return place
-    raise UserError(f"{_said(path)}: unknown op {shown(named[0])}; {nearest(named[0], ops)}")
+    raise UserError(f"{_said(path)}: {nearest('op', named[0], ops)}")
 
 
 @contextmanager
@@ -175,7 +174,7 @@ def _prefix(path: Path, keys: list[str], op: str) -> str:
         if prefix in (f"{op}/", ""):
             return prefix
     known = [prefix.rstrip("/") for prefix in complete]
-    raise UserError(f"{_said(path)}: unknown op {shown(op)}; {nearest(op, known)}")
+    raise UserError(f"{_said(path)}: {nearest('op', op, known)}")
 
 
 def _check_header(path: Path, name: str, header: Header, need: Operands) -> None:
