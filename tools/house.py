@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.serving": (*PARTS, "sim.cpu"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
     "sim.report": ("sim.arch", "sim.shell"),
+    "sim.comparison": ("sim.arch", "sim.report", "sim.shell"),
     "sim.machines": (
         *PARTS,
         "sim.ant",

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from tandemsim import __version__
 from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, one_line, shown
+from tandemsim.sim.commands import compare
 from tandemsim.sim.shell.command_words import option_without_value
 from tandemsim.sim.shell.stopping import SIGNALED
 from tandemsim.traces.errors import TraceError
@@ -31,6 +32,7 @@ examples:
   tandem run longformer --set rows=16 --set dram.channels=2 --set memory=hbm2
   tandem run --pattern longformer:4096,512 --heads 12    one attention, without a file
   tandem run my_model.json --functional my_tensors.npz   values through the fixed-point array
+  tandem compare longformer --vary memory=ddr4-2400,hbm2 --vary rows=16,32   four runs side by side
   tandem list fields                                     what --set takes, with defaults and choices
   tandem reproduce salo                                  paper | published cost model | ours
 """
@@ -138,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.commands = commands
     _add_run(commands)
     _add_list(commands)
+    compare.add(commands)
     _add_reproduce(commands)
     return parser
 

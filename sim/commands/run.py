@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandemsim.sim.arch.checks import ConfigError, shown
-from tandemsim.sim.arch.salo.presets import SECTIONS
 from tandemsim.sim.commands.progress import progress
+from tandemsim.sim.commands.settings import NOTHING, settings_of
 from tandemsim.sim.machines.table import MACHINES, machine_named
 from tandemsim.sim.shell.files import (
     STDOUT,
@@ -18,14 +18,7 @@ from tandemsim.sim.shell.files import (
     require_writable_folder,
     standard_output,
 )
-from tandemsim.sim.shell.settings_files import (
-    Given,
-    as_toml,
-    changed,
-    merged,
-    settings_from_arguments,
-    settings_from_file,
-)
+from tandemsim.sim.shell.settings_files import as_toml, settings_from_file
 
 if TYPE_CHECKING:
     from tandemsim.sim.run import Request, Run
@@ -102,19 +95,8 @@ def _dump(chosen: argparse.Namespace) -> None:
 
 def _settings(chosen: argparse.Namespace) -> tuple[str | None, str | None, dict[str, object]]:
     """Return machine, preset and settings: those of --config, and on top what the command line says."""
-    given = settings_from_file(chosen.config) if chosen.config is not None else Given({}, {})
-    name = given.machine if chosen.machine is None else chosen.machine
-    preset = given.preset if chosen.preset is None else chosen.preset
-    machine = machine_named(next(iter(MACHINES)) if name is None else name)
-    words, settings = settings_from_arguments(chosen.settings), given.settings
-    if given.config:
-        # Settings as they were given, and what else differs, say because a preset has changed since. Of a
-        # section that the command line puts in place no field of the one before is kept.
-        replaced = tuple(f"{SECTIONS[key][0]}." for key in words if key in SECTIONS)
-        other = changed(machine.config(preset, settings), given.config)
-        other = {key: value for key, value in other.items() if not key.startswith(replaced)}
-        settings = merged(settings, other, machine.short_names)
-    return name, preset, merged(settings, words, machine.short_names)
+    given = settings_from_file(chosen.config) if chosen.config is not None else NOTHING
+    return settings_of(given, chosen.machine, chosen.preset, chosen.settings)
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:
