@@ -143,7 +143,7 @@ def _stem(path: str, others: Sequence[str]) -> str:
 
 
 def listed(option: str, text: str | None) -> tuple[str, ...]:
-    """Return the items of ``A,B,C``; of None none. Raises `ConfigError` for empty ones and for repeated ones."""
+    """Return the items of ``A,B,C``; of None none. Raises `ConfigError` for an empty or repeated one."""
     items = () if text is None else tuple(item.strip() for item in text.split(","))
     if not all(items):
         raise ConfigError(f"{option} takes names with commas between, not {shown(text)}")

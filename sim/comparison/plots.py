@@ -76,8 +76,9 @@ def _bars(
     """Stacked bars, axes for each group of runs; None where no run has anything to stack."""
     if not any(sum(parts_of(report).values()) for report in runs.reports):
         return None
-    heights = [AROUND + BAR * len(group.runs) for group in runs.groups]
-    figure, every = new_figure(0.9 + sum(heights), len(heights), 1, height_ratios=heights)
+    bars = [len(group.runs) for group in runs.groups]
+    height = 0.9 + AROUND * len(bars) + BAR * sum(bars)
+    figure, every = new_figure(height, len(bars), 1, height_ratios=bars)  # all bars equally thick
     set_title(figure, f"{said}: {heading(runs)}")
     drawn: set[str] = set()
     for axes, group in zip(every, runs.groups, strict=True):
