@@ -15,6 +15,7 @@ from pathlib import Path
 from tandemsim.sim.arch.checks import ConfigError, digest, shown, shown_path
 from tandemsim.sim.commands.settings import NOTHING, settings_of
 from tandemsim.sim.machines.table import default_machine, machine_named
+from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.settings_files import Given, settings_from_file
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
@@ -133,7 +134,7 @@ def _label(
     parts += [preset] if len(lists.presets) > 1 else []
     parts += [_stem(config, lists.configs)] if config is not None and len(lists.configs) > 1 else []
     parts += [word for word, (_, values) in zip(words, lists.vary, strict=True) if len(values) > 1]
-    return " ".join(part for part in parts if part)
+    return printable(" ".join(part for part in parts if part))
 
 
 def _stem(path: str, others: Sequence[str]) -> str:

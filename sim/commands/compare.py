@@ -57,6 +57,7 @@ def run(chosen: argparse.Namespace) -> int:
     from tandemsim.sim.commands.combinations import Lists, combinations, listed, once, varied
     from tandemsim.sim.commands.progress import progress
     from tandemsim.sim.comparison.comparison import compare
+    from tandemsim.sim.comparison.labels import numbered
     from tandemsim.sim.comparison.runs import MAX_RUNS
     from tandemsim.sim.shell.files import require_writable_file, require_writable_folder
 
@@ -75,7 +76,8 @@ def run(chosen: argparse.Namespace) -> int:
     with progress(chosen.quiet) as told:
         reports = list(_simulated(planned, told))
     labels = [combination.label for combination in planned]
-    _write(chosen, compare(reports, labels if all(labels) else None))
+    told_apart = numbered(labels, [report.workload for report in reports])  # files may have one name
+    _write(chosen, compare(reports, told_apart if all(labels) else None))
     return 0
 
 
