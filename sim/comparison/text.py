@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from tandemsim.sim.comparison.differences import ABSENT, differences_of
 from tandemsim.sim.comparison.metrics import AREA, CYCLES, DRAM, ENERGY, SECONDS, STALLED, UTILIZATION, Metric
@@ -17,13 +17,13 @@ from tandemsim.sim.comparison.words import (
     heading,
 )
 from tandemsim.sim.report.format import plain, width_of
-from tandemsim.sim.report.layout import table, wrapped
+from tandemsim.sim.report.layout import GAP, MIN_CELL, table, wrapped
 from tandemsim.sim.report.text import INDENT, MAX_WIDTH, MIN_WIDTH, ran_sentence
 
 MARK = "*"
 UNKNOWN = "-"  # also a ratio that there is none of
 TIMES = (CYCLES, SECONDS, UTILIZATION, DRAM, ENERGY, AREA)
-CAUSES_IN_A_TABLE = 6
+LABEL_WIDTH = 40  # of longer labels the middle is left out
 MAX_FIELDS = 16  # lines of what differs; half a screen
 FEW_FIELDS = 6  # of them, in a sentence, where the table is too wide
 MUCH = 10**6  # columns, for a table as wide as it will
@@ -50,13 +50,13 @@ def _section(runs: Runs, section: Section, width: int) -> Iterator[list[str]]:
             line for text in (said, apart, clocks_sentence(runs, group)) for line in wrapped(text, width)
         ]
         yield [*wrapped(section.workload, width), *notes]
-        speedups = [_speedup(runs, group, place) for place in group.runs]
-        yield _table(runs, group, "run", TIMES, width, ("speedup", speedups))
-        stalls = [metric for metric in runs.metrics if metric.word == STALLED.word and metric is not STALLED]
-        stalls = [m for m in stalls if any(m.value(runs.reports[place]) for place in group.runs)]
-        for start in range(0, max(len(stalls), 1), CAUSES_IN_A_TABLE):
-            some = stalls[start : start + CAUSES_IN_A_TABLE]
-            yield _table(runs, group, "stall cycles", [*([] if start else [STALLED]), *some], width)
+        figures = [_column(runs, group, metric) for metric in TIMES]
+        figures.insert(2, ["speedup", *(_speedup(runs, group, place) for place in group.runs)])
+        yield from _tables("run", runs, group, figures, width)
+        stalls = [metric for metric in runs.metrics if metric.word == STALLED.word]
+        stalls = [m for m in stalls if m is STALLED or any(m.value(runs.reports[p]) for p in group.runs)]
+        columns = [_column(runs, group, metric) for metric in stalls]
+        yield from _tables("stall cycles", runs, group, columns, width)
         yield wrapped(alone_sentence(runs, group), width)
 
 
@@ -65,30 +65,36 @@ def _speedup(runs: Runs, group: Group, place: int) -> str:
     return factor(ratio) if ratio is not None and len(group.runs) > 1 else UNKNOWN
 
 
-def _table(
-    runs: Runs,
-    group: Group,
-    title: str,
-    metrics: Iterable[Metric],
-    width: int,
-    more: tuple[str, list[str]] | None = None,
-) -> list[str]:
-    """A row for each run of the group and a column for each metric; `more` is a column after the second."""
-    columns = [[metric.title + " ", *_marked(runs, group, metric)] for metric in metrics]
-    if more is not None:
-        columns.insert(2, [more[0], *more[1]])
-    names = [title, *(INDENT + runs.labels[place] for place in group.runs)]
-    rows = [list(row) for row in zip(names, *columns, strict=True)]
-    return table(rows, "<" + ">" * len(columns), width)
-
-
-def _marked(runs: Runs, group: Group, metric: Metric) -> Iterator[str]:
-    """The figures of one metric, with a mark at the best, or as much room."""
+def _column(runs: Runs, group: Group, metric: Metric) -> list[str]:
+    """The heading and figures of one metric, with a mark at the best, or as much room."""
     best = runs.best(metric)
+    cells = [f"{metric.title} "]
     for place in group.runs:
         value = metric.value(runs.reports[place])
         shown = UNKNOWN if value is None else metric.shown(value)
-        yield shown + (MARK if place in best else " ")
+        cells.append(shown + (MARK if place in best else " "))
+    return cells
+
+
+def _tables(
+    title: str, runs: Runs, group: Group, columns: list[list[str]], width: int
+) -> Iterator[list[str]]:
+    """A row for each run of the group; columns that do not fit beside the labels go to a further table."""
+    names = [title, *(INDENT + runs.labels[place] for place in group.runs)]
+    room = width - max(min(max(map(width_of, names)), LABEL_WIDTH), MIN_CELL)
+    some: list[list[str]] = []
+    for column in columns:
+        needed = sum(max(map(width_of, cells)) + GAP for cells in [*some, column])
+        if some and needed > room:
+            yield _laid(names, some, width)
+            some = []
+        some.append(column)
+    yield _laid(names, some, width)
+
+
+def _laid(names: list[str], columns: list[list[str]], width: int) -> list[str]:
+    rows = [list(row) for row in zip(names, *columns, strict=True)]
+    return table(rows, "<" + ">" * len(columns), width)
 
 
 def _differences(runs: Runs, width: int) -> list[str]:

@@ -94,19 +94,30 @@ configs = st.recursive(
     lambda inner: st.dictionaries(st.sampled_from(["rows", "cols", "dram"]), inner, min_size=1, max_size=3),
     max_leaves=6,
 )
-reports = st.builds(
+figures = {
+    "workload": st.just("vil"),
+    "machine": st.sampled_from(["salo", "ant"]),
+    "settings": st.dictionaries(st.sampled_from(["rows", "memory"]), few, max_size=1),
+    "config": st.dictionaries(st.sampled_from(["array", "clock"]), configs, max_size=2),
+    "clock_hz": st.sampled_from([10**9, 2 * 10**9]),
+    "dram": st.tuples(few, few),
+    "energy": st.tuples(*[st.sampled_from([0.0, 1.5, 3.25])] * 4),
+    "area_mm2": st.sampled_from([None, 1.5, 2.5, 2.5, 2.5]),
+}
+of_any_scope = st.builds(
     make_report,
     st.lists(ops, min_size=1, max_size=2, unique_by=lambda op: op.name),
-    workload=st.just("vil"),
     trace=st.sampled_from(["5e", "5e", "5f"]),
-    machine=st.sampled_from(["salo", "ant"]),
-    settings=st.dictionaries(st.sampled_from(["rows", "memory"]), few, max_size=1),
-    config=st.dictionaries(st.sampled_from(["array", "clock"]), configs, max_size=2),
     not_run=st.sampled_from([(), (("embed", 500),)]),
     batch=st.sampled_from([1, 1, 2]),
-    clock_hz=st.sampled_from([10**9, 2 * 10**9]),
-    dram=st.tuples(few, few),
-    energy=st.tuples(*[st.sampled_from([0.0, 1.5, 3.25])] * 4),
-    area_mm2=st.sampled_from([None, 1.5, 2.5, 2.5]),
+    **figures,
 )
+of_one_scope = st.builds(
+    make_report,
+    st.builds(
+        lambda compute, stalls: [make_op(compute=10 + compute, stalls=stalls)], few, st.tuples(few, few, few)
+    ),
+    **figures,
+)
+reports = st.one_of(of_one_scope, of_any_scope)
 several = st.lists(reports, min_size=2, max_size=6)
