@@ -95,7 +95,7 @@ def _check_count(lists: Lists, most: int) -> None:
         more = "more workloads, --machines, --presets, --configs or --vary"
         raise ConfigError(f"there is nothing to compare in a single run; give {more}")
     if count > most:
-        product = " x ".join(f"{size} {name}" for name, size in sizes.items())
+        product = " x ".join(f"{size} {name}" for name, size in sizes.items() if size > 1)
         raise ConfigError(f"a comparison must be of at most {most} runs, not {product} = {count:,}")
 
 

@@ -21,6 +21,7 @@ from tandemsim.sim.comparison.words import (
     apart_sentence,
     best_sentence,
     clocks_sentence,
+    equal_sentence,
     heading,
 )
 from tandemsim.sim.report import plot_style
@@ -83,7 +84,7 @@ def _shown(runs: Runs) -> dict[str, Any]:
             }
             for field in different.fields
         ],
-        "equal": f"{different.equal:,}",
+        "equal": equal_sentence(different.equal),
         "notes": list(_notes(runs)),
         "runs": [
             {

@@ -13,6 +13,7 @@ from tandemsim.sim.comparison.words import (
     apart_sentence,
     best_sentence,
     clocks_sentence,
+    equal_sentence,
     factor,
     heading,
 )
@@ -100,7 +101,7 @@ def _laid(names: list[str], columns: list[list[str]], width: int) -> list[str]:
 def _differences(runs: Runs, width: int) -> list[str]:
     """The fields that differ, where there is room for them, and how many do not."""
     found = differences_of(runs)
-    count = f"{found.equal:,} config fields are equal in all runs"
+    count = equal_sentence(found.equal)
     if not found.fields:
         return [f"{count}, and none differs."]
     rows = [["config fields that differ", *(column.heading for column in found.columns)]]

@@ -45,6 +45,11 @@ def clocks_sentence(runs: Runs, group: Group) -> str:
     return f"Clocks differ ({listed}): compare time, and not cycles."
 
 
+def equal_sentence(count: int) -> str:
+    """Say how many fields are equal, without a stop."""
+    return f"{count:,} config field{' is' if count == 1 else 's are'} equal in all runs"
+
+
 def factor(ratio: float) -> str:
     """Return a ratio to three digits: ``1.37×``."""
     return f"{ratio:.2f}×" if 0.1 <= ratio < 10 else f"{ratio:.3g}×"

@@ -1,4 +1,4 @@
-"""The page and the folder: figures of the single reports, bars to scale, self-contained, complete or not there."""
+"""The page and the folder: the single reports' figures, bars to scale, self-contained, complete or absent."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_only_fields_that_differ_are_shown_and_the_others_counted() -> None:
     source = page(three())
     assert ["array.rows", "16", "32"] in Cells(source).rows
     assert "array.cols" not in "".join("".join(row) for row in Cells(source).rows)
-    assert "1 further fields are equal" in source
+    assert "1 config field is equal in all runs" in source
     same = page(compare([make_report(), make_report(energy=(1.0, 1.0, 1.0, 1.0))]))
-    assert "Nothing: all 3 fields are equal in all runs." in same
+    assert "Nothing: 3 config fields are equal in all runs." in same
 
 
 def test_ops_stand_side_by_side_where_their_names_match() -> None:

@@ -109,8 +109,8 @@ def test_what_differs_is_a_table_where_there_is_room_and_else_a_sentence(several
     configs = [{"array": {"rows": rows, "cols": 8}} for rows in (16, 32)]
     labels = ["a" * 60, "b" * 60] if several_fields else ["a", "b"]
     text = " ".join(compare([make_report(config=config) for config in configs], labels).table().split())
-    table = "config fields that differ a b array.rows 16 32 1 config fields are equal in all runs."
-    sentence = "1 config fields are equal in all runs. Those that differ: array.rows."
+    table = "config fields that differ a b array.rows 16 32 1 config field is equal in all runs."
+    sentence = "1 config field is equal in all runs. Those that differ: array.rows."
     assert (sentence if several_fields else table) in text
 
 
