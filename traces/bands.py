@@ -39,8 +39,19 @@ class Band(NamedTuple):
         return Band(low, high, self.dilation) if low <= high else None
 
 
+def as_bands(rows: Iterable[Iterable[int]]) -> tuple[Band, ...]:
+    """Return rows of (low, high, dilation) as bands. Raises `TraceError` for a row of another length."""
+    bands = []
+    for row in rows:
+        parts = list(row)
+        if len(parts) != len(Band._fields):
+            raise violation("bands", "must hold (low, high, dilation)", parts)
+        bands.append(Band(*parts))
+    return tuple(bands)
+
+
 def is_integer(value: object) -> bool:
-    """Tell whether a JSON value is an integer; true and false are none."""
+    """Tell whether a JSON value is an integer; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tandemsim.traces.errors import shown
+from tandemsim.sim.arch.checks import shown
 
 MAX_DEPTH = 32  # assumed: lists and objects within one another; a trace has six of its own
 LONGEST_NUMBER = 308  # digits; of more, a double is infinite

@@ -21,7 +21,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandemsim.traces.errors import TraceError, shown
+from tandemsim.sim.arch.checks import shown
+from tandemsim.traces.errors import TraceError
 
 MAX_READ = 2**20  # bytes at once, of a directory too: some twenty thousand arrays
 MAX_HEADER = 2**12  # assumed: bytes of an array's header; numpy's are padded to 64 or 128

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from tandemsim.traces.errors import TraceError, shown, violation
+from tandemsim.sim.arch.checks import shown
+from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.schema import Op, Tensor
 
 FROM_OUTSIDE = ("input", "weight", "index")  # roles of tensors that no op need produce

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandemsim.traces.bands import Band, check_bands, merged
+from tandemsim.traces.bands import Band, as_bands, check_bands, merged
 from tandemsim.traces.disjoint import disjoint
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.pairs import grid_pairs, sequence_pairs
@@ -68,6 +68,9 @@ class Pattern:
     window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
 
     def __post_init__(self) -> None:
+        # Rows of a list or a tuple are bands too: a pattern is hashable whatever it was made of.
+        object.__setattr__(self, "bands", as_bands(self.bands))
+        object.__setattr__(self, "global_tokens", tuple(self.global_tokens))
         check_seq_len(self.seq_len)
         check_global_tokens(self.global_tokens, self.seq_len)
         check_bands(self.bands, self.seq_len)
@@ -132,7 +135,7 @@ class Pattern:
     def bigbird(cls, seq_len: int, window: int, global_tokens: int, random_keys: int = 0) -> Pattern:
         """BigBird (arXiv 2007.14062), by tokens: `longformer` with the first `global_tokens` tokens global.
 
-        Its random part is no band: any other `random_keys` than 0 is an error.
+        Its random keys are not a band: a `random_keys` other than 0 is an error.
         """
         if random_keys:
             raise violation("random_keys", "must be 0, as random keys are not supported", random_keys)
@@ -178,7 +181,7 @@ class Pattern:
         where a window is not a set of offsets.
         """
         if self.grid is not None:
-            raise TraceError("must be without a grid: a 2-D window is no set of offsets", field="grid")
+            raise TraceError("must be without a grid: a 2-D window is not a set of offsets", field="grid")
         return disjoint(self.bands, self.seq_len)
 
     def pairs(self) -> int:
@@ -226,7 +229,7 @@ class Pattern:
     def overhang(self) -> int:
         """How far the window reaches beyond what two tokens, rows or columns can be apart; 0 if it does not.
 
-        Such a window is no mistake: a model has one window for texts of every length.
+        Such a window is valid: a model has one window for texts of every length.
         """
         if self.grid is not None and self.window_2d is not None:
             sides = zip(self.window_2d, self.grid, strict=True)

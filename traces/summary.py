@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tandemsim.traces.errors import LONGEST_VALUE, printable, shortened, shown
+from tandemsim.sim.arch.checks import LONGEST_VALUE, printable, shortened, shown
 from tandemsim.traces.pattern import Band, Pattern
 from tandemsim.traces.schema import Op, Tensor, Trace
 
@@ -71,9 +71,9 @@ def _kinds(ops: Sequence[Op]) -> str:
 def _patterns(ops: Sequence[Op]) -> str:
     """One row for each different attention pattern."""
     found = Counter(
-        (Pattern.from_op(op), op.dim("batch") * op.dim("heads"), op.dim("head_dim"))
+        (pattern, op.dim("batch") * op.dim("heads"), op.dim("head_dim"))
         for op in ops
-        if op.kind == "window_attention"
+        if (pattern := op.pattern)
     )
     rows = []
     for (pattern, heads, head_dim), count in found.items():

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tandemsim.traces.errors import listed, printable, violation
+from tandemsim.sim.arch.checks import printable
+from tandemsim.traces.errors import listed, violation
 
 GEMM_HEADER = ("Layer", "M", "N", "K")
 CONV_HEADER = (

@@ -1,7 +1,7 @@
-"""The tensors of a running model, numbered, with views told apart from values.
+"""The tensors of a running model, numbered, with views distinguished from values.
 
 Obeys the tensor rules of the trace format (`traces/schema.py`): a view is a tensor with `alias_of`, an alias
-has the role of what it views, constants and parameters are weights, whole numbers that are no input are
+has the role of the tensor it views, constants and parameters are weights, integers that are not an input are
 indices. A write in place makes a new tensor: views taken before the write are, when next used, aliases of the
 new one, as they share its memory.
 """

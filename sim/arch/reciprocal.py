@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.checks import require, require_integers
-from tandemsim.sim.arch.formats import Integers
+from tandemsim.sim.arch.types import Integers
 
 
 class ReciprocalConstants(NamedTuple):

@@ -15,6 +15,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, shown, to_dict
@@ -177,7 +178,8 @@ def _parsed(key: str, value: object, kind: Any) -> object:
 
 def _number(key: str, value: Any, kind: type) -> object:
     rule = f"{key} must be {'an integer' if kind is int else 'a finite number'}"
-    fits = isinstance(value, (str, int)) or (kind is float and isinstance(value, float))
+    # Of numpy's scalars too, which loops over arrays yield.
+    fits = isinstance(value, (str, Integral)) or (kind is float and isinstance(value, Real))
     # Python itself would take digits of any script, and blanks around them.
     plain = not isinstance(value, str) or (value.isascii() and not re.search(r"\s", value))
     require(fits and plain and not isinstance(value, bool), rule, value)

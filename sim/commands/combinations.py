@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandemsim.sim.arch.checks import ConfigError, digest, shown, shown_path
-from tandemsim.sim.commands.settings import NOTHING, settings_of
-from tandemsim.sim.machines.table import default_machine, machine_named
+from tandemsim.sim.arch.families import family_named
+from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.shell.files import printable
-from tandemsim.sim.shell.settings_files import Given, settings_from_file
+from tandemsim.sim.shell.settings_files import NOTHING, Given, combined, settings_from_file
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
 
@@ -66,7 +66,7 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     traces = {name: codec.load(codec.find(name)) for name in lists.workloads}
     given = {path: settings_from_file(Path(path)) for path in lists.configs}
     for name in lists.machines:
-        machine_named(name)
+        family_named(name)
     found: list[Combination] = []
     known: dict[tuple[str, str, str], Combination] = {}
     choices = itertools.product(
@@ -111,8 +111,9 @@ def _combination(
     where = f"{workload} on {label or machine or given.machine or 'its machine'}"
     try:
         name = machine or given.machine or default_machine({op.kind for op in trace.ops})
-        _, preset, settings = settings_of(given, name, preset, words)
-        config = machine_named(name).config(preset, settings)
+        family = family_named(name)
+        preset, settings = combined(family, given, preset, words)
+        config = family.config(preset, settings)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     return Combination(

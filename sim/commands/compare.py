@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tandemsim.sim.commands.combinations import Combination
     from tandemsim.sim.comparison.comparison import Comparison
+    from tandemsim.sim.machines.contract import Progress
     from tandemsim.sim.report.contract import Report
-    from tandemsim.sim.run import Progress
+    from tandemsim.sim.shell.command_line import Parser
 
 RUNS = "runs"  # the bar of a terminal that counts them
 
 
-def add(commands: Any) -> None:
-    """Add the command and its options to the parser's `commands`."""
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to those of `tandem`."""
     compare = commands.add_parser(
         "compare",
         help="runs side by side",
@@ -52,8 +53,8 @@ def add(commands: Any) -> None:
     compare.add_argument("--quiet", action="store_true", help="print no table and no progress")
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Run the command; return its exit code. Raises `UserError` and `TraceError`."""
+def run(chosen: argparse.Namespace) -> None:
+    """Compare, and write what was asked for. Raises `UserError` and `TraceError`."""
     from tandemsim.sim.commands.combinations import Lists, combinations, listed, once, varied
     from tandemsim.sim.commands.progress import progress
     from tandemsim.sim.comparison.comparison import compare
@@ -78,7 +79,6 @@ def run(chosen: argparse.Namespace) -> int:
     labels = [combination.label for combination in planned]
     told_apart = numbered(labels, [report.workload for report in reports])  # files may have one name
     _write(chosen, compare(reports, told_apart if all(labels) else None))
-    return 0
 
 
 def _simulated(planned: list[Combination], progress: Progress | None) -> Iterator[Report]:

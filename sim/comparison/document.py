@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from tandemsim import __version__
 from tandemsim.sim.comparison.differences import ABSENT, differences_of
 from tandemsim.sim.comparison.metrics import dram_bytes, stalled_cycles
 from tandemsim.sim.comparison.ops import op_rows
 from tandemsim.sim.comparison.runs import Runs
 from tandemsim.sim.comparison.scope import batch_of
 from tandemsim.sim.report.contract import as_dict as plain_values
+from tandemsim.version import __version__
 
 SCHEMA = "tandem-comparison/1"
 

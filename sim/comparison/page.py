@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tandemsim import __version__
 from tandemsim.sim.comparison.differences import ABSENT, differences_of
 from tandemsim.sim.comparison.metrics import causes
 from tandemsim.sim.comparison.ops import op_rows
@@ -30,6 +29,7 @@ from tandemsim.sim.report.format import plain, title
 from tandemsim.sim.report.glossary import cycles_word
 from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.text import ran_sentence
+from tandemsim.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -28,6 +28,7 @@ from tandemsim.sim.report.accounts import (
     check_multiplier_cycles,
     check_tensors,
 )
+from tandemsim.sim.report.format import exact, percent, shortened, si
 from tandemsim.sim.report.parts import (
     PART_KEYS,
     DramTraffic,
@@ -49,9 +50,11 @@ from tandemsim.sim.report.rules import (
     check_cycles,
     ratio,
 )
+from tandemsim.sim.report.summary import Scalar, settings_text, summary
 
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
+NAME_WIDTH = 160  # columns of a report's name in its repr
 
 __all__ = [  # with the records that a machine fills, wherever they are defined
     "DramTraffic",
@@ -182,8 +185,7 @@ class Report:
     @property
     def settings_text(self) -> str:
         """The settings as ``--set`` takes them; empty when the preset is as it stands."""
-        listed = {key: value if isinstance(value, list) else [value] for key, value in self.settings.items()}
-        return " ".join(f"{key}={','.join(map(str, values))}" for key, values in listed.items())
+        return settings_text(self.settings)
 
     @property
     def seconds(self) -> Annotated[Amount, "cycles / clock_hz"]:
@@ -208,6 +210,18 @@ class Report:
     @property
     def power_w(self) -> Annotated[Amount, "energy over seconds"]:
         return ratio(self.energy_pj.total / PJ_PER_J, self.seconds)
+
+    def __repr__(self) -> str:
+        name = f"{self.workload} on {self.machine}, preset {self.preset}"
+        name += f", with {self.settings_text}" if self.settings else ""
+        time = f"{self.cycles:,} cycles, {si(self.seconds, 's')} at {exact(self.clock_hz, 'Hz')}"
+        share = percent(self.macs, self.macs + self.macs_not_run)
+        ran = f"; {share} of the model's MACs ran" if self.macs_not_run else ""
+        return f"<Report: {shortened(name, NAME_WIDTH)}: {time}, utilization {self.utilization:.3f}{ran}>"
+
+    def summary(self) -> dict[str, Scalar]:
+        """Return the report as one row of a data frame: `sim.report.summary.SUMMARY_KEYS`."""
+        return summary(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values, keys in the order of the contract."""
@@ -243,7 +257,7 @@ KEYS: dict[type, tuple[str, ...]] = {
 
 def as_dict(value: Any) -> Any:
     """Return a record of this module, or what its fields hold, as plain JSON values."""
-    if type(value) in KEYS:
+    if _record_type(value) is not None:
         return dict(_items(value))
     if isinstance(value, Mapping):
         return {key: as_dict(item) for key, item in value.items()}
@@ -252,8 +266,13 @@ def as_dict(value: Any) -> Any:
     return value
 
 
+def _record_type(value: object) -> type | None:
+    """Return the type of this module that `value` is of; `sim.report.result` adds methods to one of them."""
+    return next((kind for kind in type(value).__mro__ if kind in KEYS), None)
+
+
 def _items(record: Any) -> Iterable[tuple[str, Any]]:
-    for key in KEYS[type(record)]:
+    for key in KEYS[_record_type(record) or type(record)]:
         if key == "*":
             yield from record.extra.items()
         else:

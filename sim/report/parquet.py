@@ -38,12 +38,13 @@ def write_table(path: str | Path, report: Report) -> None:
     """Write the table to `path`. Raises `FileError`."""
     import pyarrow.parquet as pq  # here, because only --out needs it, and it takes a third of a second
 
-    table = _table(report)
+    table = ops_table(report)
     with written(path) as stream:
         pq.write_table(table, stream)
 
 
-def _table(report: Report) -> pa.Table:
+def ops_table(report: Report) -> pa.Table:
+    """Return the table; its metadata are `ABOUT` the run."""
     import pyarrow as pa
 
     # Named, because a column of nulls alone would else have no type, and two runs' tables would not join.

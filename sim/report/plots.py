@@ -74,7 +74,7 @@ def cycles(report: Report) -> Figure:
     whole.xaxis.set_major_formatter(engineering())
     stalls.set_xlabel("stalled, % of cycles")
     stalls.set_xlim(0, _scale((100 * stalled / length).max(initial=0)))
-    for place, amount, every in zip(places, stalled, length, strict=True):
+    for place, amount, every in zip(places, stalled.tolist(), length.tolist(), strict=True):
         beside = (100 * amount / every, place)
         stalls.annotate(percent(amount, every), beside, (4, 0), textcoords="offset points", va="center")
     grid_of_bars(whole, stalls)

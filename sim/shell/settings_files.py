@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, shown, shown_path, to_dict
+from tandemsim.sim.arch.family import Family
 
 MAX_FILE_BYTES = 2**20  # assumed: 100 times a complete config
 MAX_REPORT_BYTES = 2**23  # assumed: a report of 3,000 ops; of the costliest JSON so much takes 350 MiB
@@ -43,6 +44,9 @@ class Given:
     preset: str | None = None
 
 
+NOTHING = Given({}, {})  # what a file says that nobody named
+
+
 def settings_from_file(path: Path) -> Given:
     """Read a TOML file of settings, a report in JSON, or a dumped config: TOML with the sections of a report.
 
@@ -58,18 +62,18 @@ def settings_from_file(path: Path) -> Given:
     if not isinstance(config, dict):
         if is_json:
             raise ConfigError(f"{shown_path(path)} is not a report: it must have a section 'config'")
-        return Given(dict(_dotted(found, "")), {})
+        return Given(dict(dotted(found, "")), {})
     names = [found.get(name) for name in ("machine", "preset")]
     stated = found.get("settings")
     if not isinstance(stated, dict) or not all(isinstance(name, str) for name in names):
         rule = f"{shown_path(path)} with [config] must be a whole dump or report"
         raise ConfigError(f"{rule}; fields alone stand without it, as in [array]")
-    return Given(stated, dict(_dotted(config, "")), *names)
+    return Given(stated, dict(dotted(config, "")), *names)
 
 
 def changed(config: Any, fields: Mapping[str, object]) -> dict[str, object]:
     """Return those of `fields`, values by dotted names, that `config` does not have so."""
-    own = dict(_dotted(to_dict(config), ""))
+    own = dict(dotted(to_dict(config), ""))
     return {name: value for name, value in fields.items() if name not in own or not _same(own[name], value)}
 
 
@@ -83,6 +87,26 @@ def merged(
     """Return `first` with `then` on top, whichever of its names each uses for a field."""
     whole = {short.get(key, key) for key in then}
     return {key: value for key, value in first.items() if short.get(key, key) not in whole} | dict(then)
+
+
+def combined(
+    family: Family, given: Given, preset: str | None, words: Iterable[str]
+) -> tuple[str | None, dict[str, object]]:
+    """Return preset and settings: those of a file, and on top `preset` and ``key=value`` words.
+
+    Raises `ConfigError` for words that are none of these, and as `Family.config` does.
+    """
+    preset = given.preset if preset is None else preset
+    on_top, settings = settings_from_arguments(words), given.settings
+    if given.config:
+        # Settings as they were given, and what else differs, say because a preset has changed since. Of a
+        # section that the words put in place no field of the one before is kept.
+        catalogs = family.catalogs
+        replaced = tuple(f"{catalogs[key].section}." for key in on_top if key in catalogs)
+        other = changed(family.config(preset, settings), given.config)
+        other = {key: value for key, value in other.items() if not key.startswith(replaced)}
+        settings = merged(settings, other, family.short_names)
+    return preset, merged(settings, on_top, family.short_names)
 
 
 def as_toml(machine: str, preset: str, settings: Mapping[str, object], config: Any) -> str:
@@ -129,11 +153,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _dotted(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
+def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (dotted name, value) of what stands in `table` and the tables inside it."""
     for key, value in table.items():
         if not isinstance(value, dict):
             yield prefix + key, value
         elif prefix.count(".") >= MAX_DEPTH:
             raise ConfigError(nearest("config key", f"{prefix}{key}", ()).partition(";")[0])
         else:
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")

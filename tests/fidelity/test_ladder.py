@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.papers.salo.cost_model import CostModel, workload
 from tandemsim.sim.papers.salo.steps import STEPS, TRACES, Step
@@ -15,7 +15,6 @@ from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
-GLOBAL_INPUTS = 6  # q, k, v and those of the global tokens
 
 
 def stated(title: str) -> list[tuple[int, int]]:
@@ -36,8 +35,8 @@ def attention(name: str) -> Op:
 
 
 def scheduled(op: Op, step: Step) -> tuple[int, int]:
-    config = with_settings(SALO_PRESETS[step.preset], step.settings)
-    separate = len(op.inputs) == GLOBAL_INPUTS
+    config = with_settings(SALO_FAMILY.configs[step.preset], step.settings)
+    separate = op.has_global_projections
     found = schedule(Pattern.from_op(op), config.array, config.scheduling, global_projections=separate)
     return found.tiles, config.array.total_cycles(found.tiles * op.dim("heads"), op.dim("head_dim"))
 

@@ -97,4 +97,4 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(
     from tandemsim.workloads.cpu_attention import main
 
     assert main(arguments) == 2
-    assert capsys.readouterr() == ("", f"cpu_attention: {said}\n")
+    assert capsys.readouterr() == ("", f"workloads: {said}\n")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.papers.comparison import Row, document, print_table
 from tandemsim.sim.papers.cpu_baseline import CpuBaseline
-from tandemsim.sim.papers.salo.rows import PAPER, salo_rows
+from tandemsim.sim.papers.salo.rows import SALO, salo_rows
 from tandemsim.sim.papers.salo.steps import STEPS, TRACES
 
 # Tiles a head by what is skipped: counted by brute force over the patterns, outside this code.
@@ -182,12 +182,12 @@ def test_every_step_names_settings_that_the_presets_have() -> None:
         for step in steps:
             assert bool(step.preset) != bool(step.variant)
             if step.preset:
-                with_settings(SALO_PRESETS[step.preset], step.settings)
+                with_settings(SALO_FAMILY.configs[step.preset], step.settings)
     assert set(TRACES) == set(STEPS)
 
 
 def test_the_json_is_a_document_of_flat_rows(rows: list[Row]) -> None:
-    found = json.loads(json.dumps(document(PAPER, rows), allow_nan=False))
+    found = json.loads(json.dumps(document(SALO.title, rows), allow_nan=False))
     assert found["schema"] == "tandem-reproduce/1"
     assert len(found["rows"]) == len(rows)
     keys = {"workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"}

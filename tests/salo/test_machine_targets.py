@@ -12,7 +12,7 @@ import pytest
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig, SaloScheduling
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.traces.pattern import Pattern
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))
