@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
     "sim.report": ("sim.arch.checks", "sim.shell"),
+    "sim.comparison": ("sim.arch.checks", "sim.report", "sim.shell"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
     "sim.only": ("sim.arch", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
