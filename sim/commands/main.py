@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from tandemsim import __version__
 from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, one_line, shown
+from tandemsim.sim.commands import sweep
 from tandemsim.sim.shell.command_words import option_without_value
 from tandemsim.sim.shell.stopping import SIGNALED
 from tandemsim.traces.errors import TraceError
@@ -32,6 +33,7 @@ examples:
   tandem run --pattern longformer:4096,512 --heads 12    one attention, without a file
   tandem run my_model.json --functional my_tensors.npz   values through the fixed-point array
   tandem list fields                                     what --set takes, with defaults and choices
+  tandem sweep study.toml                                many runs as one table, and their Pareto front
   tandem reproduce salo                                  paper | published cost model | ours
 """
 RUN_FAULT = 1
@@ -139,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_list(commands)
     _add_reproduce(commands)
+    sweep.add(commands)
     return parser
 
 

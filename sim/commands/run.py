@@ -82,7 +82,7 @@ def _trace(chosen: argparse.Namespace) -> Trace | None:
     options = {"heads": chosen.heads, "head_dim": chosen.head_dim, "global_tokens": chosen.global_tokens}
     given = {name: value for name, value in options.items() if value is not None}
     if chosen.pattern is not None:
-        from tandemsim.sim.commands.pattern_trace import pattern_trace
+        from tandemsim.sim.pattern_trace import pattern_trace
 
         return pattern_trace(chosen.pattern, **given)
     for name in given:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tandemsim.sim.commands.pattern_trace import FORMS, pattern_trace
+from tandemsim.sim.pattern_trace import FORMS, pattern_trace
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
