@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from tandemsim import __version__
-from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
+from tandemsim.rtl.lib.command_line import CircuitParser, config_of
 from tandemsim.sim.arch.checks import UserError, digest, nearest, to_dict
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
 
 PROGRAM = "python -m rtl.build"
@@ -120,7 +121,7 @@ def _shape(shape: Any) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 2 for the user's mistakes."""
-    parser = Parser(
+    parser = CircuitParser(
         "build/rtl",
         prog=PROGRAM,
         description="Write circuits as Verilog, each with a JSON file of its configuration and ports.",

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tandemsim.rtl.lib.command_line import USER_FAULT, Parser, config_of, installed_by, tell_fault
+from tandemsim.rtl.lib.command_line import CircuitParser, config_of
 from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, UnitGates, formats_of, skew_bits
+from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, written
 from tandemsim.sim.shell.settings_files import settings_from_arguments
 
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def _parser() -> CircuitParser:
+    parser = CircuitParser(
         "build/synth",
         prog=PROGRAM,
         description=__doc__,

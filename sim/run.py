@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from tandemsim.sim.arch.checks import MAX_INTEGER, require
+from tandemsim import __version__
+from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, require, to_dict
 from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.engine.kernel_cache import is_cold
+from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Progress, Values
 from tandemsim.sim.machines.table import default_machine, machine_named
-from tandemsim.sim.only import selected, with_left_out
-from tandemsim.sim.report.contract import Report
+from tandemsim.sim.only import REASON, selected
+from tandemsim.sim.report.contract import NotRun, Report
 from tandemsim.sim.report.timeline import Activity, Timeline
 from tandemsim.sim.shell.files import printable
+from tandemsim.sim.shell.settings_files import changed, dotted
 from tandemsim.sim.shell.stopping import interrupts_held
 from tandemsim.traces import codec
-from tandemsim.traces.schema import Trace
+from tandemsim.traces.schema import Op, Trace
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
 COMPILING = "compiling kernels, once (about half a minute) ..."
-Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Request:
     only: str | None = None  # run ops whose names this regular expression matches, and leave the others out
     machine: str | None = None  # None: by what the trace holds
     preset: str | None = None  # None: the machine's first
+    config: Any = None  # a config of the machine's family, in place of the preset's
     settings: Mapping[str, object] | None = None
     batch: int = 1
     functional: bool = False  # run values through the machine too
@@ -46,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """A report, and what its pictures are made of, when one is asked for: a timeline is by far the larger."""
+    """A report, and the (large) data for its plots, computed on first use."""
 
     report: Report
     make_timeline: Callable[[], Timeline]
@@ -83,14 +86,18 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     require(request.batch <= MAX_INTEGER, f"the batch must be at most {MAX_INTEGER}", request.batch)
     require(request.seed >= 0, "the seed must be a non-negative integer", request.seed)
     require(request.seed <= MAX_SEED, f"the seed must be at most {MAX_SEED}", request.seed)
-    trace = whole = request.trace or codec.load(codec.find(request.workload))
+    trace = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
-    machine = machine_named(default_machine({op.kind for op in whole.ops}) if name is None else name)
+    machine = machine_named(default_machine({op.kind for op in trace.ops}) if name is None else name)
+    ops = [op for op in trace.ops if op.kind in machine.runs]
     if request.only is not None:
-        trace = selected(whole, request.only, machine.runs)
-    preset = next(iter(machine.presets)) if request.preset is None else request.preset
-    config = machine.config(preset, request.settings or {})
-    runner = importlib.import_module(machine.runner)
+        ops = selected(ops, request.only)
+    config, options = _configured(machine, request)
+    _refuse_options(machine, options)
+    if not ops:
+        raise ConfigError(
+            f"{machine.family.name} runs no op of this trace; it runs {', '.join(machine.runs)}"
+        )
     tell_of_compilation(progress)
     with keys_named(config), interrupts_held() as let_go:
 
@@ -99,7 +106,95 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
             if progress:
                 progress(what, done, total)
 
-        run: Run = runner.run(trace, machine.name, preset, config, request, told)
-    if trace is not whole:
-        run = replace(run, report=with_left_out(run.report, whole, trace, machine.runs, request.batch))
-    return run
+        outcome = machine.run(trace, ops, config, options, told)
+    report = _report(request, machine, trace, options, outcome, _not_run(machine, trace, ops, request.batch))
+    return Run(report, outcome.timeline, outcome.activity)
+
+
+def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
+    """Return the config of a request, and what else it asks of the machine."""
+    family, settings = machine.family, dict(request.settings or {})
+    preset = family.default_preset if request.preset is None else request.preset
+    if request.config is None:
+        config = start = family.config(preset, settings)
+        stated = family.stated(config, settings)
+        whole = {family.short_names.get(key, key): value for key, value in settings.items()}
+
+        def configured(more: Mapping[str, object]) -> Any:
+            return family.config(preset, {**whole, **more})
+    else:
+        config = start = family.changed(request.config, settings)
+        of_preset = family.preset(preset).config
+        stated = dict(sorted(changed(of_preset, dict(dotted(to_dict(config)))).items()))
+
+        def configured(more: Mapping[str, object]) -> Any:
+            return family.changed(start, more)
+
+    options = Options(
+        preset=preset,
+        settings=stated,
+        configured=configured,
+        batch=request.batch,
+        values=Values(tensors=request.tensors, seed=request.seed) if request.functional else None,
+        explain=request.explain,
+    )
+    return config, options
+
+
+def _refuse_options(machine: Machine, options: Options) -> None:
+    for name, (option, asked) in OPTIONS.items():
+        if asked(options) and name not in machine.takes:
+            takes = ", ".join(OPTIONS[other][0] for other in OPTIONS if other in machine.takes)
+            raise ConfigError(f"{machine.family.name} does not take {option}; it takes {takes or 'none'}")
+
+
+def _not_run(machine: Machine, trace: Trace, ops: Sequence[Op], batch: int) -> tuple[NotRun, ...]:
+    """Return what of the trace does not run, in its order."""
+    running = {op.id for op in ops}
+    return tuple(
+        NotRun(
+            name=op.name,
+            kind=op.kind,
+            macs=op.macs * batch,
+            reason=REASON if op.kind in machine.runs else machine.reason(op),
+        )
+        for op in trace.ops
+        if op.id not in running
+    )
+
+
+def _report(
+    request: Request,
+    machine: Machine,
+    trace: Trace,
+    options: Options,
+    outcome: Outcome,
+    not_run: tuple[NotRun, ...],
+) -> Report:
+    return Report(
+        workload=workload_name(request.workload),
+        machine=machine.family.name,
+        preset=options.preset,
+        settings=options.settings,
+        config=to_dict(outcome.config),
+        trace_digest=trace.digest,
+        version=__version__,
+        clock_hz=outcome.config.clock_hz,
+        cycles=outcome.cycles,
+        compute_cycles=outcome.compute_cycles,
+        stall_cycles=outcome.stall_cycles,
+        multipliers=outcome.multipliers,
+        dram=outcome.dram,
+        dram_peak_bytes_per_cycle=outcome.dram_peak_bytes_per_cycle,
+        scratchpad=outcome.scratchpad,
+        energy_pj=outcome.energy_pj,
+        energy_actions_pj=outcome.energy_actions_pj,
+        multiplier_cycles=outcome.multiplier_cycles,
+        dram_tensors=outcome.dram_tensors,
+        explanation=outcome.explanation,
+        area_mm2=outcome.area_mm2,
+        ops=outcome.ops,
+        not_run=not_run,
+        notes=outcome.notes,
+        extra={"batch": request.batch, "seed": request.seed, **outcome.extra},
+    )

@@ -1,7 +1,8 @@
 """Who may import whom: the table of docs/design.md, and what holds the sources to it.
 
-Every import is read, those inside functions too. ``python tools/house.py`` prints what breaks the table;
-tests/test_house.py runs the same functions, on this tree and on made-up ones that break each rule.
+Every import is read: those inside functions, those for type checkers alone, and a module that is named by a
+string. ``python tools/house.py`` prints what breaks the table; tests/test_house.py runs the same functions,
+on this tree and on made-up ones that break each rule.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,31 +23,15 @@ PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
 
 # Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "tandemsim": ("sim", "traces"),
+    "tandemsim": ("sim", "traces", "workloads"),
     "traces": ("sim.shell",),
     "sim.arch": (),
-    "sim.shell": ("sim.arch.checks", "sim.arch.settings"),
+    "sim.shell": ("sim.arch.checks",),
     "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
-    "sim.ant": PARTS,
-    "sim.salo": PARTS,
-    "sim.cpu": PARTS,
-    "sim.fused": (*PARTS, "sim.ant", "sim.salo"),
-    "sim.serving": (*PARTS, "sim.cpu"),
+    "sim.report": ("sim.arch.checks", "sim.shell"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
-    "sim.report": ("sim.arch", "sim.shell"),
-    "sim.machines": (
-        *PARTS,
-        "sim.ant",
-        "sim.cpu",
-        "sim.fused",
-        "sim.report",
-        "sim.run",
-        "sim.salo",
-        "sim.serving",
-        "sim.shell",
-    ),
-    "sim.only": ("sim.arch", "sim.report", "traces"),
+    "sim.only": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.sweep": (
@@ -66,6 +52,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "workloads": ("traces", "sim.arch", "sim.shell"),
 }
 
+# Any other package of `sim` is a machine: it knows the parts, and no other machine but those named here.
+OTHER_MACHINES = {"sim.fused": ("sim.ant", "sim.salo"), "sim.serving": ("sim.cpu",)}
+WITH_ALL_MACHINES = "sim.machines"  # which also joins the parts with the reports
+
 # Outside libraries that only one package may import.
 ONLY_FOR = {
     "torch": "workloads",
@@ -76,7 +66,10 @@ ONLY_FOR = {
 
 # What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
-LIGHT = dict.fromkeys(("sim.arch", "traces.__main__", "sim.__main__", "sim.commands.main"), SLOW | {"numba"})
+LIGHT = dict.fromkeys(
+    ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),
+    SLOW | {"numba"},
+)
 
 
 class Import(NamedTuple):
@@ -123,6 +116,8 @@ def targets(node: ast.AST, package: str, known: set[str]) -> list[str]:
         case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
             by_name = ast.unparse(function).rpartition(".")[2] in ("import_module", "__import__")
             return [in_tree(name)] if by_name else []
+        case ast.Constant(value=str(name)) if name.startswith(f"{NAMESPACE}.") and in_tree(name) in known:
+            return [in_tree(name)]
     return []
 
 
@@ -163,21 +158,55 @@ def missing_modules(tree: Tree) -> list[str]:
     ]
 
 
+def cycles(tree: Tree) -> list[str]:
+    """Return a line for a cycle of modules, if there is one; imports for types alone count."""
+    graph = {
+        module: {found.target for found in found_imports if found.target in tree and found.target != module}
+        for module, found_imports in tree.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [f"a cycle: {' -> '.join(reversed(error.args[1]))}"]
+    return []
+
+
 def allowed(module: str, target: str) -> bool:
-    if target.startswith(BARE):
+    if target.startswith(BARE) or module == "sim":  # sim/__init__: sim.arch, and so rtl/, costs nothing
         return False
-    if module == "sim":
-        return False  # so that sim.arch, and with it rtl/, costs nothing to import
     library = target.partition(".")[0]
     if library not in OURS:
         return target == NAMESPACE or allowed_outside(module, library)
+    row, may_import = row_of(module)
+    return any(inside(target, package) for package in (row, *may_import))
+
+
+def row_of(module: str) -> tuple[str, tuple[str, ...]]:
+    """Return the row that holds for `module`: its package, and what that may import."""
+    package = ".".join(module.split(".")[:2])
+    if package == WITH_ALL_MACHINES:
+        return package, ("sim.report", "sim.shell", *PARTS, *machines())
+    if is_machine(package) and package != "sim.__main__":
+        return package, (*PARTS, *OTHER_MACHINES.get(package, ()))
     row = max((row for row in MAY_IMPORT if inside(module, row)), key=len)
-    return any(inside(target, package) for package in (row, *MAY_IMPORT[row]))
+    return row, MAY_IMPORT[row]
+
+
+def is_machine(package: str) -> bool:
+    """Whether `package` is a machine: a package of `sim` without a row of its own."""
+    return package.startswith("sim.") and package not in MAY_IMPORT and package != WITH_ALL_MACHINES
+
+
+def machines() -> list[str]:
+    """Return the machines of this tree, and those that OTHER_MACHINES names."""
+    folders = [path.name for path in (ROOT / "sim").iterdir() if (path / "__init__.py").exists()]
+    named = [machine for row in OTHER_MACHINES.items() for machine in (row[0], *row[1])]
+    return sorted({package for name in folders if is_machine(package := f"sim.{name}")} | set(named))
 
 
 def allowed_outside(module: str, library: str) -> bool:
-    if inside(module, "sim.arch"):
-        return library == "numpy" or library in sys.stdlib_module_names
+    if inside(module, "sim.arch") or inside(module, "sim.shell"):
+        return library in sys.stdlib_module_names or (library == "numpy" and inside(module, "sim.arch"))
     return library not in ONLY_FOR or inside(module, ONLY_FOR[library])
 
 
@@ -215,11 +244,16 @@ def loaded_at_once(tree: Tree, entry: str) -> dict[str, str]:
     return libraries
 
 
+def faults(tree: Tree) -> list[str]:
+    """Return one line for whatever is wrong."""
+    return broken_rules(tree) + missing_modules(tree) + cycles(tree) + slow_starts(tree)
+
+
 def main() -> int:
     tree = read_tree(ROOT)
-    faults = broken_rules(tree) + missing_modules(tree) + slow_starts(tree)
-    print("\n".join(faults) or f"{len(tree)} modules keep to the import table")
-    return 1 if faults else 0
+    found = faults(tree)
+    print("\n".join(found) or f"{len(tree)} modules keep to the import table")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -6,22 +6,20 @@ stderr.
 
 from __future__ import annotations
 
-from tandemsim.sim.shell.command_words import option_without_value
 from tandemsim.sim.shell.stopping import finish, stop_at_once
 
 if __name__ == "__main__":  # before anything else is imported
     stop_at_once("tandem")
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
+from tandemsim.sim.shell.command_line import Parser
 from tandemsim.traces.codec import dumps, find, load, names, save
-from tandemsim.traces.errors import LONGEST_LINE, TraceError, printable, shortened
+from tandemsim.traces.errors import TraceError
 from tandemsim.traces.files import write_file
 from tandemsim.traces.json_schema import json_schema
 from tandemsim.traces.limits import MAX_TABLE_BYTES, as_text, read_document
@@ -29,7 +27,7 @@ from tandemsim.traces.scalesim import from_csv, to_csv
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.summary import summary
 
-PREFIX = "traces: "  # of what is wrong
+SPEAKER = "traces"  # begins the line that says what is wrong
 
 USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
@@ -43,24 +41,6 @@ kept, a batch column is used; rows of a title alone and other columns are left o
 trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and takes options by their whole names alone."""
-
-    def __init__(self, prog: str, **more: str) -> None:
-        super().__init__(prog, allow_abbrev=False, **more)  # type: ignore[arg-type]
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse; refuse ``--option=--`` first, whose value argparse makes an empty list of."""
-        words = sys.argv[1:] if args is None else args
-        if option := option_without_value(words, self._option_string_actions):
-            self.error(f"argument {option}: expected a value, not '--'")
-        return super().parse_known_args(args, namespace)
-
-    def error(self, message: str) -> NoReturn:
-        hint = f"; see {self.prog} --help"
-        self.exit(2, f"{PREFIX}{shortened(printable(message), LONGEST_LINE - len(hint))}{hint}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -71,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _summary(words)
     except TraceError as error:
-        print(f"{PREFIX}{error}", file=sys.stderr)
+        print(f"{SPEAKER}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         pass
@@ -79,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _summary(words: Sequence[str]) -> None:
-    parser = Parser("python -m traces", usage=USAGE, description=DESCRIPTION)
+    parser = Parser("python -m traces", SPEAKER, usage=USAGE, description=DESCRIPTION)
     stored = ", ".join(names())
     parser.add_argument("trace", help=f"a .json or .json.gz file, or the name of a stored one: {stored}")
     text = summary(load(find(parser.parse_args(words).trace))) + "\n"
@@ -87,7 +67,7 @@ def _summary(words: Sequence[str]) -> None:
 
 
 def _convert(words: Sequence[str]) -> None:
-    parser = Parser("python -m traces convert", description=CONVERT)
+    parser = Parser("python -m traces convert", SPEAKER, description=CONVERT)
     parser.add_argument("file", help="a topology (.csv), a trace, or the name of a stored trace")
     parser.add_argument("--out", required=True, metavar="FILE", help="what to write; - for stdout")
     options = parser.parse_args(words)
@@ -104,7 +84,7 @@ def _convert(words: Sequence[str]) -> None:
 
 
 def _schema(words: Sequence[str]) -> None:
-    parser = Parser("python -m traces schema", description="Print the JSON Schema.")
+    parser = Parser("python -m traces schema", SPEAKER, description="Print the JSON Schema.")
     parser.add_argument("--out", default="-", metavar="FILE", help="what to write instead of stdout")
     _write(json.dumps(json_schema(), indent=2).encode() + b"\n", parser.parse_args(words).out)
 

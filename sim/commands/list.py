@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import enum
 import types
 import typing
@@ -10,11 +11,11 @@ from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, nearest, to_dict
 from tandemsim.sim.arch.dram.standards import DRAMS
-from tandemsim.sim.arch.salo.auto import AUTO
+from tandemsim.sim.arch.families import FAMILIES, family_named
+from tandemsim.sim.arch.family import Catalog, Family
 from tandemsim.sim.arch.salo.numerics import NUMERICS
-from tandemsim.sim.arch.salo.presets import SECTIONS
 from tandemsim.sim.arch.settings import fields_of
-from tandemsim.sim.machines.table import MACHINES, PRESET_LINES, Machine, machine_named
+from tandemsim.sim.shell.command_line import Parser
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.traces import codec
 
@@ -37,16 +38,37 @@ UNITS = {
 }
 
 
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to those of `tandem`."""
+    parser = commands.add_parser(
+        "list", help="what there is to run, and on what", description="Say what there is."
+    )
+    parser.set_defaults(command=run, parser=parser)
+    parser.add_argument(
+        "what",
+        nargs="?",
+        metavar="machines|presets|workloads|fields|memories|numerics",
+        help="default: the first three; fields are what --set takes, memories and numerics their catalogs",
+    )
+    parser.add_argument("machine", nargs="?", metavar="MACHINE", help="of fields (default: the first)")
+    parser.add_argument("--preset", metavar="NAME", help="whose values fields have (default: the first)")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Print what was asked for. Raises `ConfigError`."""
+    show(chosen.what, chosen.machine, chosen.preset)
+
+
 def show(what: str | None, machine: str | None = None, preset: str | None = None) -> None:
     """Print one section, or those of `ALWAYS` with their titles.
 
     `machine` and `preset` are those whose fields are listed. `ConfigError` names the nearest of an unknown.
     """
     sections: dict[str, Callable[[], dict[str, str]]] = {
-        "machines": lambda: {name: machine.line for name, machine in MACHINES.items()},
+        "machines": lambda: {name: family.line for name, family in FAMILIES.items()},
         "presets": _preset_lines,
         "workloads": _workload_lines,
-        "fields": lambda: _field_lines(machine_named(machine or next(iter(MACHINES))), preset),
+        "fields": lambda: _field_lines(family_named(machine), preset),
         "memories": lambda: {name: _memory_line(dram) for name, dram in DRAMS.items()},
         "numerics": lambda: {name: _numerics_line(numerics) for name, numerics in NUMERICS.items()},
     }
@@ -66,9 +88,9 @@ def show(what: str | None, machine: str | None = None, preset: str | None = None
 
 def _preset_lines() -> dict[str, str]:
     return {
-        name: f"{machine.name}: {PRESET_LINES[name]}"
-        for machine in MACHINES.values()
-        for name in machine.presets
+        name: f"{family.name}: {preset.line}"
+        for family in FAMILIES.values()
+        for name, preset in family.presets.items()
     }
 
 
@@ -82,24 +104,25 @@ def _workload_lines() -> dict[str, str]:
     return lines
 
 
-def _field_lines(machine: Machine, preset: str | None) -> dict[str, str]:
+def _field_lines(family: Family, preset: str | None) -> dict[str, str]:
     """Return each field's default, unit and choices; first the catalogs, which fill whole sections."""
-    config = machine.config(preset, {})
-    short = {whole: name for name, whole in machine.short_names.items()}
+    config = family.config(preset, {})
+    short = {whole: name for name, whole in family.short_names.items()}
     rows = [
-        (key, _catalogued(config, section, choices), "", f"{'|'.join(choices)}; fills {section}.*")
-        for key, (section, choices) in SECTIONS.items()
+        (key, _cataloged(config, catalog), "", f"{'|'.join(catalog.choices)}; fills {catalog.section}.*")
+        for key, catalog in family.catalogs.items()
     ]
     for name, value, kind in fields_of(config):
         also = f"; short: {short[name]}" if name in short else ""
-        also += "; auto: follows the array unless set" if name in AUTO else ""
+        also += "; auto: follows the array unless set" if name in family.auto else ""
         rows.append((name, _said(value), _unit(name), _choices(kind) + also))
     default, unit = (max(len(row[place]) for row in rows) for place in (1, 2))
     return {row[0]: f"{row[1]:<{default}}  {row[2]:<{unit}}  {row[3]}" for row in rows}
 
 
-def _catalogued(config: Any, section: str, choices: Any) -> str:
-    return next((name for name, choice in choices.items() if choice == getattr(config, section)), "-")
+def _cataloged(config: Any, catalog: Catalog) -> str:
+    section = getattr(config, catalog.section)
+    return next((name for name, choice in catalog.choices.items() if choice == section), "-")
 
 
 def _said(value: object) -> str:

@@ -1,61 +1,131 @@
-"""``tandem reproduce``: runs our machines for a paper's comparison, and shows the rows."""
+"""``tandem reproduce``: runs our machine for a paper's comparison, and shows the rows."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from tandemsim.sim.machines.table import MACHINES
-from tandemsim.sim.papers.comparison import document, print_table
-from tandemsim.sim.papers.cpu_baseline import measure_cpu
-from tandemsim.sim.papers.salo.rows import PAPER, Ours, salo_rows
-from tandemsim.sim.papers.salo.steps import TRACES
-from tandemsim.sim.run import Progress, tell_of_compilation
-from tandemsim.sim.salo.machine import KIND, simulate_op
-from tandemsim.sim.shell.files import standard_output, written
-from tandemsim.traces import codec
+from tandemsim.sim.arch.checks import ConfigError, nearest
+from tandemsim.sim.shell.command_line import Parser
+from tandemsim.sim.shell.files import require_writable_file, standard_output, written
 
-PAPERS = {"salo": PAPER}
+if TYPE_CHECKING:
+    from tandemsim.sim.machines.contract import Progress
+    from tandemsim.sim.papers.comparison import Ours, Paper
+    from tandemsim.sim.report.contract import Report
 
 
-def reproduce(paper: str, target: str | None, *, show: bool, progress: Progress | None) -> None:
-    """Compare; write the rows as JSON to `target`, and show them as a table unless told not to."""
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to those of `tandem`."""
+    parser = commands.add_parser(
+        "reproduce",
+        help="a paper's figures beside ours",
+        description="Show a paper's figures, its published cost model and ours, with the reason of each gap.",
+    )
+    parser.set_defaults(command=run, parser=parser)
+    parser.add_argument("paper", metavar="PAPER", help="salo")
+    parser.add_argument("--json", metavar="FILE|-", help="write the rows as JSON; with - to stdout, alone")
+    parser.add_argument("--quiet", action="store_true", help="print no table and no progress")
+
+
+def papers() -> dict[str, Paper]:
+    """Return every paper by its name on the command line."""
+    from tandemsim.sim.papers.salo.rows import SALO
+
+    return {"salo": SALO}
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Compare with a paper and write what was asked for. Raises `UserError`."""
+    from tandemsim.sim.commands.progress import progress
+
+    if chosen.paper not in papers():
+        raise ConfigError(nearest("paper", chosen.paper, papers()))
+    if chosen.json is not None:
+        require_writable_file(chosen.json)
+    with progress(chosen.quiet) as told:
+        reproduce(
+            papers()[chosen.paper],
+            chosen.json,
+            show=not chosen.quiet and chosen.json != "-",
+            progress=told,
+        )
+
+
+def reproduce(paper: Paper, target: str | None, *, show: bool, progress: Progress | None) -> None:
+    """Compare; write the rows as JSON to `target`, and show them as a table if `show`."""
+    from tandemsim.sim.papers.comparison import document, print_table
+    from tandemsim.sim.papers.cpu_baseline import measure_cpu
+    from tandemsim.sim.run import tell_of_compilation
+
     if progress:
         progress("this machine's CPU", 0, 1)
     cpu = measure_cpu()
     if progress:
         progress("this machine's CPU", 1, 1)
     tell_of_compilation(progress)
-    rows = salo_rows(_runs(progress), cpu)
+    rows = paper.rows(_runs(paper, progress), cpu)
     if target is not None:
+        text = json.dumps(document(paper.title, rows), indent=1, ensure_ascii=False) + "\n"
         with written(target) as stream:
-            stream.write(
-                (json.dumps(document(PAPERS[paper], rows), indent=1, ensure_ascii=False) + "\n").encode()
-            )
+            stream.write(text.encode())
     if show:
         with standard_output() as out:
-            print_table(PAPERS[paper], rows, out)
+            print_table(paper.title, rows, out)
 
 
-def _runs(progress: Progress | None) -> Ours:
+def _runs(paper: Paper, progress: Progress | None) -> Ours:
     """Return the function that runs a workload of the comparison on our machine."""
-    done = 0
+    runs, total = 0, _count_runs(paper)
 
     def ours(workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
-        nonlocal done
-        done += 1
-        trace, index = TRACES[workload]
-        ops = [op for op in codec.load(codec.find(trace)).ops if op.kind == KIND]
-        config = MACHINES["salo"].config(preset, settings)
-        result = simulate_op(ops[index], config)
+        nonlocal runs
+        report = run_one(paper, workload, preset, settings)
+        runs += 1
         if progress:
-            progress("runs", done, done + 1)
+            progress("runs", runs, total)
         return {
-            "cycles": result.cycles,
-            "compute_cycles": result.compute_cycles,
-            "tiles": result.program.tiles,
-            "utilization": result.macs / (result.cycles * config.array.pes),
-            "seconds": result.cycles / config.clock_hz,
+            "cycles": report.cycles,
+            "compute_cycles": report.compute_cycles,
+            "tiles": report.ops[0].tiles,
+            "utilization": report.utilization,
+            "seconds": report.seconds,
         }
 
     return ours
+
+
+def _count_runs(paper: Paper) -> int:
+    """Return how often the rows ask for a run, which they say before anything has run."""
+    asked = 0
+
+    def nothing(workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
+        nonlocal asked
+        asked += 1
+        return dict.fromkeys(("cycles", "compute_cycles", "tiles", "utilization", "seconds"), 1.0)
+
+    paper.rows(nothing, "")
+    return asked
+
+
+def run_one(paper: Paper, workload: str, preset: str, settings: Mapping[str, str]) -> Report:
+    """Run the op of one of the paper's workloads by itself."""
+    from tandemsim.sim.machines.table import machine_named
+    from tandemsim.sim.run import Request, simulate
+    from tandemsim.traces import codec
+
+    name, place = paper.workloads[workload]
+    trace = codec.load(codec.find(name))
+    op = [op for op in trace.ops if op.kind in machine_named(paper.machine).runs][place]
+    request = Request(
+        workload=name,
+        trace=trace,
+        only=f"^{re.escape(op.name)}$",
+        machine=paper.machine,
+        preset=preset,
+        settings=settings,
+    )
+    return simulate(request).report

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tandemsim.sim.arch.checks import ConfigError, shown
-from tandemsim.sim.arch.salo.presets import SECTIONS
+from tandemsim.sim.arch.families import family_named
+from tandemsim.sim.arch.family import Family
 from tandemsim.sim.commands.progress import progress
-from tandemsim.sim.machines.table import MACHINES, machine_named
+from tandemsim.sim.shell.command_line import Parser
 from tandemsim.sim.shell.files import (
     STDOUT,
     is_same_file,
@@ -26,10 +27,90 @@ from tandemsim.sim.shell.settings_files import (
     settings_from_arguments,
     settings_from_file,
 )
+from tandemsim.traces import codec
 
 if TYPE_CHECKING:
     from tandemsim.sim.run import Request, Run
     from tandemsim.traces.schema import Trace
+
+
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to those of `tandem`."""
+    parser = commands.add_parser(
+        "run", help="run a workload on a machine", description="Run a workload on a machine."
+    )
+    parser.set_defaults(command=run, parser=parser)
+    parser.add_argument(
+        "workload",
+        metavar="WORKLOAD|TRACE.json",
+        nargs="?",
+        help="a name from `tandem list workloads`, or a file",
+    )
+    parser.add_argument(
+        "--pattern",
+        metavar="KIND:NUMBERS",
+        help="instead of a workload, one attention: longformer:TOKENS,WINDOW (512 keys and the token's own),"
+        " sliding:TOKENS,WINDOW, dilated:TOKENS,WINDOW,DILATION, vil:HEIGHT,WIDTH,WINDOW,"
+        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS",
+    )
+    parser.add_argument("--heads", metavar="N", type=int, help="of --pattern (default: 1)")
+    parser.add_argument("--head-dim", metavar="N", type=int, help="of --pattern (default: 64)")
+    parser.add_argument(
+        "--global-tokens",
+        metavar="N",
+        type=int,
+        help="of --pattern: so many first ones (default: its own)",
+    )
+    parser.add_argument(
+        "--only", metavar="REGEX", help="run only ops in whose names the regular expression is found"
+    )
+    parser.add_argument("--machine", metavar="NAME", help="default: the machine for what the trace holds")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="default: the machine's first; see `tandem list presets`"
+    )
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="set a config field, dotted"
+        " (array.rows=16) or by short name (rows=16, memory=hbm2): see `tandem list fields`; may be repeated",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE.toml|REPORT.json",
+        type=Path,
+        help="config fields as TOML, or the config, machine and preset of a report;"
+        " where --set, --machine or --preset say otherwise, they win",
+    )
+    parser.add_argument(
+        "--dump-config",
+        action="store_true",
+        help="print the config, whole, as TOML for --config, and stop",
+    )
+    parser.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
+    parser.add_argument(
+        "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"
+    )
+    parser.add_argument("--json", metavar="FILE|-", help="write the report as JSON; with - to stdout, alone")
+    parser.add_argument(
+        "--timeline", metavar="FILE", help="write the timeline (.json or .json.gz; opens in Perfetto)"
+    )
+    parser.add_argument(
+        "--functional",
+        metavar="FILE.npz",
+        nargs="?",
+        default=False,
+        const=None,  # so: False without the option, None without a file
+        help="run values through the machine's number formats"
+        " and compare with float64: Q, K, V from a file, or N(0, 1)",
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of random tensors (default: 0)")
+    parser.add_argument(
+        "--explain", action="store_true", help="say what bounds each op, and which settings would help most"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no report and no progress")
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -55,17 +136,21 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _request(chosen: argparse.Namespace) -> Request:
+    from tandemsim.sim.machines.table import default_machine
     from tandemsim.sim.run import Request
 
-    machine, preset, settings = _settings(chosen)
-    trace = _trace(chosen)
+    given = _given(chosen)
+    trace, name = _trace(chosen), chosen.machine or given.machine
+    if name is None:
+        trace = trace or codec.load(codec.find(chosen.workload))
+        name = default_machine({op.kind for op in trace.ops})
     return Request(
         workload=chosen.pattern or chosen.workload,
         trace=trace,
         only=chosen.only,
-        machine=machine,
-        preset=preset,
-        settings=settings,
+        machine=name,
+        preset=given.preset if chosen.preset is None else chosen.preset,
+        settings=_settings(chosen, given, family_named(name)),
         batch=chosen.batch,
         functional=chosen.functional is not False,
         tensors=Path(chosen.functional) if isinstance(chosen.functional, str) else None,
@@ -91,30 +176,34 @@ def _trace(chosen: argparse.Namespace) -> Trace | None:
 
 
 def _dump(chosen: argparse.Namespace) -> None:
-    """Print the config that a run would have."""
-    name, preset, settings = _settings(chosen)
-    machine = machine_named(next(iter(MACHINES)) if name is None else name)
-    preset = next(iter(machine.presets)) if preset is None else preset
-    config = machine.config(preset, settings)
-    with standard_output() as out:
-        out.write(as_toml(machine.name, preset, machine.stated(config, settings), config))
-
-
-def _settings(chosen: argparse.Namespace) -> tuple[str | None, str | None, dict[str, object]]:
-    """Return machine, preset and settings: those of --config, and on top what the command line says."""
-    given = settings_from_file(chosen.config) if chosen.config is not None else Given({}, {})
-    name = given.machine if chosen.machine is None else chosen.machine
+    """Print the config that a run would have; without a machine, of the first."""
+    given = _given(chosen)
+    family = family_named(given.machine if chosen.machine is None else chosen.machine)
     preset = given.preset if chosen.preset is None else chosen.preset
-    machine = machine_named(next(iter(MACHINES)) if name is None else name)
+    preset = family.default_preset if preset is None else preset
+    settings = _settings(chosen, given, family)
+    config = family.config(preset, settings)
+    with standard_output() as out:
+        out.write(as_toml(family.name, preset, family.stated(config, settings), config))
+
+
+def _given(chosen: argparse.Namespace) -> Given:
+    return settings_from_file(chosen.config) if chosen.config is not None else Given({}, {})
+
+
+def _settings(chosen: argparse.Namespace, given: Given, family: Family) -> dict[str, object]:
+    """Return the settings of --config, and on top those of --set."""
+    preset = given.preset if chosen.preset is None else chosen.preset
     words, settings = settings_from_arguments(chosen.settings), given.settings
     if given.config:
         # Settings as they were given, and what else differs, say because a preset has changed since. Of a
         # section that the command line puts in place no field of the one before is kept.
-        replaced = tuple(f"{SECTIONS[key][0]}." for key in words if key in SECTIONS)
-        other = changed(machine.config(preset, settings), given.config)
+        catalogs = family.catalogs
+        replaced = tuple(f"{catalogs[key].section}." for key in words if key in catalogs)
+        other = changed(family.config(preset, settings), given.config)
         other = {key: value for key, value in other.items() if not key.startswith(replaced)}
-        settings = merged(settings, other, machine.short_names)
-    return name, preset, merged(settings, words, machine.short_names)
+        settings = merged(settings, other, family.short_names)
+    return merged(settings, words, family.short_names)
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:

@@ -1,7 +1,7 @@
 """Published figures beside ours, as rows, JSON and a table: what ``python -m sim reproduce`` shows.
 
 A row is one comparison with the reason of its gap. `document` makes the JSON (schema ``tandem-reproduce/1``),
-`print_table` the text; the rows of a paper come from its own module, SALO's from `sim.papers.salo.rows`.
+`print_table` the text; a `Paper` has a folder of its own, SALO's is `sim.papers.salo`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.table import Table
+
+from tandemsim.sim.papers.cpu_baseline import CpuBaseline
 
 SCHEMA = "tandem-reproduce/1"
 WITH_REASONS = 120  # columns from which the reasons fit beside the figures; else they stand below the table
@@ -37,6 +39,25 @@ class Row:
     step: float | None = None  # in a ladder: the change against the figure that it starts from
     reason: str
     source: str
+
+
+class Ours(Protocol):
+    """A run of one workload of the paper: ``ours("vil-1", "salo", {"array.rows": "16"})``.
+
+    Returns ``cycles``, ``compute_cycles``, ``tiles``, ``utilization``, ``seconds`` of that op alone.
+    """
+
+    def __call__(self, workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """A paper whose figures stand beside ours."""
+
+    title: str
+    machine: str  # ours, that runs its workloads
+    workloads: Mapping[str, tuple[str, int]]  # its name -> trace, and which of the ops that the machine runs
+    rows: Callable[[Ours, CpuBaseline | str], list[Row]]  # of the runs and of `measure_cpu`
 
 
 def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:

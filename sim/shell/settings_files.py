@@ -58,18 +58,18 @@ def settings_from_file(path: Path) -> Given:
     if not isinstance(config, dict):
         if is_json:
             raise ConfigError(f"{shown_path(path)} is not a report: it must have a section 'config'")
-        return Given(dict(_dotted(found, "")), {})
+        return Given(dict(dotted(found, "")), {})
     names = [found.get(name) for name in ("machine", "preset")]
     stated = found.get("settings")
     if not isinstance(stated, dict) or not all(isinstance(name, str) for name in names):
         rule = f"{shown_path(path)} with [config] must be a whole dump or report"
         raise ConfigError(f"{rule}; fields alone stand without it, as in [array]")
-    return Given(stated, dict(_dotted(config, "")), *names)
+    return Given(stated, dict(dotted(config, "")), *names)
 
 
 def changed(config: Any, fields: Mapping[str, object]) -> dict[str, object]:
     """Return those of `fields`, values by dotted names, that `config` does not have so."""
-    own = dict(_dotted(to_dict(config), ""))
+    own = dict(dotted(to_dict(config), ""))
     return {name: value for name, value in fields.items() if name not in own or not _same(own[name], value)}
 
 
@@ -129,11 +129,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _dotted(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
+def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (dotted name, value) of what stands in `table` and the tables inside it."""
     for key, value in table.items():
         if not isinstance(value, dict):
             yield prefix + key, value
         elif prefix.count(".") >= MAX_DEPTH:
             raise ConfigError(nearest("config key", f"{prefix}{key}", ()).partition(";")[0])
         else:
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")

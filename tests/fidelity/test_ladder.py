@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.papers.salo.cost_model import CostModel, workload
 from tandemsim.sim.papers.salo.steps import STEPS, TRACES, Step
@@ -36,7 +36,7 @@ def attention(name: str) -> Op:
 
 
 def scheduled(op: Op, step: Step) -> tuple[int, int]:
-    config = with_settings(SALO_PRESETS[step.preset], step.settings)
+    config = with_settings(SALO_FAMILY.configs[step.preset], step.settings)
     separate = len(op.inputs) == GLOBAL_INPUTS
     found = schedule(Pattern.from_op(op), config.array, config.scheduling, global_projections=separate)
     return found.tiles, config.array.total_cycles(found.tiles * op.dim("heads"), op.dim("head_dim"))

@@ -7,7 +7,7 @@ import json
 import random
 from functools import cache
 
-from tandemsim.sim.machines.table import machine_named
+from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.shell.settings_files import as_toml
 from tests.fuzz.judge import Judge
 from tests.fuzz.setting_words import SMALL, word
@@ -126,9 +126,9 @@ def report(rng: random.Random) -> tuple[str, str]:
 def _config() -> dict[str, object]:
     from tandemsim.sim.arch.checks import to_dict
 
-    return to_dict(machine_named("salo").config("salo", {}))
+    return to_dict(family_named("salo").config("salo", {}))
 
 
 @cache
 def _dump() -> str:
-    return as_toml("salo", "salo", {}, machine_named("salo").config("salo", {}))
+    return as_toml("salo", "salo", {}, family_named("salo").config("salo", {}))

@@ -6,9 +6,8 @@ import random
 from functools import cache
 from typing import Any
 
-from tandemsim.sim.arch.salo.presets import SECTIONS
+from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.arch.settings import fields_of
-from tandemsim.sim.machines.table import machine_named
 from tests.fuzz.judge import Judge
 
 SMALL = ("--pattern", "longformer:24,6", "--heads", "1", "--head-dim", "4")
@@ -68,7 +67,8 @@ def case(rng: random.Random, judge: Judge) -> None:
 def word(rng: random.Random) -> str:
     """Return a key and a value."""
     fields = _fields()
-    key = rng.choice(KEYS) if rng.random() < 0.05 else rng.choice([*fields, *SECTIONS, "rows", "cols"])
+    names = [*fields, *family_named("salo").catalogs, "rows", "cols"]
+    key = rng.choice(KEYS if rng.random() < 0.05 else names)
     return key + ("" if rng.random() < 0.02 else "=") + value(rng, fields.get(key))
 
 
@@ -88,4 +88,4 @@ def _text(number: int) -> str:
 
 @cache
 def _fields() -> dict[str, Any]:
-    return {name: own for name, own, _ in fields_of(machine_named("salo").config("salo", {}))}
+    return {name: own for name, own, _ in fields_of(family_named("salo").config("salo", {}))}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tandemsim.sim.machines.table import machine_named
+from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.pattern import Pattern
 from tests.fuzz import laws, valid_patterns
@@ -79,7 +79,7 @@ def test_a_machine_that_gets_slower_with_more_is_found(
     def slower(config: Any, *_: object, **__: object) -> Any:
         return SimpleNamespace(cycles=grows(config), program=SimpleNamespace(residencies=[]))
 
-    config = machine_named("salo").config("salo", {"memory": "ideal"})
+    config = family_named("salo").config("salo", {"memory": "ideal"})
     assert [*laws.of_speed(config, ATTENTIONS[0], 1)] == []
     monkeypatch.setattr(laws, "simulate_layer", slower)
     (fault,) = laws.of_speed(config, ATTENTIONS[0], 1)

@@ -6,7 +6,7 @@ import json
 import math
 import random
 
-from tandemsim.sim.machines.table import machine_named
+from tandemsim.sim.arch.families import family_named
 from tandemsim.traces.codec import save
 from tests.fuzz import laws, valid_configs, valid_patterns
 from tests.fuzz.judge import Judge
@@ -43,7 +43,7 @@ def case(rng: random.Random, judge: Judge) -> None:
     if settings["memory"] == "ideal" and rng.random() < 0.4:
         room = report["config"]["global_scratchpad"]["capacity_bytes"]  # for the tokens of every op
         stated = {key: str(value) for key, value in settings.items()}
-        config = machine_named("salo").config(preset, {**stated, "global_scratchpad.capacity_bytes": room})
+        config = family_named("salo").config(preset, {**stated, "global_scratchpad.capacity_bytes": room})
         judge.faults += laws.of_speed(config, attentions[0], batch)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.papers.comparison import Row, document, print_table
 from tandemsim.sim.papers.cpu_baseline import CpuBaseline
@@ -182,7 +182,7 @@ def test_every_step_names_settings_that_the_presets_have() -> None:
         for step in steps:
             assert bool(step.preset) != bool(step.variant)
             if step.preset:
-                with_settings(SALO_PRESETS[step.preset], step.settings)
+                with_settings(SALO_FAMILY.configs[step.preset], step.settings)
     assert set(TRACES) == set(STEPS)
 
 

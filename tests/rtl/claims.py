@@ -21,8 +21,8 @@ from amaranth.lib.wiring import In
 
 from tandemsim.rtl.lib import fixed
 from tandemsim.rtl.salo import exp, pe, weighted_sum
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import NUMERICS
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
 
 UNITS = (pe.PE, weighted_sum.WeightedSum, weighted_sum.GlobalWeightedSum)  # the PE's exponential included
 
@@ -130,6 +130,8 @@ def uses() -> list[Use]:
     with contextlib.ExitStack() as stack:
         for module, name in places:
             stack.enter_context(mock.patch.object(module, name, noted[name]))
-        for config, numerics, unit in itertools.product(SALO_PRESETS.values(), NUMERICS.values(), UNITS):
+        for config, numerics, unit in itertools.product(
+            SALO_FAMILY.configs.values(), NUMERICS.values(), UNITS
+        ):
             rtlil.convert(unit(replace(config, numerics=numerics)))
     return sorted(found, key=str)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.gates import UnitGates, unit_gates
 from tandemsim.sim.arch.salo.numerics import NUMERICS
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
 
 COUNTED = {
     f"{preset}-{formats}": replace(config, numerics=numerics)
-    for preset, config in SALO_PRESETS.items()
+    for preset, config in SALO_FAMILY.configs.items()
     for formats, numerics in NUMERICS.items()
 }
 

@@ -8,8 +8,9 @@ import pytest
 
 from tandemsim.rtl import build
 from tandemsim.sim.arch.checks import to_dict
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.ports import command_fields, operand_fields
-from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.salo.presets import SALO
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
 
@@ -29,7 +30,7 @@ def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_pat
     assert build.main(["tile_engine", "--preset", "salo-dac22", *SMALL, "--out", str(tmp_path)]) == 0
     sidecar = json.loads((tmp_path / "tile_engine.json").read_text())
     settings = {"rows": "2", "cols": "4", "array.head_dim": "4"}
-    config = configured("salo", SALO_PRESETS, "salo-dac22", settings, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo-dac22", settings)
     assert sidecar["config"] == to_dict(config)
     ports = {port["name"]: port for port in sidecar["ports"]}
     for name, table in (("command", command_fields(config)), ("operands", operand_fields(config))):

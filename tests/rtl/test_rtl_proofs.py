@@ -17,15 +17,15 @@ import pytest
 
 from tandemsim.rtl.salo.exp import ExpUnit
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import NUMERICS
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS
 from tandemsim.sim.arch.salo.wires import wires
 from tests.cosim import simulators
 from tests.rtl import exhaustive
 
 CONFIGS = {
     f"{preset}_{formats}".replace("-", "_"): replace(config, numerics=numerics)
-    for preset, config in SALO_PRESETS.items()
+    for preset, config in SALO_FAMILY.configs.items()
     for formats, numerics in NUMERICS.items()
 }
 EVERY = pytest.mark.parametrize("name", CONFIGS)

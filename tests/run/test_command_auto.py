@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.auto import AUTO, auto_settings
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.presets import NUMERICS, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
+from tandemsim.sim.arch.salo.numerics import NUMERICS
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.machine import simulate_layer
 from tandemsim.traces.pattern import Pattern
@@ -19,7 +20,7 @@ from tandemsim.traces.pattern import Pattern
 
 def config_of(preset: str = "salo", **values: Any) -> SaloConfig:
     named = {key.replace("__", "."): str(value) for key, value in values.items()}
-    return configured("salo", SALO_PRESETS, preset, named, SALO_SHORT_NAMES)
+    return SALO_FAMILY.config(preset, named)
 
 
 def value_of(config: object, name: str) -> Any:
@@ -28,9 +29,9 @@ def value_of(config: object, name: str) -> Any:
     return config
 
 
-@pytest.mark.parametrize("preset", SALO_PRESETS)
+@pytest.mark.parametrize("preset", SALO_FAMILY.configs)
 def test_a_preset_states_what_follows_from_its_own_array(preset: str) -> None:
-    config = SALO_PRESETS[preset]
+    config = SALO_FAMILY.configs[preset]
     following = auto_settings(config, config.numerics, {})
     assert set(following) == set(AUTO)
     assert following == {name: value_of(config, name) for name in AUTO}
@@ -40,7 +41,7 @@ sides = st.one_of(st.integers(1, 130), st.sampled_from([255, 1024, 4095, 4096]))
 
 
 @given(
-    st.sampled_from(sorted(SALO_PRESETS)),
+    st.sampled_from(sorted(SALO_FAMILY.configs)),
     sides,
     sides,
     st.sampled_from([1, 7, 64, 128, 256]),
@@ -71,7 +72,7 @@ def test_an_array_of_any_size_is_a_config(
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 7, 8, 24, 31, 32, 48, 64])
-@pytest.mark.parametrize("preset", SALO_PRESETS)
+@pytest.mark.parametrize("preset", SALO_FAMILY.configs)
 def test_no_key_waits_for_another_whatever_the_rows(preset: str, rows: int) -> None:
     for pattern in (Pattern.vil(28, 28, 15, 1), Pattern.longformer(512, 128, (0,))):
         found = simulate_layer(config_of(preset, rows=rows), pattern, Layer(2, 64, pattern.seq_len, (0,)))

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.families import FAMILIES
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
+from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.arch.settings import fields_of
-from tandemsim.sim.machines.table import MACHINES
 
 PRESETS = ("salo", "salo-dac22")
 
@@ -36,7 +37,7 @@ def some_settings(chance: random.Random, preset: str) -> list[str]:
     kept: dict[str, str] = {}
     for name, value in settings.items():
         try:
-            MACHINES["salo"].config(preset, kept | {name: value})
+            FAMILIES["salo"].config(preset, kept | {name: value})
         except ConfigError:
             continue
         kept[name] = value
@@ -64,7 +65,7 @@ def test_a_dumped_config_and_a_report_give_the_same_report_again(
 def test_a_dumped_config_holds_every_field(command: Any) -> None:
     found = tomllib.loads(command("run", "--dump-config", "--set", "rows=16").text)
     assert (found["machine"], found["preset"], found["settings"]) == ("salo", "salo", {"array.rows": 16})
-    config = configured("salo", SALO_PRESETS, "salo", {"rows": 16}, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo", {"rows": 16})
     for name, value, _ in fields_of(config):
         node = found["config"]
         for part in name.split("."):

@@ -9,9 +9,9 @@ import pytest
 
 from tandemsim.sim.arch.checks import ConfigError, digest
 from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.arch.salo.numerics import NUMERICS
 from tandemsim.sim.arch.settings import fields_of
-from tandemsim.sim.machines.table import MACHINES
 from tandemsim.traces import codec
 
 SECTIONS = ("machines", "presets", "workloads")
@@ -31,7 +31,7 @@ def test_all_sections_are_the_three_of_them_in_order(command: Any) -> None:
 
 
 def test_every_machine_and_preset_has_its_line(command: Any) -> None:
-    assert set(listed(command, "machines")) == set(MACHINES) == {"salo"}
+    assert set(listed(command, "machines")) == set(FAMILIES) == {"salo"}
     presets = listed(command, "presets")
     assert list(presets) == ["salo", "salo-dac22"]
     assert all(line.startswith("salo: ") and len(line.split()) > 3 for line in presets.values())
@@ -61,7 +61,7 @@ def fields(command: Any, *more: str) -> dict[str, list[str]]:
 def test_every_field_is_listed_with_the_value_that_a_run_has(command: Any, place: Path, preset: str) -> None:
     listed = fields(command, "salo", "--preset", preset)
     report = command("run", "small.json", "--preset", preset, "--json", "-").json
-    machine = MACHINES["salo"]
+    machine = FAMILIES["salo"]
     settings = {name: rest[0] for name, rest in listed.items() if rest[0] != "-"}
     assert digest(machine.config(preset, settings)) == report["config_digest"]
     shown = {name for name, _, _ in fields_of(machine.presets[preset])}
@@ -86,7 +86,7 @@ def test_every_choice_that_is_listed_can_be_set(command: Any, preset: str) -> No
             if choice in ("", "integer", "number"):
                 continue
             try:
-                MACHINES["salo"].config(preset, {name: choice})
+                FAMILIES["salo"].config(preset, {name: choice})
             except ConfigError as error:  # it may go against another field, but is a word that is known
                 refusals.append(str(error))
             tried += 1

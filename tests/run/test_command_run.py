@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from tandemsim.sim.arch.checks import digest
+from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
-from tandemsim.sim.machines.table import MACHINES
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
 
@@ -173,7 +173,7 @@ def test_every_field_that_a_report_shows_can_be_set(report: Any, preset: str) ->
     shown = report("--preset", preset)
     fields = dict(leaves(shown["config"]))
     assert len(fields) > 150
-    machine = MACHINES["salo"]
+    machine = FAMILIES["salo"]
     for name, value in fields.items():
         assert digest(machine.config(preset, {name: value})) == shown["config_digest"], name
     assert digest(machine.config(preset, fields)) == shown["config_digest"]

@@ -19,8 +19,9 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import Normalisation
-from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.transfers import Kind, Phase
 from tandemsim.sim.salo.machine import LayerResult, simulate_layer
@@ -136,7 +137,7 @@ def test_on_a_memory_that_reorders_it_costs_little(
     memory: str, rows: str, pattern: Pattern, heads: int, pad: str, factor: int
 ) -> None:
     """Requests that come earlier may open a row that another needed; nothing else may cost time."""
-    config = configured("salo", SALO_PRESETS, "salo", {"memory": memory, "rows": rows}, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo", {"memory": memory, "rows": rows})
     layer = Layer(heads, 64, pattern.seq_len, pattern.global_tokens)
     small, large = (simulate_layer(one, pattern, layer) for one in (config, larger(config, pad, factor)))
     assume(loads(small) == loads(large))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandemsim.sim.arch.dram.standards import DRAMS
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.memory.dma_state import new_dma
 from tandemsim.sim.salo import machine
 from tandemsim.sim.salo.layer.layout import Layer
@@ -34,7 +34,7 @@ def test_the_places_of_a_ring_change_nothing(
     name: str, rows: int, cols: int, channels: int, memory: str, places: int, heads: int
 ) -> None:
     wanted = {"rows": rows, "cols": cols, "array.head_dim": 8}
-    config = configured("salo", SALO_PRESETS, "salo", wanted, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo", wanted)
     pads = {f"{pad}_scratchpad": getattr(config, f"{pad}_scratchpad") for pad in ("key", "value", "query")}
     pads = {
         pad: replace(old, capacity_bytes=ROOMY // old_banks(old) * old_banks(old))
@@ -66,7 +66,7 @@ def test_thousands_of_transfers_on_their_way_are_no_deadlock(rows: int) -> None:
         "key_scratchpad.capacity_bytes": 1 << 20,
         "value_scratchpad.capacity_bytes": 1 << 20,
     }
-    config = configured("salo", SALO_PRESETS, "salo", wanted, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo", wanted)
     pattern = Pattern.vil(28, 28, 15, 1)
     found = machine.simulate_layer(config, pattern, Layer(3, 64, pattern.seq_len, (0,)))
     assert found.macs == 2 * 64 * 3 * pattern.pairs()

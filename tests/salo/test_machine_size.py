@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.salo.presets import SALO, SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
+from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.size import MAX_PLAN_BYTES, plan_bytes
 from tandemsim.sim.salo.machine import simulate_layer
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Peak memory of a layer beyond that of a tiny one, in a process of its own: its high-water mark.
 MEASURE = """
 import sys
-from tandemsim.sim.arch.salo.presets import SALO_PRESETS, SALO_SHORT_NAMES, configured
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.machine import simulate_layer
 from tests.salo.test_machine_size import CASES
@@ -28,7 +29,7 @@ def peak():
     return 1024 * int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 
 pattern, heads, settings = CASES[sys.argv[1]]
-config = configured("salo", SALO_PRESETS, "salo", settings, SALO_SHORT_NAMES)
+config = SALO_FAMILY.config("salo", settings)
 for one, count in ((type(pattern).sliding(40, 8), 1), (pattern, heads)):
     before = peak()
     simulate_layer(config, one, Layer(count, 8, one.seq_len, one.global_tokens))
@@ -50,7 +51,7 @@ CASES = {
 def test_a_plan_takes_no_more_than_was_estimated(name: str) -> None:
     """And the estimate is no wild one: a hundred megabytes beside it, or eight times as much."""
     pattern, heads, settings = CASES[name]
-    config = configured("salo", SALO_PRESETS, "salo", settings, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo", settings)
     ran = subprocess.run(
         [sys.executable, "-c", MEASURE, name], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -71,7 +72,7 @@ def test_a_plan_takes_no_more_than_was_estimated(name: str) -> None:
 def test_what_would_take_too_much_is_refused_before_it_is_planned(
     pattern: Pattern, heads: int, settings: dict[str, str]
 ) -> None:
-    config = configured("salo", SALO_PRESETS, "salo", settings, SALO_SHORT_NAMES)
+    config = SALO_FAMILY.config("salo", settings)
     assert plan_bytes(config, pattern, heads) > MAX_PLAN_BYTES
     rule = r"^its plan must take at most 4 GiB of memory, not \d+\.\d GiB, for [\d,]+ heads; run fewer"
     with pytest.raises(ConfigError, match=rule):

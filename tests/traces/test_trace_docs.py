@@ -39,7 +39,7 @@ def steps():
 
 
 def test_commands_print_what_the_page_shows(tmp_path):
-    for name in ("sim", "traces"):
+    for name in ("sim", "traces", "tandemsim"):
         (tmp_path / name).symlink_to(ROOT / name)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "COLUMNS": "100", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -15,7 +15,6 @@ from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.numerics import SaloNumerics, score_shift
 from tandemsim.sim.arch.settings import with_settings
 
-AUTO_VALUE = "auto"  # of a setting: as if it were not there
 PADS = ("key_scratchpad", "value_scratchpad")
 AUTO = (
     *(f"{pad}.{field}" for pad in PADS for field in ("banks", "ports", "capacity_bytes")),

@@ -6,19 +6,16 @@ from an idle machine, as the run does it; what the machine cannot be built with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
 from tandemsim.sim.arch.salo.numerics import Normalisation
-from tandemsim.sim.machines.table import machine_named
+from tandemsim.sim.machines.contract import Options, Progress
 from tandemsim.sim.report.format import percent
-from tandemsim.sim.run import Progress, Request
 from tandemsim.sim.salo.layer.account import REASONS
 from tandemsim.sim.salo.machine import LayerResult, RunLayer, SaloRun, simulate_op
-
-Configured = Callable[[Mapping[str, object]], SaloConfig]  # settings -> the machine that runs the trace
 
 SHOWN = 3
 LEAST_GAIN = 0.001  # assumed: a tenth of a per cent is not worth a change
@@ -40,21 +37,19 @@ WORDS = {
 }
 
 
-def explain(
-    done: SaloRun, machine: str, configured: Configured, request: Request, progress: Progress | None
-) -> tuple[Mapping[str, Any], ...]:
+def explain(run: SaloRun, options: Options, progress: Progress | None) -> tuple[Mapping[str, Any], ...]:
     """Return, for each op, what bounds it, and the settings that save most of its cycles."""
     found: dict[int, list[dict[str, Any]]] = {}
-    distinct = {id(layer.result): layer for layer in done.layers}
+    distinct = {id(layer.result): layer for layer in run.layers}
     for place, (key, layer) in enumerate(distinct.items()):
         if progress:
             progress("explaining", place, len(distinct))
-        found[key] = _helpful(layer, machine, configured, request)
+        found[key] = _helpful(layer, options)
     if progress:
         progress("explaining", len(distinct), len(distinct))
     return tuple(
         {"op": layer.op.name, "bound": bound(layer.result), "settings": found[id(layer.result)]}
-        for layer in done.layers
+        for layer in run.layers
     )
 
 
@@ -72,14 +67,12 @@ def bound(result: LayerResult) -> str:
     return f"the array; {useful}, the largest part of the rest goes to {part}"
 
 
-def _helpful(layer: RunLayer, machine: str, configured: Configured, request: Request) -> list[dict[str, Any]]:
-    """Return the settings that save most cycles of a layer, of the machine that `configured` makes of all."""
+def _helpful(layer: RunLayer, options: Options) -> list[dict[str, Any]]:
+    """Return the settings that save most cycles of a layer."""
     cycles, tried = layer.result.cycles, []
-    short = machine_named(machine).short_names
-    before = {short.get(key, key): value for key, value in (request.settings or {}).items()}
-    for candidate in _candidates(configured(before)):
+    for candidate in _candidates(options.configured({})):
         try:
-            after = simulate_op(layer.op, configured(before | candidate), request.batch)
+            after = simulate_op(layer.op, options.configured(candidate), options.batch)
         except ConfigError:
             continue
         text = " ".join(f"{key}={value}" for key, value in candidate.items())

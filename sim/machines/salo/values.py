@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tandemsim.sim.arch.checks import to_dict
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.run import Progress
-from tandemsim.sim.salo.machine import KIND, SaloRun
+from tandemsim.sim.machines.contract import Progress
+from tandemsim.sim.salo.machine import SaloRun
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional
 from tandemsim.sim.salo.values.tensors import Operands, Tensors, load_tensors, random_tensors, stored_op
 from tandemsim.sim.shell.files import printable
 from tandemsim.traces.pattern import Pattern
-from tandemsim.traces.schema import Op, Trace
+from tandemsim.traces.schema import Op
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Tensors from a file, and the place of their op among the window attentions of the trace."""
+    """Tensors from a file, and the place of their op among those that run."""
 
     path: Path
     place: int
     tensors: Tensors
 
 
-def given_tensors(trace: Trace, path: Path) -> Given | None:
-    """Read the tensors of the first op that the file has some for; None where the trace has no such op.
+def given_tensors(ops: Sequence[Op], path: Path) -> Given:
+    """Read the tensors of the first op that the file has some for.
 
     Asked before a run, so that a long one does not end in a refusal. Raises `UserError`.
     """
-    ops = [op for op in trace.ops if op.kind == KIND]
-    if not ops:
-        return None
     place = stored_op(path, [op.name for op in ops])
     return Given(path, place, load_tensors(path, operands_of(ops[place])))
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
 from tandemsim.sim.arch.energy import EnergyConfig
 from tandemsim.sim.arch.salo.config import SaloArray
 from tandemsim.sim.arch.salo.energy import PUBLISHED_SYNTHESIS_HZ, array_power_w
 from tandemsim.sim.arch.salo.gates import array_mm2
 from tandemsim.sim.arch.salo.numerics import PUBLISHED
-from tandemsim.sim.papers.comparison import Row
+from tandemsim.sim.papers.comparison import Ours, Paper, Row
 from tandemsim.sim.papers.cpu_baseline import CpuBaseline
 from tandemsim.sim.papers.salo.cost_model import CostModel, Workload, published, workload
-from tandemsim.sim.papers.salo.steps import OUR_PRESET, STEPS, Step
+from tandemsim.sim.papers.salo.steps import OUR_PRESET, STEPS, TRACES, Step
 
-PAPER = "SALO, DAC 2022, arXiv 2206.14550"
 SCRIPT = "performance_model.py at commit 07252a8"
 AT_SYNTHESIS_CLOCK = {"clock_hz": str(PUBLISHED_SYNTHESIS_HZ)}
 
@@ -57,15 +55,6 @@ WAYS = {
     "masked": "PyTorch, all pairs and a mask of the pattern",
     "window": "blocks of queries against the keys in their reach",
 }
-
-
-class Ours(Protocol):
-    """A run of one workload of the script: ``ours("vil-1", "salo", {"array.rows": "16"})``.
-
-    Returns ``cycles``, ``compute_cycles``, ``tiles``, ``utilization``, ``seconds`` of that attention alone.
-    """
-
-    def __call__(self, workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]: ...
 
 
 def salo_rows(ours: Ours, cpu: CpuBaseline | str) -> list[Row]:
@@ -226,3 +215,6 @@ def _this_machine(cpu: CpuBaseline | str) -> Iterator[Row]:
                 reason=f"{reason}; float32, attention alone, median of {cpu.repeats}; ranks software only",
                 source="workloads/cpu_attention.py",
             )
+
+
+SALO = Paper(title="SALO, DAC 2022, arXiv 2206.14550", machine="salo", workloads=TRACES, rows=salo_rows)

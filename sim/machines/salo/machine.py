@@ -1,0 +1,36 @@
+"""The machine `salo`, as the commands know it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tandemsim.sim.arch.family import Family
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.family import SALO_FAMILY
+from tandemsim.sim.machines.contract import Options, Outcome, Progress
+from tandemsim.traces.schema import Op, Trace
+
+
+class Salo:
+    """Window attention on the SALO array, layer after layer. Obeys `sim.machines.contract.Machine`."""
+
+    family: Family = SALO_FAMILY
+    runs = frozenset({"window_attention"})
+    takes = frozenset({"batch", "values", "explain"})
+
+    def run(
+        self,
+        trace: Trace,
+        ops: Sequence[Op],
+        config: SaloConfig,
+        options: Options,
+        progress: Progress | None,
+    ) -> Outcome:
+        """Run the layers one after the other, each from an idle array."""
+        from tandemsim.sim.machines.salo.outcome import outcome
+
+        return outcome(trace, ops, config, options, progress)
+
+    def reason(self, op: Op) -> str:
+        """Return why `op` did not run."""
+        return "SALO computes window attention only"
