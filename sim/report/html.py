@@ -7,16 +7,16 @@ It reads on a phone, prints on paper, and follows the reader's choice of light o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.config import sections
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.explanation import explained, saved
-from tandemsim.sim.report.format import PJ, clean, exact, percent, plain, si, times, title
+from tandemsim.sim.report.format import PJ, exact, percent, plain, si, times, title
 from tandemsim.sim.report.glossary import UNKNOWN, cycles_word, multiplier_word, word
 from tandemsim.sim.report.groups import NotRunGroup, OpGroup, grouped, not_run_groups
+from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.rules import ratio
 from tandemsim.sim.report.text import ran_sentence
 from tandemsim.sim.report.words import PARTS, Word
@@ -57,22 +57,7 @@ CAPTIONS = {
 
 def report_html(report: Report, figures: Mapping[str, Figure]) -> str:
     """Return the page. `figures` are those of `sim.report.plots.draw`; the call takes their titles away."""
-    import jinja2  # here, because a run without --out makes no page, and it takes a tenth of a second
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_visible,  # whatever a name holds
-    )
-    source = resources.files("tandemsim.sim.report").joinpath("templates", TEMPLATE).read_text("utf-8")
-    return environment.from_string(source).render(_page(report, figures))
-
-
-def _visible(value: object) -> object:
-    """A text without control characters; markup, which is ours, as it is."""
-    return clean(value) if type(value) is str else value
+    return rendered(TEMPLATE, _page(report, figures))
 
 
 def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
