@@ -1,4 +1,4 @@
-"""A trace of one attention from a few words: ``--pattern longformer:4096,512 --heads 12 --head-dim 64``.
+"""A trace of one attention: of a pattern, or of a few words such as ``--pattern longformer:4096,512``.
 
 The words are those of the constructors of `traces.pattern.Pattern`, whose rules hold here.
 """
@@ -71,14 +71,23 @@ def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: 
     require(good, f"--pattern takes {kind}:{form.numbers}", text)
     numbers = [int(word) if len(word) < 12 else MAX_INTEGER for word in words]
     count = form.global_tokens if global_tokens is None else global_tokens
-    for option, value in (("--heads", heads), ("--head-dim", head_dim)):
-        require(0 < value <= MAX_INTEGER, f"{option} must be a positive integer up to {MAX_INTEGER}", value)
+    _check_sizes(**{"--heads": heads, "--head-dim": head_dim})
     most = min(max(numbers), MAX_GLOBAL_TOKENS)
     require(0 <= count <= most, f"--global-tokens must be 0 to {most}", count)
-    return _one_op(text, form.make(*numbers, global_tokens=count), form.apart and count > 0, heads, head_dim)
+    pattern = form.make(*numbers, global_tokens=count)
+    return trace_of(pattern, text, heads, head_dim, global_projections=form.apart)
 
 
-def _one_op(text: str, pattern: Pattern, apart: bool, heads: int, head_dim: int) -> Trace:
+def trace_of(
+    pattern: Pattern, name: str, heads: int = 1, head_dim: int = 64, *, global_projections: bool = False
+) -> Trace:
+    """Return the trace of one attention over `pattern`, called `name`.
+
+    `global_projections`: the model projects queries, keys and values of its global tokens apart, as Longformer
+    does; without a global token it means nothing. Raises `ConfigError` for a size, `TraceError` for a pattern.
+    """
+    _check_sizes(heads=heads, head_dim=head_dim)
+    apart = global_projections and bool(pattern.global_tokens)
     long, short = (1, heads, pattern.seq_len, head_dim), (1, heads, len(pattern.global_tokens), head_dim)
     shapes = [long] * 3 + ([short, long, long] if apart else [])
     tensors = [Tensor(id=i, shape=shape, dtype="float32", role="input") for i, shape in enumerate(shapes)]
@@ -96,5 +105,10 @@ def _one_op(text: str, pattern: Pattern, apart: bool, heads: int, head_dim: int)
         macs=macs(KIND, dims, pattern.attrs()),
     )
     stated = {"heads": heads, "head_dim": head_dim, "global_tokens": len(pattern.global_tokens)}
-    source = Source(model=text, configuration=stated, exporter="sim.pattern_trace", exporter_version="1")
+    source = Source(model=name, configuration=stated, exporter="sim.pattern_trace", exporter_version="1")
     return seal(source=source, tensors=[*tensors, output], ops=[op])
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, value in sizes.items():
+        require(0 < value <= MAX_INTEGER, f"{name} must be a positive integer up to {MAX_INTEGER}", value)

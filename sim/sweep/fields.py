@@ -7,9 +7,9 @@ from functools import cache, lru_cache
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require, shown
-from tandemsim.sim.arch.salo.presets import SECTIONS
+from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.arch.settings import fields_of
-from tandemsim.sim.machines.table import MACHINES, default_machine, machine_named
+from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import workload_name
 from tandemsim.sim.sweep.draws import Choice
@@ -86,8 +86,8 @@ class Fields:
             return ""
 
     def preset_of(self, point: Mapping[str, object]) -> str:
-        machine = MACHINES.get(self.machine_of(point))
-        return str(point["preset"]) if "preset" in point else next(iter(machine.presets)) if machine else ""
+        family = FAMILIES.get(self.machine_of(point))
+        return str(point["preset"]) if "preset" in point else family.default_preset if family else ""
 
     def lookup(self, point: Mapping[str, object]) -> Callable[[str], object]:
         """Return a function: field -> its value at a point, from the whole config where the point lacks it.
@@ -101,19 +101,19 @@ class Fields:
                 return point[name]
             if name in OPTIONS:
                 return self._option(name, point)
-            machine = MACHINES.get(self.machine_of(point))
-            if machine is None:
+            family = FAMILIES.get(self.machine_of(point))
+            if family is None:
                 raise MissingError(name)
-            whole = {**machine.short_names, **{full: short for short, full in machine.short_names.items()}}
+            whole = {**family.short_names, **{full: short for short, full in family.short_names.items()}}
             if whole.get(name) in point:
                 return point[whole[name]]
             if not config:
                 try:
-                    config.append(machine.config(point.get("preset"), settings_of(point)))  # type: ignore[arg-type]
+                    config.append(family.config(point.get("preset"), settings_of(point)))  # type: ignore[arg-type]
                 except UserError:
                     raise MissingError(name) from None
             value = config[0]
-            for part in machine.short_names.get(name, name).split("."):
+            for part in family.short_names.get(name, name).split("."):
                 if not hasattr(value, part):
                     raise MissingError(name)
                 value = getattr(value, part)
@@ -161,20 +161,20 @@ class Fields:
         found = {}
         for value, place in _values(self.study, "machine"):
             with self.study.origin.of(*place):
-                found[machine_named(str(value)).name] = True
-        return list(found) if found else list(MACHINES)
+                found[family_named(str(value)).name] = True
+        return list(found) if found else list(FAMILIES)
 
     def _check_key(self, key: str) -> None:
         if key in OPTIONS or any(key in _known(machine) for machine in self.machines):
             return
         for machine in self.machines:
-            if key in MACHINES[machine].fixed:
-                raise ConfigError(f"config key {key!r} cannot be set: {MACHINES[machine].fixed[key]}")
+            if key in FAMILIES[machine].fixed:
+                raise ConfigError(f"config key {key!r} cannot be set: {FAMILIES[machine].fixed[key]}")
         known = {name for machine in self.machines for name in _known(machine)}
         raise ConfigError(nearest("key", key, [*OPTIONS, *known], LISTED_BY))
 
     def _check_presets(self) -> None:
-        known = [preset for machine in self.machines for preset in MACHINES[machine].presets]
+        known = [preset for machine in self.machines for preset in FAMILIES[machine].presets]
         for value, place in _values(self.study, "preset"):
             if value not in known:
                 raise self.study.origin.error(nearest("preset", str(value), known), *place)
@@ -183,7 +183,7 @@ class Fields:
         """No field may be set by its short and by its whole name."""
         places = self.study.places
         for machine in self.machines:
-            for short, whole in MACHINES[machine].short_names.items():
+            for short, whole in FAMILIES[machine].short_names.items():
                 if short in places and whole in places:
                     said = f"{shown(short)} and {shown(whole)} are one field; set only one of them"
                     raise self.study.origin.error(said, *max(places[short], places[whole], key=self._line))
@@ -194,9 +194,9 @@ class Fields:
 
 @cache
 def _known(machine: str) -> frozenset[str]:
-    found = MACHINES[machine]
-    names = (name for name, _, _ in fields_of(found.config(None, {})))
-    return frozenset((*names, *found.short_names, *SECTIONS))
+    family = FAMILIES[machine]
+    names = (name for name, _, _ in fields_of(family.config(None, {})))
+    return frozenset((*names, *family.short_names, *family.catalogs))
 
 
 def _values(study: Study, key: str) -> Iterator[tuple[object, tuple[str | int, ...]]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tandemsim import __version__
 from tandemsim.sim.arch.checks import require
-from tandemsim.sim.run import Progress
+from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.shell.files import require_writable_folder, written_folder
 from tandemsim.sim.shell.temporaries import new_parents
 from tandemsim.sim.sweep.fields import Fields
