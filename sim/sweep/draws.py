@@ -90,7 +90,9 @@ def draw_of(key: str, given: object) -> Draw:
             value = table[word]
             number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 2**62
             require(number, f"random.{key}.{word} must be a number", value)
-    require(isinstance(table.get("log", False), bool), f"random.{key}.log must be true or false", table.get("log"))
+    require(
+        isinstance(table.get("log", False), bool), f"random.{key}.log must be true or false", table.get("log")
+    )
     made = Interval(**table)
     require(made.low <= made.high, f"random.{key}.low must be at most high ({shown(made.high)})", made.low)
     require(made.step is None or made.step > 0, f"random.{key}.step must be positive", made.step)

@@ -1,8 +1,8 @@
 """Constraints: expressions over a point's fields, such as ``array.rows * array.cols <= 1024``.
 
 The language is Python's, cut down to what computes a truth value: numbers, texts, ``true`` and ``false``,
-arithmetic, comparisons, ``in``, ``and``, ``or``, ``not``, ``x if c else y``, and the functions of `FUNCTIONS`.
-A dotted name is a config field. Nothing else parses, so a study can run no code.
+arithmetic, comparisons, ``in``, ``and``, ``or``, ``not``, ``x if c else y``, and the functions in
+`FUNCTIONS`. A dotted name is a config field. Nothing else parses, so a study can run no code.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def _names(node: ast.expr, text: str) -> Iterator[str]:
             parts = [part]
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             parts = [left, right]
-        case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARISONS for op in ops):
+        case ast.Compare(left=left, ops=ops, comparators=others) if all(
+            type(op) in _COMPARISONS for op in ops
+        ):
             parts = [left, *others]
         case ast.IfExp(test=test, body=body, orelse=orelse):
             parts = [test, body, orelse]
@@ -149,7 +151,9 @@ def _value(node: ast.expr, lookup: Lookup) -> Any:
             return _computed(op, _number(_value(left, lookup)), _number(_value(right, lookup)))
         case ast.Compare(left=left, ops=ops, comparators=others):
             values = [_value(part, lookup) for part in (left, *others)]
-            return all(_COMPARISONS[type(op)](a, b) for op, a, b in zip(ops, values, values[1:], strict=False))
+            return all(
+                _COMPARISONS[type(op)](a, b) for op, a, b in zip(ops, values, values[1:], strict=False)
+            )
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return _value(body if _truth(test, lookup) else orelse, lookup)
         case ast.Call(func=ast.Name(id=name), args=parts):
@@ -158,9 +162,9 @@ def _value(node: ast.expr, lookup: Lookup) -> Any:
 
 
 def _computed(op: ast.operator, left: Any, right: Any) -> Any:
-    if isinstance(op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
-        if abs(left).bit_length() * abs(right) > LARGEST_BITS:
-            raise OverflowError("a power is too large")
+    whole = isinstance(left, int) and isinstance(right, int)
+    if isinstance(op, ast.Pow) and whole and abs(left).bit_length() * abs(right) > LARGEST_BITS:
+        raise OverflowError("a power is too large")
     result = _BINARY[type(op)](left, right)
     if isinstance(result, complex):
         raise ValueError("a root of a negative number")

@@ -32,7 +32,11 @@ def settings_of(point: Mapping[str, object]) -> dict[str, object]:
 def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
     """Return what a point runs. Raises `ConfigError` and `TraceError`."""
     if "pattern" in point:
-        require("workload" not in point, "a point must have a workload or a pattern, not both", point.get("workload"))
+        require(
+            "workload" not in point,
+            "a point must have a workload or a pattern, not both",
+            point.get("workload"),
+        )
         return _pattern(point["pattern"], *(point.get(name) for name in PATTERN_OPTIONS))
     for name in PATTERN_OPTIONS:
         require(name not in point, f"{name} goes with a pattern", point.get(name))
@@ -145,12 +149,18 @@ class Fields:
     def _file(self, name: str) -> Any:
         """A checked-in trace, else a file beside the study."""
         beside = self.study.origin.folder / name
-        return beside if name not in codec.names() and (beside.exists() or name.endswith(codec.SUFFIXES)) else codec.find(name)
+        return (
+            beside
+            if name not in codec.names() and (beside.exists() or name.endswith(codec.SUFFIXES))
+            else codec.find(name)
+        )
 
     def _check_patterns(self) -> None:
         for value, place in _values(self.study, "pattern"):
             with self.study.origin.of(*place):
-                require(isinstance(value, str), "a pattern must be a text such as 'longformer:4096,512'", value)
+                require(
+                    isinstance(value, str), "a pattern must be a text such as 'longformer:4096,512'", value
+                )
                 try:
                     pattern_trace(str(value))
                 except TraceError as error:
@@ -204,7 +214,9 @@ def _values(study: Study, key: str) -> Iterator[tuple[object, tuple[str | int, .
     if key in study.grid or key in study.random:
         place = study.places[key]
         draw = study.random.get(key)
-        values: Iterable[object] = study.grid.get(key, ()) if draw is None else draw.values if isinstance(draw, Choice) else ()
+        values: Iterable[object] = (
+            study.grid.get(key, ()) if draw is None else draw.values if isinstance(draw, Choice) else ()
+        )
         yield from ((value, (*place, number)) for number, value in enumerate(values))
     for number, row in enumerate(study.rows):
         if key in row:

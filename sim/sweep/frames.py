@@ -1,4 +1,4 @@
-"""Messages between a sweep and the processes that run its points: a length of four bytes, then MessagePack."""
+"""Messages between a sweep and the processes that run its points: four bytes of length, then MessagePack."""
 
 from __future__ import annotations
 

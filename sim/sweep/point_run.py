@@ -17,6 +17,10 @@ OK, INVALID, FAILED, TIMED_OUT = "ok", "invalid", "failed", "timed out"
 STATUSES = (OK, INVALID, FAILED, TIMED_OUT)
 
 
+class SweepFault(RuntimeError):
+    """What ends a sweep and is no mistake of the user's: processes that do not start, a cluster that is gone."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What became of one point. `row` is the report's summary; empty unless the point ran."""
 

@@ -8,7 +8,6 @@ it runs them in order, the one that it is at is known: whose time runs out, or w
 
 from __future__ import annotations
 
-import os
 import selectors
 import signal
 import subprocess
@@ -23,17 +22,13 @@ from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.shell.modules import module_command
 from tandemsim.sim.shell.stopping import add_cleaner, remove_cleaner, unstopped
 from tandemsim.sim.sweep.frames import OUTCOME, Incoming, Work, framed
-from tandemsim.sim.sweep.point_run import FAILED, TIMED_OUT, Outcome
+from tandemsim.sim.sweep.point_run import FAILED, TIMED_OUT, Outcome, SweepFault
 
 MODULE = "sim.sweep.worker"
 MAX_DEATHS = 3  # of the process that runs a point, until the point is taken for the cause
 MAX_FALSE_STARTS = 3  # processes in a row that ended before they were ready
 AHEAD_SECONDS = 0.05  # work that a process has waiting, so that it is never idle; long points do not wait
 MOST_AHEAD = 32  # points; their messages fit into a pipe
-
-
-class PoolError(RuntimeError):
-    """Processes do not start: a fault of the installation, not of a point."""
 
 
 class Pool:
@@ -126,13 +121,17 @@ class Pool:
         if not process.is_ready:
             self._false_starts += 1
             if self._false_starts >= MAX_FALSE_STARTS:
-                raise PoolError(f"the processes of a sweep do not start ({_said(code)}): {process.last_words()}")
+                raise SweepFault(
+                    f"the processes of a sweep do not start ({_said(code)}): {process.last_words()}"
+                )
         elif process.given:
             suspect = process.given[0].number
             self._deaths[suspect] += 1
             if self._deaths[suspect] >= MAX_DEATHS:
                 process.given.popleft()
-                yield Outcome(suspect, FAILED, f"the process that ran it ended {MAX_DEATHS} times ({_said(code)})")
+                yield Outcome(
+                    suspect, FAILED, f"the process that ran it ended {MAX_DEATHS} times ({_said(code)})"
+                )
         again.extendleft(reversed(process.given))
         process.ended()
 

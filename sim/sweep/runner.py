@@ -1,4 +1,4 @@
-"""A sweep from its study to its results: what is done is read, what is missing is run, and all becomes a table."""
+"""A sweep from its study to its table: outcomes that are there are read, those that are missing are run."""
 
 from __future__ import annotations
 
@@ -6,31 +6,28 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from tandemsim import __version__
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.machines.contract import Progress
-from tandemsim.sim.shell.files import require_writable_folder, written_folder
+from tandemsim.sim.shell.files import require_writable_folder
 from tandemsim.sim.shell.temporaries import new_parents
 from tandemsim.sim.sweep.fields import Fields
 from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, SCHEMA, FolderError, Header, Journal
-from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome
+from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome, SweepFault
 from tandemsim.sim.sweep.pool import Pool
+from tandemsim.sim.sweep.result import TABLE, SweepResult
 from tandemsim.sim.sweep.space import Space
 from tandemsim.sim.sweep.study import Study, read_study
 from tandemsim.sim.sweep.table import make_table
 from tandemsim.traces import codec
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-TABLE = "points.parquet"
 MAX_WORKERS = 4096  # assumed
 MAX_SECONDS = 1e7  # of a point; assumed: four months
+__all__ = ["SweepFault", "SweepResult", "sweep"]
 POINTS = "points"  # what progress counts
 
 
@@ -39,25 +36,6 @@ class Executor(Protocol):
 
     def run(self, points: Iterable[Work]) -> Iterator[Outcome]: ...
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What a sweep found. `table` is a pyarrow table with a row for each point; see `sim.sweep.table`."""
-
-    study: Study
-    table: pa.Table
-    excluded: int  # combinations that a constraint excludes
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``points.parquet``, ``pareto.html`` and ``pareto.png``. Raises `FileError`."""
-        with written_folder(str(folder)) as place:
-            self._write(place)
-
-    def _write(self, place: Path) -> None:
-        import pyarrow.parquet as pq
-
-        pq.write_table(self.table, place / TABLE)
 
 
 def sweep(
@@ -75,7 +53,7 @@ def sweep(
     instead. `point_timeout`: seconds after which a point is given up. `out`: a folder that keeps each outcome
     as it comes, and in the end what `SweepResult.save` writes. `progress` is called with the points done.
 
-    Raises `UserError` for what the user must mend, `PoolError` where processes cannot be started.
+    Raises `UserError` for what the user must mend, `SweepFault` where processes do not start or a cluster is lost.
     """
     require(cluster is None or workers is None, "a sweep takes workers or a cluster, not both", workers)
     count = os.cpu_count() or 1 if workers is None else workers

@@ -1,4 +1,4 @@
-"""The points of a study, by number: made when they are asked for, so that a million of them take no memory."""
+"""The points of a study by number, made when they are asked for: a million of them take no memory."""
 
 from __future__ import annotations
 

@@ -16,12 +16,18 @@ from typing import Any
 from tandemsim.sim.arch.checks import ConfigError, nearest, require, shown_path
 from tandemsim.sim.sweep.draws import Draw, draw_of
 from tandemsim.sim.sweep.expressions import Constraint, constraint
-from tandemsim.sim.sweep.toml_lines import lines_of
 from tandemsim.sim.sweep.toml_lines import Path as Place
+from tandemsim.sim.sweep.toml_lines import lines_of
 
 MAX_POINTS = 1_000_000  # assumed: a table of some 100 MB; more is a search, not a sweep
 MAX_FILE_BYTES = 2**23  # assumed: a list of 100,000 points
-OBJECTIVES = {"cycles": "cycles", "energy": "energy_pj", "area": "area_mm2", "bytes": "dram_bytes"}
+OBJECTIVES = {
+    "cycles": "cycles",
+    "time": "seconds",
+    "energy": "energy_pj",
+    "area": "area_mm2",
+    "bytes": "dram_bytes",
+}
 WORDS = ("name", "grid", "list", "random", "samples", "seed", "constraints", "pareto", "cluster")
 CLUSTER_WORDS = ("jobs", "cores", "memory", "walltime", "queue", "account")
 DEFAULT_PARETO = ("cycles", "energy", "area")
@@ -58,7 +64,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """The points are every combination of one row of `rows`, one sample and one value of each key of `grid`."""
+    """The points: every combination of one row of `rows`, one sample and one value of each key of `grid`."""
 
     name: str
     grid: Mapping[str, tuple[object, ...]]
@@ -81,7 +87,9 @@ class Study:
     def digest(self, traces: Mapping[str, str]) -> str:
         """Return the SHA-256 of what the results follow from; `traces` are digests of the workloads."""
         about = {key: value for key, value in self.document.items() if key not in ("cluster", "name")}
-        text = json.dumps([about, traces], separators=(",", ":"))  # unsorted: the order of keys is that of points
+        text = json.dumps(
+            [about, traces], separators=(",", ":")
+        )  # unsorted: the order of keys is that of points
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -104,10 +112,15 @@ def read_study(given: Study | str | os.PathLike[str] | Mapping[str, Any]) -> Stu
 def _text(path: Path) -> str:
     try:
         if not path.is_file():
-            raise StudyError(f"there is no study {shown_path(path)!r}" if not path.exists() else
-                             f"a study must be a regular file, not {shown_path(path)!r}")
+            raise StudyError(
+                f"there is no study {shown_path(path)!r}"
+                if not path.exists()
+                else f"a study must be a regular file, not {shown_path(path)!r}"
+            )
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise StudyError(f"a study must be a file of at most {MAX_FILE_BYTES >> 20} MiB, not {shown_path(path)!r}")
+            raise StudyError(
+                f"a study must be a file of at most {MAX_FILE_BYTES >> 20} MiB, not {shown_path(path)!r}"
+            )
         return path.read_bytes().decode()
     except OSError as error:
         raise StudyError(f"cannot read the study {shown_path(path)!r}: {error.strerror}") from error
@@ -135,8 +148,11 @@ def _study(document: Mapping[str, Any], origin: Origin, name: str) -> Study:
     grid = _grid(document, origin, places)
     with origin.of("samples"):
         samples = _integer(document, "samples", 1)
-        require(bool(random) == (samples > 0), "samples and [random] go together; samples must be given for it",
-                document.get("samples"))
+        require(
+            bool(random) == (samples > 0),
+            "samples and [random] go together; samples must be given for it",
+            document.get("samples"),
+        )
     with origin.of("seed"):
         seed = _integer(document, "seed", 0)
     study = Study(
@@ -160,7 +176,9 @@ def _study(document: Mapping[str, Any], origin: Origin, name: str) -> Study:
     return study
 
 
-def _grid(document: Mapping[str, Any], origin: Origin, places: dict[str, Place]) -> dict[str, tuple[object, ...]]:
+def _grid(
+    document: Mapping[str, Any], origin: Origin, places: dict[str, Place]
+) -> dict[str, tuple[object, ...]]:
     grid = {}
     for key, given, place in _keys(document, origin, places, "grid"):
         with origin.of(*place):
@@ -172,7 +190,9 @@ def _grid(document: Mapping[str, Any], origin: Origin, places: dict[str, Place])
     return grid
 
 
-def _rows(document: Mapping[str, Any], origin: Origin, places: dict[str, Place]) -> tuple[dict[str, object], ...]:
+def _rows(
+    document: Mapping[str, Any], origin: Origin, places: dict[str, Place]
+) -> tuple[dict[str, object], ...]:
     given = document.get("list", [])
     with origin.of("list"):
         tables = isinstance(given, list) and all(isinstance(row, dict) for row in given)
@@ -210,7 +230,9 @@ def _keys(
     leaves = ("low", "high", "step", "log") if section == "random" else ()
     for key, value, place in _flat(table, (section,), origin, leaves):
         if key in places:
-            raise origin.error(f"{key} stands in {places[key][0]} and in {section}; set it in one of them", *place)
+            raise origin.error(
+                f"{key} stands in {places[key][0]} and in {section}; set it in one of them", *place
+            )
         places[key] = place
         yield key, value, place
 
@@ -235,7 +257,9 @@ def _check_value(key: str, value: object, origin: Origin, place: Place) -> None:
     with origin.of(*place):
         items = value if isinstance(value, list) else [value]
         for item in items:
-            require(isinstance(item, (str, int, float)), f"{key} must be a text, a number, true or false", item)
+            require(
+                isinstance(item, (str, int, float)), f"{key} must be a text, a number, true or false", item
+            )
             fits = not isinstance(item, int) or abs(item) < 2**63
             require(fits and item == item, f"{key} must be a number of 64 bits", item)
 
@@ -268,7 +292,11 @@ def _pareto(document: Mapping[str, Any], origin: Origin) -> tuple[str, ...]:
     given = document.get("pareto", list(DEFAULT_PARETO))
     with origin.of("pareto"):
         rule = f"pareto must be two or three of {', '.join(OBJECTIVES)}"
-        require(isinstance(given, list) and 2 <= len(given) <= 3 and len(set(map(str, given))) == len(given), rule, given)
+        require(
+            isinstance(given, list) and 2 <= len(given) <= 3 and len(set(map(str, given))) == len(given),
+            rule,
+            given,
+        )
         for number, word in enumerate(given):
             if word not in OBJECTIVES:
                 raise origin.error(nearest("objective", str(word), OBJECTIVES), "pareto", number)
@@ -284,6 +312,14 @@ def _cluster(document: Mapping[str, Any], origin: Origin) -> Mapping[str, Any]:
             if word not in CLUSTER_WORDS:
                 raise ConfigError(nearest("word of cluster", word, CLUSTER_WORDS))
             whole = word in ("jobs", "cores")
-            good = (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10_000) if whole else isinstance(value, str)
-            require(good, f"cluster.{word} must be {'a positive integer up to 10,000' if whole else 'a text'}", value)
+            good = (
+                (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10_000)
+                if whole
+                else isinstance(value, str)
+            )
+            require(
+                good,
+                f"cluster.{word} must be {'a positive integer up to 10,000' if whole else 'a text'}",
+                value,
+            )
     return dict(given)

@@ -1,8 +1,8 @@
 """The table of a sweep: a row for each point, in the order of the points, whatever became of it.
 
 Columns: ``point``, ``status``, ``reason``; the keys of the study that are no columns of a report's summary;
-the summary (`sim.report.summary`); ``on_front``. What a row has no value for is null. The same study gives the
-same table, byte for byte, whoever ran its points.
+the summary (`sim.report.summary`); ``on_front``. What a row has no value for is null. A study gives the same
+table, byte for byte, whoever ran its points.
 """
 
 from __future__ import annotations
@@ -139,7 +139,11 @@ def _type_of(values: Iterable[object]) -> pa.DataType:
 
 
 def _row(point: Point, outcome: Outcome, fields: Fields, texts: Iterable[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"point": outcome.number, "status": outcome.status, "reason": outcome.reason or None}
+    row: dict[str, Any] = {
+        "point": outcome.number,
+        "status": outcome.status,
+        "reason": outcome.reason or None,
+    }
     row |= {key: value for key, value in point.items() if key not in SUMMARY_KEYS}
     row |= {key: _text(row[key]) for key in texts if key in row}
     if outcome.status == OK:
