@@ -1,4 +1,4 @@
-"""``tandem sweep``: the points of a study, on processes of this machine or on a cluster, and what they show."""
+"""``tandem sweep``: the points of a study, run on this machine or on a cluster, and their Pareto fronts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tandemsim.sim.shell.files import printable, standard_output
 
 RESULTS = Path("build", "results")  # where `make sim` writes too
 DESCRIPTION = """\
-Run every point of a study: grids, lists and random samples over workloads, machines, presets and config fields.
-The same command resumes a sweep that was stopped. docs/sweep.md describes the file."""
+Run every point of a study: grids, lists and random samples over workloads, machines, presets and config
+fields. The same command resumes a sweep that was stopped. docs/sweep.md describes the file."""
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -41,7 +41,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Run the sweep, and print how it ended and the Pareto front. Raises `UserError`."""
     from tandemsim.sim.commands.progress import progress
     from tandemsim.sim.report.text import print_text
-    from tandemsim.sim.sweep.runner import SweepFault, sweep
+    from tandemsim.sim.sweep.runner import SweepError, sweep
     from tandemsim.sim.sweep.text import result_text
 
     out = RESULTS / chosen.study.name.removesuffix(".toml") if chosen.out is None else chosen.out
@@ -55,7 +55,7 @@ def run(chosen: argparse.Namespace) -> None:
                 out=out,
                 progress=told,
             )
-    except SweepFault as fault:
+    except SweepError as fault:
         tell_fault("tandem", str(fault))
         raise SystemExit(RUN_FAULT) from None
     if not chosen.quiet:

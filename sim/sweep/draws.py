@@ -21,7 +21,7 @@ DIGITS = 53  # bits of a float's fraction
 def fraction(seed: int, sample: int, key: str) -> float:
     """Return the draw: 0 <= fraction < 1."""
     found = hashlib.sha256(f"{seed}/{sample}/{key}".encode()).digest()
-    return (int.from_bytes(found[:8], "big") >> (64 - DIGITS)) / 2**DIGITS
+    return (int.from_bytes(found[:8], "big") >> (64 - DIGITS)) / float(2**DIGITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,8 @@ def _names(node: ast.expr, text: str) -> Iterator[str]:
             if name not in FUNCTIONS:
                 raise ConfigError(f"constraint {shown(text)}: {nearest('function', name, FUNCTIONS)}")
         case _:
-            part = ast.get_source_segment(text.strip(), node) or type(node).__name__
-            raise ConfigError(f"constraint {shown(text)} may not contain {shown(part)}")
+            refused = ast.get_source_segment(text.strip(), node) or type(node).__name__
+            raise ConfigError(f"constraint {shown(text)} may not contain {shown(refused)}")
     for part in parts:
         yield from _names(part, text)
 

@@ -96,7 +96,7 @@ class Fields:
     def lookup(self, point: Mapping[str, object]) -> Callable[[str], object]:
         """Return a function: field -> its value at a point, from the whole config where the point lacks it.
 
-        It raises `MissingError` for a field that the machine does not have, and where the config is not valid.
+        It raises `MissingError` for a field that the machine lacks, and where the config is not valid.
         """
         config: list[Any] = []
 
@@ -126,10 +126,13 @@ class Fields:
         return read
 
     def _option(self, name: str, point: Mapping[str, object]) -> object:
-        defaults = {"machine": self.machine_of, "preset": self.preset_of, "batch": lambda _: 1}
-        if name not in defaults:
-            raise MissingError(name)
-        return defaults[name](point)
+        if name == "machine":
+            return self.machine_of(point)
+        if name == "preset":
+            return self.preset_of(point)
+        if name == "batch":
+            return 1
+        raise MissingError(name)
 
     def _traces(self) -> Iterator[tuple[str, Trace]]:
         origin, seen = self.study.origin, set()

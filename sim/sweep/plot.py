@@ -1,4 +1,4 @@
-"""Pareto fronts as plots, a pane for each pair of objectives: every point pale, those on the front in color."""
+"""Pareto fronts as plots, a pane for each pair of objectives: points pale, those on the front in color."""
 
 from __future__ import annotations
 

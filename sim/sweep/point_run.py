@@ -17,8 +17,8 @@ OK, INVALID, FAILED, TIMED_OUT = "ok", "invalid", "failed", "timed out"
 STATUSES = (OK, INVALID, FAILED, TIMED_OUT)
 
 
-class SweepFault(RuntimeError):
-    """What ends a sweep and is no mistake of the user's: processes that do not start, a cluster that is gone."""
+class SweepError(RuntimeError):
+    """What ends a sweep and is not the user's mistake: processes do not start, a cluster is gone."""
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
 """Processes that run points, and that may die at any moment: each point they had is run by another one.
 
 Python's own pool (`concurrent.futures`) ends as a whole when one of its processes is killed, and neither it
-nor multiprocessing can start processes inside a worker of a cluster, which is a daemon. So a process is an
-ordinary command with two pipes. It gets several points at once, so that it never waits for the next one; since
-it runs them in order, the one that it is at is known: whose time runs out, or whom to suspect when it dies.
+nor multiprocessing starts processes inside a worker of a cluster, which is a daemon. So a process here is a
+command with two pipes. It gets several points at once, so that it never waits for the next one; since it runs
+them in order, the one that it is at is known: whose time runs out, or which to suspect when it dies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.shell.modules import module_command
 from tandemsim.sim.shell.stopping import add_cleaner, remove_cleaner, unstopped
 from tandemsim.sim.sweep.frames import OUTCOME, Incoming, Work, framed
-from tandemsim.sim.sweep.point_run import FAILED, TIMED_OUT, Outcome, SweepFault
+from tandemsim.sim.sweep.point_run import FAILED, TIMED_OUT, Outcome, SweepError
 
 MODULE = "sim.sweep.worker"
 MAX_DEATHS = 3  # of the process that runs a point, until the point is taken for the cause
@@ -121,7 +121,7 @@ class Pool:
         if not process.is_ready:
             self._false_starts += 1
             if self._false_starts >= MAX_FALSE_STARTS:
-                raise SweepFault(
+                raise SweepError(
                     f"the processes of a sweep do not start ({_said(code)}): {process.last_words()}"
                 )
         elif process.given:
@@ -161,7 +161,8 @@ class _Process:
     """One process, and the points that it has been given and has not answered yet."""
 
     def __init__(self, setup: int) -> None:
-        self.words = tempfile.TemporaryFile()  # what it says on stderr, as of a failed import
+        # What it says on stderr, as of a failed import.
+        self.words = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `ended`
         self.process = subprocess.Popen(
             module_command(MODULE, str(setup)),
             stdin=subprocess.PIPE,
@@ -238,7 +239,7 @@ def _said(code: int) -> str:
 
 def _shared(setup: bytes) -> BinaryIO:
     """A file without a name, which every process reads as a whole."""
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the pool
     file.write(setup)
     file.flush()
     return file

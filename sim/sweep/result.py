@@ -40,7 +40,7 @@ class SweepResult:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``points.parquet``, ``pareto.html`` and ``pareto.png``. Raises `FileError`."""
-        # Here, because these bring pyarrow, matplotlib and jinja2, which processes that run points never need.
+        # Here: these bring pyarrow, matplotlib and jinja2, which processes that run points do without.
         import pyarrow.parquet as pq
 
         from tandemsim.sim.report import plot_style

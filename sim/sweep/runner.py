@@ -17,7 +17,7 @@ from tandemsim.sim.shell.temporaries import new_parents
 from tandemsim.sim.sweep.fields import Fields
 from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, SCHEMA, FolderError, Header, Journal
-from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome, SweepFault
+from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome, SweepError
 from tandemsim.sim.sweep.pool import Pool
 from tandemsim.sim.sweep.result import TABLE, SweepResult
 from tandemsim.sim.sweep.space import Space
@@ -27,7 +27,7 @@ from tandemsim.traces import codec
 
 MAX_WORKERS = 4096  # assumed
 MAX_SECONDS = 1e7  # of a point; assumed: four months
-__all__ = ["SweepFault", "SweepResult", "sweep"]
+__all__ = ["SweepError", "SweepResult", "sweep"]
 POINTS = "points"  # what progress counts
 
 
@@ -53,7 +53,8 @@ def sweep(
     instead. `point_timeout`: seconds after which a point is given up. `out`: a folder that keeps each outcome
     as it comes, and in the end what `SweepResult.save` writes. `progress` is called with the points done.
 
-    Raises `UserError` for what the user must mend, `SweepFault` where processes do not start or a cluster is lost.
+    Raises `UserError` for what the user must mend, and `SweepError` where processes do not start or a cluster
+    is lost.
     """
     require(cluster is None or workers is None, "a sweep takes workers or a cluster, not both", workers)
     count = os.cpu_count() or 1 if workers is None else workers
