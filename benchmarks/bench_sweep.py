@@ -1,9 +1,9 @@
 """What a sweep costs beside its points: ``python -m benchmarks.bench_sweep [POINTS] [PATTERN]``.
 
 The same points run in three ways: one `simulate` after the other in this process, a sweep of one process, a
-sweep of two. The sweeps are whole: start of their processes, journal, table, plot and page included. Overhead is
-what the sweep of one process takes more than the bare loop, for each point. Wall clock time, and beside it the
-processors' time, which other users of the machine disturb less.
+sweep of two. The sweeps are whole: start of their processes, journal, table, plot and page included. Overhead
+is what the sweep of one process takes more than the bare loop, for each point. Wall clock time, and beside it
+the processors' time, which other users of the machine disturb less.
 """
 
 from __future__ import annotations
@@ -70,7 +70,11 @@ def main(points: int, pattern: str) -> None:
     run_point(0, space[0], fields.traces)  # loads the kernels
     swept_once = {**given, "samples": 2}
     sweep(swept_once, workers=1)  # and pyarrow and what else a first sweep loads
-    rows = {"bare loop": cost(loop), "1 process": cost(lambda: swept(1)), "2 processes": cost(lambda: swept(2))}
+    rows = {
+        "bare loop": cost(loop),
+        "1 process": cost(lambda: swept(1)),
+        "2 processes": cost(lambda: swept(2)),
+    }
     print(f"{points} points of {pattern}\n\n{'':14}{'s':>9}{'CPU s':>9}{'ms a point':>12}")
     for name, took in rows.items():
         each = 1e3 * took.seconds / points

@@ -24,6 +24,11 @@ def fraction(seed: int, sample: int, key: str) -> float:
     return (int.from_bytes(found[:8], "big") >> (64 - DIGITS)) / float(2**DIGITS)
 
 
+def place(fraction: float, count: int) -> int:
+    """Return which of `count` places a draw falls into; exact, so that it is never one too many."""
+    return int(fraction * 2**DIGITS) * count >> DIGITS
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of some values, each as likely."""
@@ -36,7 +41,7 @@ class Choice:
         return self.values
 
     def at(self, fraction: float) -> object:
-        return self.values[int(fraction * len(self.values))]
+        return self.values[place(fraction, len(self.values))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +64,14 @@ class Interval:
     def at(self, fraction: float) -> object:
         if self.step is not None:
             steps = math.floor((self.high - self.low) / self.step + 1e-9)
-            return self.low + self.step * int(fraction * (steps + 1))
+            return self.low + self.step * place(fraction, steps + 1)
         whole = isinstance(self.low, int) and isinstance(self.high, int)
         if self.log:  # of integers each one has the share between it and the next
             ratio = (self.high + whole) / self.low
             value = self.low * ratio**fraction
             return min(math.floor(value), self.high) if whole else min(value, self.high)
         if whole:
-            return self.low + int(fraction * (self.high - self.low + 1))
+            return self.low + place(fraction, int(self.high - self.low) + 1)
         return self.low + fraction * (self.high - self.low)
 
 

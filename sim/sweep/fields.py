@@ -221,6 +221,4 @@ def _values(study: Study, key: str) -> Iterator[tuple[object, tuple[str | int, .
             study.grid.get(key, ()) if draw is None else draw.values if isinstance(draw, Choice) else ()
         )
         yield from ((value, (*place, number)) for number, value in enumerate(values))
-    for number, row in enumerate(study.rows):
-        if key in row:
-            yield row[key], ("list", number, *key.split("."))
+    yield from (row[key] for row in study.rows if key in row)

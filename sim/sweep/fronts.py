@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.report.format import PJ, percent, si
 from tandemsim.sim.sweep.point_run import OK, STATUSES
-from tandemsim.sim.sweep.study import OBJECTIVES, Study
+from tandemsim.sim.sweep.sections import OBJECTIVES
+from tandemsim.sim.sweep.study import Study
 
 if TYPE_CHECKING:
     import pyarrow as pa

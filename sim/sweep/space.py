@@ -22,8 +22,7 @@ class Space:
         self.study = study
         self._numbers = array("q", self._kept(fields)) if study.constraints else range(study.size)
         if not self._numbers:
-            said = f"the constraints exclude all {study.size:,} combinations; a study must have points"
-            raise study.origin.error(said, "constraints")
+            raise study.origin.error(f"the constraints leave no point of {study.size:,}", "constraints")
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -63,7 +62,7 @@ def combination(study: Study, number: int) -> Point:
     inner = math.prod(map(len, study.grid.values()))
     outer, place = divmod(number, inner)
     row, sample = divmod(outer, max(1, study.samples))
-    point: Point = dict(study.rows[row]) if study.rows else {}
+    point: Point = {key: cell.value for key, cell in study.rows[row].items()} if study.rows else {}
     for key, draw in study.random.items():
         point[key] = draw.at(fraction(study.seed, sample, key))
     for key, values in study.grid.items():

@@ -16,8 +16,8 @@ from tandemsim.sim.report.summary import SUMMARY_KEYS
 from tandemsim.sim.sweep.fields import Fields
 from tandemsim.sim.sweep.pareto import front
 from tandemsim.sim.sweep.point_run import OK, Outcome
+from tandemsim.sim.sweep.sections import OBJECTIVES
 from tandemsim.sim.sweep.space import Point, Space
-from tandemsim.sim.sweep.study import OBJECTIVES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,7 +121,7 @@ def _summary_type(name: str) -> pa.DataType:
 def _values(space: Space, key: str) -> Iterator[object]:
     study = space.study
     yield from study.grid.get(key, ())
-    yield from (row[key] for row in study.rows if key in row)
+    yield from (row[key].value for row in study.rows if key in row)
     if key in study.random:
         yield from study.random[key].kinds
 

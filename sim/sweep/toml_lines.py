@@ -51,7 +51,8 @@ class _Reader:
                 self._take("]]")
             elif self._take("["):
                 table = self._under(self._key())
-                self._note(table)
+                for end in range(1, len(table) + 1):  # it makes those that it lies in
+                    self._note(table[:end])
                 self._take("]")
             else:
                 self._pair(table)
