@@ -36,6 +36,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.only": ("sim.arch", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
+    "sim.pattern_trace": ("sim.arch", "traces"),
+    "sim.sweep": (
+        "sim.arch",
+        "sim.engine.kernel_cache",
+        "sim.machines",
+        "sim.pattern_trace",
+        "sim.report",
+        "sim.run",
+        "sim.shell",
+        "traces",
+    ),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
     # Nothing that bears a machine's name.
