@@ -10,8 +10,9 @@ import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.spacing import Spacing
 from tandemsim.sim.arch.dram.standards import DDR4_2400, DRAMS, IDEAL
-from tandemsim.sim.arch.dram.timing import Delay, Spacing
+from tandemsim.sim.arch.dram.timing import Delay
 from tests.memory.jedec import CONFIG, RFC, STANDARDS, device
 
 # Where we follow JEDEC, or the data bus, and Ramulator 2.1 does not: (scope, from, to) -> theirs, ours.
