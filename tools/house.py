@@ -36,7 +36,6 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.only": ("sim.arch", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
-    "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.sweep": (
         "sim.arch",
         "sim.engine.kernel_cache",
