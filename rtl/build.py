@@ -25,7 +25,6 @@ from tandemsim.sim.arch.checks import UserError, nearest
 from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
-from tandemsim.version import __version__
 
 PROGRAM = "python -m rtl.build"
 

@@ -108,7 +108,7 @@ def workload_names() -> list[str]:
     return codec.names()
 
 
-def trace(module: object, *inputs: object, name: str | None = None) -> Trace:
+def trace(module: Any, *inputs: Any, name: str | None = None) -> Trace:
     """Return the trace of ``module(*inputs)``: its shapes alone matter, and no arithmetic is done.
 
     `module` is a ``torch.nn.Module``, which is left as it is. An input is a tensor, or a shape as ``--input``

@@ -92,12 +92,18 @@ def takes_part(slots, block_rows, block, tile, row, col):
     segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
     segment = col // segment_cols
     slot = row + segment_cols - 1 - (col - segment * segment_cols)
-    return (
-        block_rows[block, row] >= 0
-        and slots.col_mask[tile, col]
-        and slots.local_valid[tile, segment, slot]
-        and slots.row_tag[tile, segment, row] == slots.key_tag[tile, segment, slot]
+    return _meet(
+        block_rows[block, row],
+        slots.col_mask[tile, col],
+        slots.local_valid[tile, segment, slot],
+        slots.row_tag[tile, segment, row],
+        slots.key_tag[tile, segment, slot],
     )
+
+
+@jit
+def _meet(query: int, in_band: bool, valid: bool, row_tag: int, key_tag: int) -> bool:
+    return query >= 0 and in_band and valid and row_tag == key_tag
 
 
 @jit
@@ -116,12 +122,22 @@ def local_use(slots, block_rows, block):
     segment_cols = cols // segments
     pairs = np.zeros(tiles, np.int64)
     used = np.zeros((tiles, segments, width), np.bool_)
+    # Taken out of `slots` once: in the loops each access would count references, ten times the work.
+    valid, key_tag, row_tag, in_band = slots.local_valid, slots.key_tag, slots.row_tag, slots.col_mask
     for tile in range(tiles):
         for col in range(cols):
             segment = col // segment_cols
+            first = segment_cols - 1 - (col - segment * segment_cols)
             for row in range(rows):
-                if takes_part(slots, block_rows, block[tile], tile, row, col):
-                    used[tile, segment, row + segment_cols - 1 - (col - segment * segment_cols)] = True
+                slot = row + first
+                if _meet(
+                    block_rows[block[tile], row],
+                    in_band[tile, col],
+                    valid[tile, segment, slot],
+                    row_tag[tile, segment, row],
+                    key_tag[tile, segment, slot],
+                ):
+                    used[tile, segment, slot] = True
                     pairs[tile] += 1
     return used, pairs
 
