@@ -109,17 +109,17 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     _refuse_options(machine, options)
     if not ops:
         kinds = ", ".join(sorted(machine.runs))
-        told = f"{machine.family.name} runs {kinds} ops, and the trace has none"
-        raise ConfigError(f"{told}; try another machine")
+        rule = f"{machine.family.name} runs {kinds} ops, and the trace has none"
+        raise ConfigError(f"{rule}; try another machine")
     tell_of_compilation(progress)
     with keys_named(config), interrupts_held() as let_go:
 
-        def told(what: str, done: int, total: int) -> None:
+        def advance(what: str, done: int, total: int) -> None:
             let_go()
             if progress:
                 progress(what, done, total)
 
-        outcome = machine.run(trace, ops, config, options, told)
+        outcome = machine.run(trace, ops, config, options, advance)
     not_run = _not_run(machine, trace, wanted, request.batch)
     report = _report(request, machine, trace, options, outcome, not_run)
     return Run(report, outcome.timeline or (lambda: timeline_of_ops(report)), outcome.activity)

@@ -33,6 +33,10 @@ def test_no_module_is_in_a_cycle(tree: house.Tree) -> None:
     assert house.cycles(tree) == []
 
 
+def test_the_page_has_the_table() -> None:
+    assert house.table() in (house.ROOT / "docs" / "design.md").read_text()
+
+
 def test_light_entries_load_no_slow_library(tree: house.Tree) -> None:
     assert house.slow_starts(tree) == []
 

@@ -31,10 +31,21 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
     "sim.report": ("sim.arch.checks", "sim.shell"),
+    "sim.comparison": ("sim.arch.checks", "sim.report", "sim.shell"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
     "sim.only": ("sim.arch", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
+    "sim.sweep": (
+        "sim.arch",
+        "sim.engine.kernel_cache",
+        "sim.machines",
+        "sim.pattern_trace",
+        "sim.report",
+        "sim.run",
+        "sim.shell",
+        "traces",
+    ),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
     # Nothing that bears a machine's name.
@@ -66,7 +77,7 @@ ONLY_FOR = {
     "numba": "sim.engine.jit",  # which names the folder of the kernel cache first
 }
 
-# What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
+# What `--help`, `list` and a misspelled name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
 LIGHT = dict.fromkeys(
     ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),
@@ -254,6 +265,20 @@ def loaded_at_once(tree: Tree, entry: str) -> dict[str, str]:
 def faults(tree: Tree) -> list[str]:
     """Return one line for whatever is wrong."""
     return broken_rules(tree) + missing_modules(tree) + cycles(tree) + slow_starts(tree)
+
+
+def table() -> str:
+    """Return the table as docs/design.md has it."""
+    rows = {**MAY_IMPORT, "a machine, `sim.<machine>`": PARTS}
+    rows["its circuits, `rtl.<machine>`"] = ("rtl.lib", "sim.arch")
+    rows |= {package: (*PARTS, *others) for package, others in OTHER_MACHINES.items()}
+    rows[WITH_ALL_MACHINES] = ("every machine", "sim.report", "sim.shell", *PARTS)
+    lines = ["| package | may import, beside itself |", "|---|---|"]
+    for package, targets in rows.items():
+        name = package if "`" in package else f"`{package}`"
+        named = [target if " " in target else f"`{target}`" for target in targets]
+        lines.append(f"| {name} | {', '.join(named) or 'nothing of ours'} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ EXPORTER = "workloads.export"
 VERSION = "1"  # raised whenever the same model gives another trace
 
 
-def trace_module(module: object, inputs: Sequence[Tensor | str], name: str | None = None) -> Trace:
+def trace_module(module: object, inputs: Sequence[object], name: str | None = None) -> Trace:
     """Return the trace of ``module(*inputs)`` in inference, leaving `module` as it is.
 
     An input is a tensor, of which shape and type count, or a shape as ``--input`` takes it. `name` is the
@@ -27,13 +27,18 @@ def trace_module(module: object, inputs: Sequence[Tensor | str], name: str | Non
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, not {shown(module)}")
-    for value in inputs:
-        if not isinstance(value, (Tensor, str)):
-            raise TypeError(f"an input must be a tensor or a shape such as '1x128:int64', not {shown(value)}")
-    on_meta = [parse_input(v).meta() if isinstance(v, str) else v.to("meta") for v in inputs]
+    on_meta = [_on_meta(value) for value in inputs]
     stated = [f"{'x'.join(map(str, t.shape))}:{str(t.dtype).removeprefix('torch.')}" for t in on_meta]
     called = type(module).__name__ if name is None else name
     return traced(_without_values(module), on_meta, called, {"inputs": stated})
+
+
+def _on_meta(value: object) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to("meta")
+    if isinstance(value, str):
+        return parse_input(value).meta()
+    raise TypeError(f"an input must be a tensor or a shape such as '1x128:int64', not {shown(value)}")
 
 
 def traced(

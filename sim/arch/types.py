@@ -11,6 +11,7 @@ Integers: TypeAlias = npt.NDArray[np.int64]  # counts, cycles, addresses, raw fi
 Tokens: TypeAlias = npt.NDArray[np.int32]  # numbers of tokens, -1 = none; numbers of query blocks
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Bytes: TypeAlias = npt.NDArray[np.uint8]  # small codes, such as parities
+Halves: TypeAlias = npt.NDArray[np.int16]  # raw values of operands
 Floats: TypeAlias = npt.NDArray[np.floating]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 

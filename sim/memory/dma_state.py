@@ -15,7 +15,8 @@ import numpy as np
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.dram.config import DramConfig
 from tandemsim.sim.arch.types import Integers, Records
-from tandemsim.sim.memory.dram.state import FAR, NONE, Dram, make_record, new_dram
+from tandemsim.sim.engine.records import make_record
+from tandemsim.sim.memory.dram.state import FAR, NONE, Dram, new_dram
 
 HISTORY = 1024  # bins of the bursts over time; a power of two
 FIRST_PLACES = 1024  # of the rings, a power of two; assumed: few layers have more transfers on their way

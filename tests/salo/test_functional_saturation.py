@@ -17,8 +17,8 @@ from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, Sal
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.salo.exp import exponential
-from tandemsim.sim.salo.fixed import SATURATIONS, no_saturations
 from tandemsim.sim.salo.pe import add_product, join_row, multiply_accumulate
+from tandemsim.sim.salo.registers import SATURATIONS, no_saturations
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values.functional import attend
 from tandemsim.sim.salo.values.tensors import Tensors

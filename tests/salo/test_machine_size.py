@@ -12,8 +12,8 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.layer.size import MAX_PLAN_BYTES, plan_bytes
-from tandemsim.sim.salo.machine import simulate_layer
 from tandemsim.traces.pattern import Band, Pattern
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ MEASURE = """
 import sys
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tests.salo.test_machine_size import CASES
 
 def peak():
