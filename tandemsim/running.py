@@ -8,19 +8,23 @@ command line; an argument of the wrong type is a `TypeError` that says what is a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.commands.progress import progress as bars
 from tandemsim.sim.pattern_trace import trace_of
+from tandemsim.sim.report.contract import Report
 from tandemsim.sim.run import Request, Run, simulate
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.summary import describe
+
+if TYPE_CHECKING:
+    from tandemsim.sim.comparison.comparison import Comparison
 
 MODULE = "; of a module make a trace: tandemsim.trace(module, inputs)"
 NEEDS_TORCH = "tandemsim.trace needs PyTorch, which is not installed: pip install 'tandemsim[models]'"
@@ -95,6 +99,21 @@ def run(
         return simulate(request, progress)
     with bars(quiet=not progress) as told:
         return simulate(request, told)
+
+
+def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -> Comparison:
+    """Put finished runs, or their reports, side by side: the first of each scope is what ratios are over.
+
+    Without `labels` each run is named by what is its own: machine, preset, settings, batch. Raises
+    `UserError` for fewer than 2 runs or too many and for labels that do not fit, `TypeError` for what is
+    not a run.
+    """
+    from tandemsim.sim.comparison.comparison import compare as compared
+
+    given = [value.report if isinstance(value, Run) else value for value in runs]
+    for value in given:
+        _check_type("what is compared", value, Report, "runs or reports")
+    return compared(given, labels)
 
 
 def load_trace(workload: str | os.PathLike[str]) -> Trace:
