@@ -1,6 +1,6 @@
 """What was published, and what we would build: SALO's two presets side by side, and each difference alone.
 
-    python examples/compare_presets.py
+python examples/compare_presets.py
 """
 
 import tandemsim as ts

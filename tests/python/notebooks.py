@@ -1,8 +1,9 @@
-"""Notebooks executed: ``python -m tests.python.notebooks`` writes examples/tandem.ipynb anew, outputs and all."""
+"""Notebooks executed: ``python -m tests.python.notebooks`` stores what examples/tandem.ipynb shows anew."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "examples" / "tandem.ipynb"
 TIMEOUT = 300  # seconds of a cell; the first of all compiles the kernels
-PICTURES = ("image/png", "text/html")  # whose bytes are a matter of fonts
+PICTURE = re.compile(r"<svg.*?</svg>", re.DOTALL)  # within HTML; its bytes are a matter of fonts
 
 
 def read(path: Path) -> Any:
@@ -38,13 +39,14 @@ def executed(notebook: Any, folder: Path) -> Any:
 
 
 def outputs(notebook: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the source of each cell of code, and what it shows: texts by type, pictures as no more than that."""
+    """Yield the source of each code cell, and what it shows by type, less the pictures."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             shown: dict[str, str] = {}
             for output in cell.outputs:
                 data = {"stdout": output.text} if output.output_type == "stream" else output.data
-                shown |= {kind: "" if kind in PICTURES else str(text) for kind, text in data.items()}
+                shown |= {kind: "" if kind == "image/png" else str(text) for kind, text in data.items()}
+            shown = {kind: PICTURE.sub("", text) for kind, text in shown.items()}
             yield cell.source, shown
 
 
