@@ -165,7 +165,7 @@ def test_the_same_command_gives_the_same_bytes_and_every_file(command: Any, plac
         ),
         (("small.json", "--vary", "rows=8,16", "--json", "no/c.json"), "cannot write 'no/c.json'"),
         (("small.json", "--vary", "rows=8,16", "--out", "small.json"), "an output folder must be a folder"),
-        (("small.json", "--vari", "rows=8,16"), "unknown option '--vari'; did you mean '--vary'?"),
+        (("small.json", "--vari", "rows=8,16"), "unknown option '--vari'; did you mean '--vary'"),
         ((), "the following arguments are required: WORKLOAD"),
     ],
 )
@@ -177,6 +177,15 @@ def test_a_run_that_the_machine_refuses_is_named_and_nothing_is_written(refused:
     arguments = ("--vary", "global_scratchpad.capacity_bytes=32768,64")
     message = refused("compare", "small.json", *arguments, "--out", "out", "--json", "c.json")
     assert message.startswith("tandem: small.json on global_scratchpad.capacity_bytes=64: ")
+
+
+def test_a_trace_that_a_machine_runs_nothing_of_is_refused_before_any_run(
+    refused: Any, never: None, place: Path, small: Trace
+) -> None:
+    gemm = seal(source=small.source, tensors=small.tensors[:3], ops=small.ops[:1])
+    codec.save(gemm, place / "gemm.json")
+    said = refused("compare", "small.json", "gemm.json", "--machines", "salo")
+    assert said == "tandem: gemm.json on salo: salo runs none of the kinds of ops in it: gemm\n"
 
 
 def test_files_of_one_name_are_told_apart(compared: Any, place: Path, small: Trace) -> None:
