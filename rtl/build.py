@@ -1,8 +1,8 @@
 """``python -m rtl.build``: writes circuits as Verilog, each with a JSON file that says what it is.
 
 `<family>/<unit>.v` holds the unit and all that it is made of. `<family>/<unit>.json` holds the complete
-configuration, the versions of the tools, and the ports; of a packed port also where each field lies
-(`sim.arch.salo.ports`). Two builds of one configuration give the same bytes.
+configuration, the versions of the tools, and the ports; of a packed port also where each field lies. Two
+builds of one configuration give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tandemsim.rtl.lib.command_line import CircuitParser, config_of
+from tandemsim.rtl.lib.command_line import CircuitParser, choice_of
 from tandemsim.sim.arch.checks import UserError, nearest
 from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(units: Sequence[Unit], chosen: argparse.Namespace) -> None:
     families = dict.fromkeys(unit.family for unit in units)
-    configs = {family: config_of(family_named(family), chosen) for family in families}
+    configs = {family: choice_of(family_named(family), chosen).config for family in families}
     folders = {family: Path(chosen.out) / family for family in families}
     for folder in (chosen.out, *folders.values()):
         require_writable_folder(folder)

@@ -30,7 +30,7 @@ def test_no_path_of_a_machine_is_in_the_tree() -> None:
     assert {path: paths for path, paths in found.items() if paths} == {}
 
 
-def test_paths_of_a_machine_are_recognised() -> None:
+def test_paths_of_a_machine_are_recognized() -> None:
     here = "/" + "home/someone/tandem"
     assert machine_paths(f"open('{here}/x') # see {here}") == [f"{here}/x", here]
     assert machine_paths("docs/work/x ./tmp/x https://example.org/home a/b /dev/stdout /usr/bin/env") == []
@@ -81,7 +81,7 @@ def test_a_comment_that_does_not_fit_stands_above_its_line() -> None:
     assert {path: places for path, places in found.items() if places} == {}
 
 
-def test_scars_of_the_formatter_are_recognised() -> None:
+def test_scars_of_the_formatter_are_recognized() -> None:
     assert scars("x = (\n    1" + "  # one\n)\ny = 2\n")
     assert scars("x = (\n    1\n)" + "  # one\n")
     assert scars("for i in range(\n    2\n):" + "  # two\n")

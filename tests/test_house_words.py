@@ -60,5 +60,5 @@ def test_no_page_says_is_no() -> None:
         ("is none of those", False),
     ],
 )
-def test_the_foreign_turn_is_recognised(text: str, is_foreign: bool) -> None:
+def test_the_foreign_turn_is_recognized(text: str, is_foreign: bool) -> None:
     assert bool(foreign(text)) == is_foreign

@@ -36,6 +36,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.only": ("sim.arch", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
+    "sim.sweep": (
+        "sim.arch",
+        "sim.engine.kernel_cache",
+        "sim.machines",
+        "sim.pattern_trace",
+        "sim.report",
+        "sim.run",
+        "sim.shell",
+        "traces",
+    ),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
     # Nothing that bears a machine's name.
@@ -67,7 +77,7 @@ ONLY_FOR = {
     "numba": "sim.engine.jit",  # which names the folder of the kernel cache first
 }
 
-# What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
+# What `--help`, `list` and a misspelled name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
 LIGHT = dict.fromkeys(
     ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),

@@ -33,12 +33,12 @@ USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
        python -m traces schema [--out FILE]"""
 
-DESCRIPTION = "Summarise a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
+DESCRIPTION = "Summarize a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
 
 CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
-GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; layer names are
-kept, a batch column is used; rows of a title alone and other columns are left out, which stderr says. Of a
-trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
+GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is recognized by the header; layer names
+are kept, a batch column is used; rows that hold only a title and other columns are left out and listed on
+stderr. Of a trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The arrays of a trace (scales of a quantisation, masks), in the ``.npz`` beside it.
+"""The arrays of a trace (scales of a quantization, masks), in the ``.npz`` beside it.
 
 The trace holds shape, type and SHA-256 of each, so that its own digest covers them. Nothing is pickled.
 """
@@ -27,7 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def array_info(array: NDArray[Any]) -> ArrayInfo:
-    """Return what a trace states of an array."""
+    """Return what a trace records of an array: shape, type and digest. Raises `TraceError` for objects."""
     if array.dtype.hasobject:
         raise TraceError(f"must hold numbers, not {array.dtype}", field="arrays")
     portable = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))

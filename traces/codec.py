@@ -1,7 +1,7 @@
 """Reading and writing traces: ``.json``, or gzip when named ``.json.gz``, with arrays beside it in ``.npz``.
 
 Obeys ``tandem-trace/1``. What is read is bounded (`traces.limits`) and checked whole (`traces.validate`);
-what is written has the same bytes each time, one tensor and one op a line. Arrays are never pickled, and
+what is written has the same bytes each time, one tensor or op per line. Arrays are never pickled, and
 their digests are part of the trace. Every error is a `TraceError` of one line with the file, the op and the
 field.
 """

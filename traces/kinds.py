@@ -11,11 +11,11 @@ The operands stand in this order in `inputs`, with these shapes:
 * ``attention``: q (batch, heads, q_len, head_dim), k and v (batch, heads, kv_len, head_dim), then masks.
   Output like q. MACs = 2·batch·heads·head_dim·q_len·kv_len, masked or not.
 * ``window_attention``: q, k, v (batch, heads, seq_len, head_dim) and, where the model projects its global
-  tokens apart, global_q (batch, heads, number of global tokens, head_dim), global_k and global_v (like k).
-  Output like q. The pattern is in ``dims.grid``, ``attrs.bands`` and ``attrs.global_tokens``, see
+  tokens separately, global_q (batch, heads, number of global tokens, head_dim), global_k and global_v (like
+  k). Output like q. The pattern is in ``dims.grid``, ``attrs.bands`` and ``attrs.global_tokens``, see
   `traces.pattern`. MACs = 2·batch·heads·head_dim·(distinct pairs). ``seq_len`` may be left out when the grid
   holds every token.
-* all others: ``elements`` of the first output, and ``reduced``, how many input elements meet in one of them
+* all others: ``elements`` of the first output, and ``reduced``, how many input elements make one of them
   (the length of a softmax or a sum, the area of a pooling window, the candidates of a topk). No MACs.
 
 A dimension is a positive integer, a pad a non-negative one. Those with a default may be left out.

@@ -87,7 +87,7 @@ class Pattern:
     @classmethod
     def dilated(cls, seq_len: int, window: int, dilation: int) -> Pattern:
         """`window` keys around each query, `dilation` tokens apart; of an even number, one more before it."""
-        return cls(seq_len=seq_len, bands=(_centred(window, dilation),))
+        return cls(seq_len=seq_len, bands=(_centered(window, dilation),))
 
     @classmethod
     def longformer(cls, seq_len: int, window: int, global_tokens: Iterable[int] = (0,)) -> Pattern:
@@ -102,7 +102,7 @@ class Pattern:
 
         `outside` global tokens stand before the `height` × `width` patches.
         """
-        low, high, _ = _centred(window, 1)
+        low, high, _ = _centered(window, 1)
         return cls(
             seq_len=outside + height * width,
             global_tokens=tuple(range(outside)),
@@ -112,7 +112,7 @@ class Pattern:
 
     @classmethod
     def star(cls, seq_len: int) -> Pattern:
-        """Star-Transformer (arXiv 1902.09113): token 0 is the global relay, the others see both neighbours.
+        """Star-Transformer (arXiv 1902.09113): token 0 is the global relay, the others see both neighbors.
 
         They form a ring, which two bands of one offset each close between its first and its last token.
         """
@@ -273,7 +273,7 @@ def _pairs(pattern: Pattern) -> int:
     return grid_pairs(pattern.seq_len, pattern.grid, (rows, cols), pattern.global_tokens)
 
 
-def _centred(window: int, dilation: int) -> Band:
+def _centered(window: int, dilation: int) -> Band:
     check_positive(window=window, dilation=dilation)
     before, after = window // 2, window - 1 - window // 2
     return Band(-before * dilation, after * dilation, dilation)

@@ -46,7 +46,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 
 
 class Quant(Record, frozen=True, kw_only=True):
-    """How a tensor is quantised."""
+    """How a tensor is quantized."""
 
     bits: Annotated[int, Meta(ge=1, le=64)]
     type: str  # number format of one element: `int`, `flint`, ...

@@ -1,4 +1,4 @@
-"""A trace on one screen: where it comes from, how much of what it does, and its attention patterns."""
+"""A trace on one screen: its source, how much of each kind of op it does, and its attention patterns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tandemsim.traces.schema import Op, Tensor, Trace
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded
 LONGEST_TEXT = 2000  # of a name or a configuration; what is longer is cut
-BANDS_SHOWN = 4  # the same of bands
+BANDS_SHOWN = 4  # of a pattern; beyond it, their number says enough
 GLOBALS_SHOWN = 4  # global tokens that are listed; beyond it, their number says enough
 
 
@@ -79,7 +79,7 @@ def _patterns(ops: Sequence[Op]) -> str:
     for (pattern, heads, head_dim), count in found.items():
         pairs = f"{pattern.pairs():,}", f"{pattern.density:.2%}"
         rows.append((describe(pattern), f"{count:,}", f"{heads:,}", f"{head_dim:,}", *pairs))
-    titles = ("window attention", "ops", "heads", "head_dim", "pairs a head", "density")
+    titles = ("window attention", "ops", "heads", "head_dim", "pairs per head", "density")
     return _table([titles, *rows], "<>>>>>") if rows else ""
 
 

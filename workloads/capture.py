@@ -1,5 +1,4 @@
-"""Queries, keys and values that a model's windowed attention is given, in a run on the CPU with random
-weights.
+"""Captures the queries, keys and values of a model's windowed attention in a run with random weights.
 
 They feed a simulator's functional mode. The run stops at the last attention that is wanted, so the first
 layer of a large model costs seconds.

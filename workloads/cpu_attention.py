@@ -61,7 +61,7 @@ LAYERS = {
 
 
 def measure(layer: Layer, repeats: int, seed: int = 0) -> dict[str, float]:
-    """Return the median milliseconds of each way, and ``max_error``, how far the last two differ at most."""
+    """Return the median milliseconds of each way, and ``max_error``, the largest gap between the last two."""
     q, k, v = layer.tensors(seed)
     pattern = layer.pattern
     mask = torch.from_numpy(pattern.mask(range(pattern.seq_len)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.shell.command_line import Parser
-from tandemsim.sim.shell.settings_files import NOTHING, Given, combined, settings_from_file
+from tandemsim.sim.shell.settings_files import NOTHING, combined, settings_from_file
 
 
 class CircuitParser(Parser):
@@ -38,22 +38,24 @@ class CircuitParser(Parser):
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
 
 
-def config_of(family: Family, chosen: argparse.Namespace) -> Any:
-    """Return the config of a family that the arguments name.
+class Choice(NamedTuple):
+    """What the arguments name."""
+
+    preset: str
+    settings: dict[str, object]
+    config: Any
+
+
+def choice_of(family: Family, chosen: argparse.Namespace) -> Choice:
+    """Return the config of a family that the arguments name, and by which preset and settings they do.
 
     Raises `ConfigError` as `Family.config` does, and for a config that no circuit can have.
     """
-    preset, settings = preset_and_settings(family, chosen)
-    config = family.config(preset, settings)
-    with keys_named(config):
-        config.check_circuit()
-    return config
-
-
-def preset_and_settings(family: Family, chosen: argparse.Namespace) -> tuple[str, dict[str, object]]:
-    """Return the preset and the settings that the arguments name; raises `ConfigError`."""
-    given: Given = NOTHING if chosen.config is None else settings_from_file(chosen.config)
+    given = NOTHING if chosen.config is None else settings_from_file(chosen.config)
     if given.machine not in (None, family.name):
         raise ConfigError(f"--config must be of {family.name}, not of {given.machine}")
     preset, settings = combined(family, given, chosen.preset, chosen.settings)
-    return preset or family.default_preset, settings
+    config = family.config(preset, settings)
+    with keys_named(config):
+        config.check_circuit()
+    return Choice(preset or family.default_preset, settings, config)

@@ -1,6 +1,6 @@
 """Fixed-point arithmetic as expressions: the circuits' side of the rounding and bounds of `sim.arch.formats`.
 
-Written apart from the models' (`sim.engine.fixed`), which work on integers of any size: here widths matter.
+Written apart from that of the models, which works on integers of any size: here widths matter.
 """
 
 from __future__ import annotations

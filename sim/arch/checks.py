@@ -43,12 +43,14 @@ def require(holds: bool, rule: str, value: object) -> None:
 
 
 class Rules:
-    """Collects what is wrong, so that one error says all of it. ::
+    """Collects what is wrong, so that one error says all of it.
 
-    with Rules() as rules:
-        rules.require(self.rows > 0, "SaloArray.rows must be positive", self.rows)
-        with rules.apart():
-            other.check()
+        with Rules() as rules:
+            rules.require(self.rows > 0, "SaloArray.rows must be positive", self.rows)
+            with rules.apart():
+                other.check()
+
+    The end of the outer block raises the `ConfigError`.
     """
 
     def __init__(self) -> None:
@@ -68,7 +70,7 @@ class Rules:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Note the `ConfigError` of a block, and go on after it."""
+        """Note the `ConfigError` of a block, and continue after it."""
         try:
             yield
         except ConfigError as error:

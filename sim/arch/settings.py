@@ -1,7 +1,7 @@
 """Settings: config fields by their dotted names, as ``--set`` takes them, and configs with them in place.
 
 A setting's value is a string (from the command line) or already typed (from TOML or JSON). All that is wrong
-is said at once, by the keys of the settings, whatever class a rule belongs to.
+is reported at once, by the keys of the settings, whatever class a rule belongs to.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def with_settings(
 
 @contextmanager
 def keys_named(config: Any, prefix: str = "") -> Iterator[None]:
-    """Have `ConfigError` of the block name keys of `config` (``key_scratchpad.banks``), and not classes."""
+    """Make each `ConfigError` of the block name keys of `config` (``key_scratchpad.banks``), not classes."""
     try:
         yield
     except ConfigError as error:
@@ -72,7 +72,7 @@ def canonical_settings(
 ) -> dict[str, Any]:
     """Return `settings` by whole field names, sorted, with the values that `config` has for them.
 
-    What names no field of `config`, a section that was put in place, keeps its name and value.
+    A setting that is not a field of `config` (a whole section was put in place) keeps its name and value.
     """
     plain, found = to_dict(config), {}
     for key, value in settings.items():
@@ -128,7 +128,7 @@ def _replaced(config: Any, tree: Mapping[str, Any], prefix: str) -> Any:
 
 
 def _by_key(message: str, config: Any, prefix: str) -> str:
-    """Return a message with the keys of its fields in place of the classes that they are of."""
+    """Return a message that names its fields by their keys instead of their classes."""
     sections = {"": config} | dict(_sections(config, ""))
     classes = Counter(type(section).__name__ for section in sections.values())
     keys = {type(section).__name__: path for path, section in sections.items() if path}

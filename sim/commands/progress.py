@@ -14,17 +14,26 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Progress | None]:
-    """Yield a progress callback that draws bars on a terminal's stderr, or None."""
+def progress(quiet: bool, unit: str = "") -> Iterator[Progress | None]:
+    """Yield a progress callback that draws bars on a terminal's stderr, or None.
+
+    With a `unit` the bars say how many of them are done, and how many are done in a second or a minute.
+    """
     if quiet or not (sys.stderr and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     from tandemsim.sim.run import COMPILING
 
-    bars = Bars(console=Console(stderr=True), transient=True)
+    columns = Bars.get_default_columns()
+    if unit:
+        rate = TextColumn("{task.fields[rate]}")
+        left = TimeRemainingColumn(compact=True)
+        columns = (columns[0], BarColumn(), MofNCompleteColumn(), rate, left, TextColumn("left"))
+    bars = Bars(*columns, console=Console(stderr=True), transient=True)
     tasks: dict[str, Any] = {}
 
     def advance(what: str, done: int, total: int) -> None:
@@ -34,8 +43,16 @@ def progress(quiet: bool) -> Iterator[Progress | None]:
                 return
             bars.start()  # not before, so that a mistake of the user stays one line
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
+                tasks[what] = bars.add_task(what, total=total, completed=done, rate="")
+            bars.update(
+                tasks[what], completed=done, total=total, rate=_rate(bars.tasks[tasks[what]].speed, unit)
+            )
 
     with cleaned_by(bars.stop):  # which shows the cursor again
         yield advance
+
+
+def _rate(speed: float | None, unit: str) -> str:
+    if not speed:
+        return ""
+    return f"{speed:.1f} {unit}/s" if speed >= 1 else f"{60 * speed:.1f} {unit}/min"

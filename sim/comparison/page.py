@@ -66,8 +66,8 @@ def comparison_fragment(runs: Runs) -> str:
 def _shown(runs: Runs) -> dict[str, Any]:
     """Everything that the templates show, as texts, and lengths of bars in percent."""
     css = plot_style.CSS
-    colours = {"compute": css[plot_style.COMPUTE]}
-    colours |= {name: css[colour] for name, colour in plot_style.colours(causes(runs.reports)).items()}
+    colors = {"compute": css[plot_style.COMPUTE]}
+    colors |= {name: css[color] for name, color in plot_style.colors(causes(runs.reports)).items()}
     different = differences_of(runs)
     return {
         "heading": heading(runs),
@@ -75,7 +75,7 @@ def _shown(runs: Runs) -> dict[str, Any]:
         "mark": MARK,
         "best": best_sentence(MARK),
         "speedup": SPEEDUP,
-        "sections": [_section(runs, section, colours) for section in runs.sections],
+        "sections": [_section(runs, section, colors) for section in runs.sections],
         "columns": [column.heading for column in different.columns],
         "differences": [
             {
@@ -101,16 +101,16 @@ def _shown(runs: Runs) -> dict[str, Any]:
     }
 
 
-def _section(runs: Runs, section: Section, colours: Mapping[str, str]) -> dict[str, Any]:
+def _section(runs: Runs, section: Section, colors: Mapping[str, str]) -> dict[str, Any]:
     stalled = {
         name for place in section.runs for name, count in runs.reports[place].stall_cycles.items() if count
     }
     return {
         "workload": section.workload,
-        "groups": [_group(runs, section, group, colours) for group in section.groups],
+        "groups": [_group(runs, section, group, colors) for group in section.groups],
         "legend": [
-            {"name": title(name), "colour": colour, "meaning": cycles_word(name).meaning}
-            for name, colour in colours.items()
+            {"name": title(name), "color": color, "meaning": cycles_word(name).meaning}
+            for name, color in colors.items()
             if name == "compute" or name in stalled
         ],
         "labels": [runs.labels[place] for place in section.runs],
@@ -118,7 +118,7 @@ def _section(runs: Runs, section: Section, colours: Mapping[str, str]) -> dict[s
     }
 
 
-def _group(runs: Runs, section: Section, group: Group, colours: Mapping[str, str]) -> dict[str, Any]:
+def _group(runs: Runs, section: Section, group: Group, colors: Mapping[str, str]) -> dict[str, Any]:
     told = [
         apart_sentence(runs, section.groups[0], group) if group.apart else "",
         alone_sentence(runs, group),
@@ -129,18 +129,18 @@ def _group(runs: Runs, section: Section, group: Group, colours: Mapping[str, str
         "sentence": ran_sentence(runs.reports[group.runs[0]]),
         "told": [text for text in told if text],
         "labels": [runs.labels[place] for place in group.runs],
-        "bars": [list(_bar(runs, place, longest, colours)) for place in group.runs],
+        "bars": [list(_bar(runs, place, longest, colors)) for place in group.runs],
         "figures": list(figures_of(runs, group)),
     }
 
 
-def _bar(runs: Runs, place: int, longest: int, colours: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def _bar(runs: Runs, place: int, longest: int, colors: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Compute and stalls of one run, as shares of the longest run of its group."""
     report = runs.reports[place]
     for name, count in {"compute": report.compute_cycles, **report.stall_cycles}.items():
         if count:
             length = f"{100 * count / longest:.3f}"
-            yield {"colour": colours[name], "length": length, "told": f"{title(name)}: {count:,} cycles"}
+            yield {"color": colors[name], "length": length, "told": f"{title(name)}: {count:,} cycles"}
 
 
 def _ops(runs: Runs, section: Section) -> Iterator[dict[str, Any]]:

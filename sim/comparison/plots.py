@@ -18,7 +18,7 @@ from tandemsim.sim.report.format import PJ, shortened, si, title
 from tandemsim.sim.report.plot_style import (
     COMPUTE,
     STALLS,
-    colours,
+    colors,
     drawable,
     engineering,
     grid_of_bars,
@@ -42,7 +42,7 @@ PartsOf = Callable[[Report], Parts]
 
 def draw(runs: Runs) -> dict[str, Figure]:
     """Return the figures by the name of their file; those that have nothing to show are left out."""
-    stall_colours = {"compute": COMPUTE, **colours(causes(runs.reports))}
+    stall_colours = {"compute": COMPUTE, **colors(causes(runs.reports))}
     parts = list(runs.reports[0].energy_pj.parts)
     energy_colours = dict(zip(parts, (COMPUTE, *STALLS), strict=False))
     with style():
@@ -89,7 +89,7 @@ def _bars(
     every[-1].set_xlabel(unit if unit == "cycles" else "energy")
     from matplotlib.patches import Patch
 
-    patches = [Patch(color=colour, label=title(name)) for name, colour in colour_of.items() if name in drawn]
+    patches = [Patch(color=color, label=title(name)) for name, color in colour_of.items() if name in drawn]
     figure.legend(handles=patches, loc="outside lower left", ncols=7)
     return figure
 
@@ -107,10 +107,10 @@ def _group(
     places = np.arange(len(found))
     left = np.zeros(len(found))
     drawn = set()
-    for name, colour in colour_of.items():
+    for name, color in colour_of.items():
         amounts = np.array([parts.get(name, 0) for parts in found], float)
         if amounts.any():
-            axes.barh(places, amounts, 0.7, left=left, color=colour)
+            axes.barh(places, amounts, 0.7, left=left, color=color)
             drawn.add(name)
         left += amounts
     for place, total in zip(places, left, strict=True):

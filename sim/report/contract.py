@@ -1,4 +1,4 @@
-"""What a run answers: cycles, where they went, traffic, energy, and what did not run.
+"""The result of a run: cycles, where they went, traffic, energy, and what did not run.
 
 `Report` is the contract ``tandem-report/1``, printed by ``--json`` and described by
 ``docs/report.schema.json``, which `sim.report.schema` generates from the annotations in this file. Machines
@@ -122,7 +122,7 @@ class NotRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The answer of one run.
+    """The result of one run.
 
     `extra` holds further results of the machine; in the JSON they stand before the ops.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.contract import Report
-from tandemsim.sim.report.html import cycles_colours, cycles_parts, tiles
+from tandemsim.sim.report.html import cycles_colors, cycles_parts, tiles
 from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.plot_roofline import roofline
 from tandemsim.sim.report.text import ran_sentence
@@ -26,7 +26,7 @@ def notebook_html(report: Report) -> str:
         "report": report,
         "sentence": ran_sentence(report),
         "tiles": list(tiles(report)),
-        "parts": cycles_parts(report, cycles_colours(report)),
+        "parts": cycles_parts(report, cycles_colors(report)),
         "roofline": plot_style.svg(figure, own) if figure is not None else None,
     }
     return rendered(TEMPLATE, values)

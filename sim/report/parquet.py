@@ -56,7 +56,7 @@ def ops_table(report: Report) -> pa.Table:
 
 
 def _spread(op: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
-    """Take the counts by name out of an op; return both. An op that lacks a name has nothing of it."""
+    """Take the counts by name out of an op; return both. A name that an op lacks counts as 0."""
     counts = {f"stall_{name}": value for name, value in op.pop("stall_cycles").items()}
     account = op.pop("multiplier_cycles")
     counts |= {f"multiplier_cycles_{name}": value for name, value in account.items()}

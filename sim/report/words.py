@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """What a word means in a sentence and, where the text report has room for a few words, in those."""
+    """What a word means: in a sentence, and in a few words where the text report shows those."""
 
     meaning: str
     brief: str = ""

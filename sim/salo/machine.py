@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.checks import LONGEST_VALUE, ConfigError, printable, shortened
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.simulation import LayerResult, Progress, simulate_layer
-from tandemsim.traces.errors import LONGEST_VALUE, printable, shortened
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op, Trace
 

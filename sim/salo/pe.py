@@ -142,16 +142,16 @@ class PE:
 
     What, by `stage_in`, all of it in the registers at the end of the cycle:
 
-    SCORE         score <- saturate(score + query_in * kv_in); active <- row_valid_in and column_enabled and
-                  kv_valid_in and row_tag_in == kv_tag_in (the masks hold still for the head_dim cycles).
-    EXP           (exponent, mantissa) <- those of 2^score, see `ExpUnit`; score is kept.
-    ROW_SUM       active: (row_max_out, row_sum_out, shift, weight) <- `join_row`, the score's share added to
-                  row_max_in and row_sum_in. Not active: both pass unchanged, shift <- 0, weight <- 0.
-    NORMALISE     weight <- `probability` of inverse and inverse_exponent, 0 if not active. per_pass only.
-    WEIGHTED_SUM  psum_out <- saturate((psum_in >> shift) + weight * kv_in), see `add_product`: value n of the
-                  head in the n-th cycle of the stage. A PE that is not active passes psum_in unchanged.
-    FLUSH         score <- 0, active <- false.
-    IDLE          nothing.
+      SCORE         score <- saturate(score + query_in * kv_in); active <- row_valid_in and column_enabled
+                    and kv_valid_in and row_tag_in == kv_tag_in (the masks hold still for head_dim cycles).
+      EXP           (exponent, mantissa) <- those of 2^score, see `ExpUnit`; score is kept.
+      ROW_SUM       active: (row_max_out, row_sum_out, shift, weight) <- `join_row`, the score's share added
+                    to row_max_in and row_sum_in. Not active: both pass unchanged, shift <- 0, weight <- 0.
+      NORMALISE     weight <- `probability` of inverse and inverse_exponent, 0 if not active. per_pass only.
+      WEIGHTED_SUM  psum_out <- saturate((psum_in >> shift) + weight * kv_in), see `add_product`: value n of
+                    the head in the n-th cycle of the stage. A PE that is not active passes psum_in unchanged.
+      FLUSH         score <- 0, active <- false.
+      IDLE          nothing.
 
     A register that a stage does not name is held; reset clears all. psum_out, row_sum_out and row_max_out are
     thus valid in the cycle after their stage. Query, stage, masks and key or value are passed on in every

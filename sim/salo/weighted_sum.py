@@ -152,11 +152,11 @@ class WeightedSum:
 
     What, by `stage`:
 
-    ROW_SUM       first: the state is cleared (lowest exponent, row sum 0, sums 0), or, with `restore`, taken
-                  from the restored ports: as spilled, as if the row had never stopped. Then `align`.
-    after it      per_pass: weight <- `pass_weight`. Deferred: inverse <- `reciprocal` of merged_sum.
-    WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from 0
-                  after each ROW_SUM. One cycle later the output register takes `output` of it.
+      ROW_SUM       first: the state is cleared (lowest exponent, row sum 0, sums 0), or, with `restore`,
+                    taken from the restored ports: as spilled, as if the row had never stopped. Then `align`.
+      after it      per_pass: weight <- `pass_weight`. Deferred: inverse <- `reciprocal` of merged_sum.
+      WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from
+                    0 after each ROW_SUM. One cycle later the output register takes `output` of it.
 
     When: sum n is in `merged`, and merged_valid, `merge_latency` cycles after psum n was sampled; output n,
     and output_valid, `reciprocal_latency` cycles after that. The unit answers in every pass; who needs only

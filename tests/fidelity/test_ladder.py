@@ -18,7 +18,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="
 
 
 def stated(title: str) -> list[tuple[int, int]]:
-    """Tiles a head and cycles, row by row, of one workload of the table."""
+    """Tiles per head and cycles, row by row, of one workload of the table."""
     rows = PAGE.split(f"| {title}", 1)[1].split("\n\n", 1)[0].splitlines()
     found = []
     for number, line in enumerate(rows):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.dram.config import DramConfig
-from tandemsim.sim.arch.dram.rules import longest_wait
+from tandemsim.sim.arch.dram.spacing import longest_wait
 from tandemsim.sim.arch.dram.timing import Delay
 from tandemsim.sim.arch.types import Integers, Record
 from tandemsim.sim.engine.jit import jit

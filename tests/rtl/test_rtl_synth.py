@@ -1,5 +1,6 @@
 """The synthesis tool and the table that it fills; what needs Yosys runs where Yosys is."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -196,12 +197,62 @@ def test_every_bit_of_the_outputs_reaches_the_pin_and_every_input_changes():
     "arguments, said",
     [
         (["--preset", "sal"], "python -m rtl.synth: unknown preset of salo 'sal'; did you mean 'salo'?"),
+        (["--machine", "salt"], "python -m rtl.synth: unknown machine 'salt'; did you mean 'salo'?"),
         (["--set", "array.rows=0"], "python -m rtl.synth: array.rows must be a positive integer, not 0"),
     ],
 )
 def test_the_users_mistakes_are_one_line(arguments, said, capsys):
     assert synth.main(arguments) == 2
     assert capsys.readouterr().err == said + "\n"
+
+
+def test_the_report_has_every_unit_the_array_and_what_was_placed(tmp_path, monkeypatch, capsys):
+    counted, placed = [], []
+
+    def count(text, top, folder, kept=(), memories=True):
+        """Each unit has as many gates as its name has letters; a merge bit made of flip-flops costs one."""
+        counted.append((top, memories))
+        assert f"module {top}(" in text
+        nand2 = {name: float(len(name)) for name in (top, *kept)}
+        if not memories:
+            nand2[top] += 8
+        holds = {"pe": 8, "weighted_sum": 2, "global_weighted_sum": 1}
+        return {name: yosys.Counted(1, nand2[name], 1, 8, holds) for name in nand2}
+
+    def place(text, top, folder):
+        placed.append(text.count("module "))
+        return {"clock_mhz": 1.0}
+
+    monkeypatch.setattr(yosys, "count", count)
+    monkeypatch.setattr(yosys, "place", place)
+    monkeypatch.setattr(synth, "installed", lambda tool: tool)
+    small = ["--set", "rows=2", "--set", "cols=2", "--set", "array.head_dim=4"]
+    arguments = [*small, "--place", "array", "--place", "pe", "--out", str(tmp_path)]
+    assert synth.main(arguments) == 0
+    report = json.loads((tmp_path / "synthesis.json").read_text())
+    keys = "preset settings tools units multiplier_8b_nand2 merge_bit_nand2 array check ecp5"
+    assert [*report] == keys.split()
+    assert (report["preset"], report["settings"]["rows"]) == ("salo", "2")
+    sizes = {name: len(name) for name in gate_count.by_name(salo.UNITS)}
+    sizes["controller"] = len("tile_engine.controller")  # a module of the engine, which it is counted with
+    assert {name: unit["nand2"] for name, unit in report["units"].items()} == sizes
+    assert (report["multiplier_8b_nand2"], report["merge_bit_nand2"]) == (len("multiplier"), 1.0)
+    assert report["array"]["instances"] == {
+        "pe": 8,
+        "weighted_sum": 2,
+        "global_weighted_sum": 1,
+        "controller": 1,
+    }
+    assert [*report["ecp5"]] == ["array of 2 x 2", "pe"] and placed[0] > placed[1] > 0
+    assert counted == [
+        ("tile_engine", True),
+        ("exp_unit", True),
+        ("multiplier", True),
+        ("weighted_sum", False),
+        ("tile_engine", True),
+        ("tile_engine", True),
+    ]
+    assert "whole array" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_is_one_line(tmp_path, capsys):

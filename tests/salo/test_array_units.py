@@ -91,7 +91,7 @@ def test_a_flushed_pe_begins_anew() -> None:
     assert one_pass(used, *second) != one_pass(PE(SALO), *second), "this time nobody flushed"
 
 
-def test_a_pe_without_neighbours_to_its_left_adds_its_own_exponential() -> None:
+def test_a_pe_without_neighbors_to_its_left_adds_its_own_exponential() -> None:
     """The artifact loses that of the leftmost PE."""
     pe = PE(SALO)
     shown = one_pass(pe, [16, 0], [16, 0])  # a score of 1.0, so 2^(1/8)

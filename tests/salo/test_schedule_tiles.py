@@ -76,7 +76,7 @@ def test_segments_do_not_change_a_one_dimensional_schedule() -> None:
     assert (whole.local_pairs == chained.local_pairs).all() and not chained.split.any()
 
 
-def test_a_pass_of_longformer_streams_from_64_neighbouring_keys() -> None:
+def test_a_pass_of_longformer_streams_from_64_neighboring_keys() -> None:
     # So 64 banks serve the 63 keys, and the one that goes through the global column, without a conflict.
     found = schedule(LONGFORMER, SaloArray())
     for tile in range(found.tiles):

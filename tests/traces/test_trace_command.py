@@ -40,7 +40,7 @@ def test_summary_counts_by_kind(small, tmp_path):
     assert total == ["total", str(len(small.ops)), f"{small.macs:,}", "100.0%"]
     assert sum(op.kind == "window_attention" for op in small.ops) == 2
     assert next(line.split()[1] for line in lines if line.startswith("window_attention ")) == "2"
-    # six of the weights are floats of 4 bytes; the quantised one has 36 elements of 4 bits
+    # six of the weights are floats of 4 bytes; the quantized one has 36 elements of 4 bits
     weights = [tensor for tensor in small.tensors if tensor.role == "weight"]
     assert sum(tensor.size_bytes for tensor in weights) == 4 * (6 * 27 + 12) + 18
 

@@ -144,9 +144,3 @@ def test_channels_must_divide_into_groups():
     }
     with pytest.raises(TraceError, match=r"^dims.in_channels must be a multiple of the 3 groups, not 4$"):
         macs("conv2d", dims | {"groups": 3}, {})
-
-
-def test_six_inputs_of_a_window_attention_are_separate_global_projections():
-    assert has_global_projections("window_attention", 6)
-    assert not has_global_projections("window_attention", 3)
-    assert not has_global_projections("eltwise", 6)

@@ -13,15 +13,8 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import Rules, require, require_integers
 from tandemsim.sim.arch.dram.address_map import Piece, pieces_of
-from tandemsim.sim.arch.dram.rules import check_refresh
-from tandemsim.sim.arch.dram.timing import (
-    MAX_BYTES,
-    MAX_DELAY_CLOCKS,
-    MAX_DELAY_PS,
-    DramStandard,
-    Spacing,
-    spacing_of,
-)
+from tandemsim.sim.arch.dram.spacing import Spacing, check_refresh, spacing_of
+from tandemsim.sim.arch.dram.timing import MAX_BYTES, MAX_DELAY_CLOCKS, MAX_DELAY_PS, DramStandard
 
 PS_PER_SECOND = 1_000_000_000_000
 MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1

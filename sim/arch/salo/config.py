@@ -7,7 +7,7 @@ The array keeps the query in place (output stationary) for ``query x key``, then
 (weight stationary) for ``prob x value``. One **pass** of the array:
 
     deferred   head_dim (QK) + exp + row sum + head_dim (PV)
-    per_pass   head_dim (QK) + exp + row sum + wait + normalise + head_dim (PV)
+    per_pass   head_dim (QK) + exp + row sum + wait + normalize + head_dim (PV)
 
 Column ``j`` runs ``j`` cycles behind column 0, so a pass is followed by ``drain`` cycles until its last
 partial sum has left the last column; passes follow one another after ``flush_cycles``, without draining.
@@ -34,7 +34,7 @@ QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at w
 
 
 class GlobalProjections(enum.StrEnum):
-    """How the global rows are fed when the model projects its global tokens apart (as Longformer does)."""
+    """How the global rows are fed if the model projects its global tokens separately (Longformer does)."""
 
     # They read the local keys and values, which is another function than the model's: for timing only.
     SHARED = "shared"

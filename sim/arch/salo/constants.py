@@ -1,6 +1,6 @@
 """The SALO array's number formats as kernels and circuits take them: ints and tables, for one normalization.
 
-Numba compiles a kernel once for all values of such a tuple. What each field means is said in `SaloNumerics`.
+Numba compiles a kernel once for all values of such a tuple. `SaloNumerics` says what each field means.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tandemsim.sim.arch.types import Integers
 class SaloConstants(NamedTuple):
     """What the kernels of a row of PEs need."""
 
-    deferred: int  # 1: Normalisation.DEFERRED
+    deferred: int  # 1: `Normalisation.DEFERRED`
     score_minimum: int
     score_maximum: int
     score_drop: int  # right shift from the raw score to log2 units with exp_fraction fraction bits
@@ -42,7 +42,7 @@ class SaloConstants(NamedTuple):
 class MergeConstants(NamedTuple):
     """What the kernels of a weighted-sum unit need."""
 
-    deferred: int  # 1: Normalisation.DEFERRED
+    deferred: int  # 1: `Normalisation.DEFERRED`
     exponent_minimum: int  # of a cleared unit
     exponent_maximum: int  # of the merge exponent
     renormalise: int  # raw row sum at which the exponent is raised

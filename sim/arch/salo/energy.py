@@ -148,7 +148,7 @@ def array_pj(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, act
 
 
 def gates_pj(energy: EnergyConfig, nand2: float) -> float:
-    """Energy of a unit that no paper gives, from the gates of ours: as many times that of a multiplier.
+    """Energy of a unit that no paper gives, from its gates: charged like so many gates of a multiplier.
 
     An estimate. Where a published gate can be compared, Aladdin's, it is 1.2 times what this gives.
     """

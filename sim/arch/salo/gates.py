@@ -43,7 +43,7 @@ GATES = {
 
 
 def unit_gates(array: SaloArray, numerics: SaloNumerics) -> UnitGates:
-    """Return the counts of a configuration's units; assumed: formats that nobody counted are as the wide."""
+    """Return the counts of a configuration's units; assumed: formats not counted are like `wide`."""
     return GATES[array.normalisation, formats_of(numerics) or "wide"]
 
 

@@ -17,8 +17,8 @@ KIB = 1024
 SALO = SaloConfig(
     array=SaloArray(
         column_segments=2,  # two 15-wide bands of ViL in one pass
-        normalisation=Normalisation.DEFERRED,  # 130 cycles a pass in place of 163
-        global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token apart
+        normalisation=Normalisation.DEFERRED,  # 130 cycles per pass in place of 163
+        global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token separately
     ),
     numerics=PUBLISHED,
     # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.

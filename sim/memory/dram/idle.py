@@ -2,9 +2,9 @@
 
 Every interval of an idle channel is like the one before it: each rank is refreshed when that is due, one rank
 per clock. (In the first they may have to wait for earlier commands; an interval has room for that, says
-`sim.arch.dram.rules.check_refresh`.) So of a long pause only the last two intervals are simulated. They leave
-the state that stepping leaves: the earliest clock of a command is the largest of its reasons, and of all
-refreshes of a rank the last gives the largest.
+`sim.arch.dram.spacing.check_refresh`.) So of a long pause only the last two intervals are simulated. They
+leave the state that stepping leaves: the earliest clock of a command is the largest of its reasons, and of
+all refreshes of a rank the last gives the largest.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.dram.config import MAX_BANKS, MAX_QUEUE, MAX_RANKS, DramConfig, DramTiming
-from tandemsim.sim.arch.dram.timing import Spacing
+from tandemsim.sim.arch.dram.spacing import Spacing
 from tandemsim.sim.arch.types import Record, Records
 from tandemsim.sim.engine.records import make_record
 
@@ -25,7 +25,7 @@ NO_KEY = 1 << 62  # larger than any hit_key or miss_key with any wait added
 ORDERS = (1 << 24) - 1  # of requests, before those at hand are numbered anew: what a key has room for
 SLOTS = 2 * MAX_QUEUE + MAX_BANKS  # both queues, and a request of an opened row for each bank
 # Rows to close, one per bank, and refreshes of all ranks. Refreshes come up once per interval, which is
-# longer than any wait (`sim.arch.dram.rules`); before the first of them issues, each bank may be waited for
+# longer than any wait (`sim.arch.dram.spacing`); before the first of them issues, each bank may be waited for
 # twice.
 URGENT = 2048  # at least MAX_BANKS + MAX_RANKS * (2 * (MAX_BANKS + MAX_RANKS) + 2)
 LOGGED = 64  # commands kept; a clock has two at most

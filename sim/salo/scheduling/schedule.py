@@ -1,7 +1,7 @@
 """The scheduler: splits an attention pattern into tiles of the array, so that one PE computes each pair.
 
-Obeys: SALO (DAC 2022) section 4, reordering and splitting. The steps are drawn in docs/salo.md, "The
-schedule". All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values),
+Obeys: SALO (DAC 2022) section 4, reordering and splitting. The steps are drawn in docs/salo.md,
+"The schedule". All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values),
 `sim.salo.layer` (time).
 """
 

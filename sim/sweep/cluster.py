@@ -1,0 +1,165 @@
+"""Points on a cluster: a Dask scheduler hands them to its workers in batches.
+
+What a point answers does not depend on where it ran, so the results are those of a sweep on one machine, byte
+for byte. A worker that is lost costs nothing: the scheduler gives its batch to another one. A scheduler that
+is lost ends the sweep, and the same command resumes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import time
+import warnings
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from tandemsim.sim.arch.checks import UserError, shown
+from tandemsim.sim.shell.stopping import add_cleaner, remove_cleaner
+from tandemsim.sim.sweep.frames import Work, packed
+from tandemsim.sim.sweep.point_run import FAILED, Outcome, SweepError
+from tandemsim.sim.sweep.remote import OUTCOMES, VersionError, run_batch, same
+
+SLURM = "slurm"
+ANSWER_SECONDS = 10.0  # until a scheduler is taken for dead
+WORKER_SECONDS = 30.0  # until a scheduler that answers has a worker; jobs of Slurm may wait in its queue
+BATCH_SECONDS = 1.0  # work in a batch: the scheduler takes milliseconds for each
+MOST_IN_BATCH = 256
+BATCHES_EACH = 2  # for each slot of a worker, so that it never waits for the next
+LOOK_SECONDS = 2.0  # between two looks at how many workers there are
+MAX_LOSSES = 3  # times that a point alone has used up the workers that the scheduler grants it
+
+
+class ClusterError(UserError):
+    """A cluster that is not there, or does not answer."""
+
+
+def connect(cluster: str, setup: bytes, limit: float | None, words: Mapping[str, Any]) -> Cluster:
+    """Return the cluster at an address, or one made of Slurm's jobs. Raises `ClusterError`."""
+    try:
+        import distributed
+    except ModuleNotFoundError:
+        raise ClusterError("--cluster needs Dask: pip install 'tandemsim[cluster]'") from None
+    if cluster == SLURM:
+        from tandemsim.sim.sweep.slurm import slurm_cluster
+
+        owner = slurm_cluster(words)
+        client = distributed.Client(owner, set_as_default=False)
+        return Cluster(client, f"slurm ({owner.scheduler_address})", setup, limit, owner)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it would tell of each try, in many lines
+    begun = time.monotonic()
+    try:
+        client = distributed.Client(cluster, timeout=f"{ANSWER_SECONDS}s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        took = time.monotonic() - begun
+        if isinstance(error, ValueError) or took < 0.5 * ANSWER_SECONDS:
+            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise ClusterError(f"--cluster {shown(cluster)} cannot be reached ({said})") from None
+        raise ClusterError(f"the cluster {shown(cluster)} has not answered in {ANSWER_SECONDS:g} s") from None
+    try:
+        client.wait_for_workers(1, timeout=WORKER_SECONDS)
+    except TimeoutError:
+        client.close()
+        raise ClusterError(
+            f"the cluster {shown(cluster)} has had no worker for {WORKER_SECONDS:g} s"
+        ) from None
+    return Cluster(client, cluster, setup, limit)
+
+
+class Cluster:
+    """A connection to a scheduler; `owner` is the cluster that ends with the sweep, if one does."""
+
+    def __init__(self, client: Any, name: str, setup: bytes, limit: float | None, owner: Any = None) -> None:
+        self.name, self.limit = name, limit
+        self._client, self._owner = client, owner
+        self._setup_bytes = setup
+        self._came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._batches: dict[str, list[Work]] = {}  # by the key of its task
+        self._futures: dict[str, Any] = {}
+        self._losses: Counter[int] = Counter()
+        self._seconds = 0.0  # that a point takes, smoothed
+        self._slots, self._looked = 1, 0.0
+        self._count = 0
+        add_cleaner(self._end_jobs)
+
+    def run(self, points: Iterable[Work]) -> Iterator[Outcome]:
+        """Yield the outcome of each point as it comes, in any order. Raises `SweepError`."""
+        works = list(points)
+        waiting = deque(works)
+        alone: deque[Work] = deque()  # points of a batch whose workers were lost again and again
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the size of the setup
+            digest = hashlib.sha256(self._setup_bytes).hexdigest()
+            setup = self._client.submit(same, self._setup_bytes, key=f"tandem-setup-{digest}")
+            while waiting or alone or self._batches:
+                self._look()
+                while (waiting or alone) and len(self._batches) < BATCHES_EACH * self._slots:
+                    self._submit(setup, self._next(waiting, alone))
+                with suppress(queue.Empty):
+                    yield from self._taken(self._came.get(timeout=LOOK_SECONDS), alone)
+
+    def close(self) -> None:
+        """End the connection, and the jobs that were started for it."""
+        with suppress(Exception):  # the scheduler may be gone
+            self._client.close(timeout=2)
+        self._end_jobs()
+        remove_cleaner(self._end_jobs)
+
+    def _end_jobs(self) -> None:
+        if self._owner is not None:
+            self._owner.close(timeout=10)
+
+    def _look(self) -> None:
+        """Count the slots of the workers: a thread each."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        if self._client.status not in ("running", "connecting"):
+            raise self._lost()
+        try:
+            self._slots = max(1, sum(self._client.nthreads().values()))
+        except Exception:  # the connection has just gone
+            raise self._lost() from None
+        self._looked = time.monotonic()
+
+    def _next(self, waiting: deque[Work], alone: deque[Work]) -> list[Work]:
+        if alone:
+            return [alone.popleft()]
+        size = min(MOST_IN_BATCH, int(BATCH_SECONDS / self._seconds)) if self._seconds else 1
+        fair = -(-len(waiting) // (BATCHES_EACH * self._slots))  # so that all end at about the same time
+        return [waiting.popleft() for _ in range(max(1, min(size, fair)))]
+
+    def _submit(self, setup: Any, batch: list[Work]) -> None:
+        self._count += 1
+        future = self._client.submit(run_batch, setup, packed(batch), self.limit, pure=False)
+        self._batches[future.key], self._futures[future.key] = batch, future
+        future.add_done_callback(self._came.put)
+
+    def _taken(self, future: Any, alone: deque[Work]) -> Iterator[Outcome]:
+        batch = self._batches.pop(future.key)
+        del self._futures[future.key]
+        if future.status == "finished":
+            seconds, outcomes = future.result()
+            each = max(seconds / len(batch), 1e-6)
+            self._seconds = each if not self._seconds else 0.7 * self._seconds + 0.3 * each
+            yield from OUTCOMES.decode(outcomes)
+            return
+        if future.status != "error":
+            raise self._lost()
+        error = future.exception()
+        if type(error).__name__ != "KilledWorker":
+            if isinstance(error, VersionError):
+                raise ClusterError(f"{error}: {self.name}")
+            raise SweepError(f"the workers of {self.name} cannot run points: {type(error).__name__}: {error}")
+        if len(batch) == 1:
+            number = batch[0].number
+            self._losses[number] += 1
+            if self._losses[number] >= MAX_LOSSES:
+                yield Outcome(number, FAILED, "every worker of the cluster that ran it was lost")
+                return
+        alone.extend(batch)
+
+    def _lost(self) -> SweepError:
+        return SweepError(f"the connection to the cluster {self.name} is lost; the same command resumes")

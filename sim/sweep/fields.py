@@ -1,0 +1,224 @@
+"""What the keys of a study mean: options of a run, and config fields of the machines it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require, shown
+from tandemsim.sim.arch.families import FAMILIES, family_named
+from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.machines.table import default_machine
+from tandemsim.sim.pattern_trace import pattern_trace
+from tandemsim.sim.run import workload_name
+from tandemsim.sim.sweep.draws import Choice
+from tandemsim.sim.sweep.study import Study
+from tandemsim.traces import codec
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.schema import Trace
+
+PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens")
+OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
+WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
+LISTED_BY = "`tandem list fields`"
+
+
+def settings_of(point: Mapping[str, object]) -> dict[str, object]:
+    """Return the config fields of a point, as ``--set`` takes them."""
+    return {key: value for key, value in point.items() if key not in OPTIONS}
+
+
+def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
+    """Return what a point runs. Raises `ConfigError` and `TraceError`."""
+    if "pattern" in point:
+        require(
+            "workload" not in point,
+            "a point must have a workload or a pattern, not both",
+            point.get("workload"),
+        )
+        return _pattern(point["pattern"], *(point.get(name) for name in PATTERN_OPTIONS))
+    for name in PATTERN_OPTIONS:
+        require(name not in point, f"{name} goes with a pattern", point.get(name))
+    require("workload" in point, "a point must have a workload or a pattern", None)
+    return traces[point["workload"]]
+
+
+@lru_cache(256)
+def _pattern(text: str, heads: Any, head_dim: Any, global_tokens: Any) -> Trace:
+    given = {"heads": heads, "head_dim": head_dim, "global_tokens": global_tokens}
+    options = {name: value for name, value in given.items() if value is not None}
+    for name, value in options.items():
+        require(isinstance(value, int) and not isinstance(value, bool), f"{name} must be an integer", value)
+    return pattern_trace(text, **options)
+
+
+class MissingError(Exception):
+    """A point has no such field."""
+
+
+class Fields:
+    """The fields of a study's machines, and the traces of its workloads, checked when it is made."""
+
+    def __init__(self, study: Study) -> None:
+        """Raises `StudyError` with the line of an unknown key, workload, machine or preset."""
+        self.study = study
+        self.traces = dict(self._traces())
+        self._check_patterns()
+        self.machines = self._machines()
+        for key, place in study.places.items():
+            with study.origin.of(*place):
+                self._check_key(key)
+        self._check_presets()
+        self._check_twice()
+        for number, constraint in enumerate(study.constraints):
+            for name in constraint.names:
+                with study.origin.of("constraints", number):
+                    self._check_key(name)
+
+    def name_of(self, point: Mapping[str, object]) -> str:
+        """Return what a report calls the workload of a point."""
+        return workload_name(str(point.get("pattern", point.get("workload", ""))))
+
+    def machine_of(self, point: Mapping[str, object]) -> str:
+        """Return the machine that a point runs on; empty where no machine runs its trace."""
+        if "machine" in point:
+            return str(point["machine"])
+        try:
+            return default_machine({op.kind for op in trace_of(point, self.traces).ops})
+        except (UserError, TraceError):
+            return ""
+
+    def preset_of(self, point: Mapping[str, object]) -> str:
+        family = FAMILIES.get(self.machine_of(point))
+        return str(point["preset"]) if "preset" in point else family.default_preset if family else ""
+
+    def lookup(self, point: Mapping[str, object]) -> Callable[[str], object]:
+        """Return a function: field -> its value at a point, from the whole config where the point lacks it.
+
+        It raises `MissingError` for a field that the machine lacks, and where the config is not valid.
+        """
+        config: list[Any] = []
+
+        def read(name: str) -> object:
+            if name in point:
+                return point[name]
+            if name in OPTIONS:
+                return self._option(name, point)
+            family = FAMILIES.get(self.machine_of(point))
+            if family is None:
+                raise MissingError(name)
+            whole = {**family.short_names, **{full: short for short, full in family.short_names.items()}}
+            if whole.get(name) in point:
+                return point[whole[name]]
+            if not config:
+                try:
+                    config.append(family.config(point.get("preset"), settings_of(point)))  # type: ignore[arg-type]
+                except UserError:
+                    raise MissingError(name) from None
+            value = config[0]
+            for part in family.short_names.get(name, name).split("."):
+                if not hasattr(value, part):
+                    raise MissingError(name)
+                value = getattr(value, part)
+            return getattr(value, "value", value)  # of an enum, its word
+
+        return read
+
+    def _option(self, name: str, point: Mapping[str, object]) -> object:
+        if name == "machine":
+            return self.machine_of(point)
+        if name == "preset":
+            return self.preset_of(point)
+        if name == "batch":
+            return 1
+        raise MissingError(name)
+
+    def _traces(self) -> Iterator[tuple[str, Trace]]:
+        origin, seen = self.study.origin, set()
+        for value, place in _values(self.study, "workload"):
+            with origin.of(*place):
+                require(isinstance(value, str), "a workload must be a name or a file", value)
+                if value in seen:
+                    continue
+                seen.add(value)
+                try:
+                    yield str(value), codec.load(self._file(str(value)))
+                except TraceError as error:
+                    raise ConfigError(str(error)) from None
+        if "workload" not in self.study.places and "pattern" not in self.study.places:
+            raise origin.error("a study must have a workload or a pattern")
+
+    def _file(self, name: str) -> Any:
+        """A checked-in trace, else a file beside the study."""
+        beside = self.study.origin.folder / name
+        return (
+            beside
+            if name not in codec.names() and (beside.exists() or name.endswith(codec.SUFFIXES))
+            else codec.find(name)
+        )
+
+    def _check_patterns(self) -> None:
+        for value, place in _values(self.study, "pattern"):
+            with self.study.origin.of(*place):
+                require(
+                    isinstance(value, str), "a pattern must be a text such as 'longformer:4096,512'", value
+                )
+                try:
+                    pattern_trace(str(value))
+                except TraceError as error:
+                    raise ConfigError(str(error)) from None
+
+    def _machines(self) -> list[str]:
+        """The machines that points name, or all that a trace may be given to."""
+        found = {}
+        for value, place in _values(self.study, "machine"):
+            with self.study.origin.of(*place):
+                found[family_named(str(value)).name] = True
+        return list(found) if found else list(FAMILIES)
+
+    def _check_key(self, key: str) -> None:
+        if key in OPTIONS or any(key in _known(machine) for machine in self.machines):
+            return
+        for machine in self.machines:
+            if key in FAMILIES[machine].fixed:
+                raise ConfigError(f"config key {key!r} cannot be set: {FAMILIES[machine].fixed[key]}")
+        known = {name for machine in self.machines for name in _known(machine)}
+        raise ConfigError(nearest("key", key, [*OPTIONS, *known], LISTED_BY))
+
+    def _check_presets(self) -> None:
+        known = [preset for machine in self.machines for preset in FAMILIES[machine].presets]
+        for value, place in _values(self.study, "preset"):
+            if value not in known:
+                raise self.study.origin.error(nearest("preset", str(value), known), *place)
+
+    def _check_twice(self) -> None:
+        """No field may be set by its short and by its whole name."""
+        places = self.study.places
+        for machine in self.machines:
+            for short, whole in FAMILIES[machine].short_names.items():
+                if short in places and whole in places:
+                    said = f"{shown(short)} and {shown(whole)} are one field; set only one of them"
+                    raise self.study.origin.error(said, *max(places[short], places[whole], key=self._line))
+
+    def _line(self, place: tuple[str | int, ...]) -> int:
+        return self.study.origin.lines.get(place, 0)
+
+
+@cache
+def _known(machine: str) -> frozenset[str]:
+    family = FAMILIES[machine]
+    names = (name for name, _, _ in fields_of(family.config(None, {})))
+    return frozenset((*names, *family.short_names, *family.catalogs))
+
+
+def _values(study: Study, key: str) -> Iterator[tuple[object, tuple[str | int, ...]]]:
+    """Yield every value that a key may have, and where it stands."""
+    if key in study.grid or key in study.random:
+        place = study.places[key]
+        draw = study.random.get(key)
+        values: Iterable[object] = (
+            study.grid.get(key, ()) if draw is None else draw.values if isinstance(draw, Choice) else ()
+        )
+        yield from ((value, (*place, number)) for number, value in enumerate(values))
+    yield from (row[key] for row in study.rows if key in row)

@@ -1,0 +1,169 @@
+"""The journal of a sweep: every outcome as soon as it is there, in a file that only grows.
+
+A line is the CRC-32 of its text, a blank and the text, which is JSON; the first one says which study this is,
+and of which version of tandemsim. A line goes to the system whole and at once, so that SIGKILL loses none; to
+the disk at least every second, so that a power failure loses no more than that. The torn line that either may
+leave at the end is cut off when the journal is opened again. A lock (``flock``), which ends with its process,
+keeps a second sweep out.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from tandemsim.sim.arch.checks import UserError, shown_path
+from tandemsim.sim.sweep.point_run import Outcome
+
+NAME = "points.journal"
+SCHEMA = "tandem-sweep/1"
+SYNC_SECONDS = 1.0
+_OUTCOME = msgspec.json.Decoder(Outcome)
+
+
+class FolderError(UserError):
+    """An output folder that holds something else."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What the outcomes in a journal are of."""
+
+    schema: str
+    version: str  # of tandemsim
+    study: str  # digest of the study and its traces
+    points: int
+
+
+_HEADER = msgspec.json.Decoder(Header)
+
+
+class Journal:
+    """An open journal. Use as a context manager."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        """Open the journal in an existing folder, or begin one.
+
+        Raises `FolderError` where another sweep is at work, or the folder has results of something else.
+        """
+        self.path = folder / NAME
+        self.folder = folder
+        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._synced = time.monotonic()
+        self.outcomes = 0  # lines that hold one
+        try:
+            self._lock()
+            self._begin(header)
+        except BaseException:
+            os.close(self._handle)
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if not self.outcomes:
+            self.path.unlink(missing_ok=True)  # of a sweep that has not begun, nothing is left
+        os.close(self._handle)
+
+    def read(self) -> Iterator[Outcome]:
+        """Yield every outcome, in the order in which they came."""
+        with open(self.path, "rb") as stream:
+            next(stream, None)
+            for line in stream:
+                text = _checked(line)
+                if text is not None:
+                    yield _OUTCOME.decode(text)
+
+    def add(self, outcome: Outcome) -> None:
+        """Append an outcome."""
+        _write(self._handle, _line(msgspec.json.encode(outcome)))
+        self.outcomes += 1
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring all outcomes to the disk."""
+        os.fdatasync(self._handle)
+        self._synced = time.monotonic()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise FolderError(f"another sweep is writing to {shown_path(self.folder)!r}") from None
+            # a file system without locks: two sweeps there are the user's own affair
+
+    def _begin(self, header: Header) -> None:
+        first = _line(msgspec.json.encode(header))
+        with open(self.path, "rb") as stream:
+            line = stream.readline()
+            if line == first:
+                self.outcomes = sum(1 for found in stream if _checked(found) is not None)
+                self._cut()
+                return
+        if first.startswith(line):  # empty, or torn while it was begun
+            os.ftruncate(self._handle, 0)
+            _write(self._handle, first)
+            self.sync()
+            _sync_folder(self.folder)
+            return
+        raise FolderError(f"{shown_path(self.folder)!r} holds {_other(line, header)}; name another folder")
+
+    def _cut(self) -> None:
+        """Cut off what stands after the last whole line, and go there."""
+        size = os.fstat(self._handle).st_size
+        end, step = size, 1 << 16
+        while end > 0:
+            start = max(0, end - step)
+            place = os.pread(self._handle, end - start, start).rfind(b"\n")
+            if place >= 0:
+                end = start + place + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._handle, end)
+        os.lseek(self._handle, end, os.SEEK_SET)
+
+
+def _other(line: bytes, header: Header) -> str:
+    """Say what a journal that begins with `line` is of."""
+    text = _checked(line)
+    try:
+        found = _HEADER.decode(text or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return f"a file {NAME} that is not of a sweep"
+    if found.study != header.study:
+        return "the results of another study"
+    return f"results of tandemsim {found.version}, not {header.version}"
+
+
+def _line(text: bytes) -> bytes:
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _checked(line: bytes) -> bytes | None:
+    """Return the text of a whole line, and None for one that is torn or damaged."""
+    total, blank, text = line[:8], line[8:9], line[9:-1]
+    good = blank == b" " and line.endswith(b"\n") and total == b"%08x" % zlib.crc32(text)
+    return text if good else None
+
+
+def _write(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,141 @@
+"""A sweep from its study to its table: outcomes that are there are read, those that are missing are run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from tandemsim import __version__
+from tandemsim.sim.arch.checks import require
+from tandemsim.sim.machines.contract import Progress
+from tandemsim.sim.shell.files import require_writable_folder
+from tandemsim.sim.shell.temporaries import new_parents
+from tandemsim.sim.sweep.fields import Fields
+from tandemsim.sim.sweep.frames import Setup, Work, packed
+from tandemsim.sim.sweep.journal import NAME, SCHEMA, FolderError, Header, Journal
+from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome, SweepError
+from tandemsim.sim.sweep.pool import Pool
+from tandemsim.sim.sweep.result import TABLE, SweepResult
+from tandemsim.sim.sweep.space import Space
+from tandemsim.sim.sweep.study import Study, read_study
+from tandemsim.sim.sweep.table import make_table
+from tandemsim.traces import codec
+
+MAX_WORKERS = 4096  # assumed
+MAX_SECONDS = 1e7  # of a point; assumed: four months
+__all__ = ["SweepError", "SweepResult", "sweep"]
+POINTS = "points"  # what progress counts
+
+
+class Executor(Protocol):
+    """Whatever runs points: processes here, or a cluster."""
+
+    def run(self, points: Iterable[Work]) -> Iterator[Outcome]: ...
+    def close(self) -> None: ...
+
+
+def sweep(
+    study: Study | str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    point_timeout: float | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> SweepResult:
+    """Run all points of a study that `out` has no outcome of yet, and return the outcomes of all.
+
+    `workers`: processes (None: one for each CPU). `cluster`: the address of a Dask scheduler, or ``slurm``,
+    instead. `point_timeout`: seconds after which a point is given up. `out`: a folder that keeps each outcome
+    as it comes, and in the end what `SweepResult.save` writes. `progress` is called with the points done.
+
+    Raises `UserError` for what the user must mend, and `SweepError` where processes do not start or a cluster
+    is lost.
+    """
+    require(cluster is None or workers is None, "a sweep takes workers or a cluster, not both", workers)
+    count = os.cpu_count() or 1 if workers is None else workers
+    require(0 < count <= MAX_WORKERS, f"workers must be a positive integer up to {MAX_WORKERS}", workers)
+    good = point_timeout is None or 0 < point_timeout <= MAX_SECONDS
+    require(good, "the point timeout must be a positive number of seconds", point_timeout)
+    if out is not None:
+        require_writable_folder(os.fspath(out))
+    read = read_study(study)
+    fields = Fields(read)
+    space = Space(read, fields)
+    digest = read.digest({name: trace.digest for name, trace in fields.traces.items()})
+    header = Header(SCHEMA, __version__, digest, len(space))
+    with ExitStack() as stack:
+        folder = stack.enter_context(_kept(out))
+        journal = stack.enter_context(Journal(folder, header))
+        missing = _missing(space, journal.read(), point_timeout)
+        if missing:
+
+            def executor() -> Executor:
+                setup = packed(_setup(fields))
+                if cluster is None:
+                    return Pool(setup, min(count, len(missing)), point_timeout)
+                from tandemsim.sim.sweep.cluster import connect
+
+                return connect(cluster, setup, point_timeout, read.cluster)
+
+            _run(space, missing, executor, journal, progress)
+        about = {"schema": SCHEMA, "study": digest, "version": __version__, "pareto": ",".join(read.pareto)}
+        result = SweepResult(read, make_table(space, fields, journal.read, about), space.excluded)
+        if out is not None:
+            result.save(folder)
+        return result
+
+
+def _run(
+    space: Space,
+    missing: list[int],
+    executor: Callable[[], Executor],
+    journal: Journal,
+    progress: Progress | None,
+) -> None:
+    done = len(space) - len(missing)
+    running = executor()
+    try:
+        if progress:
+            progress(POINTS, done, len(space))
+        for outcome in running.run(Work(number, space[number]) for number in missing):
+            journal.add(outcome)
+            done += 1
+            if progress:
+                progress(POINTS, done, len(space))
+    finally:
+        journal.sync()
+        running.close()
+
+
+def _setup(fields: Fields) -> Setup:
+    traces = {name: codec.dumps(trace) for name, trace in fields.traces.items()}
+    return Setup(__version__, traces, fields.machines)
+
+
+def _missing(space: Space, outcomes: Iterable[Outcome], limit: float | None) -> list[int]:
+    """Return the points without an outcome; one that timed out has none where more time is given now."""
+    done = bytearray(len(space))
+    for outcome in outcomes:
+        again = outcome.status == TIMED_OUT and (limit is None or limit > (outcome.limit or 0))
+        if outcome.number < len(space):
+            done[outcome.number] = not again
+    return [number for number, there in enumerate(done) if not there]
+
+
+@contextmanager
+def _kept(out: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """Yield the folder of the journal: `out`, made if need be, or one that is gone afterwards."""
+    if out is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    folder = Path(os.path.realpath(out))
+    if (folder / TABLE).exists() and not (folder / NAME).exists():
+        raise FolderError(f"{str(out)!r} holds {TABLE}, which is not of this study; name another folder")
+    with new_parents(folder):
+        yield folder

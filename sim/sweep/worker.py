@@ -1,0 +1,69 @@
+"""A process that runs points: ``tandemsim.sim.sweep.worker``, started by `sim.sweep.pool`, and not by people.
+
+Its argument is the handle of a file with the `Setup`. Points come in at standard input, outcomes go out at
+standard output; the first message says that it is ready. It ends with its standard input, even in the middle
+of a point, so that it never outlives the sweep, however that ended.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.pattern_trace import pattern_trace
+from tandemsim.sim.run import Request, simulate
+from tandemsim.sim.sweep.frames import SETUP, WORK, Incoming, Work, framed
+from tandemsim.sim.sweep.point_run import run_point
+from tandemsim.traces import codec
+from tandemsim.traces.errors import TraceError
+
+READY = b"ready"
+WARM = "sliding:64,16"  # an attention that is small, and takes every kernel that a large one takes
+
+
+def main(setup_handle: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which ends its processes
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not stand between messages
+    setup = SETUP.decode(os.pread(setup_handle, os.fstat(setup_handle).st_size, 0))
+    waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(waiting,), daemon=True).start()
+    traces = {name: codec.loads(document, file=name) for name, document in setup.traces.items()}
+    _warm(setup.machines)
+    _send(out, framed(READY))
+    while True:
+        work = waiting.get()
+        _send(out, framed(run_point(work.number, work.point, traces)))
+
+
+def _receive(waiting: queue.SimpleQueue[Work]) -> None:
+    incoming = Incoming(0)
+    while not incoming.ended:
+        for message in incoming.read():
+            waiting.put(WORK.decode(message))
+    os._exit(0)
+
+
+def _warm(machines: list[str]) -> None:
+    """Load the kernels, or compile them, before the time of any point begins to count."""
+    for machine in machines:
+        try:
+            simulate(Request(workload=WARM, trace=pattern_trace(WARM), machine=machine))
+        except (UserError, TraceError):
+            pass  # a machine that does not run it
+
+
+def _send(handle: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+    except BrokenPipeError:
+        os._exit(0)  # the sweep has ended
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,148 @@
+"""Kills at random moments: a sweep that is disturbed, and resumed by the same command, ends as if undisturbed.
+
+``python -m tests.sweep.kills [COUNT] [SEED]`` sends COUNT times SIGKILL to the sweep or to a process that runs its
+points, and as often to the sweep, a worker or the scheduler of a cluster; test_sweep_kills.py sends a few.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from tests.sweep.clusters import ROOT, LocalCluster
+
+STUDY = """\
+constraints = ["rows * cols <= 512"]
+samples = 16
+seed = 1
+[grid]
+pattern = "longformer:128,16"
+batch = [1, 2, 4]
+memory = ["ddr4-2400", "hbm2"]
+[random]
+rows = {low = 4, high = 32, step = 4}
+cols = {low = 3, high = 32}
+"""
+RESULTS = ("points.parquet", "pareto.html", "pareto.png")
+LONGEST = 300  # seconds for what is left of a sweep, on a machine that does much else
+LOST = 1  # exit code of a sweep whose scheduler has gone
+
+
+class Disturbed:
+    """One study, swept again and again in the same folder until as many kills as asked for have been sent."""
+
+    def __init__(self, folder: Path, seed: int, cluster: LocalCluster | None = None) -> None:
+        self.folder, self.chance, self.cluster = folder, random.Random(seed), cluster
+        self.study = folder / "study.toml"
+        self.study.write_text(STUDY)
+        self.killed: Counter[str] = Counter()
+        self.rounds = 0
+        begun = time.monotonic()
+        self.expected = self._undisturbed()
+        self.span = time.monotonic() - begun
+
+    def faults(self, kills: int) -> Iterator[str]:
+        """Send so many kills; yield what was wrong, a line each."""
+        while self.killed.total() < kills:
+            self.rounds += 1
+            out = self.folder / f"out{self.rounds}"
+            most = min(4, kills - self.killed.total())  # of a round, so that it ends
+            yield from self._round(out, self.chance.randint(1, most))
+
+    def _undisturbed(self) -> dict[str, bytes]:
+        out = self.folder / "undisturbed"
+        self._start(out, "--workers", "2").communicate()
+        return contents(out)
+
+    def _round(self, out: Path, kills: int) -> Iterator[str]:
+        where = ["--cluster", self.cluster.address] if self.cluster else ["--workers", "2"]
+        sent = 0
+        while True:
+            if self.cluster:
+                self.cluster.mend()
+            sweep = self._start(out, *where)
+            while sent < kills and sweep.poll() is None:
+                try:
+                    sweep.wait(self.chance.uniform(0, self.span))
+                except subprocess.TimeoutExpired:
+                    sent += self._kill(sweep)
+            _, err = sweep.communicate(timeout=LONGEST)
+            if sweep.returncode == 0:
+                break
+            by_us = sweep.returncode == -9 or (
+                self.cluster and sweep.returncode == LOST and b"is lost" in err
+            )
+            if not by_us:
+                yield f"round {self.rounds}: exit code {sweep.returncode}, said {err[-400:]!r}"
+                return
+        found = contents(out)
+        yield from (f"round {self.rounds}: {n} differs" for n in RESULTS if found[n] != self.expected[n])
+        yield from (f"round {self.rounds}: left {path.name}" for path in out.glob(".*"))
+
+    def _kill(self, sweep: subprocess.Popen[bytes]) -> int:
+        """Send one kill; return 1, or 0 where the victim had gone."""
+        victims: dict[str, list[psutil.Process]] = {"sweep": [psutil.Process(sweep.pid)]}
+        try:
+            if self.cluster:
+                assert self.cluster.scheduler
+                victims["worker"] = [psutil.Process(worker.pid) for worker in self.cluster.workers]
+                victims["scheduler"] = [psutil.Process(self.cluster.scheduler.pid)]
+            else:
+                victims["process"] = psutil.Process(sweep.pid).children()
+            name = self.chance.choice([name for name in victims if victims[name]])
+            self.chance.choice(victims[name]).kill()
+        except psutil.NoSuchProcess:
+            return 0
+        self.killed[name] += 1
+        if self.cluster and name == "worker":
+            time.sleep(0.2)
+            self.cluster.mend()
+        return 1
+
+    def _start(self, out: Path, *where: str) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            "-m",
+            "sim",
+            "sweep",
+            str(self.study),
+            "--quiet",
+            "--out",
+            str(out),
+            *where,
+        ]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+def main(count: int, seed: int) -> int:
+    """Kill and tell."""
+    faults = []
+    with tempfile.TemporaryDirectory() as temporary:
+        local = Disturbed(Path(temporary), seed)
+        faults += local.faults(count)
+        print(f"this machine: {dict(local.killed)} killed in {local.rounds} sweeps", flush=True)
+    with tempfile.TemporaryDirectory() as temporary, LocalCluster(Path(temporary), 3) as cluster:
+        remote = Disturbed(Path(temporary), seed, cluster)
+        faults += remote.faults(count)
+        print(f"a cluster: {dict(remote.killed)} killed in {remote.rounds} sweeps", flush=True)
+    print("\n".join(faults) or "every sweep ended as if undisturbed")
+    return bool(faults)
+
+
+if __name__ == "__main__":
+    words = [int(word) for word in sys.argv[1:]]
+    sys.exit(main(*words, *(20, 0)[len(words) :]))

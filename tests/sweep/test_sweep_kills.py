@@ -1,0 +1,22 @@
+"""SIGKILL at any moment, of whatever takes part, changes no byte of the results: a few of `make sweep-kill`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.sweep.clusters import LocalCluster
+from tests.sweep.kills import Disturbed
+
+
+def test_a_sweep_survives_kills_of_itself_and_of_its_processes(tmp_path: Path) -> None:
+    disturbed = Disturbed(tmp_path, seed=1)
+    assert list(disturbed.faults(6)) == []
+    assert set(disturbed.killed) == {"sweep", "process"}
+
+
+@pytest.mark.slow
+def test_a_sweep_survives_kills_of_workers_and_of_the_scheduler(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path, 3) as cluster:
+        disturbed = Disturbed(tmp_path, seed=3, cluster=cluster)
+        assert list(disturbed.faults(4)) == []
+        assert {"worker", "scheduler"} <= set(disturbed.killed)

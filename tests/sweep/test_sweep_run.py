@@ -1,0 +1,158 @@
+"""Sweeps: rows against runs one by one, points that go wrong, and what a second sweep does again."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tandemsim.sim.pattern_trace import pattern_trace
+from tandemsim.sim.run import Request, simulate
+from tandemsim.sim.sweep import pool, runner
+from tandemsim.sim.sweep.journal import NAME
+from tandemsim.sim.sweep.runner import SweepError, sweep
+
+WORK = "sliding:32,8"
+ROOT = Path(__file__).parents[2]
+FAULTY = [sys.executable, str(Path(__file__).with_name("faulty_worker.py"))]
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points of some batches go wrong, as faulty_worker.py says."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(pool, "module_command", lambda _, *words: [*FAULTY, *words])
+
+
+def grid(**keys: Any) -> dict[str, Any]:
+    return {"grid": {"pattern": WORK, **keys}}
+
+
+def column(result: Any, name: str) -> list[Any]:
+    return result.table[name].to_pylist()  # type: ignore[no-any-return]
+
+
+def test_a_row_is_the_summary_of_a_run_with_its_settings() -> None:
+    study = grid(rows=[4, 8], memory=["ddr4-2400", "hbm2"], batch=[1, 3])
+    rows = sweep(study, workers=2).table.to_pylist()
+    assert len(rows) == 8
+    for number, row in enumerate(rows):
+        settings = {"rows": row["rows"], "memory": row["memory"]}
+        request = Request(workload=WORK, trace=pattern_trace(WORK), settings=settings, batch=row["batch"])
+        summary = simulate(request).report.summary()
+        assert (row["point"], row["status"], row["reason"]) == (number, "ok", None)
+        assert {key: row[key] for key in summary} == summary
+
+
+def test_an_invalid_point_is_a_row_with_the_rule_that_it_breaks() -> None:
+    result = sweep(grid(rows=[0, 8], cols=[8, 9], preset=["salo"]), workers=1)
+    assert column(result, "status") == ["invalid", "invalid", "ok", "invalid"]
+    reasons = column(result, "reason")
+    assert reasons[3] == "array.cols must be a multiple of column_segments (2), not 9"
+    assert "array.rows must be a positive integer, not 0" in reasons[0]
+    assert column(result, "rows") == [0, 0, 8, 8] and column(result, "machine") == ["salo"] * 4
+    assert column(result, "cycles")[0] is None and column(result, "on_front") == [None, None, True, None]
+
+
+def test_the_table_has_the_types_of_the_values() -> None:
+    table = sweep(grid(rows=[4, "0x8"], memory=["hbm2"]), workers=1).table
+    assert [str(table.schema.field(name).type) for name in ("rows", "memory", "cycles", "seconds")] == [
+        "string",
+        "string",
+        "int64",
+        "double",
+    ]
+    assert table["rows"].to_pylist() == ["4", "0x8"] and table["multipliers"].to_pylist()[0] > 0
+
+
+@pytest.mark.usefixtures("faulty")
+def test_points_that_go_wrong_are_rows_and_the_others_run() -> None:
+    batches = [1, 1001, 2, 1002, 3, 1003, 4, 1004, 5, 1005, 6, 1006, 7]
+    result = sweep(grid(batch=batches), workers=2, point_timeout=2)
+    ends = dict(
+        zip(batches, zip(column(result, "status"), column(result, "reason"), strict=True), strict=True)
+    )
+    assert all(ends[batch] == ("ok", None) for batch in range(1, 8))
+    assert ends[1001] == ("failed", "the process that ran it ended 3 times (SIGSEGV)")
+    assert ends[1002] == ("timed out", "took longer than 2 s (--point-timeout)")
+    assert ends[1003] == ("failed", "the process that ran it ended 3 times (exit code 3)")
+    assert ends[1004] == ("failed", "RuntimeError: something went wrong")
+    assert ends[1005] == ("failed", "SystemExit: stop")
+    assert ends[1006] == ("failed", "out of memory")
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_point_that_timed_out_runs_again_only_with_more_time(tmp_path: Path) -> None:
+    study, journal = grid(batch=[1, 1002]), tmp_path / NAME
+    lines = []
+    for seconds in (0.5, 0.5, 0.2, 1.0):
+        result = sweep(study, workers=1, point_timeout=seconds, out=tmp_path)
+        lines.append(journal.read_bytes().count(b"\n"))
+    assert lines == [3, 3, 3, 4]
+    assert column(result, "reason")[1] == "took longer than 1 s (--point-timeout)"
+    assert result.table.num_rows == 2
+
+
+def test_processes_that_do_not_start_end_the_sweep_with_their_last_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit('no such thing')"]
+    monkeypatch.setattr(pool, "module_command", lambda *_: command)
+    with pytest.raises(SweepError, match=r"do not start \(exit code 1\): no such thing"):
+        sweep(grid(rows=[4]), workers=2, out=tmp_path / "out")
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_same_results_byte_for_byte_with_any_number_of_processes(tmp_path: Path) -> None:
+    study = grid(rows=[4, 6, 8], cols=[2, 3, 4, 6], memory=["ideal", "ddr4-2400"])
+    for workers in (1, 3):
+        sweep(study, workers=workers, out=tmp_path / str(workers))
+    for name in ("points.parquet", "pareto.html", "pareto.png"):
+        one, three = ((tmp_path / workers / name).read_bytes() for workers in ("1", "3"))
+        assert one == three, name
+
+
+def test_a_sweep_runs_what_is_missing_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = grid(rows=[4, 6, 8], cols=[2, 4])
+    sweep(study, workers=1, out=tmp_path)
+    whole, table = (tmp_path / NAME).read_bytes(), (tmp_path / "points.parquet").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / NAME).write_bytes(b"".join(lines[:3]) + lines[3][:20])
+    ran = []
+    run = runner.Pool.run
+
+    def counted(self: Any, points: Any) -> Any:
+        for outcome in run(self, points):
+            ran.append(outcome.number)
+            yield outcome
+
+    monkeypatch.setattr(runner.Pool, "run", counted)
+    sweep(study, workers=1, out=tmp_path)
+    assert len(ran) == 4
+    assert (tmp_path / "points.parquet").read_bytes() == table
+    sweep(study, workers=1, out=tmp_path)
+    assert len(ran) == 4
+
+
+def test_the_file_is_the_table_and_names_its_study(tmp_path: Path) -> None:
+    result = sweep(grid(rows=[4, 8]), workers=1, out=tmp_path)
+    read = pq.read_table(tmp_path / "points.parquet")
+    assert read.equals(result.table, check_metadata=True)
+    assert set(read.schema.metadata) == {b"schema", b"study", b"version", b"pareto"}
+
+
+def test_points_of_different_work_share_no_front() -> None:
+    result = sweep(grid(rows=[4, 8], batch=[1, 2], heads=[1, 3]), workers=2)
+    titles = sorted(front.title for front in result.fronts)
+    assert titles == [f"{WORK}, heads {heads}, batch {batch}" for heads in (1, 3) for batch in (1, 2)]
+    assert all(len(front.points) == 2 for front in result.fronts)
+
+
+def test_progress_counts_points(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    sweep(grid(rows=[4, 8]), workers=1, out=tmp_path, progress=lambda *what: told.append(what))
+    assert told == [("points", 0, 2), ("points", 1, 2), ("points", 2, 2)]
