@@ -222,6 +222,7 @@ def test_a_name_that_is_no_utf_8_is_replaced(command: Any, place: Path) -> None:
 def test_the_commands_of_the_page_are_valid_and_its_output_is_what_is_printed(
     command: Any, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     page = (ROOT / "docs" / "compare.md").read_text()
     (place / "small.toml").write_text("array.rows = 16\n")
     (place / "large.toml").write_text("array.rows = 32\n")
