@@ -1,4 +1,4 @@
-"""A process of a sweep in which some points go wrong, by their batch: what it does instead of running them."""
+"""A process of a sweep in which some points go wrong, by their batch, instead of being run."""
 
 import os
 import signal

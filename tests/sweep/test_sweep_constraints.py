@@ -16,7 +16,7 @@ def grouped(parts: tuple[str, ...]) -> str:
     return f"({' '.join(parts)})"
 
 
-ARITHMETIC_OPS, COMPARISONS = "+ - * / // %".split(), "== != < <= > >=".split()
+ARITHMETIC_OPS, COMPARISONS = ["+", "-", "*", "/", "//", "%"], ["==", "!=", "<", "<=", ">", ">="]
 NUMBERS = st.sampled_from(["a", "b", "c.d", "2", "0.5", "-3"])
 ARITHMETIC = st.recursive(
     NUMBERS,
