@@ -28,7 +28,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel lint format bench traces docs reproduce clean
+.PHONY: help sim test cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces docs docs-site reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,7 +41,7 @@ sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= PRESET= SE
 
 test: ## every suite that does not need torch; of the co-simulation a sample
 	$(environment) core test rtl cosim
-	$(PYTEST) --ignore=tests/workloads $(ARGS)
+	$(PYTEST) --ignore=tests/workloads --ignore=tests/docs $(ARGS)
 
 test-models: ## the models and their export; installs torch, gigabytes on most machines
 	$(environment) core test models
@@ -69,6 +69,10 @@ proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
 	$(PY) tools/wheel_check.py
+
+test-docs: ## build the documentation site, and faulty ones that must fail
+	$(environment) core test rtl docs
+	$(PYTEST) tests/docs $(ARGS)
 
 mutants: ## faults in the generated circuit, one by one: does a test tell? ARGS="--help" says more
 	$(buildable)
@@ -104,11 +108,17 @@ traces: ## export every checked-in trace anew; byte for byte the same unless a m
 	$(environment) core models
 	@for file in traces/data/*.json; do $(PY) -m workloads.export $$(basename $$file .json) || exit; done
 
-docs: ## regenerate the JSON Schemas of traces and reports
+docs: ## regenerate the JSON Schemas of traces, reports and comparisons
 	$(environment) core
 	@mkdir -p build
 	$(PY) -m tandemsim.traces schema --out docs/trace.schema.json
 	$(PY) -m tandemsim.sim.report.schema > build/report.schema.json && mv build/report.schema.json docs/
+	$(PY) -m tandemsim.sim.comparison.schema > build/comparison.schema.json && mv build/comparison.schema.json docs/
+
+docs-site: ## the documentation as a site with search and reference, to build/site; a broken link is an error
+	$(environment) core rtl docs
+	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-doctrees docs build/site
+	@echo build/site/index.html
 
 reproduce: ## published figures beside ours, with the reason for each gap
 	$(environment) core

@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.sim.arch.dram.config import DramConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.types import Integers, Record
 from tandemsim.sim.engine.event import NEVER
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dma import dma_advance, dma_submit
 from tandemsim.sim.memory.dma_state import Dma, new_dma
 from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
-from tandemsim.sim.memory.dram.state import READ, WRITE, Record, new_dram
+from tandemsim.sim.memory.dram.state import READ, WRITE, new_dram
 
 BURSTS = 1_000_000
 REPEATS = 7
@@ -35,8 +35,6 @@ ON_THEIR_WAY = 1024
 # Million requests a second of Ramulator 2.1 (commit c5b1c3a, DDR4-2400, its own release build): measured
 # elsewhere, on another machine, so good for an order of magnitude only.
 RAMULATOR = {"streaming": 0.36, "random": 0.19}
-
-Integers = NDArray[np.int64]
 
 
 @jit

@@ -1,7 +1,7 @@
 """Seconds of the functional run of one Longformer layer: ``python -m benchmarks.bench_functional``.
 
 12 heads of 64, 4096 tokens, 513 keys and one global token with projections of its own. *array* is
-quantisation and the fixed-point array, on one thread and on all; *compared* is the whole run, float64 softmax
+quantization and the fixed-point array, on one thread and on all; *compared* is the whole run, float64 softmax
 attention included. Simulated cycles are those of the array without memory, of all heads one after the other.
 """
 
@@ -47,7 +47,7 @@ def report(name: str, config: SaloConfig, plan: Schedule, pattern: Pattern, tens
 
 
 def main() -> None:
-    """Measure both presets of number formats, both normalisations."""
+    """Measure both presets of number formats, both normalizations."""
     pattern = Pattern.longformer(SEQ_LEN, WINDOW)
     plan = schedule(pattern, SALO.array, global_projections=True)
     tensors = random_tensors(HEADS, SEQ_LEN, HEAD_DIM, seed=SEED, global_tokens=1)

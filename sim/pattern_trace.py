@@ -60,7 +60,7 @@ WORDS = ", ".join(f"{kind}:{form.numbers}" for kind, form in FORMS.items())
 def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: int | None = None) -> Trace:
     """Return the trace; the first `global_tokens` tokens are global (None: as many as the kind has).
 
-    Raises `ConfigError` for words that are none, and `traces.errors.TraceError` for a pattern that is none.
+    Raises `ConfigError` for words that cannot be read, and `traces.errors.TraceError` for an invalid pattern.
     """
     kind, _, rest = text.partition(":")
     if kind not in FORMS:
@@ -83,8 +83,9 @@ def trace_of(
 ) -> Trace:
     """Return the trace of one attention over `pattern`, called `name`.
 
-    `global_projections`: the model projects queries, keys and values of its global tokens apart, as Longformer
-    does; without a global token it means nothing. Raises `ConfigError` for a size, `TraceError` for a pattern.
+    `global_projections`: the model projects queries, keys and values of its global tokens apart, as
+    Longformer does; without a global token it means nothing. Raises `ConfigError` for a size, `TraceError`
+    for a pattern that is too much.
     """
     _check_sizes(heads=heads, head_dim=head_dim)
     apart = global_projections and bool(pattern.global_tokens)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tandemsim import __version__
 from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, require, to_dict
 from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Progress, Values
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
-from tandemsim.sim.report.contract import NotRun, Report
-from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.report.contract import NotRun
+from tandemsim.sim.report.result import Report
+from tandemsim.sim.report.timeline import Activity, Timeline, timeline_of_ops
 from tandemsim.sim.shell.files import printable
-from tandemsim.sim.shell.settings_files import changed, dotted
 from tandemsim.sim.shell.stopping import interrupts_held
 from tandemsim.traces import codec
-from tandemsim.traces.schema import Op, Trace
+from tandemsim.traces.schema import Trace
+from tandemsim.version import __version__
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
@@ -53,7 +53,7 @@ class Run:
 
     report: Report
     make_timeline: Callable[[], Timeline]
-    make_activity: Callable[[], Activity]
+    make_activity: Callable[[], Activity] | None
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -61,9 +61,21 @@ class Run:
         return self.make_timeline()
 
     @cached_property
-    def activity(self) -> Activity:
-        """What the machine did over time."""
-        return self.make_activity()
+    def activity(self) -> Activity | None:
+        """What the machine did over time; None where the machine does not say."""
+        return self.make_activity() if self.make_activity else None
+
+    def save(self, folder: str | Path) -> None:
+        """Write all that ``--out`` writes to `folder`. Raises `FileError`, and leaves it as it was then."""
+        from tandemsim.sim.report.folder import write_folder
+
+        write_folder(folder, self.report, self.timeline, self.activity)
+
+    def __repr__(self) -> str:
+        return repr(self.report).replace("<Report:", "<Run:", 1)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 def tell_of_compilation(progress: Progress | None) -> None:
@@ -78,7 +90,7 @@ def workload_name(workload: str) -> str:
 
 
 def simulate(request: Request, progress: Progress | None = None) -> Run:
-    """Run a request. Ctrl-C waits for the end of a layer: inside a kernel it would crash the process.
+    """Run a request. Ctrl-C waits until the machine says what it does: inside a kernel it would crash.
 
     Raises `traces.errors.TraceError` or `sim.arch.checks.UserError` for what the user must mend.
     """
@@ -89,33 +101,35 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     trace = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
     machine = machine_named(default_machine({op.kind for op in trace.ops}) if name is None else name)
-    ops = [op for op in trace.ops if op.kind in machine.runs]
+    wanted = {op.id for op in trace.ops}
     if request.only is not None:
-        ops = selected(ops, request.only)
+        wanted = selected(trace.ops, request.only, machine.runs)
+    ops = [op for op in trace.ops if op.id in wanted and op.kind in machine.runs]
     config, options = _configured(machine, request)
     _refuse_options(machine, options)
     if not ops:
-        raise ConfigError(
-            f"{machine.family.name} runs no op of this trace; it runs {', '.join(machine.runs)}"
-        )
+        kinds = ", ".join(sorted(machine.runs))
+        rule = f"{machine.family.name} runs {kinds} ops, and the trace has none"
+        raise ConfigError(f"{rule}; try another machine")
     tell_of_compilation(progress)
     with keys_named(config), interrupts_held() as let_go:
 
-        def told(what: str, done: int, total: int) -> None:
+        def advance(what: str, done: int, total: int) -> None:
             let_go()
             if progress:
                 progress(what, done, total)
 
-        outcome = machine.run(trace, ops, config, options, told)
-    report = _report(request, machine, trace, options, outcome, _not_run(machine, trace, ops, request.batch))
-    return Run(report, outcome.timeline, outcome.activity)
+        outcome = machine.run(trace, ops, config, options, advance)
+    not_run = _not_run(machine, trace, wanted, request.batch)
+    report = _report(request, machine, trace, options, outcome, not_run)
+    return Run(report, outcome.timeline or (lambda: timeline_of_ops(report)), outcome.activity)
 
 
 def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
     """Return the config of a request, and what else it asks of the machine."""
-    family, settings = machine.family, dict(request.settings or {})
-    preset = family.default_preset if request.preset is None else request.preset
+    family, settings, preset = machine.family, dict(request.settings or {}), request.preset
     if request.config is None:
+        preset = family.default_preset if preset is None else preset
         config = start = family.config(preset, settings)
         stated = family.stated(config, settings)
         whole = {family.short_names.get(key, key): value for key, value in settings.items()}
@@ -124,8 +138,8 @@ def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
             return family.config(preset, {**whole, **more})
     else:
         config = start = family.changed(request.config, settings)
-        of_preset = family.preset(preset).config
-        stated = dict(sorted(changed(of_preset, dict(dotted(to_dict(config)))).items()))
+        preset = family.closest(config) if preset is None else preset
+        stated = family.stated(config, family.differences(preset, config))
 
         def configured(more: Mapping[str, object]) -> Any:
             return family.changed(start, more)
@@ -148,18 +162,17 @@ def _refuse_options(machine: Machine, options: Options) -> None:
             raise ConfigError(f"{machine.family.name} does not take {option}; it takes {takes or 'none'}")
 
 
-def _not_run(machine: Machine, trace: Trace, ops: Sequence[Op], batch: int) -> tuple[NotRun, ...]:
-    """Return what of the trace does not run, in its order."""
-    running = {op.id for op in ops}
+def _not_run(machine: Machine, trace: Trace, wanted: Set[int], batch: int) -> tuple[NotRun, ...]:
+    """Return what of the trace does not run, in its order; `wanted` are the ids that --only leaves."""
     return tuple(
         NotRun(
             name=op.name,
             kind=op.kind,
             macs=op.macs * batch,
-            reason=REASON if op.kind in machine.runs else machine.reason(op),
+            reason=machine.reason(op) if op.id in wanted else REASON,
         )
         for op in trace.ops
-        if op.id not in running
+        if op.id not in wanted or op.kind not in machine.runs
     )
 
 

@@ -1,4 +1,18 @@
-"""Tandem: a cycle-level simulator of DNN hardware whose circuit ships with it.
+"""Tandem: a cycle-level simulator of DNN hardware whose circuit ships with it. ::
+
+    import tandemsim as ts
+
+    ts.run("longformer").report
+
+Contents:
+
+- Running: `run`, `Run`, `Report`
+- What runs: `Band`, `Pattern`, `Trace`, `load_trace`, `trace`, `workload_names`
+- On what: `machines`, `presets`
+- Errors: `UserError`, `ConfigError`, `FileError`, `TraceError`
+
+docs/python.md teaches all of it. Each name is imported when it is first used, so that ``import tandemsim``
+costs next to nothing.
 
 In a checkout the packages `sim`, `rtl`, `traces` and `workloads` lie at the top of the repository, beside
 this folder; the wheel holds them inside it. Either way they are imported as ``tandemsim.sim`` and so on: a
@@ -7,10 +21,73 @@ bare ``import sim`` would load a second copy of each module.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tandemsim.version import __version__
+
+if TYPE_CHECKING:
+    from tandemsim.catalogs import machines, presets
+    from tandemsim.running import load_trace, run, trace, workload_names
+    from tandemsim.sim.arch.checks import ConfigError, UserError
+    from tandemsim.sim.report.result import Report
+    from tandemsim.sim.run import Run
+    from tandemsim.sim.shell.files import FileError
+    from tandemsim.traces.bands import Band
+    from tandemsim.traces.errors import TraceError
+    from tandemsim.traces.pattern import Pattern
+    from tandemsim.traces.schema import Trace
+
+__all__ = [
+    "Band",
+    "ConfigError",
+    "FileError",
+    "Pattern",
+    "Report",
+    "Run",
+    "Trace",
+    "TraceError",
+    "UserError",
+    "__version__",
+    "load_trace",
+    "machines",
+    "presets",
+    "run",
+    "trace",
+    "workload_names",
+]
 
 _ROOT = Path(__file__).resolve().parent.parent
 if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "sim").is_dir():
     __path__.append(str(_ROOT))
+
+# Where each name comes from.
+_HOMES = {
+    "Band": "traces.bands",
+    "ConfigError": "sim.arch.checks",
+    "FileError": "sim.shell.files",
+    "Pattern": "traces.pattern",
+    "Report": "sim.report.result",
+    "Run": "sim.run",
+    "Trace": "traces.schema",
+    "TraceError": "traces.errors",
+    "UserError": "sim.arch.checks",
+    "load_trace": "running",
+    "machines": "catalogs",
+    "presets": "catalogs",
+    "run": "running",
+    "trace": "running",
+    "workload_names": "running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -33,6 +33,10 @@ def test_no_module_is_in_a_cycle(tree: house.Tree) -> None:
     assert house.cycles(tree) == []
 
 
+def test_the_page_has_the_table() -> None:
+    assert house.table() in (house.ROOT / "docs" / "design.md").read_text()
+
+
 def test_light_entries_load_no_slow_library(tree: house.Tree) -> None:
     assert house.slow_starts(tree) == []
 
@@ -83,6 +87,11 @@ def test_the_checker_has_read_the_tree(tree: house.Tree) -> None:
         ("sim/__main__.py", "import tandemsim.workloads", "workloads"),
         ("rtl/build.py", "import tandemsim.sim.engine.jit", "sim.engine.jit"),
         ("rtl/build.py", "import numba", "numba"),
+        ("rtl/lib/rom.py", "import tandemsim.sim.arch.salo.wires", "sim.arch.salo.wires"),
+        ("rtl/lib/rom.py", "import tandemsim.rtl.salo.pe", "rtl.salo.pe"),
+        ("rtl/ant/pe.py", "import tandemsim.rtl.salo.pe", "rtl.salo.pe"),
+        ("rtl/ant/pe.py", "import tandemsim.sim.shell.files", "sim.shell.files"),
+        ("rtl/ant/pe.py", "import tandemsim.rtl.synthesis.yosys", "rtl.synthesis.yosys"),
         ("rtl/build.py", "import tandemsim.traces", "traces"),
         ("workloads/export.py", "import tandemsim.sim.run", "sim.run"),
         ("workloads/export.py", "import tandemsim.rtl", "rtl"),
@@ -133,18 +142,26 @@ def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
         ("sim/engine/jit.py", "import numba\nfrom tandemsim.sim.arch import checks"),
         (
             "sim/salo/machine.py",
-            "import tandemsim.traces.schema\nfrom tandemsim.sim.memory import dram\nfrom tandemsim.sim.engine.jit import jit",
+            "import tandemsim.traces.schema\nfrom tandemsim.sim.memory import dma"
+            "\nfrom tandemsim.sim.engine.jit import jit",
         ),
         ("sim/fused/machine.py", "import tandemsim.sim.ant.machine\nimport tandemsim.sim.salo.machine"),
         (
             "sim/report/html.py",
-            "import matplotlib\nfrom tandemsim.sim.report.plots import roofline\nfrom tandemsim import __version__",
+            "import matplotlib\nfrom tandemsim.sim.report.plots import roofline"
+            "\nfrom tandemsim import __version__",
         ),
         ("sim/papers/salo/cost_model.py", "from tandemsim.sim.engine.jit import jit"),
         ("sim/run.py", "import tandemsim.sim.machines.table\nimport tandemsim.traces"),
         (
+            "rtl/fused/array.py",
+            "import tandemsim.rtl.ant.array, tandemsim.rtl.salo.array",
+        ),
+        ("rtl/lib/rom.py", "import tandemsim.sim.arch.wires, tandemsim.sim.shell.files"),
+        (
             "rtl/salo/pe.py",
-            "import amaranth\nfrom tandemsim.sim.arch.salo.config import SaloArray\nfrom tandemsim.rtl.lib import rom",
+            "import amaranth\nfrom tandemsim.sim.arch.salo.config import SaloArray"
+            "\nfrom tandemsim.rtl.lib import rom",
         ),
         (
             "workloads/export.py",

@@ -30,7 +30,7 @@ def test_no_path_of_a_machine_is_in_the_tree() -> None:
     assert {path: paths for path, paths in found.items() if paths} == {}
 
 
-def test_paths_of_a_machine_are_recognised() -> None:
+def test_paths_of_a_machine_are_recognized() -> None:
     here = "/" + "home/someone/tandem"
     assert machine_paths(f"open('{here}/x') # see {here}") == [f"{here}/x", here]
     assert machine_paths("docs/work/x ./tmp/x https://example.org/home a/b /dev/stdout /usr/bin/env") == []
@@ -63,3 +63,26 @@ def test_no_test_folder_is_a_package() -> None:
 def test_test_files_have_names_of_their_own() -> None:
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(set(names)) == sorted(names)
+
+
+# What the formatter makes of a comment that is too long for the end of a line: it wraps the value.
+SCARS = (
+    re.compile(r"^ *[)\]}]+[,:]*  #(?! fmt:).*", re.MULTILINE),  # a bracket that closes, and the comment
+    re.compile(r"[(\[{]\n.*[^,\s]  #(?! type:).*\n *[)\]}]"),  # brackets around one value with its comment
+)
+
+
+def scars(text: str) -> list[str]:
+    return [match.group() for scar in SCARS for match in scar.finditer(text)]
+
+
+def test_a_comment_that_does_not_fit_stands_above_its_line() -> None:
+    found = {str(path.relative_to(ROOT)): scars(path.read_text()) for path in files() if path.suffix == ".py"}
+    assert {path: places for path, places in found.items() if places} == {}
+
+
+def test_scars_of_the_formatter_are_recognized() -> None:
+    assert scars("x = (\n    1" + "  # one\n)\ny = 2\n")
+    assert scars("x = (\n    1\n)" + "  # one\n")
+    assert scars("for i in range(\n    2\n):" + "  # two\n")
+    assert not scars("x = 1  # one\n# two\ny = (\n    1,  # one\n    2,  # two\n)\n")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "tandemsim"
 OURS = ("sim", "rtl", "traces", "workloads")  # packages of the namespace, which lie at the top of the tree
+VERSION = "tandemsim.version"  # what everything may read of the namespace's own folder
 BARE = "bare "  # before an import without the namespace: it would load a second copy of the module
 
 PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
@@ -24,16 +25,17 @@ PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
 # Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tandemsim": ("sim", "traces", "workloads"),
-    "traces": ("sim.shell",),
+    "traces": ("sim.arch.checks", "sim.shell"),
     "sim.arch": (),
-    "sim.shell": ("sim.arch.checks",),
+    "sim.shell": ("sim.arch.checks", "sim.arch.family"),
     "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
     "sim.report": ("sim.arch.checks", "sim.shell"),
+    "sim.comparison": ("sim.arch.checks", "sim.report", "sim.shell"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
     "sim.only": ("sim.arch", "traces"),
-    "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
+    "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),
     "sim.sweep": (
         "sim.arch",
         "sim.engine.kernel_cache",
@@ -46,13 +48,24 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
-    "rtl.lib": ("sim.arch", "sim.shell"),
-    "rtl.synthesis": ("rtl", "sim.arch", "sim.shell"),
-    "rtl": ("sim.arch", "sim.shell"),
+    # Nothing that bears a machine's name.
+    "rtl.lib": (
+        "sim.arch.checks",
+        "sim.arch.family",
+        "sim.arch.formats",
+        "sim.arch.settings",
+        "sim.arch.wires",
+        "sim.shell",
+    ),
+    "rtl.synthesis": ("rtl", "sim.arch"),
+    "rtl.build": ("rtl", "sim.arch", "sim.shell"),
+    "rtl.synth": ("rtl", "sim.arch", "sim.shell"),
+    "rtl": (),
     "workloads": ("traces", "sim.arch", "sim.shell"),
 }
 
-# Any other package of `sim` is a machine: it knows the parts, and no other machine but those named here.
+# Any other package of `sim` is a machine: it knows the parts, and no other machine but those named here. Any
+# other package of `rtl` has the circuits of one.
 OTHER_MACHINES = {"sim.fused": ("sim.ant", "sim.salo"), "sim.serving": ("sim.cpu",)}
 WITH_ALL_MACHINES = "sim.machines"  # which also joins the parts with the reports
 
@@ -64,7 +77,7 @@ ONLY_FOR = {
     "numba": "sim.engine.jit",  # which names the folder of the kernel cache first
 }
 
-# What `--help`, `list` and a misspelt name must not wait for: entry -> libraries it may not load at once.
+# What `--help`, `list` and a misspelled name must not wait for: entry -> libraries it may not load at once.
 SLOW = {"torch", "onnx", "amaranth", "matplotlib", "pyarrow"}
 LIGHT = dict.fromkeys(
     ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),
@@ -125,7 +138,7 @@ def in_tree(name: str) -> str:
     """Return ``sim.run`` of ``tandemsim.sim.run``, and ``bare sim.run`` of ``sim.run``."""
     first, _, rest = name.partition(".")
     if first == NAMESPACE:
-        return rest or NAMESPACE
+        return rest if rest.partition(".")[0] in OURS else name  # else a file of the namespace's own folder
     return f"{BARE}{name}" if first in OURS else name
 
 
@@ -174,9 +187,11 @@ def cycles(tree: Tree) -> list[str]:
 def allowed(module: str, target: str) -> bool:
     if target.startswith(BARE) or module == "sim":  # sim/__init__: sim.arch, and so rtl/, costs nothing
         return False
+    if inside(target, NAMESPACE):
+        return inside(module, NAMESPACE) or target in (NAMESPACE, VERSION)
     library = target.partition(".")[0]
     if library not in OURS:
-        return target == NAMESPACE or allowed_outside(module, library)
+        return allowed_outside(module, library)
     row, may_import = row_of(module)
     return any(inside(target, package) for package in (row, *may_import))
 
@@ -188,6 +203,9 @@ def row_of(module: str) -> tuple[str, tuple[str, ...]]:
         return package, ("sim.report", "sim.shell", *PARTS, *machines())
     if is_machine(package) and package != "sim.__main__":
         return package, (*PARTS, *OTHER_MACHINES.get(package, ()))
+    if package.startswith("rtl.") and package not in MAY_IMPORT:
+        others = OTHER_MACHINES.get(f"sim.{package[4:]}", ())
+        return package, ("rtl.lib", "sim.arch", *(f"rtl.{other[4:]}" for other in others))
     row = max((row for row in MAY_IMPORT if inside(module, row)), key=len)
     return row, MAY_IMPORT[row]
 
@@ -247,6 +265,20 @@ def loaded_at_once(tree: Tree, entry: str) -> dict[str, str]:
 def faults(tree: Tree) -> list[str]:
     """Return one line for whatever is wrong."""
     return broken_rules(tree) + missing_modules(tree) + cycles(tree) + slow_starts(tree)
+
+
+def table() -> str:
+    """Return the table as docs/design.md has it."""
+    rows = {**MAY_IMPORT, "a machine, `sim.<machine>`": PARTS}
+    rows["its circuits, `rtl.<machine>`"] = ("rtl.lib", "sim.arch")
+    rows |= {package: (*PARTS, *others) for package, others in OTHER_MACHINES.items()}
+    rows[WITH_ALL_MACHINES] = ("every machine", "sim.report", "sim.shell", *PARTS)
+    lines = ["| package | may import, beside itself |", "|---|---|"]
+    for package, targets in rows.items():
+        name = package if "`" in package else f"`{package}`"
+        named = [target if " " in target else f"`{target}`" for target in targets]
+        lines.append(f"| {name} | {', '.join(named) or 'nothing of ours'} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:

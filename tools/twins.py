@@ -1,106 +1,123 @@
-"""The twins: what sim/ and rtl/ must have in common, read from the sources alone.
+"""The twins: what sim/ and rtl/ must have in common.
 
-A circuit rtl/<path>.py has its model in sim/<path>.py. Every component, a class on ``wiring.Component``, has
-there
+A circuit rtl/<path>.py has its model in sim/<path>.py. Every component of it has there
 
 * a class of the same name, whose one constructor argument has the same name and type;
 * the same sentence as the first line of the docstring;
-* ``<Class>Inputs`` and ``<Class>Outputs``, NamedTuples whose fields are its ``In(...)`` and ``Out(...)``.
+* ``<Class>Inputs`` and ``<Class>Outputs``, NamedTuples whose fields are its ports, of every preset. The model
+  of a subclass may use those of the class above it.
 
-rtl/build.py, rtl/synth.py, rtl/synthesis/, and rtl/lib/ with the circuits that need no model, are exempt.
-Whether values and cycles agree is the question of tests/cosim.
+rtl/*.py, rtl/lib/ with the circuits that need no model, rtl/synthesis/, and units.py, the list of a machine's
+units, are exempt. Whether values and
+cycles agree is the question of tests/cosim. ``python tools/twins.py`` prints what differs; it needs the
+packages of `make rtl` and of `make sim`.
 """
 
 from __future__ import annotations
 
-import ast
+import inspect
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-EXEMPT = ("__init__.py", "build.py", "synth.py", "__main__.py")
+EXEMPT = ("lib", "synthesis")  # folders
+LISTS = ("__init__.py", "units.py")  # files without a circuit of their own
 
 
 def broken_twins(root: Path) -> list[str]:
-    """Return one line for every difference between a circuit below `root` and its model."""
+    """Return one line for every difference between a circuit below `root`, this tree, and its model."""
     faults = []
-    for circuit in sorted((root / "rtl").rglob("*.py")):
-        path = circuit.relative_to(root / "rtl")
-        if path.name in EXEMPT or path.parts[0] in ("lib", "synthesis"):
-            continue
-        model = root / "sim" / path
-        if not model.exists():
+    for path in circuits(root):
+        if not (root / "sim" / path).exists():
             faults.append(f"rtl/{path} has no model: sim/{path} is missing")
             continue
-        models = classes(model)
-        for name, component in classes(circuit).items():
-            if is_component(component):
-                faults += [f"rtl/{path}, {name}: {fault}" for fault in differences(component, models)]
+        circuit, model = (module(package, path) for package in ("rtl", "sim"))
+        for component in components(circuit):
+            found = (fault for config in configs(path) for fault in differences(component, model, config))
+            faults += [f"rtl/{path}, {component.__name__}: {fault}" for fault in dict.fromkeys(found)]
     return faults
 
 
-def classes(path: Path) -> dict[str, ast.ClassDef]:
-    return {node.name: node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)}
+def circuits(root: Path) -> list[Path]:
+    """Return the files that must have a model, as paths below rtl/."""
+    paths = [path.relative_to(root / "rtl") for path in sorted((root / "rtl").rglob("*.py"))]
+    return [
+        path
+        for path in paths
+        if len(path.parts) > 1 and path.parts[0] not in EXEMPT and path.name not in LISTS
+    ]
 
 
-def is_component(node: ast.ClassDef) -> bool:
-    return any(ast.unparse(base).rpartition(".")[2] == "Component" for base in node.bases)
+def module(package: str, path: Path) -> ModuleType:
+    return import_module(".".join(("tandemsim", package, *path.with_suffix("").parts)))
 
 
-def differences(component: ast.ClassDef, models: dict[str, ast.ClassDef]) -> Iterator[str]:
-    model = models.get(component.name)
+def configs(path: Path) -> list[Any]:
+    """Return the presets of the machine that a circuit is of."""
+    families = import_module("tandemsim.sim.arch.families")
+    return [*families.FAMILIES[path.parts[0]].configs.values()]
+
+
+def components(circuit: ModuleType) -> list[type]:
+    """Return the components that a module defines."""
+    component = import_module("amaranth.lib.wiring").Component
+    return [
+        found
+        for found in vars(circuit).values()
+        if isinstance(found, type) and issubclass(found, component) and found.__module__ == circuit.__name__
+    ]
+
+
+def differences(component: Any, models: Any, config: Any) -> Iterator[str]:
+    """Yield what a component and its model in the module `models` do not have in common."""
+    model = getattr(models, component.__name__, None)
     if model is None:
         yield "the model has no class of this name"
         return
     if arguments(component) != arguments(model):
         yield f"takes {arguments(component)}, the model {arguments(model)}"
-    if len(arguments(component)) != 1:
-        yield f"must take one argument, its config, not {len(arguments(component))}"
     if first_line(component) != first_line(model):
         yield "the first lines of the two docstrings differ"
+    if len(arguments(component)) != 1:
+        yield f"must take one argument, its config, not {len(arguments(component))}"
+        return
     for direction, suffix in (("In", "Inputs"), ("Out", "Outputs")):
-        tuple_name = component.name + suffix
-        fields = annotated(models[tuple_name]) if tuple_name in models else []
-        found = ports(component, direction)
-        if set(found) != set(fields):
-            yield f"{direction} ports {found} are not the fields {fields} of {tuple_name}"
+        name, fields = fields_of(model, models, suffix)
+        found = ports(component, config, direction)
+        if {*found} != {*fields}:
+            yield f"{direction} ports {found} are not the fields {fields} of {name}"
 
 
-def arguments(node: ast.ClassDef) -> list[str]:
-    """Return the constructor's arguments as ``name: type``; a dataclass lists its fields."""
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            taken = [*item.args.posonlyargs, *item.args.args, *item.args.kwonlyargs][1:]
-            return [ast.unparse(argument) for argument in taken]
-    return [ast.unparse(item) for item in node.body if isinstance(item, ast.AnnAssign)]
+def arguments(kind: type) -> list[str]:
+    """Return the constructor's arguments as ``name: type``."""
+    found = inspect.signature(kind).parameters.values()
+    return [f"{one.name}: {getattr(one.annotation, '__name__', one.annotation)}" for one in found]
 
 
-def annotated(node: ast.ClassDef) -> list[str]:
-    return [ast.unparse(item.target) for item in node.body if isinstance(item, ast.AnnAssign)]
+def first_line(kind: type) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
 
 
-def first_line(node: ast.ClassDef) -> str:
-    return (ast.get_docstring(node) or "").partition("\n")[0]
+def fields_of(model: type, models: Any, suffix: str) -> tuple[str, list[str]]:
+    """Return the name and the fields of a model's tuple, or of the one of the class that it refines."""
+    names = [f"{kind.__name__}{suffix}" for kind in model.__mro__[:-1]]
+    found = next((name for name in names if hasattr(models, name)), names[0])
+    return found, [*getattr(getattr(models, found, None), "_fields", ())]
 
 
-def ports(node: ast.ClassDef, direction: str) -> list[str]:
-    """Return the names declared as ``In(...)`` or ``Out(...)``, in a Signature's dict or by annotation."""
-    found = []
-    for item in ast.walk(node):
-        if isinstance(item, ast.Dict):
-            pairs = zip(item.keys, item.values, strict=True)
-            found += [ast.literal_eval(key) for key, value in pairs if key and is_port(value, direction)]
-        elif isinstance(item, ast.AnnAssign) and is_port(item.annotation, direction):
-            found.append(ast.unparse(item.target))
-    return found
-
-
-def is_port(node: ast.AST, direction: str) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == direction
+def ports(component: Any, config: Any, direction: str) -> list[str]:
+    """Return the names of the ports of one direction."""
+    made = component(config)
+    made._MustUse__silence = True  # it is asked for its ports only, and Amaranth would warn of that
+    return [name for name, member in made.signature.members.items() if member.flow.name == direction]
 
 
 def main() -> int:
+    sys.path.insert(0, str(ROOT))
     faults = broken_twins(ROOT)
     print("\n".join(faults) or "every circuit has its model")
     return 1 if faults else 0

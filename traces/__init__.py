@@ -2,6 +2,6 @@
 
 `traces.schema` holds the types, `traces.kinds` what each kind of op must state, `traces.pattern` the sparse
 patterns of window attention, `traces.codec` reading and writing, `traces.scalesim` the conversion from and to
-SCALE-Sim. ``python -m traces`` prints a summary. The package imports the standard library, numpy and msgspec,
-and nothing else of this project.
+SCALE-Sim. ``python -m traces`` prints a summary. Of this project the package imports only how mistakes are
+worded (`sim.arch.checks`) and how files are written and signals end a command (`sim.shell`).
 """

@@ -12,15 +12,15 @@ if __name__ == "__main__":  # before anything else is imported
     stop_at_once("tandem")
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tandemsim.sim.shell.command_line import Parser
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.shell.command_line import USER_FAULT, Parser, tell_fault
+from tandemsim.sim.shell.files import written
 from tandemsim.traces.codec import dumps, find, load, names, save
 from tandemsim.traces.errors import TraceError
-from tandemsim.traces.files import write_file
 from tandemsim.traces.json_schema import json_schema
 from tandemsim.traces.limits import MAX_TABLE_BYTES, as_text, read_document
 from tandemsim.traces.scalesim import from_csv, to_csv
@@ -33,12 +33,12 @@ USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
        python -m traces schema [--out FILE]"""
 
-DESCRIPTION = "Summarise a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
+DESCRIPTION = "Summarize a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
 
 CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
-GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is told by the header; layer names are
-kept, a batch column is used; rows of a title alone and other columns are left out, which stderr says. Of a
-trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
+GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is recognized by the header; layer names
+are kept, a batch column is used; rows that hold only a title and other columns are left out and listed on
+stderr. Of a trace, the gemm and conv2d ops are written; what SCALE-Sim cannot express is listed on stderr."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands[words[0]](words[1:])
         else:
             _summary(words)
-    except TraceError as error:
-        print(f"{SPEAKER}: {error}", file=sys.stderr)
-        return 2
+    except UserError as error:
+        tell_fault(SPEAKER, str(error))
+        return USER_FAULT
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         pass
     return 0
@@ -104,24 +104,8 @@ def _write_trace(trace: Trace, out: str) -> None:
 
 
 def _write(data: bytes, out: str) -> None:
-    if out != "-":
-        write_file(Path(out), data)
-    elif sys.stdout is None:
-        raise TraceError("is closed", file="standard output")
-    else:
-        _write_stdout(data)
-
-
-def _write_stdout(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is left in the buffer goes nowhere, so that the end of the process does not try once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise TraceError(f"cannot be written: {error.strerror}", file="standard output") from None
+    with written(out) as stream:
+        stream.write(data)
 
 
 if __name__ == "__main__":

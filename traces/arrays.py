@@ -1,4 +1,4 @@
-"""The arrays of a trace (scales of a quantisation, masks), in the ``.npz`` beside it.
+"""The arrays of a trace (scales of a quantization, masks), in the ``.npz`` beside it.
 
 The trace holds shape, type and SHA-256 of each, so that its own digest covers them. Nothing is pickled.
 """
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tandemsim.sim.shell.files import written
 from tandemsim.traces.errors import TraceError, listed, violation
-from tandemsim.traces.files import write_file
 from tandemsim.traces.npz import open_arrays
 from tandemsim.traces.schema import ArrayInfo, Trace
 
@@ -27,7 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def array_info(array: NDArray[Any]) -> ArrayInfo:
-    """Return what a trace states of an array."""
+    """Return what a trace records of an array: shape, type and digest. Raises `TraceError` for objects."""
     if array.dtype.hasobject:
         raise TraceError(f"must hold numbers, not {array.dtype}", field="arrays")
     portable = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
@@ -42,13 +42,17 @@ def npz_path(trace_path: str | Path) -> Path:
 
 
 def save_arrays(trace: Trace, arrays: Arrays, trace_path: str | Path) -> None:
-    """Write the arrays that `trace` names beside it. Raises `TraceError` if they are not those."""
+    """Write the arrays that `trace` names beside it.
+
+    Raises `TraceError` if `arrays` are not those, and `FileError` where the system refuses to write.
+    """
     path = npz_path(trace_path)
     _check(trace, arrays, str(path))
     buffer = io.BytesIO()
     stored: dict[str, Any] = {name: arrays[name] for name in sorted(arrays)}
     np.savez_compressed(buffer, **stored)
-    write_file(path, buffer.getvalue())
+    with written(path) as stream:
+        stream.write(buffer.getvalue())
 
 
 def load_arrays(trace: Trace, trace_path: str | Path) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from tandemsim.traces.errors import violation
 Bools = NDArray[np.bool_]
 
 MAX_BANDS = 256  # assumed: of a pattern; published ones have three at most
-MAX_OFFSETS = 2**27  # assumed: of all bands together; each is visited once, which takes about a second
+MAX_OFFSETS = 2**27  # assumed: of all bands together; visiting each of them once takes about a second
 
 
 class Band(NamedTuple):
@@ -39,8 +39,19 @@ class Band(NamedTuple):
         return Band(low, high, self.dilation) if low <= high else None
 
 
+def as_bands(rows: Iterable[Iterable[int]]) -> tuple[Band, ...]:
+    """Return rows of (low, high, dilation) as bands. Raises `TraceError` for a row of another length."""
+    bands = []
+    for row in rows:
+        parts = list(row)
+        if len(parts) != len(Band._fields):
+            raise violation("bands", "must hold (low, high, dilation)", parts)
+        bands.append(Band(*parts))
+    return tuple(bands)
+
+
 def is_integer(value: object) -> bool:
-    """Tell whether a JSON value is an integer; true and false are none."""
+    """Tell whether a JSON value is an integer; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -76,9 +87,9 @@ def check_bands(bands: tuple[Band, ...], seq_len: int) -> None:
 
 
 def merged(bands: Iterable[Band], seq_len: int) -> list[Band]:
-    """Return bands cut to a sequence; those of one dilation that overlap or continue one another are one.
+    """Return bands cut to a sequence, sorted by dilation, residue and offset.
 
-    Sorted by dilation, residue, offset.
+    Bands of one dilation that overlap or continue one another are joined.
     """
     reach = seq_len - 1
     inside = [part for band in bands if (part := band.clipped(-reach, reach))]

@@ -1,7 +1,7 @@
 """Reading and writing traces: ``.json``, or gzip when named ``.json.gz``, with arrays beside it in ``.npz``.
 
 Obeys ``tandem-trace/1``. What is read is bounded (`traces.limits`) and checked whole (`traces.validate`);
-what is written has the same bytes each time, one tensor and one op a line. Arrays are never pickled, and
+what is written has the same bytes each time, one tensor or op per line. Arrays are never pickled, and
 their digests are part of the trace. Every error is a `TraceError` of one line with the file, the op and the
 field.
 """
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from tandemsim.traces.errors import TraceError, nearest, shown
-from tandemsim.traces.files import write_file
+from tandemsim.sim.arch.checks import nearest
+from tandemsim.sim.shell.files import written
+from tandemsim.traces.errors import TraceError
 from tandemsim.traces.json_text import check_keys
 from tandemsim.traces.limits import as_text, check_marks, read_document
 from tandemsim.traces.messages import explain
@@ -75,12 +76,16 @@ def dumps(trace: Trace) -> bytes:
 
 
 def save(trace: Trace, path: str | Path) -> None:
-    """Check a trace and write it. The file appears whole or not at all. Raises `TraceError`."""
+    """Check a trace and write it. The file appears whole or not at all.
+
+    Raises `TraceError`, and `FileError` where the system refuses to write.
+    """
     check(trace)
     data = dumps(trace)
     if str(path).endswith(".gz"):
         data = gzip.compress(data, mtime=0)  # no time in the header: same trace, same bytes
-    write_file(Path(path), data)
+    with written(path) as stream:
+        stream.write(data)
 
 
 def names() -> list[str]:
@@ -100,7 +105,7 @@ def find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if text and (text.endswith(SUFFIXES) or path.name != text or _exists(path)):
         return path
-    raise TraceError(f"unknown trace {shown(text)}; {nearest(text, stored)}")
+    raise TraceError(nearest("trace", text, stored))
 
 
 def _stored() -> dict[str, Path]:

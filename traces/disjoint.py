@@ -1,8 +1,8 @@
-"""Taking overlapping bands apart, as a scheduler needs them.
+"""Splits overlapping bands into bands without common offsets, as a scheduler needs them.
 
-Small dilations come first and stay whole, because a contiguous band is the cheap one on an array; what they
-leave of a wider dilation is cut into the longest progressions, which may step by a multiple of the given
-dilation. How a pattern comes apart decides its tiles, so equal patterns come apart equally, always.
+Small dilations come first and stay whole, because a contiguous band is the cheapest on an array. The offsets
+that this leaves of a wider dilation are cut into the longest progressions, which may step by a multiple of
+that dilation. The split of a pattern decides its tiles, so equal patterns are always split equally.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tandemsim.traces.bands import Band, Bools, merged
 from tandemsim.traces.errors import TraceError
 
 MAX_PIECES = 2**14  # assumed: far beyond what an array could run band by band
-MAX_LOOKS = 2**26  # assumed: offsets that are looked at, some again and again; about five seconds
+MAX_LOOKS = 2**26  # assumed: offsets examined, counting repeats; about five seconds
 
 Ints = NDArray[np.int64]
 Run = tuple[int, int, int]  # length, step, first place
@@ -29,8 +29,7 @@ def disjoint(bands: tuple[Band, ...], seq_len: int) -> tuple[Band, ...]:
     """Return bands that share no offset and hold those of `bands` that two of `seq_len` tokens can have.
 
     Sorted by dilation, then offset. A single offset has dilation 1. No two bands of one dilation continue one
-    another. Raises `TraceError` for bands that overlap in more ways than can be followed (`MAX_PIECES`,
-    `MAX_LOOKS`).
+    another. Raises `TraceError` for bands that overlap in too many ways (`MAX_PIECES`, `MAX_LOOKS`).
     """
     inside = merged(bands, seq_len)
     dilations = sorted({band.dilation for band in inside})
@@ -132,7 +131,5 @@ def _single(band: Band) -> Band:
 
 
 def _entangled() -> TraceError:
-    rule = f"must come apart into at most {MAX_PIECES} bands without common offsets"
-    return TraceError(
-        f"{rule}, at most {MAX_LOOKS} looks at offsets: these overlap in more ways", field="bands"
-    )
+    rule = f"must split into at most {MAX_PIECES} bands without common offsets"
+    return TraceError(f"{rule}, within {MAX_LOOKS} looks at offsets: these overlap too much", field="bands")

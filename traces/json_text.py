@@ -1,8 +1,9 @@
-"""What JSON allows and a trace does not: a key that stands twice, numbers without end, nesting without end.
+"""Finds what JSON allows and a trace does not: a key that stands twice, huge numbers, deep nesting.
 
-A decoder keeps the last of two equal keys in silence, and for the others knows no words of ours; so keys are
-compared in a pass of their own (`check_keys`; 1.4 ms of the 4 ms that reading longformer.json takes), and
-what it or the decoder refuses is looked for again, to say where it stands (`find_fault`).
+A decoder silently keeps the last of two equal keys, and reports huge numbers and deep nesting without a
+place. So keys are compared in a separate pass (`check_keys`; 1.4 ms of the 4 ms that reading longformer.json
+takes), and what that pass or the decoder refuses is searched for again, to say where it stands
+(`find_fault`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tandemsim.traces.errors import shown
+from tandemsim.sim.arch.checks import shown
 
 MAX_DEPTH = 32  # assumed: lists and objects within one another; a trace has six of its own
 LONGEST_NUMBER = 308  # digits; of more, a double is infinite
@@ -41,7 +42,7 @@ class _TwiceError(Exception):
 
 
 def check_keys(text: str) -> Exception | None:
-    """Return what Python's reader says against a document; None if it is JSON, and no key stands twice."""
+    """Return the error of Python's reader on a document; None if it is JSON, and no key stands twice."""
     try:
         json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError, _TwiceError) as error:
@@ -50,7 +51,7 @@ def check_keys(text: str) -> Exception | None:
 
 
 def find_fault(text: str) -> Fault | None:
-    """Return the first thing that is JSON and that a trace cannot hold; None if there is none."""
+    """Return the first value that is JSON and that a trace cannot hold; None if there is none."""
     try:
         document = json.loads(
             text,
@@ -81,7 +82,7 @@ def is_too_deep(value: object, depth: int = MAX_DEPTH) -> bool:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:
-    """Take the place of an object, whose values are of no more use, so that few of them are held at once."""
+    """Refuse equal keys; return nothing in place of the object, so that few values are held at once."""
     if len({key for key, _ in pairs}) < len(pairs):
         raise _TwiceError
 
@@ -120,7 +121,7 @@ def _marks(value: Any, path: Path) -> Iterator[tuple[Path, _Marked]]:
 def _too_deep(text: str) -> Fault | None:
     """Return the place at which a document of any depth goes too deep.
 
-    What stands before it, with its brackets closed, is a document of `MAX_DEPTH` that every reader takes.
+    The text before it, with its brackets closed, is a document of `MAX_DEPTH` that every reader takes.
     """
     closing: list[str] = []
     for token in _TOKENS.finditer(text):

@@ -1,7 +1,7 @@
-"""How much of a file is read, and reading no more than that: the sizes come first, then the content.
+"""Limits of what is read from a file: sizes are checked first, then the content is read.
 
-So /dev/zero, a pipe without an end, a file of gigabytes and a gzip bomb all end at once. What the limits
-cost: a document of `MAX_BYTES` and `MAX_MARKS`, of the costliest shape, is read or refused below 300 MiB
+So /dev/zero, an endless pipe, a file of gigabytes and a gzip bomb are all refused at once. A document of
+`MAX_BYTES` and `MAX_MARKS`, of the costliest shape, is read or refused in less than 300 MiB of memory
 (tests/traces/test_trace_limits.py); the largest checked-in trace has 0.2 MiB and 31,000 marks.
 """
 
@@ -16,9 +16,9 @@ from tandemsim.traces.errors import TraceError, violation
 MIB = 2**20
 MAX_BYTES = 16 * MIB  # assumed: of a document, when unpacked; 70 times the largest checked-in trace
 MAX_TABLE_BYTES = 4 * MIB  # assumed: of a topology; SCALE-Sim's own have some kilobytes
-MAX_MARKS = 3 * 2**19  # assumed: of the marks that each value of a document has at least one of
+MAX_MARKS = 3 * 2**19  # assumed; each value of a document comes with at least one of `MARKS`
 MARKS = b",:[{"
-MAX_MEMBERS = 64  # assumed: pieces of a gzip file, which usually is one; each is looked for in all the rest
+MAX_MEMBERS = 64  # assumed: pieces of a gzip file, usually one; finding each one scans the rest of the file
 
 
 def read_document(path: Path, limit: int = MAX_BYTES) -> bytes:

@@ -1,4 +1,4 @@
-"""What is wrong with a document that is no trace, in the words of the trace format.
+"""Turns msgspec's decoding errors into `TraceError`s that name the op and the field.
 
 msgspec reports ``Expected `int`, got `str` - at `$.ops[3].dims[...]```; a user reads
 ``longformer.json: op 3 'layer.0.query': dims.m must be int, not str``.
@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from tandemsim.traces.errors import TraceError, nearest, shown, violation
+from tandemsim.sim.arch.checks import hint, shown
+from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.json_text import find_fault, path_text
 from tandemsim.traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor, Trace
 
@@ -51,13 +52,13 @@ def _message(text: str, path: str, where: str, field: str, value: object) -> Tra
     if match := re.match(r"Object missing required field (\w+)", text):
         return TraceError("is missing", op=where, field=".".join(filter(None, (field, match[1]))))
     if match := re.match(r"Object contains unknown field (.+)", text):
-        hint = nearest(match[1], _record(path).__struct_fields__)
+        advice = hint(match[1], _record(path).__struct_fields__)
         return TraceError(
-            f"is not a field; {hint}", op=where, field=".".join(filter(None, (field, match[1])))
+            f"is not a field; {advice}", op=where, field=".".join(filter(None, (field, match[1])))
         )
     if match := re.match(r"Invalid enum value '?(.*?)'?$", text):
         choices = get_args(Role) if field == "role" else [SCHEMA]
-        return TraceError(f"{match[1]!r} is unknown; {nearest(match[1], choices)}", op=where, field=field)
+        return TraceError(f"{match[1]!r} is unknown; {hint(match[1], choices)}", op=where, field=field)
     if match := re.match(r"Expected (.+), got (.+)", text):
         return TraceError(f"must be {match[1]}, not {match[2]}", op=where, field=field)
     return violation(field, re.sub("^Expected", "must be", text), value).located(op=where)

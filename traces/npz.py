@@ -1,4 +1,4 @@
-"""Arrays in an ``.npz``, read with their sizes first: the directory, then a header, then, if asked, the data.
+"""Reads arrays of an ``.npz``, sizes first: the directory, then a header, then, on request, the data.
 
 Obeys the formats of zip (stored and deflated members, as ``numpy.savez`` and ``savez_compressed`` write them)
 and of numpy's NEP 1. Nothing is ever unpickled, and no more is read than a header says: a caller that has
@@ -21,7 +21,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandemsim.traces.errors import TraceError, shown
+from tandemsim.sim.arch.checks import shown
+from tandemsim.traces.errors import TraceError
 
 MAX_READ = 2**20  # bytes at once, of a directory too: some twenty thousand arrays
 MAX_HEADER = 2**12  # assumed: bytes of an array's header; numpy's are padded to 64 or 128
@@ -32,7 +33,7 @@ ENCRYPTED = 1  # a bit of a member's flags
 
 
 class Header(NamedTuple):
-    """What an array states of itself before its data."""
+    """What the header of an array says about it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -59,7 +60,7 @@ class ArrayFile:
             return _header(stream)
 
     def read(self, name: str) -> NDArray[Any]:
-        """Return an array, whose shape and type the caller has found to be what it needs."""
+        """Return an array. The caller has already compared its header with what it needs."""
         with self._opened(name) as stream:
             header = _header(stream)
             count = math.prod(header.shape)
@@ -118,7 +119,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _begun(path: Path) -> tuple[_File, bytes]:
-    """Return the open file and its first bytes: some files can be opened and not be read."""
+    """Return the open file and its first bytes: some files can be opened but not read."""
     stream = _File(path)
     try:
         return stream, stream.read(len(MAGIC))
@@ -128,7 +129,7 @@ def _begun(path: Path) -> tuple[_File, bytes]:
 
 
 class _File(io.FileIO):
-    """A file of which no more is read at once than a directory may have."""
+    """A file that refuses to read more at once than a directory may have."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size < 0:  # zipfile looks for the directory in the last 64 KiB

@@ -1,4 +1,4 @@
-"""The data flow of a trace: views lead to a tensor, and every tensor is there when an op reads it.
+"""Checks the data flow of a trace: views lead to a tensor, and every tensor exists when an op reads it.
 
 Messages name an op or a tensor as `of_op` and `of_tensor` do.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from tandemsim.traces.errors import TraceError, shown, violation
+from tandemsim.sim.arch.checks import shown
+from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.schema import Op, Tensor
 
 FROM_OUTSIDE = ("input", "weight", "index")  # roles of tensors that no op need produce
@@ -74,7 +75,7 @@ def _makers(ops: Sequence[Op], tensors: Tensors) -> dict[int, int]:
 
 
 def _misplaced(tensor: Tensor, maker: Mapping[int, int]) -> str:
-    """Say why a tensor cannot be an output of an op; nothing if it can."""
+    """Say why a tensor cannot be an output of an op; empty if it can."""
     if tensor.alias_of is not None:
         return f"must not be a view, as tensor {tensor.id} is"
     if tensor.role not in FROM_AN_OP:
@@ -85,7 +86,7 @@ def _misplaced(tensor: Tensor, maker: Mapping[int, int]) -> str:
 
 
 def _too_early(tensor_id: int, ops: Sequence[Op], maker: Mapping[int, int], roots: Mapping[int, int]) -> str:
-    """Say why a tensor is not there yet: its op stands later, or waits for its own result."""
+    """Say why a tensor does not exist yet: its op comes later, or waits for its own result."""
     needed = {op.id: {roots[tensor] for tensor in op.inputs} for op in ops}
     waits_for = {op: {maker[root] for root in tensors if root in maker} for op, tensors in needed.items()}
     try:

@@ -1,9 +1,9 @@
 """Exact numbers of (query, key) pairs, without the n × n mask.
 
-The pairs of a pattern are the window's, plus the rows and columns of the global tokens, each pair once. So
-the window's pairs that touch a global token are taken off first (inclusion and exclusion over query and key),
-then ``2 G n - G²`` are added. Time and memory are linear in the sequence length and in the number of global
-tokens, but for those of many bands and many global tokens, which have a limit (`MAX_MEETINGS`).
+The pairs of a pattern are those of the window, plus the rows and columns of the global tokens, each pair
+once. So the window's pairs that touch a global token are subtracted first (inclusion and exclusion over query
+and key), then ``2 G n - G²`` are added. Time and memory are linear in the sequence length and in the number
+of global tokens, except for many bands with many global tokens, which have a limit (`MAX_MEETINGS`).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _among_many(bands: tuple[Band, ...], tokens: Ints, seq_len: int) -> int:
     """Pairs of many sorted `tokens` at an offset of the bands, one band after the other."""
     parts = disjoint(bands, seq_len)
     if len(parts) * len(tokens) > MAX_MEETINGS:
-        rule = f"must come apart into at most {MAX_MEETINGS // len(tokens)} bands without common offsets"
+        rule = f"must split into at most {MAX_MEETINGS // len(tokens)} bands without common offsets"
         raise violation("bands", f"{rule} beside {len(tokens)} global tokens", len(parts))
     return sum(_at_band(band, tokens, seq_len) for band in parts)
 

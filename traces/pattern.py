@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandemsim.traces.bands import Band, check_bands, merged
+from tandemsim.traces.bands import Band, as_bands, check_bands, merged
 from tandemsim.traces.disjoint import disjoint
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.pairs import grid_pairs, sequence_pairs
@@ -68,6 +68,9 @@ class Pattern:
     window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
 
     def __post_init__(self) -> None:
+        # Rows of a list or a tuple are bands too: a pattern is hashable whatever it was made of.
+        object.__setattr__(self, "bands", as_bands(self.bands))
+        object.__setattr__(self, "global_tokens", tuple(self.global_tokens))
         check_seq_len(self.seq_len)
         check_global_tokens(self.global_tokens, self.seq_len)
         check_bands(self.bands, self.seq_len)
@@ -84,7 +87,7 @@ class Pattern:
     @classmethod
     def dilated(cls, seq_len: int, window: int, dilation: int) -> Pattern:
         """`window` keys around each query, `dilation` tokens apart; of an even number, one more before it."""
-        return cls(seq_len=seq_len, bands=(_centred(window, dilation),))
+        return cls(seq_len=seq_len, bands=(_centered(window, dilation),))
 
     @classmethod
     def longformer(cls, seq_len: int, window: int, global_tokens: Iterable[int] = (0,)) -> Pattern:
@@ -99,7 +102,7 @@ class Pattern:
 
         `outside` global tokens stand before the `height` × `width` patches.
         """
-        low, high, _ = _centred(window, 1)
+        low, high, _ = _centered(window, 1)
         return cls(
             seq_len=outside + height * width,
             global_tokens=tuple(range(outside)),
@@ -109,7 +112,7 @@ class Pattern:
 
     @classmethod
     def star(cls, seq_len: int) -> Pattern:
-        """Star-Transformer (arXiv 1902.09113): token 0 is the global relay, the others see both neighbours.
+        """Star-Transformer (arXiv 1902.09113): token 0 is the global relay, the others see both neighbors.
 
         They form a ring, which two bands of one offset each close between its first and its last token.
         """
@@ -132,7 +135,7 @@ class Pattern:
     def bigbird(cls, seq_len: int, window: int, global_tokens: int, random_keys: int = 0) -> Pattern:
         """BigBird (arXiv 2007.14062), by tokens: `longformer` with the first `global_tokens` tokens global.
 
-        Its random part is no band: any other `random_keys` than 0 is an error.
+        Its random keys are not a band: a `random_keys` other than 0 is an error.
         """
         if random_keys:
             raise violation("random_keys", "must be 0, as random keys are not supported", random_keys)
@@ -178,7 +181,7 @@ class Pattern:
         where a window is not a set of offsets.
         """
         if self.grid is not None:
-            raise TraceError("must be without a grid: a 2-D window is no set of offsets", field="grid")
+            raise TraceError("must be without a grid: a 2-D window is not a set of offsets", field="grid")
         return disjoint(self.bands, self.seq_len)
 
     def pairs(self) -> int:
@@ -226,7 +229,7 @@ class Pattern:
     def overhang(self) -> int:
         """How far the window reaches beyond what two tokens, rows or columns can be apart; 0 if it does not.
 
-        Such a window is no mistake: a model has one window for texts of every length.
+        Such a window is valid: a model has one window for texts of every length.
         """
         if self.grid is not None and self.window_2d is not None:
             sides = zip(self.window_2d, self.grid, strict=True)
@@ -270,7 +273,7 @@ def _pairs(pattern: Pattern) -> int:
     return grid_pairs(pattern.seq_len, pattern.grid, (rows, cols), pattern.global_tokens)
 
 
-def _centred(window: int, dilation: int) -> Band:
+def _centered(window: int, dilation: int) -> Band:
     check_positive(window=window, dilation=dilation)
     before, after = window // 2, window - 1 - window // 2
     return Band(-before * dilation, after * dilation, dilation)

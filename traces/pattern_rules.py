@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tandemsim.sim.arch.checks import hint
 from tandemsim.traces.bands import check_span, is_integer
-from tandemsim.traces.errors import TraceError, nearest, violation
+from tandemsim.traces.errors import TraceError, violation
 
 MAX_SEQ_LEN = 2**24  # assumed: sixteen million tokens, so that an array of that length stays affordable
 ATTRS = ("bands", "global_tokens")  # what a window_attention states in `attrs`
@@ -69,8 +70,8 @@ def check_attrs(attrs: Mapping[str, Any]) -> None:
         if name.startswith("random"):
             raise TraceError("is not supported: a pattern is bands and global tokens", field=f"attrs.{name}")
         if name not in ATTRS:
-            hint = nearest(name, ATTRS)
-            raise TraceError(f"is not an attribute of window_attention; {hint}", field=f"attrs.{name}")
+            advice = hint(name, ATTRS)
+            raise TraceError(f"is not an attribute of window_attention; {advice}", field=f"attrs.{name}")
     for name in ATTRS:
         if name not in attrs:
             raise TraceError("is missing", field=name)

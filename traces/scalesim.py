@@ -1,13 +1,13 @@
 """SCALE-Sim topologies: CSV to trace, and back.
 
-Two layouts, told by the header (`traces.topology_columns`): ``Layer, M, N, K,`` and ``Layer name, IFMAP
+Two layouts, recognized by the header (`traces.topology_columns`): ``Layer, M, N, K,`` and ``Layer name, IFMAP
 Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,``
-(scalesim-project/scale-sim-v2, README and topologies/). Blank rows are ignored, rows of a title alone are
-skipped, layer names become op names, an element is one byte (SCALE-Sim has no types). A convolution with DP
-in its name is a depthwise one, as SCALE-Sim has it: each channel apart, with all the filters. A batch of a
-convolution shares its filters; of a GEMM it is a batched product, with a weight for each item. SCALE-Sim pads
-no convolution and yields ceil((H - R + stride) / stride) rows, one more than usual where the stride does not
-divide; so the trace pads at the bottom and at the right until the output is that large.
+(scalesim-project/scale-sim-v2, README and topologies/). Blank rows are ignored, rows that hold only a title
+are skipped, layer names become op names, an element is one byte (SCALE-Sim has no types). A convolution with
+DP in its name is depthwise, as in SCALE-Sim: each channel is convolved separately, with all the filters. A
+batch of a convolution shares its filters; a batch of a GEMM is a batched product, with a weight per item.
+SCALE-Sim pads no convolution and yields ceil((H - R + stride) / stride) rows, one more than usual where the
+stride does not divide; so the trace pads at the bottom and at the right until the output is that large.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tandemsim.traces.errors import TraceError, listed, printable, violation
-from tandemsim.traces.kinds import MAX_DIM, conv_output, macs
+from tandemsim.sim.arch.checks import printable
+from tandemsim.traces.errors import TraceError, listed, violation
+from tandemsim.traces.kind import MAX_DIM
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.linear import conv_output
 from tandemsim.traces.schema import Op, Role, Source, Tensor, Trace
 from tandemsim.traces.topology_columns import CONV_HEADER, GEMM_HEADER, STRIDES, Columns, read_header
 from tandemsim.traces.validate import seal
@@ -36,7 +39,7 @@ Row = tuple[str | int, ...]
 
 
 def from_csv(text: str, model: str) -> tuple[Trace, list[str]]:
-    """Return the trace of a topology, and a line on each thing in it that has no place in a trace.
+    """Return the trace of a topology, and one line for each thing in it that a trace cannot hold.
 
     Its layers are independent ops. Raises `TraceError` with the row.
     """
@@ -69,8 +72,8 @@ def to_csv(trace: Trace) -> tuple[str, list[str]]:
     """Return the topology of a trace's gemm and conv2d ops, and a line on each kind of op that it leaves out.
 
     With any convolution among them, each gemm becomes a convolution of 1 × 1 on an image of M × 1. A batch
-    becomes one row for each of its items, unless they share the weight: then M is the longer for it. Where
-    the strides of a convolution differ, all rows have both.
+    becomes one row per item, unless all items share the weight: then M grows by the batch. Where the strides
+    of a convolution differ, all rows have both.
     """
     reasons = {op.id: _obstacle(op) for op in trace.ops}
     ops = [op for op in trace.ops if not reasons[op.id]]
@@ -111,7 +114,7 @@ def _is_title(cells: Sequence[str], titles: list[str]) -> bool:
 def _said(
     titles: Sequence[str], columns: Columns, unnamed: Sequence[str], depthwise: Sequence[str]
 ) -> Iterator[str]:
-    """Say what of a topology is not in the trace, or not as it looks."""
+    """Say what the trace leaves out of a topology, or reads in another way than it looks."""
     if depthwise:
         yield f"read as depthwise, by the {DEPTHWISE} in the name, {len(depthwise)}: {listed(depthwise)}"
     if titles:
@@ -123,7 +126,7 @@ def _said(
 
 
 def _layer(columns: Columns, row: Sequence[str], unnamed: list[str]) -> tuple[str, str, dict[str, int]]:
-    """Return (name, kind, dims) of a row; note in `unnamed` what else there is without a name."""
+    """Return (name, kind, dims) of a row; note in `unnamed` a further cell whose column has no name."""
     sizes = {name: _size(name, _cell(row, place)) for name, place in columns.places.items()}
     batch = _cell(row, columns.batch) if columns.batch is not None else ""
     extra = _unnamed(columns, row)
@@ -195,7 +198,7 @@ def _shapes(kind: str, dims: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
 
 
 def _obstacle(op: Op) -> str:
-    """Say what of an op SCALE-Sim cannot express; nothing if it can."""
+    """Say why SCALE-Sim cannot express an op; empty if it can."""
     if op.kind == "gemm":
         return ""
     if op.kind != "conv2d":
@@ -220,7 +223,7 @@ def _conv_rows(op: Op) -> list[Row]:
     image = []
     for side, taps, stride, output in sides:
         size = op.dim(side)
-        # SCALE-Sim pads nothing: an image that it would make less of is written with the padding in it.
+        # SCALE-Sim pads nothing: where its output would be smaller, the image is written with its padding.
         fits = taps <= size and _output(size, taps, stride) == output
         image.append(size if fits else (output - 1) * stride + taps)
     sizes = (*image, *kernels, op.dim("in_channels"), op.dim("out_channels"), *strides)

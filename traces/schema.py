@@ -15,7 +15,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from tandemsim.traces.kinds import KINDS, MAX_DIM, MAX_MACS, dim
+from tandemsim.traces.attention import OPERANDS
+from tandemsim.traces.kind import MAX_DIM
+from tandemsim.traces.kinds import KINDS, MAX_MACS
+from tandemsim.traces.pattern import Pattern
 
 SCHEMA: Literal["tandem-trace/1"] = "tandem-trace/1"
 
@@ -43,7 +46,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 
 
 class Quant(Record, frozen=True, kw_only=True):
-    """How a tensor is quantised."""
+    """How a tensor is quantized."""
 
     bits: Annotated[int, Meta(ge=1, le=64)]
     type: str  # number format of one element: `int`, `flint`, ...
@@ -88,7 +91,18 @@ class Op(Record, frozen=True, kw_only=True):
 
     def dim(self, name: str) -> int:
         """Return an integer dimension, or its kind's default. Raises `TraceError` if it has neither."""
-        return dim(self.kind, self.dims, name)
+        return KINDS[self.kind].dim(self.dims, name)
+
+    @property
+    def pattern(self) -> Pattern | None:
+        """The sparse attention pattern, where the kind has one. Raises `TraceError` if it breaks a rule."""
+        read = KINDS[self.kind].pattern
+        return read(self.dims, self.attrs) if read else None
+
+    @property
+    def has_global_projections(self) -> bool:
+        """Whether a window attention has queries, keys and values of its own for the global tokens."""
+        return KINDS[self.kind].pattern is not None and len(self.inputs) == len(OPERANDS)
 
 
 class Source(Record, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""A trace on one screen: where it comes from, how much of what it does, and its attention patterns."""
+"""A trace on one screen: its source, how much of each kind of op it does, and its attention patterns."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tandemsim.traces.errors import LONGEST_VALUE, printable, shortened, shown
+from tandemsim.sim.arch.checks import LONGEST_VALUE, printable, shortened, shown
 from tandemsim.traces.pattern import Band, Pattern
 from tandemsim.traces.schema import Op, Tensor, Trace
 
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded
 LONGEST_TEXT = 2000  # of a name or a configuration; what is longer is cut
-BANDS_SHOWN = 4  # the same of bands
+BANDS_SHOWN = 4  # of a pattern; beyond it, their number says enough
 GLOBALS_SHOWN = 4  # global tokens that are listed; beyond it, their number says enough
 
 
@@ -71,15 +71,15 @@ def _kinds(ops: Sequence[Op]) -> str:
 def _patterns(ops: Sequence[Op]) -> str:
     """One row for each different attention pattern."""
     found = Counter(
-        (Pattern.from_op(op), op.dim("batch") * op.dim("heads"), op.dim("head_dim"))
+        (pattern, op.dim("batch") * op.dim("heads"), op.dim("head_dim"))
         for op in ops
-        if op.kind == "window_attention"
+        if (pattern := op.pattern)
     )
     rows = []
     for (pattern, heads, head_dim), count in found.items():
         pairs = f"{pattern.pairs():,}", f"{pattern.density:.2%}"
         rows.append((describe(pattern), f"{count:,}", f"{heads:,}", f"{head_dim:,}", *pairs))
-    titles = ("window attention", "ops", "heads", "head_dim", "pairs a head", "density")
+    titles = ("window attention", "ops", "heads", "head_dim", "pairs per head", "density")
     return _table([titles, *rows], "<>>>>>") if rows else ""
 
 

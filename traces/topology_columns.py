@@ -1,10 +1,10 @@
-"""Which column of a SCALE-Sim topology holds what: the header, read as SCALE-Sim's users write it.
+"""Finds which column of a SCALE-Sim topology holds what, from headers as SCALE-Sim's users write them.
 
 SCALE-Sim itself skips the header and reads by place (scalesim/topology_utils.py): ``Layer, M, N, K`` and
 ``Layer name, IFMAP height and width, filter height and width, channels, filters, stride``. Headers of its
-files name the same columns in many ways, some of them twice, so here the words tell the layout, a name that
-says which of two sides it is counts, and the place counts where names do not say it. Beyond those columns it
-reads a second stride, a batch and a sparsity; the sparsity has no place in a trace.
+files name the same columns in many ways, some of them twice. So here the words of the header decide the
+layout; a column whose name says height or width is read as that, and any other by its place. Beyond those
+columns SCALE-Sim reads a second stride, a batch and a sparsity; a trace cannot hold the sparsity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tandemsim.traces.errors import listed, printable, violation
+from tandemsim.sim.arch.checks import printable
+from tandemsim.traces.errors import listed, violation
 
 GEMM_HEADER = ("Layer", "M", "N", "K")
 CONV_HEADER = (
@@ -26,7 +27,7 @@ SIDES = {"Height": ("height", " h"), "Width": ("width", " w")}
 
 
 class Columns(NamedTuple):
-    """Where each size is in a row, by its name; `ignored` are columns that a trace has no place for."""
+    """Where each size is in a row, by its name; `ignored` are columns that a trace cannot hold."""
 
     kind: str
     places: dict[str, int]

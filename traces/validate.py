@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tandemsim.traces.errors import TraceError, nearest, violation
+from tandemsim.sim.arch.checks import hint
+from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.json_text import MAX_DEPTH, is_too_deep
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.order import check_order, of_op, of_tensor, viewed
@@ -96,15 +97,15 @@ def _by_id(items: Iterable[Item], what: str) -> dict[int, Item]:
 
 def _check_tensor(tensor: Tensor, tensors: Mapping[int, Tensor], arrays: Mapping[str, ArrayInfo]) -> None:
     if tensor.dtype not in DTYPE_BITS:
-        raise TraceError(f"{tensor.dtype!r} is unknown; {nearest(tensor.dtype, DTYPE_BITS)}", field="dtype")
+        raise TraceError(f"{tensor.dtype!r} is unknown; {hint(tensor.dtype, DTYPE_BITS)}", field="dtype")
     if math.prod(tensor.shape) > MAX_ELEMENTS:
         raise violation("shape", "must hold at most 2**60 elements", list(tensor.shape))
     quant = tensor.quant
     if quant and quant.axis is not None and quant.axis >= len(tensor.shape):
         raise violation("quant.axis", f"must be below {len(tensor.shape)}", quant.axis)
     if quant and quant.scales is not None and quant.scales not in arrays:
-        hint = nearest(quant.scales, arrays)
-        raise TraceError(f"{quant.scales!r} is not an array of the trace; {hint}", field="quant.scales")
+        advice = hint(quant.scales, arrays)
+        raise TraceError(f"{quant.scales!r} is not an array of the trace; {advice}", field="quant.scales")
     if tensor.alias_of is not None:
         _check_view(tensor, viewed(tensor, tensors))
 

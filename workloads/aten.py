@@ -30,7 +30,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """An op of the trace, but for its name and the numbers of its tensors."""
+    """An op of the trace, before it has a name and its tensors have numbers."""
 
     kind: str
     function: str  # the operator in plain words
@@ -43,7 +43,7 @@ class Lowered:
 def lower(call: Call) -> Lowered | None:
     """Return what an operator becomes, None if it is not in the vocabulary.
 
-    Raises `ConfigError` for a known operator in a form that the trace format cannot say.
+    Raises `ConfigError` for a known operator in a form that the trace format cannot express.
     """
     if call.name in SPECIAL:
         return SPECIAL[call.name](call)
@@ -210,7 +210,7 @@ def _topk(call: Call) -> Lowered:
 
 
 def _per_element(kind: str, function: str, call: Call, reduced: int = 1) -> Lowered:
-    """Return an op without multiply-accumulates; `reduced` input elements meet in one of its output."""
+    """Return an op without multiply-accumulates; `reduced` input elements make one output element."""
     dims: Dims = {"elements": call.outputs[0].numel()}
     if reduced > 1:
         dims["reduced"] = reduced

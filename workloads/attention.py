@@ -161,7 +161,7 @@ def _flops(
     q: Sequence[int], k: Any, v: Any, global_q: Any, global_k: Any, global_v: Any,
     bands: list[int], global_tokens: list[int], grid: list[int], *, out_shape: Any,
 ) -> int:  # fmt: skip
-    """Return the useful operations for PyTorch's counter: twice a multiplication and an addition a pair."""
+    """Return the useful operations for PyTorch's counter: two multiply-adds per pair and head element."""
     batch, heads, seq_len, head_dim = q
     return 4 * batch * heads * head_dim * pattern_of(seq_len, bands, global_tokens, grid).pairs()
 

@@ -1,5 +1,4 @@
-"""Queries, keys and values that a model's windowed attention is given, in a run on the CPU with random
-weights.
+"""Captures the queries, keys and values of a model's windowed attention in a run with random weights.
 
 They feed a simulator's functional mode. The run stops at the last attention that is wanted, so the first
 layer of a large model costs seconds.
@@ -18,11 +17,10 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.traces.files import write_file
+from tandemsim.sim.shell.files import written
+from tandemsim.traces.attention import OPERANDS
 from tandemsim.traces.schema import Trace
 from tandemsim.workloads.registry import Workload
-
-OPERANDS = ("q", "k", "v", "global_q", "global_k", "global_v")
 
 
 def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | None, seed: int) -> list[str]:
@@ -32,7 +30,7 @@ def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | Non
     `trace` is the workload's own and names the ops. The file appears by rename. Raises `ConfigError` if the
     model has no window attention.
     """
-    names = [op.name for op in trace.ops if op.kind == "window_attention"][:layers]
+    names = [op.name for op in trace.ops if op.pattern][:layers]
     if not names:
         raise ConfigError(f"--tensors needs a model with window attention; {workload.name} has none")
     calls = capture(workload, len(names), seed)
@@ -41,7 +39,8 @@ def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | Non
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_file(path, buffer.getvalue())
+    with written(path) as stream:
+        stream.write(buffer.getvalue())
     return list(arrays)
 
 

@@ -4,13 +4,13 @@ Three ways to compute one layer in float32, batch 1, without projections: scaled
 all pairs, the same with a boolean mask of the pattern, and this package's windowed operator, which computes
 blocks of queries and the keys in their reach. JSON on stdout; `sim.papers.cpu_baseline` runs it.
 
-Medians of a few repeats on a machine that does other things too: they rank these ways on this machine, and
-are no baseline of an accelerator. A compiled FlexAttention may be faster; it compiles for a minute: not run.
+Medians of a few repeats on a machine that does other things too: they rank the three ways on this machine
+and are not a baseline for an accelerator. A compiled FlexAttention may be faster, but takes a minute to
+compile, so it is not run.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
@@ -25,9 +25,11 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from tandemsim.sim.arch.checks import UserError, nearest, require_integers
+from tandemsim.sim.shell.command_line import USER_FAULT, Parser, tell_fault
 from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads.attention import window_attention
 
+SPEAKER = "workloads"  # begins the line that says what is wrong
 HEAD_DIM = 64  # of all three workloads
 
 
@@ -59,7 +61,7 @@ LAYERS = {
 
 
 def measure(layer: Layer, repeats: int, seed: int = 0) -> dict[str, float]:
-    """Return the median milliseconds of each way, and ``max_error``, how far the last two differ at most."""
+    """Return the median milliseconds of each way, and ``max_error``, the largest gap between the last two."""
     q, k, v = layer.tensors(seed)
     pattern = layer.pattern
     mask = torch.from_numpy(pattern.mask(range(pattern.seq_len)))
@@ -77,15 +79,17 @@ def measure(layer: Layer, repeats: int, seed: int = 0) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the measurements of the named layers as one JSON document."""
-    parser = argparse.ArgumentParser(prog="python -m workloads.cpu_attention", description="attention here")
+    parser = Parser(
+        "python -m workloads.cpu_attention", SPEAKER, description="Time SALO's workloads on this CPU."
+    )
     parser.add_argument("layers", nargs="*", metavar="LAYER", help=f"of {', '.join(LAYERS)}; all by default")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs after one to warm up (3)")
     chosen = parser.parse_args(arguments)
     try:
         document = _document(chosen.layers or list(LAYERS), chosen.repeats)
     except UserError as error:
-        print(f"cpu_attention: {error}", file=sys.stderr)
-        return 2
+        tell_fault(SPEAKER, str(error))
+        return USER_FAULT
     print(json.dumps(document, indent=2))
     return 0
 

@@ -17,26 +17,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
-
-try:
-    import torch
-except ModuleNotFoundError:
-    print("error: torch is not installed: pip install '.[models]'", file=sys.stderr)
-    sys.exit(2)
 
 from tandemsim.sim.arch.checks import ConfigError, UserError
+from tandemsim.sim.shell.command_line import USER_FAULT, Parser, installed_by, tell_fault
 from tandemsim.traces.codec import save
-from tandemsim.traces.errors import TraceError
-from tandemsim.traces.schema import Source, Trace
-from tandemsim.workloads.capture import save_tensors
-from tandemsim.workloads.inputs import parse_input
-from tandemsim.workloads.registry import WORKLOADS
-from tandemsim.workloads.targets import Target, build_module, resolve
-from tandemsim.workloads.tracer import trace
+from tandemsim.traces.schema import Trace
 
-EXPORTER = "workloads.export"
-VERSION = "1"  # raised whenever the same model gives another trace
+SPEAKER = "workloads"  # begins the line that says what is wrong
+
+with installed_by(SPEAKER, "pip install '.[models]'"):
+    import torch
+
+    from tandemsim.workloads.capture import save_tensors
+    from tandemsim.workloads.inputs import parse_input
+    from tandemsim.workloads.modules import traced
+    from tandemsim.workloads.registry import WORKLOADS
+    from tandemsim.workloads.targets import Target, build_module, resolve
 
 
 def export(target: Target) -> Trace:
@@ -44,19 +40,9 @@ def export(target: Target) -> Trace:
     workload = target.workload
     with torch.device("meta"):
         module = build_module(workload).to("meta")
-    source = Source(
-        model=workload.name,
-        configuration={**workload.configuration, "inputs": [str(spec) for spec in workload.inputs]},
-        exporter=f"{EXPORTER}, torch {torch.__version__.partition('+')[0]}",
-        exporter_version=VERSION,
-        origin=target.origin,
-    )
-    try:
-        return trace(module, [spec.meta() for spec in workload.inputs], source)
-    except (UserError, TraceError):
-        raise
-    except Exception as error:  # the user's code may raise anything
-        raise ConfigError(f"running {workload.name} failed: {type(error).__name__}: {error}") from error
+    configuration = {**workload.configuration, "inputs": [str(spec) for spec in workload.inputs]}
+    inputs = [spec.meta() for spec in workload.inputs]
+    return traced(module, inputs, workload.name, configuration, target.origin)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _run(options)
-    except (UserError, TraceError, OSError) as error:
-        _say(f"error: {' '.join(str(error).split())}")
-        return 2
+    except (UserError, OSError) as error:
+        tell_fault(SPEAKER, str(error))
+        return USER_FAULT
     return 0
 
 
@@ -87,15 +73,9 @@ def _run(options: argparse.Namespace) -> None:
         _say(f"{options.tensors}: {', '.join(arrays)}")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage."""
-        self.exit(2, f"error: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     summary = "Write the trace of a PyTorch model."
-    parser = _Parser(prog="python -m workloads.export", description=summary, allow_abbrev=False)
+    parser = Parser("python -m workloads.export", SPEAKER, description=summary)
     parser.add_argument("model", nargs="?", help="a name from --list, or module:callable giving an nn.Module")
     parser.add_argument("--list", action="store_true", help="list the named models and stop")
     inputs = (

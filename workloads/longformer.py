@@ -75,7 +75,7 @@ class Longformer(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """Word, position and token-type embeddings, added and normalised. All tokens are of type 0."""
+    """Word, position and token-type embeddings, added and normalized. All tokens are of type 0."""
 
     def __init__(self, config: LongformerConfig) -> None:
         super().__init__()

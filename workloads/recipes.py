@@ -1,4 +1,4 @@
-"""How the constants of a traced model were made, so that one whose value the model asks for can be computed.
+"""Records how a traced model's constants were made, so that their values can be computed on request.
 
 On the `meta` device nothing has a value, yet models look at some: whether a mask is all true, where a range
 ends. If that depends on shapes alone, the operators that led to it are run again, on the CPU.
@@ -30,7 +30,7 @@ class Recipes:
         self._recipes: dict[int, _Recipe] = {}
 
     def note(self, func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
-        """Remember a call if all its operands are known. What a call overwrites is unknown from then on."""
+        """Remember a call if all its operands are known. What a call overwrites is unknown afterwards."""
         operands = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         known = all(id(operand) in self._recipes for operand in operands)
         for position, leaf in enumerate(tree_leaves(result)):

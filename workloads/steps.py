@@ -1,7 +1,7 @@
-"""The ops of a run in the order in which they were seen, and how they become a trace.
+"""Assembles a trace from the ops of a run, in the order in which they were seen.
 
-Names come from the modules that called the ops, numbers count what is used, and `traces.validate` checks the
-whole.
+Names come from the modules that called the ops, tensors that are used are numbered, and `traces.validate`
+checks the whole.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ class Step:
 def assemble(
     source: Source, steps: Sequence[Step], tensors: Sequence[Tensor], returned: Sequence[int]
 ) -> Trace:
-    """Return the checked trace of all steps. `returned` are the numbers of the tensors that the model
-    returns.
+    """Return the checked trace of all steps. `returned` numbers the tensors that the model returns.
 
-    Tensors that no step uses are left out (an unused second output too, such as a norm's statistics), the
-    others are numbered anew. Raises `TraceError` for what breaks a rule of the format.
+    Tensors that no step uses are left out (an unused second output too, such as a norm's statistics), and the
+    others are renumbered. Raises `TraceError` where a rule of the format is broken.
     """
     read = {number for step in steps for number in step.inputs} | set(returned)
     outputs = [[n for position, n in enumerate(step.outputs) if position == 0 or n in read] for step in steps]
@@ -60,7 +59,7 @@ def assemble(
 
 
 def names(steps: Sequence[Step]) -> list[str]:
-    """Name each op by its owner, or by owner and function where that has several; number what repeats."""
+    """Name each op by its owner, and its function if the owner calls several; number duplicates."""
     per_owner = Counter(step.owner for step in steps)
     result: list[str] = []
     seen: Counter[str] = Counter()

@@ -29,7 +29,7 @@ class Target:
 
 
 def resolve(name: str, inputs: tuple[InputSpec, ...] = ()) -> Target:
-    """Return what `name` stands for. `inputs` replace a registered model's own; another's must be given.
+    """Return what `name` stands for. `inputs` replace those of a registered model; other models need them.
 
     Raises `ConfigError` for a name that does not exist, naming the nearest.
     """

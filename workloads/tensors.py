@@ -1,7 +1,7 @@
-"""The tensors of a running model, numbered, with views told apart from values.
+"""The tensors of a running model, numbered, with views distinguished from values.
 
 Obeys the tensor rules of the trace format (`traces/schema.py`): a view is a tensor with `alias_of`, an alias
-has the role of what it views, constants and parameters are weights, whole numbers that are no input are
+has the role of the tensor it views, constants and parameters are weights, integers that are not an input are
 indices. A write in place makes a new tensor: views taken before the write are, when next used, aliases of the
 new one, as they share its memory.
 """
@@ -64,7 +64,7 @@ class TensorTable:
         return self._add(tensor, "index" if _is_whole(tensor) else "activation", constant=False)
 
     def number(self, tensor: torch.Tensor) -> int:
-        """Return the number of a tensor. One never seen views a known memory, or else is a constant."""
+        """Return the number of a tensor. An unknown one is a view of a known memory, or else a constant."""
         if _address(tensor) not in self._memories:
             self.add_constant(tensor, "")
         memory = self._memories[_address(tensor)]
@@ -80,7 +80,7 @@ class TensorTable:
         return self._memories[_address(tensor)].constant
 
     def partly_written(self, result: torch.Tensor) -> torch.Tensor | None:
-        """Return the tensor of which an op's `result` has overwritten a part, None if it is new or whole."""
+        """Return the tensor that an op's `result` has partly overwritten; None if it is new or whole."""
         memory = self._memories.get(_address(result))
         return None if memory is None or memory.base.numel() == result.numel() else memory.base
 
@@ -129,12 +129,12 @@ class TensorTable:
 
 
 def _key(tensor: torch.Tensor, memory: _Memory) -> tuple[int, int, tuple[int, ...]]:
-    """Return what a number belongs to: a tensor until its memory is overwritten or its shape changed."""
+    """Return the key of a number: it changes when a tensor's memory is overwritten or its shape changes."""
     return id(tensor), memory.version, tuple(tensor.shape)
 
 
 def _address(tensor: torch.Tensor) -> int:
-    """Return what tells one memory from another; unlike the data pointer it exists on `meta` too."""
+    """Return what identifies a memory; unlike the data pointer, it exists on `meta` too."""
     return int(tensor.untyped_storage()._cdata)
 
 

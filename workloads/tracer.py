@@ -144,7 +144,7 @@ class _Recorder(TorchDispatchMode):
         return ConfigError(f"operator {name!r}, called by {self._where()}, has no kind in a trace")
 
     def _scattered(self, lowered: Lowered, base: Tensor) -> Lowered:
-        """Return the write to a part of `base` as what it is to the whole: a scatter."""
+        """Return a write to a part of `base` as a scatter into the whole."""
         if "elements" not in lowered.dims:
             raise ConfigError(f"{lowered.function} must not write to a part of a tensor (in {self._where()})")
         attrs = {**lowered.attrs, "written": lowered.dims["elements"]}

@@ -3,7 +3,7 @@
 Follows the authors' released code (github.com/microsoft/vision-longformer, `src/models/msvit.py`) with its
 defaults: absolute x/y positions, norm after the patch embedding, projections shared by local and global
 tokens. Stages 1 and 2 attend inside exact 15x15 windows (its option SW_EXACT=1) and to one global token,
-stages 3 and 4 to everything. Not modelled: the default SW_EXACT=0, which masks 3x3 chunks of 7x7, and the
+stages 3 and 4 to everything. Not modeled: the default SW_EXACT=0, which masks 3x3 chunks of 7x7, and the
 later checkpoints with a relative position bias. Inference only: no dropout, no stochastic depth.
 """
 

@@ -1,27 +1,25 @@
-"""What the commands of the circuits share: one line for what is wrong, the arguments that name a config."""
+"""What the commands of the circuits share: the arguments that name a config, and that config."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.family import SALO_FAMILY
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.shell.command_line import Parser
-from tandemsim.sim.shell.settings_files import settings_from_arguments
+from tandemsim.sim.shell.settings_files import NOTHING, combined, settings_from_file
 
 
 class CircuitParser(Parser):
-    """The parser of a command that makes circuits: takes ``--preset``, ``--set`` and ``--out``."""
+    """The parser of a command that makes circuits: ``--preset``, ``--set``, ``--config`` and ``--out``."""
 
     def __init__(self, folder: str, **more: Any) -> None:
         super().__init__(**more)
         self.add_argument(
-            "--preset",
-            metavar="NAME",
-            default=SALO_FAMILY.default_preset,
-            help=f"{' or '.join(SALO_FAMILY.presets)} (default: %(default)s)",
+            "--preset", metavar="NAME", help="default: the family's first; see `tandem list presets`"
         )
         self.add_argument(
             "--set",
@@ -31,13 +29,33 @@ class CircuitParser(Parser):
             default=[],
             help="a config field, as in rows=8, array.exp_latency=2 or numerics=wide; may be repeated",
         )
+        self.add_argument(
+            "--config",
+            metavar="FILE.toml|REPORT.json",
+            type=Path,
+            help="config fields as TOML, or the config and preset of a report; --preset and --set win",
+        )
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
 
 
-def config_of(chosen: argparse.Namespace) -> SaloConfig:
-    """Return the config that the arguments name; raise `ConfigError` for one that no circuit can have."""
-    settings = settings_from_arguments(chosen.settings)
-    config = SALO_FAMILY.config(chosen.preset, settings)
+class Choice(NamedTuple):
+    """What the arguments name."""
+
+    preset: str
+    settings: dict[str, object]
+    config: Any
+
+
+def choice_of(family: Family, chosen: argparse.Namespace) -> Choice:
+    """Return the config of a family that the arguments name, and by which preset and settings they do.
+
+    Raises `ConfigError` as `Family.config` does, and for a config that no circuit can have.
+    """
+    given = NOTHING if chosen.config is None else settings_from_file(chosen.config)
+    if given.machine not in (None, family.name):
+        raise ConfigError(f"--config must be of {family.name}, not of {given.machine}")
+    preset, settings = combined(family, given, chosen.preset, chosen.settings)
+    config = family.config(preset, settings)
     with keys_named(config):
         config.check_circuit()
-    return config
+    return Choice(preset or family.default_preset, settings, config)

@@ -7,34 +7,74 @@ is written, and the unit itself when Amaranth simulates: the same source serves 
 
 from __future__ import annotations
 
+import inspect
 import re
+from typing import cast
 
-from amaranth import ClockSignal, Instance, ResetSignal, Value
+from amaranth import Value
 from amaranth._toolchain.yosys import find_yosys  # as `amaranth.back.verilog` does, with a script of our own
 from amaranth.back import rtlil
+from amaranth.hdl import ClockSignal, Instance, ResetSignal
 from amaranth.lib import wiring
+
+from tandemsim.rtl.lib.names import Key, module_name, names_of
+from tandemsim.sim.arch.checks import digest
 
 
 class SharedUnits:
-    """The units of a design by the name of their class, as RTLIL; Amaranth hands it to `elaborate`."""
+    """The units of a design by class and configuration, as RTLIL; Amaranth hands it to `elaborate`.
+
+    What a unit is called depends on the other units of the design. Until all of them are known each has the
+    name ``unit:<number>:``, which no signal can have.
+    """
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+        self._numbers: dict[Key, int] = {}
+        self._texts: dict[Key, str] = {}
+        self._digests: dict[object, str] = {}  # a thousand PEs have one config
 
     def instance(self, component: wiring.Component) -> Instance:
-        """Return an instance of the component's module, connected to the component's ports."""
-        name = module_name(type(component).__name__)
-        if name not in self.texts:
-            self.texts[name] = rtlil.convert(component, name=name, platform=self, emit_src=False)
+        """Return an instance of the component's module, connected to the component's ports.
+
+        Raises `TypeError` for a component that has more arguments than its config: two of one config could
+        differ.
+        """
+        key = self._key(component)
+        if key not in self._texts:
+            name = _temporary(self._numbers.setdefault(key, len(self._numbers)))
+            self._texts[key] = rtlil.convert(component, name=name, platform=self, emit_src=False)
         component._MustUse__silence = True  # only the first is elaborated; no warning of the rest
         ports = {}
-        if re.search(r"input \d+\s+\\clk$", self.texts[name], re.MULTILINE):
+        if re.search(r"input \d+\s+\\clk$", self._texts[key], re.MULTILINE):
             ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
         for path, member, value in component.signature.flatten(component):
             prefix = "i_" if member.flow is wiring.In else "o_"
             if len(Value.cast(value)):
                 ports[prefix + "__".join(map(str, path))] = Value.cast(value)
-        return Instance(name, **ports)
+        return Instance(_temporary(self._numbers[key]), **ports)
+
+    def named(self, top: str, text: str) -> str:
+        """Return the RTLIL of the design: that of its top and of its units, by their names.
+
+        Raises `ValueError` where two units cannot be told apart, see `rtl.lib.names`.
+        """
+        names = names_of(self._numbers, top)
+        by_number = {number: names[key] for key, number in self._numbers.items()}
+        whole = "\n".join([text, *self._texts.values()])
+        return re.sub(r"unit:(\d+):", lambda found: by_number[int(found[1])], whole)
+
+    def _key(self, component: wiring.Component) -> Key:
+        kind, config = type(component), component.config
+        arguments = ", ".join(inspect.signature(kind).parameters)
+        if arguments != "config":
+            raise TypeError(f"{kind.__qualname__} must take its config alone to be shared, not ({arguments})")
+        if config not in self._digests:
+            self._digests[config] = digest(config)
+        return Key(kind, self._digests[config])
+
+
+def _temporary(number: int) -> str:
+    return f"unit:{number}:"
 
 
 def unit(platform: object, component: wiring.Component) -> wiring.Component | Instance:
@@ -42,20 +82,19 @@ def unit(platform: object, component: wiring.Component) -> wiring.Component | In
     return platform.instance(component) if isinstance(platform, SharedUnits) else component
 
 
-def module_name(class_name: str) -> str:
-    """Return the name of a class as that of a module or file: ``WeightedSum`` is ``weighted_sum``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name).lower()
+def rtlil_of(component: wiring.Component) -> str:
+    """Return the RTLIL of a component and all its units, each once."""
+    shared = SharedUnits()
+    top = module_name(type(component).__name__)
+    return shared.named(top, rtlil.convert(component, name=top, platform=shared, emit_src=False))
 
 
 def verilog(component: wiring.Component) -> str:
     """Return the Verilog of a component and all its units: the same text each time, without source paths."""
-    shared = SharedUnits()
-    top = module_name(type(component).__name__)
-    text = rtlil.convert(component, name=top, platform=shared, emit_src=False)
     yosys = find_yosys(lambda version: version >= (0, 40))
-    script = [SCRIPT[0].format("\n".join([text, *shared.texts.values()])), *SCRIPT[1:]]
-    # Yosys makes functions of some multiplexers; Icarus takes one whose name begins with $ for its own.
-    return str(yosys.run(["-q", "-"], "\n".join(script))).replace("\\$procmux$", "\\mux$")
+    script = [SCRIPT[0].format(rtlil_of(component)), *SCRIPT[1:]]
+    # Yosys makes functions of some multiplexers; Icarus mistakes a name beginning with $ for one of its own.
+    return cast(str, yosys.run(["-q", "-"], "\n".join(script))).replace("\\$procmux$", "\\mux$")
 
 
 # Processes become multiplexers: an `always @*` of constants waits for an event that never comes when the file

@@ -1,18 +1,11 @@
 """Fixed-point arithmetic as expressions: the circuits' side of the rounding and bounds of `sim.arch.formats`.
 
-Written apart from the models' (`sim.salo.fixed`), which work on integers of any size: here widths matter.
+Written apart from that of the models, which works on integers of any size: here widths matter.
 """
 
 from __future__ import annotations
 
 from amaranth import Cat, Const, Mux, Shape, Value, signed
-
-from tandemsim.sim.arch.salo.wires import Wire
-
-
-def shape(wire: Wire) -> Shape:
-    """Return a wire as a shape."""
-    return Shape(wire.width, wire.signed)
 
 
 def saturate(value: Value, minimum: int, maximum: int) -> Value:

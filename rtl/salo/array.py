@@ -1,4 +1,4 @@
-"""The PE array: local rows, global columns at their ends, global rows below, a weighted-sum unit a row.
+"""The PE array: local rows, global columns at their ends, global rows below; each row a weighted-sum unit.
 
 Obeys: the wiring of the SALO artifact (queries right, keys and values diagonally down and right), with keys
 injected at every segment of the columns. Model: `sim.salo.array`.
@@ -6,6 +6,7 @@ injected at every segment of the columns. Model: `sim.salo.array`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from amaranth import Cat, Const, Module, Mux, Value
@@ -13,9 +14,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tandemsim.rtl.lib.emit import unit
-from tandemsim.rtl.lib.fixed import shape
-from tandemsim.rtl.lib.packed import layout
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import layout, shape
 from tandemsim.rtl.salo.pe import PE
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
@@ -25,7 +25,7 @@ from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, 
 from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.arch.salo.wires import wires
 
-Unit = TypeVar("Unit", bound=wiring.Component)
+Unit = TypeVar("Unit")
 
 
 class PEArray(wiring.Component):
@@ -72,7 +72,7 @@ class PEArray(wiring.Component):
         self._wire_outputs(m, local, global_)
         return m
 
-    def _add(self, m: Module, kind: type[Unit], name: str) -> Unit:
+    def _add(self, m: Module, kind: Callable[[SaloConfig], Unit], name: str) -> Unit:
         component = kind(self.config)
         m.submodules[name] = unit(self._platform, component)
         return component

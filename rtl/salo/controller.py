@@ -10,8 +10,8 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import shape
 from tandemsim.rtl.lib.pipeline import named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.stages import Stage, pass_stages
 from tandemsim.sim.arch.salo.wires import wires

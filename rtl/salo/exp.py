@@ -9,9 +9,11 @@ from amaranth import Array, Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import saturate, shape
+from tandemsim.rtl.lib.fixed import saturate
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.arch.salo.constants import array_constants
 from tandemsim.sim.arch.salo.wires import wires
 
 
@@ -35,13 +37,13 @@ class ExpUnit(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        numerics, latency = self.config.numerics, self.config.array.exp_latency
-        exp, bits = numerics.exp, numerics.exp.fraction_bits
-        drop = numerics.score.fraction + self.config.array.score_shift - bits
-        lowest = exp.exponent_minimum << bits
-        highest = ((exp.exponent_maximum + 1) << bits) - 1
+        array = self.config.array
+        c = array_constants(self.config.numerics, array.normalisation, array.head_dim)
+        latency, bits = array.exp_latency, c.exp_fraction
+        lowest = c.exponent_minimum << bits
+        highest = ((c.exponent_maximum + 1) << bits) - 1
         behind_bounds = min(latency - 1, 1)
-        log2 = named(m, saturate(self.score >> drop, lowest, highest), "log2")
+        log2 = named(m, saturate(self.score >> c.score_drop, lowest, highest), "log2")
         log2 = delayed(m, log2, behind_bounds, "log2")
         found = named(m, Cat(log2[bits:], self._line(log2[:bits])[: bits + 1]), "found")
         m.d.comb += Cat(self.exponent, self.mantissa).eq(delayed(m, found, latency - behind_bounds, "found"))

@@ -9,8 +9,8 @@ from amaranth import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import shape
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.wires import wires
 
@@ -19,8 +19,8 @@ class ReciprocalUnit(wiring.Component):
     """Turns a positive integer into the mantissa and the exponent of its reciprocal.
 
     How: the operand moves left until its leading one stands at the top; of the bits behind it the upper ones
-    pick two neighbouring entries of the table, and the lower ones interpolate. Of the `reciprocal_latency`
-    the first cycle is the user's register; the others are registers behind the normalisation, then at the
+    pick two neighboring entries of the table, and the lower ones interpolate. Of the `reciprocal_latency`
+    the first cycle is the user's register; the others are registers behind the normalization, then at the
     outputs.
     """
 
@@ -40,18 +40,17 @@ class ReciprocalUnit(wiring.Component):
         reciprocal, width = self.config.numerics.reciprocal, len(self.value)
         stages = self.config.array.reciprocal_latency - 1
         exponent = Signal.like(self.exponent, name="leading")
-        for position in range(
-            width
-        ):  # of several assignments the last one holds: the highest bit that is set
+        # Of several assignments the last one holds: the highest bit that is set.
+        for position in range(width):
             with m.If(self.value[position]):
                 m.d.comb += exponent.eq(position)
         # The leading one falls off the top; what is left of the operand is a fraction of `fraction` bits.
         above = (width - 1 - exponent)[: len(exponent)]
-        normalised = (self.value << above)[: width - 1]
+        normalized = (self.value << above)[: width - 1]
         if width - 1 > reciprocal.fraction:
-            fraction = normalised[width - 1 - reciprocal.fraction :]
+            fraction = normalized[width - 1 - reciprocal.fraction :]
         else:
-            fraction = Cat(Const(0, reciprocal.fraction - (width - 1)), normalised)
+            fraction = Cat(Const(0, reciprocal.fraction - (width - 1)), normalized)
         operand = named(m, Cat(fraction, exponent, self.value != 0), "operand")
         operand = delayed(m, operand, min(stages, 1), "operand")
         bits = reciprocal.fraction

@@ -10,8 +10,8 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.packed import layout
 from tandemsim.rtl.lib.staging import Staging
+from tandemsim.rtl.lib.wires import layout
 from tandemsim.rtl.salo.array import PEArray
 from tandemsim.rtl.salo.controller import Controller
 from tandemsim.sim.arch.salo.config import SaloConfig
@@ -19,7 +19,7 @@ from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, 
 
 
 class TileEngine(wiring.Component):
-    """Runs tiles on the array: a command each, two operand words an element of a head, outputs when due.
+    """Runs tiles on the array: one command per tile, two operand words per head element, outputs when due.
 
     How: a controller, the array, and a staging buffer for the outputs of the local and of the global rows.
     The command stands at its stream while its tile runs.

@@ -10,8 +10,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from tandemsim.rtl.lib.fixed import drop_half_up, larger, moved, saturate, shape, shift_half_up
+from tandemsim.rtl.lib.fixed import drop_half_up, larger, moved, saturate, shift_half_up
 from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import shape
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.constants import merge_constants
@@ -24,7 +25,7 @@ class WeightedSum(wiring.Component):
     """Merges the passes of a local row, and divides by the row sum.
 
     How: ROW_SUM finds the shifts of a pass and starts the reciprocal; WEIGHTED_SUM reads, merges and writes
-    back one word of the buffer a cycle; the output multiplier follows a cycle later. Registers of
+    back one word of the buffer per cycle; the output multiplier follows a cycle later. Registers of
     `merge_latency` beyond the first stand before the merge, those of `reciprocal_latency` before the output
     multiplier.
     """
@@ -130,7 +131,7 @@ class WeightedSum(wiring.Component):
     def _merge(
         self, m: Module, late: dict[str, Signal], in_row_sum: Value, in_weighted_sum: Value, weight: Value
     ) -> None:
-        """One word a cycle: read, merge, write back, show."""
+        """One word per cycle: read, merge, write back, show."""
         c = self.constants
         depth = max(2, self.config.array.head_dim)  # an address of no bits is one of two in Verilog
         m.submodules.buffer = buffer = Memory(shape=self.merge_shape, depth=depth, init=[])

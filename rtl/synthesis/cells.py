@@ -1,7 +1,7 @@
 """The standard cells that circuits are counted in: areas, functions, and both as Liberty for Yosys.
 
 Obeys: ``gscl45nm.lib``, the cells of Oklahoma State University for FreePDK45, in which SALO's artifact was
-synthesised: the areas of its smallest cells, in square micrometres, and their functions. Delays are left out,
+synthesized: the areas of its smallest cells, in square micrometers, and their functions. Delays are left out,
 so what is mapped to these cells is as small as the mapper can make it, at whatever speed.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tandemsim.sim.arch.salo.gates import NAND2_UM2
+from tandemsim.sim.arch.cells import NAND2_UM2
 
 # gscl45nm.lib. A cell is 2.47 um high; a track of its width is 0.19 um.
 GATES = {

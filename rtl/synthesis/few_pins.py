@@ -11,7 +11,7 @@ from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-FOLD = 16  # bits that one register of a fold takes up: two levels of 4-input tables
+FOLD = 16  # bits that one register folds: two levels of 4-input tables
 
 
 class FewPins(wiring.Component):
@@ -24,12 +24,13 @@ class FewPins(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.circuit = self.circuit
-        inputs, outputs = [], []
+        inputs: list[Value] = []
+        outputs: list[Value] = []
         for _, member, value in self.circuit.signature.flatten(self.circuit):
             bits = Value.cast(value)
             if len(bits):
                 (inputs if member.flow is wiring.In else outputs).append(bits)
-        entering = Signal(sum(map(len, inputs)) + 1)
+        entering = Signal(sum(len(bits) for bits in inputs) + 1)
         m.d.sync += entering.eq(Cat(entering[-1] ^ entering[0] ^ self.seed, entering[:-1]))
         # The last bit is the register's own: with one bit more than ports, no port is also the feedback.
         m.d.comb += Cat(inputs).eq(entering)

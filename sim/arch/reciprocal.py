@@ -1,7 +1,7 @@
 """The reciprocal of a positive integer as a table of lines: facts shared by the array's divider-free units.
 
 Replaces the integer divider of the SALO artifact, whose quotients lose all their bits. The operand is
-normalised by its leading one to ``x`` in [1, 2); the top bits of its fraction choose one of `segments` chords
+normalized by its leading one to ``x`` in [1, 2); the top bits of its fraction choose one of `segments` chords
 of ``1/x``, the rest interpolate:
 
     1 / value  ~  mantissa * 2**-(fraction + exponent),   exponent = position of the leading one
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.checks import require, require_integers
-from tandemsim.sim.arch.formats import Integers
+from tandemsim.sim.arch.types import Integers
 
 
 class ReciprocalConstants(NamedTuple):

@@ -1,7 +1,7 @@
 """Settings: config fields by their dotted names, as ``--set`` takes them, and configs with them in place.
 
 A setting's value is a string (from the command line) or already typed (from TOML or JSON). All that is wrong
-is said at once, by the keys of the settings, whatever class a rule belongs to.
+is reported at once, by the keys of the settings, whatever class a rule belongs to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, shown, to_dict
@@ -59,7 +60,7 @@ def with_settings(
 
 @contextmanager
 def keys_named(config: Any, prefix: str = "") -> Iterator[None]:
-    """Have `ConfigError` of the block name keys of `config` (``key_scratchpad.banks``), and not classes."""
+    """Make each `ConfigError` of the block name keys of `config` (``key_scratchpad.banks``), not classes."""
     try:
         yield
     except ConfigError as error:
@@ -71,7 +72,7 @@ def canonical_settings(
 ) -> dict[str, Any]:
     """Return `settings` by whole field names, sorted, with the values that `config` has for them.
 
-    What names no field of `config`, a section that was put in place, keeps its name and value.
+    A setting that is not a field of `config` (a whole section was put in place) keeps its name and value.
     """
     plain, found = to_dict(config), {}
     for key, value in settings.items():
@@ -127,7 +128,7 @@ def _replaced(config: Any, tree: Mapping[str, Any], prefix: str) -> Any:
 
 
 def _by_key(message: str, config: Any, prefix: str) -> str:
-    """Return a message with the keys of its fields in place of the classes that they are of."""
+    """Return a message that names its fields by their keys instead of their classes."""
     sections = {"": config} | dict(_sections(config, ""))
     classes = Counter(type(section).__name__ for section in sections.values())
     keys = {type(section).__name__: path for path, section in sections.items() if path}
@@ -177,7 +178,8 @@ def _parsed(key: str, value: object, kind: Any) -> object:
 
 def _number(key: str, value: Any, kind: type) -> object:
     rule = f"{key} must be {'an integer' if kind is int else 'a finite number'}"
-    fits = isinstance(value, (str, int)) or (kind is float and isinstance(value, float))
+    # Of numpy's scalars too, which loops over arrays yield.
+    fits = isinstance(value, (str, Integral)) or (kind is float and isinstance(value, Real))
     # Python itself would take digits of any script, and blanks around them.
     plain = not isinstance(value, str) or (value.isascii() and not re.search(r"\s", value))
     require(fits and plain and not isinstance(value, bool), rule, value)

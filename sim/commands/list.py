@@ -17,7 +17,6 @@ from tandemsim.sim.arch.salo.numerics import NUMERICS
 from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.shell.command_line import Parser
 from tandemsim.sim.shell.files import standard_output
-from tandemsim.traces import codec
 
 ALWAYS = ("machines", "presets", "workloads")  # what is listed when nothing is asked for
 
@@ -95,10 +94,12 @@ def _preset_lines() -> dict[str, str]:
 
 
 def _workload_lines() -> dict[str, str]:
+    from tandemsim.traces import codec
+
     lines = {}
     for name in codec.names():
         trace = codec.load(codec.find(name))
-        lengths = [op.dim("seq_len") for op in trace.ops if op.kind == "window_attention"]
+        lengths = [pattern.seq_len for op in trace.ops if (pattern := op.pattern)]
         windows = f", {len(lengths)} window attentions of up to {max(lengths)} tokens" if lengths else ""
         lines[name] = f"{len(trace.ops)} ops, {trace.macs / 1e9:.1f} GMAC{windows}"
     return lines

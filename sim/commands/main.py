@@ -14,16 +14,15 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from tandemsim import __version__
 from tandemsim.sim.arch.checks import UserError, nearest
+from tandemsim.sim.commands import compare, reproduce, run, sweep
 from tandemsim.sim.commands import list as list_command
-from tandemsim.sim.commands import reproduce, run, sweep
 from tandemsim.sim.shell.command_line import RUN_FAULT, USER_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.sim.shell.stopping import SIGNALED
-from tandemsim.traces.errors import TraceError
+from tandemsim.version import __version__
 
-COMMANDS = (run, list_command, sweep, reproduce)  # in the order of `--help`
+COMMANDS = (run, compare, sweep, list_command, reproduce)  # in the order of `--help`
 EXAMPLES = """\
 examples:
   tandem run longformer                                  Longformer's attention on SALO, as text
@@ -32,10 +31,17 @@ examples:
   tandem run longformer --set rows=16 --set dram.channels=2 --set memory=hbm2
   tandem run --pattern longformer:4096,512 --heads 12    one attention, without a file
   tandem run my_model.json --functional my_tensors.npz   values through the fixed-point array
+  tandem compare longformer --vary memory=ddr4-2400,hbm2 --vary rows=16,32   four runs side by side
   tandem list fields                                     what --set takes, with defaults and choices
   tandem sweep study.toml                                many runs as one table, and their Pareto front
   tandem reproduce salo                                  paper | published cost model | ours
 """
+
+
+class Program(Parser):
+    """The parser of the program, which knows its commands."""
+
+    commands: argparse._SubParsersAction[Parser]
 
 
 class Help(argparse.Action):
@@ -67,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.parser.refuse(rest[0])
     try:
         chosen.command(chosen)
-    except (UserError, TraceError) as error:
+    except UserError as error:
         return _failed(USER_FAULT, str(error))
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] == "tandemsim":
@@ -88,8 +94,8 @@ def _failed(code: int, message: str) -> int:
     return code
 
 
-def _parser() -> Parser:
-    parser: Any = Parser(
+def _parser() -> Program:
+    parser = Program(
         "tandem",
         description="Cycle-level simulator of DNN hardware whose circuit ships with it.",
         epilog=EXAMPLES,
@@ -104,7 +110,9 @@ def _parser() -> Parser:
         help="show this, or of a command, or glossary",
     )
     parser.add_argument("--version", action="version", version=f"tandemsim {__version__}")
-    parser.commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser.commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", parser_class=Parser
+    )
     for command in COMMANDS:
         command.add(parser.commands)
     return parser

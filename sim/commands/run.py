@@ -20,14 +20,12 @@ from tandemsim.sim.shell.files import (
     standard_output,
 )
 from tandemsim.sim.shell.settings_files import (
+    NOTHING,
     Given,
     as_toml,
-    changed,
-    merged,
-    settings_from_arguments,
+    combined,
     settings_from_file,
 )
-from tandemsim.traces import codec
 
 if TYPE_CHECKING:
     from tandemsim.sim.run import Request, Run
@@ -138,9 +136,11 @@ def run(chosen: argparse.Namespace) -> None:
 def _request(chosen: argparse.Namespace) -> Request:
     from tandemsim.sim.machines.table import default_machine
     from tandemsim.sim.run import Request
+    from tandemsim.traces import codec
 
     given = _given(chosen)
-    trace, name = _trace(chosen), chosen.machine or given.machine
+    trace = _trace(chosen)
+    name = given.machine if chosen.machine is None else chosen.machine
     if name is None:
         trace = trace or codec.load(codec.find(chosen.workload))
         name = default_machine({op.kind for op in trace.ops})
@@ -188,22 +188,12 @@ def _dump(chosen: argparse.Namespace) -> None:
 
 
 def _given(chosen: argparse.Namespace) -> Given:
-    return settings_from_file(chosen.config) if chosen.config is not None else Given({}, {})
+    return settings_from_file(chosen.config) if chosen.config is not None else NOTHING
 
 
 def _settings(chosen: argparse.Namespace, given: Given, family: Family) -> dict[str, object]:
     """Return the settings of --config, and on top those of --set."""
-    preset = given.preset if chosen.preset is None else chosen.preset
-    words, settings = settings_from_arguments(chosen.settings), given.settings
-    if given.config:
-        # Settings as they were given, and what else differs, say because a preset has changed since. Of a
-        # section that the command line puts in place no field of the one before is kept.
-        catalogs = family.catalogs
-        replaced = tuple(f"{catalogs[key].section}." for key in words if key in catalogs)
-        other = changed(family.config(preset, settings), given.config)
-        other = {key: value for key, value in other.items() if not key.startswith(replaced)}
-        settings = merged(settings, other, family.short_names)
-    return merged(settings, words, family.short_names)
+    return combined(family, given, chosen.preset, chosen.settings)[1]
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:
@@ -229,9 +219,7 @@ def _write_timeline(path: str, done: Run) -> None:
 
 
 def _write_folder(path: str, done: Run) -> None:
-    from tandemsim.sim.report.folder import write_folder
-
-    write_folder(path, done.report, done.timeline, done.activity)
+    done.save(path)
 
 
 _WRITERS = {"json": _write_json, "timeline": _write_timeline, "out": _write_folder}

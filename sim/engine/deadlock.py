@@ -1,4 +1,4 @@
-"""`DeadlockError`: a run that can make no progress says who waits for what, since when.
+"""`DeadlockError`: raised when a run can make no progress; it says who waits for what, since when.
 
 A kernel cannot raise it: numba's exceptions carry constants only. So the kernel returns an `Outcome`, and
 plain Python looks at what it left behind and raises. ::
@@ -32,7 +32,7 @@ class Outcome(IntEnum):
 
 
 class Wait(NamedTuple):
-    """One who waits, in words, and the cycle since when."""
+    """A client that waits, what it waits for, both in words, and the cycle since when."""
 
     who: str
     what: str
@@ -48,7 +48,7 @@ class DeadlockError(RuntimeError):
     def __init__(self, cycle: int, waits: Sequence[Wait]) -> None:
         self.cycle = cycle
         self.waits = tuple(waits)
-        super().__init__(f"no progress after cycle {cycle}: {_told(self.waits)}")
+        super().__init__(f"no progress after cycle {cycle}: {_listed(self.waits)}")
 
 
 @jit(inline="always")
@@ -67,13 +67,16 @@ def check_progress(outcome: int, cycle: int, waits: Iterable[Wait]) -> None:
 
 
 def waits(resources: Resources, who: Callable[[int], str], what: Sequence[str] | type[IntEnum]) -> list[Wait]:
-    """Return all who stand in the lines of `resources`, named by `who` and by `what`, one name a resource."""
-    found = []
+    """Return all clients in the lines of `resources`.
+
+    `who` names a client by its number; `what` names the resources, one name per resource.
+    """
+    clients = []
     counts = resources.in_line[:, Level.NOW]
     for name, ring, head, count in zip(_names(what), resources.lines, resources.heads, counts, strict=True):
         line = np.roll(ring, -head, axis=0)[:count].tolist()
-        found += [Wait(who(number), name, since) for number, since in line]
-    return found
+        clients += [Wait(who(number), name, since) for number, since in line]
+    return clients
 
 
 def _names(what: Sequence[str] | type[IntEnum]) -> list[str]:
@@ -82,7 +85,7 @@ def _names(what: Sequence[str] | type[IntEnum]) -> list[str]:
     return list(what)
 
 
-def _told(waits: Sequence[Wait]) -> str:
+def _listed(waits: Sequence[Wait]) -> str:
     if not waits:
         return "work is left, but nobody waits: an event was never pushed"
     more = [f"and {len(waits) - SHOWN_WAITS} more"] if len(waits) > SHOWN_WAITS else []

@@ -1,8 +1,8 @@
 """What an event is, and how a machine is built from the engine.
 
 An event is (cycle, priority, sequence, kind, who). The first three order it: the earlier cycle first; within
-a cycle the smaller priority; within a priority what was pushed first. Kind says what happens and who says to
-whom; both are the machine's own numbers. Cycles are int64, never float.
+a cycle the smaller priority; within a priority what was pushed first. `kind` says what happens and `who` to
+which part of the machine; both are the machine's own numbers. Cycles are int64, never float.
 
 A machine names its kinds (noun and past participle), its resources and its counters as IntEnums that count
 0, 1, 2, ..., and owns its loop: one module-level jitted function that pops and acts by kind. There is no

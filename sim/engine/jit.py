@@ -68,11 +68,12 @@ def _is_cached(function: Callable[..., Any]) -> bool:
     return Path(function.__code__.co_filename).resolve().is_relative_to(SIM) and cache_folder() is not None
 
 
-def _disk_cache(function: Callable[..., Any]) -> FunctionCache:
+def _disk_cache(function: Callable[..., Any]) -> Any:
     before = SETTINGS.CACHE_DIR
     SETTINGS.CACHE_DIR = str(cache_folder())
     try:
-        return _LastingCache(function)
+        cache: Any = _LastingCache  # numba has no types for it
+        return cache(function)
     finally:
         SETTINGS.CACHE_DIR = before  # others who use numba in this process keep their own
 
@@ -87,7 +88,8 @@ class _LastingCache(FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         modules = {owner.__module__.partition(".")[0] for owner in _classes(getattr(sig, "args", sig))}
         if modules <= LASTING_PACKAGES:
-            super().save_overload(sig, data)
+            save: Any = super().save_overload
+            save(sig, data)
 
 
 def _classes(types: Iterable[Any]) -> Iterator[type]:

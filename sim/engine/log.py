@@ -10,30 +10,33 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.jit import jit
 
 
 class EventLog(NamedTuple):
     """`records` int64[capacity, 4]: cycle, kind, who, value; `offered` int64[1]: records offered so far."""
 
-    records: NDArray[np.int64]
-    offered: NDArray[np.int64]
+    records: Integers
+    offered: Integers
 
 
 class Columns(NamedTuple):
     """The records in the order of recording, int64[n] each; views into the log."""
 
-    cycle: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    who: NDArray[np.int64]
-    value: NDArray[np.int64]
+    cycle: Integers
+    kind: Integers
+    who: Integers
+    value: Integers
 
 
 def new_log(capacity: int = 0) -> EventLog:
-    """Return a log that keeps the first `capacity` records (32 bytes each); 0 is off."""
+    """Return a log that keeps the first `capacity` records (32 bytes each); 0 is off.
+
+    Raises `ConfigError` for a negative capacity.
+    """
     require(capacity >= 0, "the capacity of an event log must be a non-negative integer", capacity)
     return EventLog(np.empty((capacity, 4), np.int64), np.zeros(1, np.int64))
 

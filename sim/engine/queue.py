@@ -15,13 +15,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.event import NEVER, NOBODY, Event
 from tandemsim.sim.engine.jit import int64, jit
-
-Array = NDArray[np.int64]
 
 SEQUENCE_BITS = 48  # 2.8e14 events, a year at 9 million a second; leaves a signed priority of 16 bits
 SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
@@ -47,12 +45,15 @@ class PastEventError(RuntimeError):
 class EventQueue(NamedTuple):
     """Pending events: `heap` int64[4 x capacity]; `state` int64[4], rows in use, hole, next sequence, now."""
 
-    heap: Array
-    state: Array
+    heap: Integers
+    state: Integers
 
 
 def new_queue(capacity: int) -> EventQueue:
-    """Return an empty queue for up to `capacity` pending events, of 32 bytes each."""
+    """Return an empty queue for up to `capacity` pending events, of 32 bytes each.
+
+    Raises `ConfigError` for a capacity that is not positive.
+    """
     require(capacity > 0, "the capacity of an event queue must be a positive integer", capacity)
     return EventQueue(np.zeros(capacity * ROW_WORDS, np.int64), np.zeros(4, np.int64))
 
@@ -111,7 +112,7 @@ def pending(queue: EventQueue) -> int:
 
 
 @jit
-def _fill_hole(heap: Array, state: Array) -> None:
+def _fill_hole(heap: Integers, state: Integers) -> None:
     """Close the hole at the top with the last row."""
     state[HOLE] = 0
     state[ROWS] -= 1
@@ -121,7 +122,7 @@ def _fill_hole(heap: Array, state: Array) -> None:
 
 
 @jit
-def _sink(heap: Array, rows: int, cycle: int, order: int, kind: int, who: int) -> None:
+def _sink(heap: Integers, rows: int, cycle: int, order: int, kind: int, who: int) -> None:
     """Put an event in at the top, whose row is free, and let it sink to its place among `rows` rows."""
     end = np.uint64(rows) * ROW
     hole = TOP
@@ -139,7 +140,7 @@ def _sink(heap: Array, rows: int, cycle: int, order: int, kind: int, who: int) -
 
 
 @jit
-def _rise(heap: Array, rows: int, cycle: int, order: int, kind: int, who: int) -> None:
+def _rise(heap: Integers, rows: int, cycle: int, order: int, kind: int, who: int) -> None:
     """Put an event in at the last of `rows` rows, which is free, and let it rise to its place."""
     hole = np.uint64(rows - 1) * ROW
     while hole > TOP:
@@ -152,18 +153,18 @@ def _rise(heap: Array, rows: int, cycle: int, order: int, kind: int, who: int) -
 
 
 @jit
-def _is_before(heap: Array, row: np.uint64, cycle: int, order: int) -> bool:
+def _is_before(heap: Integers, row: np.uint64, cycle: int, order: int) -> bool:
     """Say whether the event at `row` comes first; without branches, which would be mispredicted."""
     return bool((heap[row] < cycle) | ((heap[row] == cycle) & (heap[row + ORDER] < order)))
 
 
 @jit
-def _move(heap: Array, to: np.uint64, row: np.uint64) -> None:
+def _move(heap: Integers, to: np.uint64, row: np.uint64) -> None:
     _put(heap, to, heap[row], heap[row + ORDER], heap[row + KIND], heap[row + WHO])
 
 
 @jit
-def _put(heap: Array, row: np.uint64, cycle: int, order: int, kind: int, who: int) -> None:
+def _put(heap: Integers, row: np.uint64, cycle: int, order: int, kind: int, who: int) -> None:
     heap[row] = cycle
     heap[row + ORDER] = order
     heap[row + KIND] = kind

@@ -1,10 +1,11 @@
 """Resources with finite slots, and a first-come waiting line before each. One table holds all of a machine.
 
-A ``which`` is a row of the table (the machine's own IntEnum or index), a ``who`` is any int64. Who acquires
-a slot that is free has it at once; otherwise it stands in line, and the release that makes it its turn hands
-the slot over and returns it: the loop then does for the woken what it would have done for the granted. So a
-slot is free only when nobody waits, and who came first is served first. All calls pass the current cycle,
-which never falls.
+Read `sim.engine.event` first: it shows the loop that calls these functions. A ``which`` is a row of the table
+(an IntEnum or index of the machine), a ``who`` is any int64 that names a client, a tile say. `acquire` grants
+a free slot at once; otherwise the client joins the end of the line. `release` passes the slot to the first in
+line and returns that client's ``who``: the loop then continues this client as if its own `acquire` had just
+succeeded. So a slot is free only while nobody waits, and clients are served in the order in which they came.
+All calls pass the current cycle, which never falls.
 
 `in_use` and `in_line` are tables of levels (`stats.Level`): slot-cycles in use, busy cycles, cycles waited,
 peaks.
@@ -16,14 +17,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.event import NOBODY
 from tandemsim.sim.engine.jit import int64, jit
 from tandemsim.sim.engine.stats import Level, change, new_levels, settle_all
-
-Array = NDArray[np.int64]
 
 WHO, SINCE = range(2)  # what a place in line holds
 
@@ -39,15 +38,18 @@ class NotHeldError(RuntimeError):
 class Resources(NamedTuple):
     """`slots` int64[n]; `in_use` and `in_line` int64[n, 5]; the lines, rings that begin at `heads`."""
 
-    slots: Array
-    in_use: Array
-    in_line: Array
-    lines: Array  # int64[n, places, 2]: who, since
-    heads: Array  # int64[n]
+    slots: Integers
+    in_use: Integers
+    in_line: Integers
+    lines: Integers  # int64[n, places, 2]: who, since
+    heads: Integers  # int64[n]
 
 
 def new_resources(slots: Sequence[int], places: int) -> Resources:
-    """Return free resources, the i-th with ``slots[i]`` slots and a line for up to `places` who wait."""
+    """Return free resources, the i-th with ``slots[i]`` slots and a line for up to `places` clients.
+
+    Raises `ConfigError` for numbers that are not positive.
+    """
     require(len(slots) > 0 and min(slots) > 0, "a resource must have a positive number of slots", list(slots))
     require(places > 0, "a waiting line must have a positive number of places", places)
     count = len(slots)
@@ -62,7 +64,7 @@ def new_resources(slots: Sequence[int], places: int) -> Resources:
 
 @jit(inline="always")
 def acquire(resources: Resources, which: int, who: int, cycle: int) -> bool:
-    """Take a slot and return True; or stand in line and return False. Raises `LineFullError`."""
+    """Take a slot and return True, or join the line and return False. Raises `LineFullError`."""
     granted = free_slots(resources, which) > 0
     if granted:
         change(resources.in_use, which, 1, cycle)
@@ -75,7 +77,10 @@ def acquire(resources: Resources, which: int, who: int, cycle: int) -> bool:
 
 @jit(inline="always")
 def release(resources: Resources, which: int, cycle: int) -> int:
-    """Give a slot back; return who has it now, the first in line, or `NOBODY`. Raises `NotHeldError`."""
+    """Give a slot back; return the client that has it now, the first in line, or `NOBODY`.
+
+    Raises `NotHeldError`.
+    """
     if resources.in_use[which, Level.NOW] == 0:
         raise NotHeldError("a slot was released of a resource that nobody holds")
     woken = NOBODY
@@ -100,8 +105,8 @@ def settle_resources(resources: Resources, cycle: int) -> None:
 
 
 @jit
-def _enter(lines: Array, heads: Array, in_line: Array, which: int, who: int, cycle: int) -> None:
-    """Stand at the end of a line."""
+def _enter(lines: Integers, heads: Integers, in_line: Integers, which: int, who: int, cycle: int) -> None:
+    """Put a client at the end of a line."""
     places = lines.shape[1]
     tail = heads[which] + in_line[which, Level.NOW]
     tail -= places if tail >= places else 0
@@ -111,7 +116,7 @@ def _enter(lines: Array, heads: Array, in_line: Array, which: int, who: int, cyc
 
 
 @jit
-def _leave(lines: Array, heads: Array, in_line: Array, which: int, cycle: int) -> int:
+def _leave(lines: Integers, heads: Integers, in_line: Integers, which: int, cycle: int) -> int:
     """Take the first out of a line and return it."""
     head = heads[which]
     heads[which] = head + 1 if head + 1 < lines.shape[1] else 0

@@ -10,9 +10,9 @@ from __future__ import annotations
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.jit import jit
 
 
@@ -26,25 +26,28 @@ class Level(IntEnum):
     PEAK = 4  # the highest level that was reached
 
 
-def new_counters(names: type[IntEnum]) -> NDArray[np.int64]:
-    """Return one zero for each member of `names`."""
+def new_counters(names: type[IntEnum]) -> Integers:
+    """Return one zero for each member of `names`, int64 [members].
+
+    Raises `ConfigError` unless the members count 0, 1, 2, ...
+    """
     values = [int(name) for name in names]
     require(values == list(range(len(values))), f"{names.__name__} must count 0, 1, 2, ...", values)
     return np.zeros(len(values), np.int64)
 
 
-def named(names: type[IntEnum], counters: NDArray[np.int64]) -> dict[str, int]:
+def named(names: type[IntEnum], counters: Integers) -> dict[str, int]:
     """Return counters, or a row of levels, by lower-case name, as Python ints in the order of `names`."""
     return {name.name.lower(): int(counters[name]) for name in names}
 
 
-def new_levels(count: int) -> NDArray[np.int64]:
+def new_levels(count: int) -> Integers:
     """Return int64[count, 5]: levels of zero, since cycle 0."""
     return np.zeros((count, len(Level)), np.int64)
 
 
 @jit(inline="always")
-def change(levels: NDArray[np.int64], which: int, amount: int, cycle: int) -> None:
+def change(levels: Integers, which: int, amount: int, cycle: int) -> None:
     """Add `amount` to a level at `cycle`, which must not be before its last change."""
     settle(levels, which, cycle)
     level = levels[which, Level.NOW] + amount
@@ -53,7 +56,7 @@ def change(levels: NDArray[np.int64], which: int, amount: int, cycle: int) -> No
 
 
 @jit(inline="always")
-def settle(levels: NDArray[np.int64], which: int, cycle: int) -> None:
+def settle(levels: Integers, which: int, cycle: int) -> None:
     """Bring the sums of one level up to `cycle`."""
     level = levels[which, Level.NOW]
     cycles = cycle - levels[which, Level.CHANGED]
@@ -63,7 +66,7 @@ def settle(levels: NDArray[np.int64], which: int, cycle: int) -> None:
 
 
 @jit
-def settle_all(levels: NDArray[np.int64], cycle: int) -> None:
+def settle_all(levels: Integers, cycle: int) -> None:
     """Bring the sums of all levels up to `cycle`: once, when the run ends."""
     for which in range(len(levels)):
         settle(levels, which, cycle)

@@ -62,8 +62,8 @@ class Outcome:
     scratchpad: Mapping[str, ScratchpadTraffic]
     energy_pj: Energy
     area_mm2: float | None
-    timeline: Callable[[], Timeline]
-    activity: Callable[[], Activity]
+    timeline: Callable[[], Timeline] | None = None  # None: a slice for each op
+    activity: Callable[[], Activity] | None = None  # None: no plots over time
     notes: tuple[str, ...] = ()
     multiplier_cycles: Mapping[str, int] = field(default_factory=dict)
     dram_tensors: Mapping[str, TensorTraffic] = field(default_factory=dict)

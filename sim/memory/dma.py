@@ -1,8 +1,8 @@
 """The DMA: moves tiles between a machine and its DRAM, in machine cycles, as bursts in order of submission.
 
 A transfer is `rows` pieces of `row_bytes` bytes, `stride` bytes apart. Its bursts are offered to their
-channels one after the other, each as soon as the queue has room, at most one in a clock of a channel.
-Neighbouring pieces that share a burst move it once. A read is complete when its last data have arrived, a
+channels one after the other, each as soon as the queue has room, at most one per channel and clock.
+Neighboring pieces that share a burst move it once. A read is complete when its last data have arrived, a
 write when its last data have left the bus. Transfers may complete out of order, as far as channels reorder
 bursts.
 
@@ -16,11 +16,12 @@ before it, and is complete in the first cycle that is not before its last burst'
 
 from __future__ import annotations
 
+from tandemsim.sim.arch.types import Record, Records
 from tandemsim.sim.engine.event import NEVER
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dma_state import HISTORY, MAX_PLACES, Dma
 from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
-from tandemsim.sim.memory.dram.state import FAR, NONE, READ, WRITE, Record, Records
+from tandemsim.sim.memory.dram.state import FAR, NONE, READ, WRITE
 
 
 class DmaFullError(RuntimeError):
@@ -189,7 +190,7 @@ def _aim(state: Record, timing: Record) -> bool:
 
 @jit(inline="always")
 def _next_burst(state: Record, timing: Record, i: int) -> bool:
-    """Go to the next burst of transfer `i`, but for one that the row before has moved; False at the end."""
+    """Go to the next burst of transfer `i`, skipping one that the previous row moved; False at the end."""
     transfer = state.transfer[i & state.mask]
     state.burst += 1
     while state.burst > state.row_end:
@@ -279,4 +280,4 @@ def _earliest(state: Record) -> int:
     """Return the clock of the earliest completion that has not been reported, or FAR."""
     if state.reported == state.completed:
         return FAR
-    return state.completion[state.reported & state.mask].clock
+    return int(state.completion[state.reported & state.mask].clock)

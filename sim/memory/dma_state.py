@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.dram.config import DramConfig
-from tandemsim.sim.memory.dram.state import FAR, NONE, Dram, Records, make_record, new_dram
+from tandemsim.sim.arch.types import Integers, Records
+from tandemsim.sim.engine.records import make_record
+from tandemsim.sim.memory.dram.state import FAR, NONE, Dram, new_dram
 
 HISTORY = 1024  # bins of the bursts over time; a power of two
 FIRST_PLACES = 1024  # of the rings, a power of two; assumed: few layers have more transfers on their way
@@ -71,7 +72,7 @@ class Dma(NamedTuple):
     dram: Dram
 
 
-def bytes_over_time(dma: Dma) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def bytes_over_time(dma: Dma) -> tuple[Integers, Integers]:
     """Return edges in machine cycles, rounded up, [n + 1], and the bytes over the pins between them, [n]."""
     state, timing = dma.state[0], dma.dram.timing[0]
     used = int(np.flatnonzero(state.history)[-1]) + 1 if state.history.any() else 0
@@ -89,7 +90,8 @@ def is_at_end_of_time(dma: Dma) -> bool:
 def new_dma(config: DramConfig, cycle_ps: int, logging: bool = False, places: int = FIRST_PLACES) -> Dma:
     """Return an idle DMA and DRAM for a machine whose cycle takes `cycle_ps` picoseconds.
 
-    `places`, a power of two, is how many transfers may be on their way before the rings double.
+    `places`, a power of two, is how many transfers may be on their way before the rings double. Raises
+    `ConfigError` for another number, and for a cycle of no time.
     """
     require(cycle_ps > 0, "the cycle of a machine must be a positive number of picoseconds", cycle_ps)
     require(places > 0 and places & (places - 1) == 0, "the places of a ring must be a power of two", places)

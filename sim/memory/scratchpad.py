@@ -1,13 +1,13 @@
 """Scratchpads: what lies in them when, and how long their banks take to serve an access.
 
 A scratchpad is managed by software, and the software knows its schedule: which granules (rows that move
-together) each step needs. So its contents are planned, not found out: `plan_residency` says which granule is
+together) each step needs. So its contents are planned ahead: `plan_residency` says which granule is
 loaded into which slot, for which step, and after which step the slot is free. A machine issues the loads as
 those steps pass.
 
 A granule lies across as many banks as it has rows, so the banks fall into groups, and slot s belongs to group
-``s % groups``. A granule goes to the group of its own number where that has a slot, so neighbours in a stream
-lie in neighbouring banks whatever was loaded between them.
+``s % groups``. A granule goes to the group of its own number where that has a slot, so neighbors in a stream
+lie in neighboring banks whatever was loaded between them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.arch.sram import Buffering
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.jit import jit
-
-Integers = npt.NDArray[np.int64]
 
 EMPTY = -1  # a slot that holds nothing, a granule that is nowhere, a step that never was
 HALVES = 2
@@ -68,11 +66,14 @@ def plan_residency(
         loads = _plan_circular(offsets, granules, slots, groups, count, table)
     else:
         loads = _plan_double(offsets, granules, room, table)
-    return Residency(*(np.ascontiguousarray(column) for column in table[:loads].T), groups)
+    granule, slot, first_use, after = (np.ascontiguousarray(column) for column in table[:loads].T)
+    return Residency(granule, slot, first_use, after, groups)
 
 
 @jit
-def _plan_circular(offsets, granules, slots, groups, count, table):
+def _plan_circular(
+    offsets: Integers, granules: Integers, slots: int, groups: int, count: int, table: Integers
+) -> int:
     slot_of = np.full(count, EMPTY, np.int64)
     needed_in = np.full(count, EMPTY, np.int64)  # last step that needs a granule, the present one included
     held = np.full(slots, EMPTY, np.int64)
@@ -100,13 +101,13 @@ def _plan_circular(offsets, granules, slots, groups, count, table):
 
 
 @jit
-def _free_slot(held, needed_in, turn, group, step):
+def _free_slot(held: Integers, needed_in: Integers, turn: Integers, group: int, step: int) -> int:
     """Return a slot that holds nothing for this step: the next in turn of `group`, else of one after it."""
     groups = len(turn)
     for other in range(groups):
         g = (group + other) % groups
         for _ in range(g, len(held), groups):
-            slot = turn[g]
+            slot = int(turn[g])
             turn[g] = slot + groups if slot + groups < len(held) else g
             if held[slot] == EMPTY or needed_in[held[slot]] != step:
                 return slot
@@ -114,7 +115,7 @@ def _free_slot(held, needed_in, turn, group, step):
 
 
 @jit
-def _plan_double(offsets, granules, room, table):
+def _plan_double(offsets: Integers, granules: Integers, room: int, table: Integers) -> int:
     loads = 0
     for step in range(len(offsets) - 1):
         for place in range(offsets[step], offsets[step + 1]):
@@ -125,7 +126,7 @@ def _plan_double(offsets, granules, room, table):
 
 
 @jit
-def _put(load, granule, slot, step, after):
+def _put(load: Integers, granule: int, slot: int, step: int, after: int) -> None:
     """Fill in a row of the table, by element: numba takes two seconds to compile a tuple's assignment."""
     load[0] = granule
     load[1] = slot

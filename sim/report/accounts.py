@@ -48,7 +48,7 @@ Explanation = Annotated[Mapping[str, Any], Rule("properties", _FIELDS), Rule("re
 def check_multiplier_cycles(
     where: str, account: Mapping[str, int], cycles: int, multipliers: int, macs: int
 ) -> None:
-    """Every multiplier does one thing in every cycle, and what is useful are the MACs."""
+    """Every multiplier does one thing in every cycle, and the useful cycles are the MACs."""
     if not account:
         return
     check_counts(where, account)
@@ -61,7 +61,7 @@ def check_multiplier_cycles(
 def check_tensors(
     where: str, tensors: Mapping[str, TensorTraffic], read_bytes: int, write_bytes: int
 ) -> None:
-    """Bursts are at least what was asked for: no tensor's bytes appear from nowhere."""
+    """The bursts carry at least the bytes that the tensors asked for."""
     read, written = (
         sum(getattr(t, kind) for t in tensors.values()) for kind in ("read_bytes", "write_bytes")
     )

@@ -53,7 +53,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def unused_parts(config: Mapping[str, Any]) -> list[str]:
-    """Return the dotted names of the parts that another stands in for.
+    """Return the dotted names of the parts of a machine that its configuration does not use.
 
     Parts with the same fields, side by side, are alternatives where some field of the configuration has the
     name of one of them as its value: ``array.normalisation = deferred`` leaves ``numerics.per_pass`` unused.

@@ -1,4 +1,4 @@
-"""What a run answers: cycles, where they went, traffic, energy, and what did not run.
+"""The result of a run: cycles, where they went, traffic, energy, and what did not run.
 
 `Report` is the contract ``tandem-report/1``, printed by ``--json`` and described by
 ``docs/report.schema.json``, which `sim.report.schema` generates from the annotations in this file. Machines
@@ -122,7 +122,7 @@ class NotRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The answer of one run.
+    """The result of one run.
 
     `extra` holds further results of the machine; in the JSON they stand before the ops.
     """
@@ -257,7 +257,7 @@ KEYS: dict[type, tuple[str, ...]] = {
 
 def as_dict(value: Any) -> Any:
     """Return a record of this module, or what its fields hold, as plain JSON values."""
-    if type(value) in KEYS:
+    if _record_type(value) is not None:
         return dict(_items(value))
     if isinstance(value, Mapping):
         return {key: as_dict(item) for key, item in value.items()}
@@ -266,8 +266,13 @@ def as_dict(value: Any) -> Any:
     return value
 
 
+def _record_type(value: object) -> type | None:
+    """Return the type of this module that `value` is of; `sim.report.result` adds methods to one of them."""
+    return next((kind for kind in type(value).__mro__ if kind in KEYS), None)
+
+
 def _items(record: Any) -> Iterable[tuple[str, Any]]:
-    for key in KEYS[type(record)]:
+    for key in KEYS[_record_type(record) or type(record)]:
         if key == "*":
             yield from record.extra.items()
         else:

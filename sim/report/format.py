@@ -29,13 +29,13 @@ def si(value: float, unit: str) -> str:
 
 
 def exact(value: int, unit: str) -> str:
-    """Return a whole number with an SI prefix and no digit more than it has: ``1 GHz``."""
+    """Return a whole number with an SI prefix and no extra digits: ``1 GHz``."""
     power = next(power for power in (9, 6, 3, 0) if value >= 10**power or not power)
     return f"{value / 10**power:g} {_PREFIXES[power]}{unit}"
 
 
 def percent(part: float, whole: float) -> str:
-    """Return the share as text; a share that is small but not nothing is never shown as nothing."""
+    """Return the share as text; a nonzero share is never shown as 0 %."""
     share = 100 * ratio(part, whole)
     if 0 < share < 0.1:
         return "< 0.1 %"
@@ -73,7 +73,7 @@ def plain(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Return `text` without what is not a character to see: such as escapes, line ends, marks of direction.
+    """Return `text` without characters that cannot be seen: escapes, line ends, marks of direction.
 
     Spaces of any kind become a space, all else that does not print becomes U+FFFD. The rest is valid in
     XML, and safe on a terminal.

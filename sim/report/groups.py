@@ -127,7 +127,7 @@ def _group(slot: int, ops: list[OpReport]) -> OpGroup:
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers as text, neighbours joined: ``0-3,7``."""
+    """Return numbers as text, neighbors joined: ``0-3,7``."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][1] + 1:

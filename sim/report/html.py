@@ -62,18 +62,16 @@ def report_html(report: Report, figures: Mapping[str, Figure]) -> str:
 
 def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     """Everything that the template shows, as texts, and lengths of bars in percent."""
-    css = plot_style.CSS
-    colours = {"compute": css[plot_style.COMPUTE]}
-    colours |= {name: css[colour] for name, colour in plot_style.colours(list(report.stall_cycles)).items()}
-    account = plot_style.multiplier_colours(list(report.multiplier_cycles), list(report.stall_cycles))
+    css, colors = plot_style.CSS, cycles_colors(report)
+    account = plot_style.multiplier_colors(list(report.multiplier_cycles), list(report.stall_cycles))
     whole = report.cycles * report.multipliers
     return {
         "report": report,
         "sentence": ran_sentence(report),
         "share": 100 * report.macs_share,
-        "tiles": list(_tiles(report)),
+        "tiles": list(tiles(report)),
         "accounts": [
-            ("Where the cycles went", _parts(report, colours)),
+            ("Where the cycles went", cycles_parts(report, colors)),
             (
                 f"Where the cycles of {report.multipliers:,} multipliers went",
                 [
@@ -91,7 +89,7 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
             for name, (heading, caption) in CAPTIONS.items()
             if name in figures
         ],
-        "ops": [_ops(group, colours) for group in grouped(report.ops)],
+        "ops": [_ops(group, colors) for group in grouped(report.ops)],
         "tensors": list(_tensors(report)),
         "memories": list(_memories(report)),
         "dram": list(_dram(report)),
@@ -103,7 +101,13 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     }
 
 
-def _tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
+def cycles_colors(report: Report) -> dict[str, str]:
+    """Return the variable of the palette for compute and for each stall."""
+    stalls = plot_style.colors(list(report.stall_cycles))
+    return {name: plot_style.CSS[c] for name, c in {"compute": plot_style.COMPUTE, **stalls}.items()}
+
+
+def tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """The figures that a reader wants first: a label, the figure, a word beside it, and its meaning."""
     clock = exact(report.clock_hz, "Hz")
     energy = report.energy_pj.total * PJ
@@ -121,35 +125,35 @@ def _tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
         yield (*shown, word("run", key).meaning)
 
 
-def _parts(timed: Report | OpGroup, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+def cycles_parts(timed: Report | OpGroup, colors: Mapping[str, str]) -> list[dict[str, Any]]:
     """Compute and stalls of the run or of some ops, with the length of each in a bar."""
     cycles = {"compute": timed.compute_cycles, **timed.stall_cycles}
     return [
-        _part(name, count, timed.cycles, colours.get(name, "muted"), cycles_word(name))
+        _part(name, count, timed.cycles, colors.get(name, "muted"), cycles_word(name))
         for name, count in cycles.items()
     ]
 
 
-def _part(name: str, count: int, whole: int, colour: str, entry: Word) -> dict[str, Any]:
+def _part(name: str, count: int, whole: int, color: str, entry: Word) -> dict[str, Any]:
     return {
         "name": title(name),
         "count": f"{count:,}" if whole < MANY else si(count, ""),
         "share": percent(count, whole),
         "length": f"{100 * ratio(count, whole):.3f}",
-        "colour": colour,
+        "color": color,
         "meaning": entry.meaning,
         "is_there": bool(count),
     }
 
 
-def _ops(group: OpGroup, colours: Mapping[str, str]) -> dict[str, Any]:
+def _ops(group: OpGroup, colors: Mapping[str, str]) -> dict[str, Any]:
     first, count = group.ops[0], len(group.ops)
     return {
         "name": group.name,
         "kind": first.kind,
         "count": f"{count:,}",
         "cycles": group.cycles_each,
-        "parts": _parts(group, colours),
+        "parts": cycles_parts(group, colors),
         "stalled": percent(group.stalled, group.cycles),
         "utilization": f"{group.utilization:.3f}",
         "tiles": f"{first.tiles:,}",

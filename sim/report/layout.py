@@ -88,6 +88,6 @@ def bars(rows: Sequence[Sequence[str]], align: str, shares: Iterable[float], wid
 
 
 def bar(share: float, room: int) -> str:
-    """A bar in eighths of a column; what is not nothing gets at least one of them."""
+    """A bar in eighths of a column; a nonzero share gets at least one eighth."""
     eighths = max(round(8 * room * share), 1 if share else 0)
     return BAR * (eighths // 8) + EIGHTHS[eighths % 8]

@@ -19,8 +19,8 @@ def rendered(template: str, values: Mapping[str, Any], package: str = HOME) -> s
     import jinja2  # here, because a run without --out makes no page, and it takes a tenth of a second
 
     def source(name: str) -> str:
-        where = package if name == template else HOME
-        return resources.files(where).joinpath("templates", name).read_text("utf-8")
+        places = [resources.files(where).joinpath("templates", name) for where in (package, HOME)]
+        return next(place for place in places if place.is_file()).read_text("utf-8")
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(source),

@@ -38,12 +38,13 @@ def write_table(path: str | Path, report: Report) -> None:
     """Write the table to `path`. Raises `FileError`."""
     import pyarrow.parquet as pq  # here, because only --out needs it, and it takes a third of a second
 
-    table = _table(report)
+    table = ops_table(report)
     with written(path) as stream:
         pq.write_table(table, stream)
 
 
-def _table(report: Report) -> pa.Table:
+def ops_table(report: Report) -> pa.Table:
+    """Return the table; its metadata are `ABOUT` the run."""
     import pyarrow as pa
 
     # Named, because a column of nulls alone would else have no type, and two runs' tables would not join.
@@ -55,7 +56,7 @@ def _table(report: Report) -> pa.Table:
 
 
 def _spread(op: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
-    """Take the counts by name out of an op; return both. An op that lacks a name has nothing of it."""
+    """Take the counts by name out of an op; return both. A name that an op lacks counts as 0."""
     counts = {f"stall_{name}": value for name, value in op.pop("stall_cycles").items()}
     account = op.pop("multiplier_cycles")
     counts |= {f"multiplier_cycles_{name}": value for name, value in account.items()}

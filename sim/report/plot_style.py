@@ -1,8 +1,8 @@
 """How plots look: one palette, one set of fonts and lines, and the two forms in which a figure leaves.
 
 A PNG is for slides and papers: white, with its title. An SVG goes into the HTML report: transparent,
-untitled, its text selectable and its colours CSS variables, so that the page turns dark with the reader's
-screen. The palette is Okabe and Ito's, which people with any colour vision can tell apart.
+untitled, its text selectable and its colors CSS variables, so that the page turns dark with the reader's
+screen. The palette is Okabe and Ito's, which people with any color vision can tell apart.
 """
 
 from __future__ import annotations
@@ -164,15 +164,15 @@ def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
 
 
 def _inline(text: str, name: str) -> str:
-    """Strip what only a file of its own needs, make ids the page's own, and colours its variables."""
+    """Strip what only a file of its own needs, make ids the page's own, and colors its variables."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = text.replace("xlink:href", "href")
     text = re.sub(r' d="[^"]*"', _rounded, text)
     text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r"<svg \1>", text, count=1)
-    for colour, variable in CSS.items():
-        text = text.replace(colour, f"var(--{variable})")
+    for color, variable in CSS.items():
+        text = text.replace(color, f"var(--{variable})")
     return re.sub(r"\n\s*", "\n", text).strip()
 
 
@@ -181,13 +181,13 @@ def _rounded(path: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", path[0])
 
 
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each stall, in the order of the names; beyond the palette they repeat."""
+def colors(names: Sequence[str]) -> dict[str, str]:
+    """Return a color for each stall, in the order of the names; beyond the palette they repeat."""
     return {name: STALLS[place % len(STALLS)] for place, name in enumerate(names)}
 
 
-def multiplier_colours(names: Sequence[str], stalls: Sequence[str]) -> dict[str, str]:
-    """Return a colour for what becomes of multipliers' cycles; those of stalls are as everywhere."""
+def multiplier_colors(names: Sequence[str], stalls: Sequence[str]) -> dict[str, str]:
+    """Return a color for what becomes of multipliers' cycles; those of stalls are as everywhere."""
     known = {"useful": COMPUTE, **MULTIPLIERS}
-    known |= {f"{STALL}{name}": colour for name, colour in colours(stalls).items()}
+    known |= {f"{STALL}{name}": color for name, color in colors(stalls).items()}
     return {name: known.get(name, MUTED) for name in names}

@@ -18,11 +18,11 @@ from tandemsim.sim.report.plot_energy import energy
 from tandemsim.sim.report.plot_roofline import roofline
 from tandemsim.sim.report.plot_style import (
     COMPUTE,
-    colours,
+    colors,
     drawable,
     engineering,
     grid_of_bars,
-    multiplier_colours,
+    multiplier_colors,
     new_figure,
     set_title,
     style,
@@ -63,18 +63,18 @@ def cycles(report: Report) -> Figure:
     done = np.array([sum(op.compute_cycles for op in group.ops) for group in groups])
     whole.barh(places, done, 0.72, color=COMPUTE, label="compute")
     stalled = np.zeros(len(groups), np.int64)
-    for name, colour in colours(list(report.stall_cycles)).items():
+    for name, color in colors(list(report.stall_cycles)).items():
         stall = np.array([sum(op.stall_cycles.get(name, 0) for op in group.ops) for group in groups])
         if stall.any():
-            whole.barh(places, stall, 0.72, left=done + stalled, color=colour, label=title(name))
-            stalls.barh(places, 100 * stall / length, 0.72, left=100 * stalled / length, color=colour)
+            whole.barh(places, stall, 0.72, left=done + stalled, color=color, label=title(name))
+            stalls.barh(places, 100 * stall / length, 0.72, left=100 * stalled / length, color=color)
         stalled += stall
     _name_bars(whole, groups)
     whole.set_xlabel("cycles" if not left_out else f"cycles; {left_out} shorter ops are not shown")
     whole.xaxis.set_major_formatter(engineering())
     stalls.set_xlabel("stalled, % of cycles")
     stalls.set_xlim(0, _scale((100 * stalled / length).max(initial=0)))
-    for place, amount, every in zip(places, stalled, length, strict=True):
+    for place, amount, every in zip(places, stalled.tolist(), length.tolist(), strict=True):
         beside = (100 * amount / every, place)
         stalls.annotate(percent(amount, every), beside, (4, 0), textcoords="offset points", va="center")
     grid_of_bars(whole, stalls)
@@ -91,10 +91,10 @@ def multipliers(report: Report) -> Figure:
     whole = np.array([sum(op.cycles * op.multipliers for op in group.ops) for group in groups])
     names = dict.fromkeys(name for op in report.ops for name in op.multiplier_cycles)
     shown = np.zeros(len(groups))
-    for name, colour in multiplier_colours(list(names), list(report.stall_cycles)).items():
+    for name, color in multiplier_colors(list(names), list(report.stall_cycles)).items():
         count = np.array([sum(op.multiplier_cycles.get(name, 0) for op in group.ops) for group in groups])
         if count.any():
-            axes.barh(places, 100 * count / whole, 0.72, left=shown, color=colour, label=title(name))
+            axes.barh(places, 100 * count / whole, 0.72, left=shown, color=color, label=title(name))
         shown += 100 * count / whole
     _name_bars(axes, groups)
     more = f"; {left_out} shorter ops are not shown" if left_out else ""

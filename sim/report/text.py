@@ -107,13 +107,13 @@ def _dram(report: Report) -> str:
 
 
 def unasked(dram: DramTraffic) -> list[str]:
-    """What of the read only came along, because a DRAM moves whole bursts; nothing where that is nothing."""
+    """Bytes that were read only because a DRAM moves whole bursts; empty where there are none."""
     more = dram.read_bytes - dram.useful_read_bytes
     return [f"{percent(more, dram.read_bytes)} of the read only filled bursts up"] if more else []
 
 
 def _rows(dram: DramTraffic) -> list[str]:
-    """How requests met the row buffers; nothing where the memory has none."""
+    """How requests met the row buffers; empty where the memory has none."""
     found = {"hits": dram.row_hits, "misses": dram.row_misses, "conflicts": dram.row_conflicts}
     shares = [f"{percent(count, dram.requests)} row {name}" for name, count in found.items()]
     return [", ".join(shares)] if dram.requests else []
@@ -154,7 +154,7 @@ def _where_multipliers_went(report: Report, width: int) -> list[str]:
 
 
 def _where_energy_went(report: Report, width: int) -> list[str]:
-    """Each part with the actions in it that took something, where they are known."""
+    """The energy of each part, with those of its actions that took any, where they are known."""
     total = report.energy_pj.total
     parts: list[tuple[str, float]] = []
     for part, spent in report.energy_pj.parts.items():

@@ -85,6 +85,19 @@ class Timeline:
         return (*joined, f"The timeline shows the first {len(self):,} of {every:,} tiles and transfers.")
 
 
+def timeline_of_ops(report: Report) -> Timeline:
+    """Return a timeline with one slice for each op, for a machine that says no more."""
+    ops = report.ops
+    return Timeline(
+        tracks=("ops",),
+        labels=tuple(op.name for op in ops),
+        track=np.zeros(len(ops), np.int64),
+        label=np.arange(len(ops), dtype=np.int64),
+        start=np.array([op.start_cycle for op in ops], np.int64),
+        duration=np.array([op.cycles for op in ops], np.int64),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """What the machine did over time, in bins of `bin_cycles` cycles; the run may end within the last.

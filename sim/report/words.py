@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """What a word means in a sentence and, where the text report has room for a few words, in those."""
+    """What a word means: in a sentence, and in a few words where the text report shows those."""
 
     meaning: str
     brief: str = ""
@@ -50,7 +50,7 @@ RUN = {
     "dram_tensors": Word("What the DMA asked the DRAM for, by tensor."),
     "dram_peak_bytes_per_cycle": Word("Bytes that the DRAM's pins can carry in a cycle of the array."),
     "scratchpad": Word(
-        "Memories on the chip that hold operands and outputs; software fills them, they are no caches."
+        "Memories on the chip that hold operands and outputs; filled by software, so they are not caches."
     ),
     "energy_pj": Word(
         "Energy of the run in picojoules by where it was spent: counted actions times energy of each."

@@ -11,45 +11,44 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.constants import array_constants, merge_constants
+from tandemsim.sim.arch.salo.constants import MergeConstants, SaloConstants, array_constants, merge_constants
+from tandemsim.sim.arch.types import Bools, Bytes, Integers, Tokens
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.salo.fixed import SATURATIONS, no_saturations
-from tandemsim.sim.salo.row import Projection, row_scratch, run_row
-from tandemsim.sim.salo.row_states import begin, finish, join, row_states, spill
+from tandemsim.sim.salo.geometry import slot_of
+from tandemsim.sim.salo.registers import SATURATIONS, no_saturations
+from tandemsim.sim.salo.row import Projection, RowScratch, row_scratch, run_row
+from tandemsim.sim.salo.row_states import RowStates, begin, finish, join, row_states, spill
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.scheduling.tiles import Slots, takes_part
 from tandemsim.sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand
-
-Raw = npt.NDArray[np.int64]
 
 
 class TileArrays(NamedTuple):
     """A `Schedule` as the kernel takes it."""
 
-    block: npt.NDArray[np.int32]
-    block_rows: npt.NDArray[np.int32]
+    block: Tokens
+    block_rows: Tokens
     slots: Slots
-    row_keys: npt.NDArray[np.int32]
-    row_valid: npt.NDArray[np.bool_]
-    row_query: npt.NDArray[np.int32]
-    column_keys: npt.NDArray[np.int32]
-    source: npt.NDArray[np.uint8]
-    row_source: npt.NDArray[np.uint8]  # [T] projections that feed the global rows
-    first: npt.NDArray[np.bool_]
-    last: npt.NDArray[np.bool_]
-    row_first: npt.NDArray[np.bool_]
-    row_last: npt.NDArray[np.bool_]
-    restore: npt.NDArray[np.bool_]
-    spill: npt.NDArray[np.bool_]
+    row_keys: Tokens
+    row_valid: Bools
+    row_query: Tokens
+    column_keys: Tokens
+    source: Bytes
+    row_source: Bytes  # [T] projections that feed the global rows
+    first: Bools
+    last: Bools
+    row_first: Bools
+    row_last: Bools
+    restore: Bools
+    spill: Bools
 
 
 class HeadResult(NamedTuple):
     """What the array makes of one head."""
 
-    output: Raw  # [n, head_dim], SaloNumerics.output; 0 for tokens that the schedule has no query for
+    output: Integers  # [n, head_dim], SaloNumerics.output; 0 for tokens that the schedule has no query for
     saturations: dict[str, int]  # by register
 
 
@@ -108,28 +107,38 @@ class PEArray:
 
 
 def _tile_arrays(schedule: Schedule) -> TileArrays:
-    everything = np.ones_like(schedule.source)
     return TileArrays(
-        schedule.block,
-        schedule.block_rows,
-        schedule.slots,
-        schedule.row_keys.keys,
-        schedule.row_keys.valid,
-        schedule.row_query,
-        schedule.column_keys,
-        schedule.source,
-        everything if schedule.private_rows else schedule.source,
-        schedule.first,
-        schedule.last,
-        schedule.row_first,
-        schedule.row_last,
-        schedule.restore,
-        schedule.spill,
+        block=schedule.block,
+        block_rows=schedule.block_rows,
+        slots=schedule.slots,
+        row_keys=schedule.row_keys.keys,
+        row_valid=schedule.row_keys.valid,
+        row_query=schedule.row_query,
+        column_keys=schedule.column_keys,
+        source=schedule.source,
+        row_source=np.ones_like(schedule.source) if schedule.private_rows else schedule.source,
+        first=schedule.first,
+        last=schedule.last,
+        row_first=schedule.row_first,
+        row_last=schedule.row_last,
+        restore=schedule.restore,
+        spill=schedule.spill,
     )
 
 
 @jit
-def _run_tiles(tiles, own, for_globals, constants, merges, states, scratch, out, counters):
+def _run_tiles(
+    tiles: TileArrays,
+    own: Projection,
+    for_globals: Projection,
+    constants: SaloConstants,
+    merges: tuple[MergeConstants, MergeConstants],
+    states: RowStates,
+    scratch: RowScratch,
+    out: Integers,
+    counters: Integers,
+) -> None:
+    """Run every row of every tile; `merges` are the constants of local and of global rows."""
     rows = tiles.block_rows.shape[1]
     for tile in range(len(tiles.block)):
         for unit in range(len(states.row_max)):
@@ -152,7 +161,7 @@ def _run_tiles(tiles, own, for_globals, constants, merges, states, scratch, out,
 
 
 @jit
-def _work(tiles, tile, unit):
+def _work(tiles: TileArrays, tile: int, unit: int) -> tuple[int, bool, bool, int]:
     """Return (query, first, last, from_globals) of a row in a tile; local rows come first. -1: no query."""
     grow = unit - tiles.block_rows.shape[1]
     if grow < 0:
@@ -163,7 +172,7 @@ def _work(tiles, tile, unit):
 
 
 @jit
-def _keys(tiles, tile, unit, keys):
+def _keys(tiles: TileArrays, tile: int, unit: int, keys: Integers) -> int:
     """Write the tokens of the PEs of a row that take part, from the left, into `keys`; return how many."""
     rows = tiles.block_rows.shape[1]
     if unit < rows:
@@ -172,15 +181,14 @@ def _keys(tiles, tile, unit, keys):
 
 
 @jit
-def _local_keys(tiles, tile, row, keys):
+def _local_keys(tiles: TileArrays, tile: int, row: int, keys: Integers) -> int:
     slots = tiles.slots
     cols = slots.col_mask.shape[1]
     segment_cols = cols // slots.keys.shape[1]
     count = 0
     for col in range(cols):
         if takes_part(slots, tiles.block_rows, tiles.block[tile], tile, row, col):
-            segment = col // segment_cols
-            keys[count] = slots.keys[tile, segment, row + segment_cols - 1 - (col - segment * segment_cols)]
+            keys[count] = slots.keys[tile, col // segment_cols, slot_of(row, col, segment_cols)]
             count += 1
     for col in range(tiles.column_keys.shape[1]):
         if tiles.column_keys[tile, col] >= 0:
@@ -190,7 +198,7 @@ def _local_keys(tiles, tile, row, keys):
 
 
 @jit
-def _global_keys(tiles, tile, grow, keys):
+def _global_keys(tiles: TileArrays, tile: int, grow: int, keys: Integers) -> int:
     count = 0
     for col in range(tiles.row_valid.shape[2]):
         if tiles.row_valid[tile, grow, col]:

@@ -1,8 +1,8 @@
 """The controller of the SALO array: turns one tile command into the stage codes of column 0.
 
 Obeys: the pass of `sim.arch.salo.config` and the codes of `sim.arch.salo.stages`; the artifact has no
-controller. A cycle without what a stage needs is an IDLE, which travels through the array like any other
-code: nothing is frozen, and what has begun goes on.
+controller. A cycle in which something that a stage needs is missing becomes an IDLE, which travels through
+the array like any other code: nothing is frozen, and stages that have begun continue.
 """
 
 from __future__ import annotations

@@ -8,21 +8,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.constants import array_constants
+from tandemsim.sim.arch.salo.constants import SaloConstants, array_constants
+from tandemsim.sim.arch.types import Integers
+from tandemsim.sim.engine.fixed import saturate
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.salo.fixed import EXPONENT, no_saturations, saturate
+from tandemsim.sim.salo.registers import EXPONENT, no_saturations
 
 
 @jit
-def exponential(score, constants, counters):
+def exponential(score: int, constants: SaloConstants, counters: Integers) -> tuple[int, int]:
     """Return (exponent, mantissa) of ``2**score``, the raw score first saturated to the exponent's range."""
     bits = constants.exp_fraction
     lowest = constants.exponent_minimum << bits
     highest = ((constants.exponent_maximum + 1) << bits) - 1
-    wanted = score >> constants.score_drop
-    log2 = saturate(wanted, lowest, highest)
-    counters[EXPONENT] += log2 != wanted
-    return log2 >> bits, constants.mantissas[log2 & ((1 << bits) - 1)]
+    exact = score >> constants.score_drop
+    log2 = saturate(exact, lowest, highest)
+    counters[EXPONENT] += log2 != exact
+    return log2 >> bits, int(constants.mantissas[log2 & ((1 << bits) - 1)])
 
 
 class ExpUnitInputs(NamedTuple):

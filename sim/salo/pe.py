@@ -10,24 +10,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.constants import array_constants
+from tandemsim.sim.arch.salo.constants import SaloConstants, array_constants
 from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.types import Integers
+from tandemsim.sim.engine.fixed import saturate, shift_half_even, shift_half_up
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.salo.exp import exponential
-from tandemsim.sim.salo.fixed import (
-    PSUM,
-    ROW_SUM,
-    SCORE,
-    WEIGHT,
-    no_saturations,
-    saturate,
-    shift_half_even,
-    shift_half_up,
-)
+from tandemsim.sim.salo.registers import PSUM, ROW_SUM, SCORE, WEIGHT, no_saturations
 
 
 @jit
-def multiply_accumulate(score, query, key, constants, counters):
+def multiply_accumulate(
+    score: int, query: int, key: int, constants: SaloConstants, counters: Integers
+) -> int:
     """Return ``score + query * key``, saturated at every step."""
     exact = score + query * key
     total = saturate(exact, constants.score_minimum, constants.score_maximum)
@@ -36,8 +31,10 @@ def multiply_accumulate(score, query, key, constants, counters):
 
 
 @jit
-def join_row(row_max, row_sum, exponent, mantissa, constants, counters):
-    """Return (row_max, row_sum, shift, weight): a PE takes up the maximum and the sum of the PEs left of it.
+def join_row(
+    row_max: int, row_sum: int, exponent: int, mantissa: int, constants: SaloConstants, counters: Integers
+) -> tuple[int, int, int, int]:
+    """Return (row_max, row_sum, shift, weight) of a row after one more PE, given those of the PEs left of it.
 
     All sums of a row are relative to 2**row_max. `shift` moves what comes from the left to the new maximum,
     rounding half up. Deferred, the PE's share is its weight, rounded half up to the weight's fraction, so
@@ -61,22 +58,24 @@ def join_row(row_max, row_sum, exponent, mantissa, constants, counters):
 
 
 @jit
-def probability(exponent, mantissa, inverse, inverse_exponent, constants, counters):
+def probability(
+    exponent: int,
+    mantissa: int,
+    inverse: int,
+    inverse_exponent: int,
+    constants: SaloConstants,
+    counters: Integers,
+) -> int:
     """Return mantissa * 2**exponent over the sum of the row, rounded half up; per_pass only.
 
     `inverse` and `inverse_exponent` are the reciprocal of the row sum, the row's maximum added to the latter.
     """
-    drop = (
-        constants.exp_fraction
-        - constants.weight_fraction
-        + constants.reciprocal.fraction
-        - constants.sum_fraction
-    )
-    return _weight(mantissa * inverse, drop + inverse_exponent - exponent, constants, counters)
+    drop = constants.probability_drop + inverse_exponent - exponent
+    return _weight(mantissa * inverse, drop, constants, counters)
 
 
 @jit
-def _weight(value, drop, constants, counters):
+def _weight(value: int, drop: int, constants: SaloConstants, counters: Integers) -> int:
     exact = shift_half_up(value, drop)
     weight = saturate(exact, constants.weight_minimum, constants.weight_maximum)
     counters[WEIGHT] += weight != exact
@@ -84,7 +83,7 @@ def _weight(value, drop, constants, counters):
 
 
 @jit
-def narrow_product(product, constants):
+def narrow_product(product: int, constants: SaloConstants) -> int:
     """Return weight * value in the fraction of a partial sum, rounded as `SumFormats.psum_rounding` says."""
     if constants.half_even:
         return shift_half_even(product, constants.product_drop)
@@ -92,7 +91,9 @@ def narrow_product(product, constants):
 
 
 @jit
-def add_product(psum, shift, weight, value, constants, counters):
+def add_product(
+    psum: int, shift: int, weight: int, value: int, constants: SaloConstants, counters: Integers
+) -> int:
     """Return ``psum >> shift`` (half up) plus ``weight * value``, saturated."""
     exact = shift_half_up(psum, shift) + narrow_product(weight * value, constants)
     total = saturate(exact, constants.psum_minimum, constants.psum_maximum)
@@ -110,9 +111,8 @@ class PEInputs(NamedTuple):
     psum_in: int  # SumFormats.psum; 0 at column 0
     row_sum_in: int  # SaloNumerics.row_sum; 0 at column 0
     row_max_in: int  # exponent; the lowest one at column 0
-    kv_in: (
-        int  # key in SCORE, value in WEIGHTED_SUM; from the PE up and left, as everything down to kv_tag_in
-    )
+    # From the PE up and left, as everything down to kv_tag_in: the key in SCORE, the value in WEIGHTED_SUM.
+    kv_in: int
     kv_valid_in: bool  # the local rows may use the key
     kv_global_valid_in: int  # one bit for each global row, which uses it as its kv_valid_in
     kv_tag_in: int  # 1 bit: parity of the key's image row
@@ -142,16 +142,16 @@ class PE:
 
     What, by `stage_in`, all of it in the registers at the end of the cycle:
 
-    SCORE         score <- saturate(score + query_in * kv_in); active <- row_valid_in and column_enabled and
-                  kv_valid_in and row_tag_in == kv_tag_in (the masks hold still for the head_dim cycles).
-    EXP           (exponent, mantissa) <- those of 2^score, see `ExpUnit`; score is kept.
-    ROW_SUM       active: (row_max_out, row_sum_out, shift, weight) <- `join_row`, the score's share added to
-                  row_max_in and row_sum_in. Not active: both pass unchanged, shift <- 0, weight <- 0.
-    NORMALISE     weight <- `probability` of inverse and inverse_exponent, 0 if not active. per_pass only.
-    WEIGHTED_SUM  psum_out <- saturate((psum_in >> shift) + weight * kv_in), see `add_product`: value n of the
-                  head in the n-th cycle of the stage. A PE that is not active passes psum_in unchanged.
-    FLUSH         score <- 0, active <- false.
-    IDLE          nothing.
+      SCORE         score <- saturate(score + query_in * kv_in); active <- row_valid_in and column_enabled
+                    and kv_valid_in and row_tag_in == kv_tag_in (the masks hold still for head_dim cycles).
+      EXP           (exponent, mantissa) <- those of 2^score, see `ExpUnit`; score is kept.
+      ROW_SUM       active: (row_max_out, row_sum_out, shift, weight) <- `join_row`, the score's share added
+                    to row_max_in and row_sum_in. Not active: both pass unchanged, shift <- 0, weight <- 0.
+      NORMALISE     weight <- `probability` of inverse and inverse_exponent, 0 if not active. per_pass only.
+      WEIGHTED_SUM  psum_out <- saturate((psum_in >> shift) + weight * kv_in), see `add_product`: value n of
+                    the head in the n-th cycle of the stage. A PE that is not active passes psum_in unchanged.
+      FLUSH         score <- 0, active <- false.
+      IDLE          nothing.
 
     A register that a stage does not name is held; reset clears all. psum_out, row_sum_out and row_max_out are
     thus valid in the cycle after their stage. Query, stage, masks and key or value are passed on in every
@@ -206,7 +206,7 @@ class PE:
             joined = join_row(*row, self.exponent, self.mantissa, self._constants, self.saturations)
             self.row_max, self.row_sum, self.shift, self.weight = joined
 
-    def _normalise(self, inputs: PEInputs) -> None:
+    def _normalize(self, inputs: PEInputs) -> None:
         self.weight = 0
         if self.active:
             inverse = inputs.inverse, inputs.inverse_exponent
@@ -225,7 +225,7 @@ class PE:
         Stage.SCORE: _score,
         Stage.EXP: _exp,
         Stage.ROW_SUM: _row_sum,
-        Stage.NORMALISE: _normalise,
+        Stage.NORMALISE: _normalize,
         Stage.WEIGHTED_SUM: _weighted_sum,
         Stage.FLUSH: _flush,
     }

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tandemsim.sim.arch.reciprocal import ReciprocalConstants
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.engine.jit import jit
 
 
 @jit
-def reciprocal(value, constants):
-    """Return mantissa, exponent: ``1/value ~ mantissa * 2**-(fraction + exponent)``; (0, 0) for 0."""
+def reciprocal(value: int, constants: ReciprocalConstants) -> tuple[int, int]:
+    """Return (mantissa, exponent): ``1/value ~ mantissa * 2**-(fraction + exponent)``; (0, 0) for 0."""
     if value == 0:
         return 0, 0
     exponent = 0
@@ -25,7 +26,7 @@ def reciprocal(value, constants):
     operand -= 1 << fraction
     segment = operand >> offset_bits
     offset = operand & ((1 << offset_bits) - 1)
-    high, low = constants.table[segment], constants.table[segment + 1]
+    high, low = int(constants.table[segment]), int(constants.table[segment + 1])
     return high - (((high - low) * offset + (1 << (offset_bits - 1))) >> offset_bits), exponent
 
 
@@ -45,7 +46,7 @@ class ReciprocalUnitOutputs(NamedTuple):
 class ReciprocalUnit:
     """Turns a positive integer into the mantissa and the exponent of its reciprocal.
 
-    What: the operand is normalised by its leading one and cut to `ReciprocalConfig.fraction` bits; its top
+    What: the operand is normalized by its leading one and cut to `ReciprocalConfig.fraction` bits; its top
     bits pick a chord of the table, the product of the others with the chord's slope is rounded half up. 0
     gives (0, 0).
 

@@ -1,51 +1,60 @@
 """One row of PEs in one pass: the values that leave its last column, computed for whole heads at a time.
 
 Obeys: `sim.salo.pe`, whose functions say what each PE does; PEs that take no part pass everything on
-unchanged and so do not appear here. Where no partial result can leave its format, which two bounds tell
-beforehand, the same integers are added in any order, and without a look at each: that is what makes a layer
-take seconds.
+unchanged and so do not appear here. When two precomputed bounds exclude saturation, sums are vectorized
+without checking each step; this is what brings a layer down to seconds.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tandemsim.sim.arch.salo.constants import SaloConstants
+from tandemsim.sim.arch.types import Doubles, Halves, Integers
+from tandemsim.sim.engine.fixed import shift_half_up
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.salo.exp import exponential
-from tandemsim.sim.salo.fixed import shift_half_up
 from tandemsim.sim.salo.pe import add_product, join_row, multiply_accumulate, narrow_product, probability
 from tandemsim.sim.salo.reciprocal import reciprocal
 
-ZERO = np.int64(0)  # a literal 0 would compile what it is passed to a second time
+# A literal 0 would compile what it is passed to a second time. Any: type checkers keep it apart from int.
+ZERO: Any = np.int64(0)
 
 
 class Projection(NamedTuple):
     """Query, key and value of one head, raw, int16 [n, head_dim], and float64 [n] norms of the first two."""
 
-    query: npt.NDArray[np.int16]
-    key: npt.NDArray[np.int16]
-    value: npt.NDArray[np.int16]
-    query_norm: npt.NDArray[np.float64]
-    key_norm: npt.NDArray[np.float64]
+    query: Halves
+    key: Halves
+    value: Halves
+    query_norm: Doubles
+    key_norm: Doubles
 
 
 class RowScratch(NamedTuple):
     """What a row holds in a pass: int64 [PEs of the longest row], except psum."""
 
-    keys: npt.NDArray[np.int64]  # tokens of the PEs that take part, from the left
-    exponents: npt.NDArray[np.int64]
-    mantissas: npt.NDArray[np.int64]
-    shifts: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.int64]
-    psum: npt.NDArray[np.int64]  # [head_dim]
+    keys: Integers  # tokens of the PEs that take part, from the left
+    exponents: Integers
+    mantissas: Integers
+    shifts: Integers
+    weights: Integers
+    psum: Integers  # [head_dim]
 
 
 def row_scratch(chain: int, head_dim: int) -> RowScratch:
     """Return scratch space for rows of `chain` PEs."""
-    return RowScratch(*(np.zeros(chain, np.int64) for _ in range(5)), np.zeros(head_dim, np.int64))
+    return RowScratch(
+        keys=np.zeros(chain, np.int64),
+        exponents=np.zeros(chain, np.int64),
+        mantissas=np.zeros(chain, np.int64),
+        shifts=np.zeros(chain, np.int64),
+        weights=np.zeros(chain, np.int64),
+        psum=np.zeros(head_dim, np.int64),
+    )
 
 
 def projection(query: npt.ArrayLike, key: npt.ArrayLike, value: npt.ArrayLike) -> Projection:
@@ -56,7 +65,14 @@ def projection(query: npt.ArrayLike, key: npt.ArrayLike, value: npt.ArrayLike) -
 
 
 @jit
-def run_row(query, count, source, constants, scratch, counters):
+def run_row(
+    query: int,
+    count: int,
+    source: Projection,
+    constants: SaloConstants,
+    scratch: RowScratch,
+    counters: Integers,
+) -> tuple[int, int]:
     """Return (row_max, row_sum) of a row with `count` keys in `scratch`, and leave its psum there."""
     _scores(query, count, source, constants, scratch, counters)
     row_max, row_sum = constants.exponent_minimum, ZERO
@@ -65,13 +81,20 @@ def run_row(query, count, source, constants, scratch, counters):
         joined = join_row(row_max, row_sum, score[0], score[1], constants, counters)
         row_max, row_sum, scratch.shifts[pe], scratch.weights[pe] = joined
     if not constants.deferred:
-        _normalise(count, row_max, row_sum, constants, scratch, counters)
+        _normalize(count, row_max, row_sum, constants, scratch, counters)
     _weighted_sum(count, source.value, constants, scratch, counters)
     return row_max, row_sum
 
 
 @jit
-def _scores(query, count, source, constants, scratch, counters):
+def _scores(
+    query: int,
+    count: int,
+    source: Projection,
+    constants: SaloConstants,
+    scratch: RowScratch,
+    counters: Integers,
+) -> None:
     # By Cauchy and Schwarz no partial sum exceeds the product of the norms.
     safe_norm = constants.score_maximum / (source.query_norm[query] + 1.0)
     for pe in range(count):
@@ -87,7 +110,7 @@ def _scores(query, count, source, constants, scratch, counters):
 
 
 @jit
-def _dot(query, query_index, key, key_index):
+def _dot(query: Halves, query_index: int, key: Halves, key_index: int) -> int:
     total = 0
     for n in range(query.shape[1]):
         total += int(query[query_index, n]) * int(key[key_index, n])
@@ -95,7 +118,9 @@ def _dot(query, query_index, key, key_index):
 
 
 @jit
-def _normalise(count, row_max, row_sum, constants, scratch, counters):
+def _normalize(
+    count: int, row_max: int, row_sum: int, constants: SaloConstants, scratch: RowScratch, counters: Integers
+) -> None:
     inverse, exponent = reciprocal(row_sum, constants.reciprocal)
     exponent += row_max
     for pe in range(count):
@@ -104,7 +129,9 @@ def _normalise(count, row_max, row_sum, constants, scratch, counters):
 
 
 @jit
-def _weighted_sum(count, values, constants, scratch, counters):
+def _weighted_sum(
+    count: int, values: Halves, constants: SaloConstants, scratch: RowScratch, counters: Integers
+) -> None:
     psum = scratch.psum
     for n in range(len(psum)):
         psum[n] = 0
@@ -127,7 +154,7 @@ def _weighted_sum(count, values, constants, scratch, counters):
 
 
 @jit
-def _cannot_saturate(count, constants, scratch):
+def _cannot_saturate(count: int, constants: SaloConstants, scratch: RowScratch) -> bool:
     """Whether all values at their highest stay inside a partial sum; alignment only shrinks the sum."""
     highest = 0
     for pe in range(count):

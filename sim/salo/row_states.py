@@ -1,8 +1,8 @@
-"""The weighted-sum units of all rows, and the rows that are spilled: state that outlives a pass.
+"""The state of the weighted-sum units of all rows, and of spilled rows: what outlives a pass.
 
-Obeys: `sim.salo.weighted_sum`. A block that is restored begins with the state that its queries were spilled
-with, exactly; a query that never was begins from nothing. So a row that is spilled and restored gives what it
-would have given without a stop.
+Obeys: `sim.salo.weighted_sum`. A restored block begins with exactly the state with which its queries were
+spilled; a query that was never spilled begins from nothing. So a row that is spilled and restored gives the
+same result as one that is never interrupted.
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from tandemsim.sim.arch.salo.constants import MergeConstants, SaloConstants
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.salo.reciprocal import reciprocal
 from tandemsim.sim.salo.weighted_sum import align, merge, output, pass_weight
-
-Raw = npt.NDArray[np.int64]
 
 
 class RowStates(NamedTuple):
     """State of the units, local rows first, then global rows; and of the queries that were spilled."""
 
-    row_max: Raw  # [units]
-    row_sum: Raw  # [units]
-    psum: Raw  # [units, head_dim]
-    spilled_max: Raw  # [n], or [0] when nothing is spilled
-    spilled_sum: Raw  # [n]
-    spilled_psum: Raw  # [n, head_dim]
+    row_max: Integers  # [units]
+    row_sum: Integers  # [units]
+    psum: Integers  # [units, head_dim]
+    spilled_max: Integers  # [n], or [0] when nothing is spilled
+    spilled_sum: Integers  # [n]
+    spilled_psum: Integers  # [n, head_dim]
 
 
 def row_states(units: int, spills: int, head_dim: int, lowest: int) -> RowStates:
@@ -43,7 +42,7 @@ def row_states(units: int, spills: int, head_dim: int, lowest: int) -> RowStates
 
 
 @jit
-def begin(states, unit, query, restore, constants):
+def begin(states: RowStates, unit: int, query: int, restore: bool, constants: SaloConstants) -> None:
     """Clear a unit, or load the state with which its query was spilled."""
     states.row_max[unit] = states.spilled_max[query] if restore else constants.exponent_minimum
     states.row_sum[unit] = states.spilled_sum[query] if restore else 0
@@ -52,19 +51,27 @@ def begin(states, unit, query, restore, constants):
 
 
 @jit
-def join(states, unit, part, psum, constants, counters):
-    """Merge a pass: `part` is (row_max, row_sum), `psum` the partial sums relative to it."""
+def join(
+    states: RowStates,
+    unit: int,
+    part: tuple[int, int],
+    psum: Integers,
+    constants: MergeConstants,
+    counters: Integers,
+) -> None:
+    """Merge a pass into a unit: `part` is its (row_max, row_sum), `psum` its sums relative to row_max."""
     state = states.row_max[unit], states.row_sum[unit]
-    joined = align(state[0], state[1], part[0], part[1], constants, counters)
-    states.row_max[unit], states.row_sum[unit] = joined[0], joined[1]
-    weight = 0 if constants.deferred else pass_weight(joined[1], joined[4], constants)
+    aligned = align(state[0], state[1], part[0], part[1], constants, counters)
+    states.row_max[unit], states.row_sum[unit] = aligned.exponent, aligned.row_sum
+    weight = 0 if constants.deferred else pass_weight(aligned.row_sum, aligned.row_part, constants)
+    shifts = aligned.merged_shift, aligned.row_shift
     merged = states.psum
     for n in range(len(psum)):
-        merged[unit, n] = merge(merged[unit, n], psum[n], joined[2], joined[3], weight, constants, counters)
+        merged[unit, n] = merge(merged[unit, n], psum[n], shifts[0], shifts[1], weight, constants, counters)
 
 
 @jit
-def spill(states, unit, query):
+def spill(states: RowStates, unit: int, query: int) -> None:
     """Put the unit's state aside for its query."""
     states.spilled_max[query], states.spilled_sum[query] = states.row_max[unit], states.row_sum[unit]
     for n in range(states.psum.shape[1]):
@@ -72,7 +79,9 @@ def spill(states, unit, query):
 
 
 @jit
-def finish(states, unit, query, out, constants, counters):
+def finish(
+    states: RowStates, unit: int, query: int, out: Integers, constants: MergeConstants, counters: Integers
+) -> None:
     """Write the result of a row to `out` [n, head_dim]."""
     inverse, exponent = reciprocal(states.row_sum[unit], constants.reciprocal)
     for n in range(out.shape[1]):

@@ -16,6 +16,7 @@ import numpy as np
 
 from tandemsim.sim.arch.salo.config import STAGING_LATENCY, SaloConfig
 from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.types import Integers, Tokens
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
 from tandemsim.sim.salo.row import Projection
@@ -28,6 +29,8 @@ from tandemsim.sim.salo.tile_words import (
     commands,
     words,
 )
+
+Words = Sequence[OutputWord | GlobalOutputWord]  # the outputs of a tile, one word per head element
 
 
 class TileEngineInputs(NamedTuple):
@@ -45,7 +48,7 @@ class TileEngineOutputs(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """How the streams' other ends behave: cycles that each pauses after a transfer; none where they end."""
+    """Idle cycles after each transfer, per stream; an exhausted iterator means no more pauses."""
 
     command: Iterable[int] = ()
     operands: Iterable[int] = ()
@@ -64,13 +67,14 @@ class Transfer(NamedTuple):
 
 
 @dataclass
-class End:
+class StreamEnd:
     """The other end of a stream: when it offers, or takes, its next word."""
 
     gaps: Iterator[int]
     next: int = 0
 
     def transferred(self, cycle: int) -> None:
+        """Plan the next word, after a transfer in `cycle` and the next gap."""
         self.next = cycle + 1 + next(self.gaps)
 
 
@@ -79,7 +83,7 @@ class Staging:
     """A staging buffer: words on their way or waiting, and the tiles that it still has room for."""
 
     room: int
-    end: End
+    end: StreamEnd
     waiting: deque[Transfer] = field(default_factory=deque)
     taken: list[Transfer] = field(default_factory=list)
 
@@ -94,7 +98,7 @@ class Staging:
 
 
 class TileEngine:
-    """Runs tiles on the array: a command each, two operand words an element of a head, outputs when due.
+    """Runs tiles on the array: one command per tile, two operand words per head element, outputs when due.
 
     What: the outputs of `PEArray` for the rows whose block, or whose global row, ends with the tile.
 
@@ -115,7 +119,7 @@ class TileEngine:
         """
         tiles = commands(schedule, self._config, heads[0][0].query.shape[1])
         fed: list[list[OperandWord]] = []
-        leaving: list[tuple[list[OutputWord], list[GlobalOutputWord]]] = []
+        leaving: list[tuple[Words, Words]] = []
         for own, for_globals in heads:
             for tile, (command, tokens) in enumerate(tiles):
                 fed.append(words(command, tokens, own, for_globals or own, int(schedule.source[tile])))
@@ -123,33 +127,32 @@ class TileEngine:
             leaving += [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
         return self._cycles([command for command, _ in tiles] * len(heads), fed, leaving, gaps)
 
-    def _leaving(
-        self, schedule: Schedule, tile: int, outputs: np.ndarray
-    ) -> tuple[list[OutputWord], list[GlobalOutputWord]]:
+    def _leaving(self, schedule: Schedule, tile: int, outputs: Integers) -> tuple[Words, Words]:
         """Return the words that leave after a tile."""
         head_dim = outputs.shape[1]
-        local, global_ = [], []
+        local: list[OutputWord] = []
+        global_: list[GlobalOutputWord] = []
         if schedule.last[tile]:
-            found = _rows(outputs, schedule.block_rows[schedule.block[tile]])
-            local = [OutputWord(tuple(found[:, n].tolist()), n == head_dim - 1) for n in range(head_dim)]
+            rows = _rows(outputs, schedule.block_rows[schedule.block[tile]])
+            local = [OutputWord(tuple(rows[:, n].tolist()), n == head_dim - 1) for n in range(head_dim)]
         ends = schedule.row_last[tile]
         if ends.any():
             queries = np.where(ends, schedule.row_query[tile], -1)
-            found, valid = _rows(outputs, queries), tuple(ends.tolist())
+            rows, valid = _rows(outputs, queries), tuple(ends.tolist())
             for n in range(head_dim):
-                global_.append(GlobalOutputWord(tuple(found[:, n].tolist()), valid, n == head_dim - 1))
+                global_.append(GlobalOutputWord(tuple(rows[:, n].tolist()), valid, n == head_dim - 1))
         return local, global_
 
     def _cycles(
         self,
         tiles: list[TileCommand],
         fed: list[list[OperandWord]],
-        leaving: list[tuple[list[OutputWord], list[GlobalOutputWord]]],
+        leaving: list[tuple[Words, Words]],
         gaps: Gaps,
     ) -> dict[str, list[Transfer]]:
         """Step the controller, its sources and sinks until everything has left."""
         array, controller = self._config.array, Controller(self._config)
-        ends = {name: _end(given) for name, given in gaps._asdict().items()}
+        ends = {name: _end(pauses) for name, pauses in gaps._asdict().items()}
         lags = array.output_lag, array.global_output_lag
         staging = [Staging(self._config.staging_tiles, ends[name]) for name in ("output", "global_output")]
         sent: dict[str, list[Transfer]] = {"command": [], "operands": []}
@@ -158,7 +161,7 @@ class TileEngine:
         while tile < len(tiles) or any(buffer.waiting for buffer in staging):
             there = tile < len(tiles) and cycle >= ends["command"].next
             command = tiles[min(tile, len(tiles) - 1)]
-            shown = controller(
+            signals = controller(
                 ControllerInputs(
                     there,
                     command.head_dim,
@@ -169,20 +172,19 @@ class TileEngine:
                     staging[1].room > 0,
                 )
             )
-            if shown.operands_ready:
+            if signals.operands_ready:
                 sent["operands"].append(Transfer(cycle, operands.popleft()))
                 ends["operands"].transferred(cycle)
-            if shown.stage == Stage.WEIGHTED_SUM:
-                for buffer, lag, found in zip(staging, lags, leaving[tile], strict=True):
-                    if found:
-                        buffer.waiting.append(Transfer(cycle + lag, found[element]))
-                element = 0 if shown.end else element + 1
+            if signals.stage == Stage.WEIGHTED_SUM:
+                for buffer, lag, stream in zip(staging, lags, leaving[tile], strict=True):
+                    if stream:
+                        buffer.waiting.append(Transfer(cycle + lag, stream[element]))
+                element = 0 if signals.end else element + 1
             freed = [buffer.run(cycle) for buffer in staging]
-            for buffer, taken, given in zip(
-                staging, (shown.reserve, shown.global_reserve), freed, strict=True
-            ):
-                buffer.room += given - taken
-            if shown.command_ready:
+            reserved = signals.reserve, signals.global_reserve
+            for buffer, taken, returned in zip(staging, reserved, freed, strict=True):
+                buffer.room += returned - taken
+            if signals.command_ready:
                 sent["command"].append(Transfer(cycle, command))
                 ends["command"].transferred(cycle)
                 tile += 1
@@ -190,12 +192,12 @@ class TileEngine:
         return sent | {"output": staging[0].taken, "global_output": staging[1].taken}
 
 
-def _rows(outputs: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def _rows(outputs: Integers, queries: Tokens) -> Integers:
     """Return the outputs of rows, [rows, head_dim]; 0 for those without a query."""
     return np.where((queries >= 0)[:, None], outputs[queries], 0)
 
 
-def _end(gaps: Iterable[int]) -> End:
-    """Return a stream's other end; its first gap comes before the first word."""
+def _end(gaps: Iterable[int]) -> StreamEnd:
+    """Return the other end of a stream; its first gap comes before the first word."""
     endless = chain(gaps, repeat(0))
-    return End(endless, next(endless))
+    return StreamEnd(endless, next(endless))

@@ -1,4 +1,4 @@
-"""What the circuit is told and fed for a schedule: a command for each tile, operand words for each element.
+"""What the circuit receives for a schedule: one command per tile, and two operand words per head element.
 
 Obeys: `sim.arch.salo.ports`; the fields of the two tuples are those of its tables. Heads of one layer follow
 one another as tiles do.
@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig
+from tandemsim.sim.arch.types import Bools, Halves, Integers, Tokens
+from tandemsim.sim.salo.geometry import slot_of
 from tandemsim.sim.salo.row import Projection
 from tandemsim.sim.salo.scheduling.schedule import Schedule
-
-Bits = npt.NDArray[np.bool_]
-Tokens = npt.NDArray[np.int32]
 
 
 class TileCommand(NamedTuple):
@@ -27,22 +25,22 @@ class TileCommand(NamedTuple):
     first: bool
     last: bool
     chained: bool
-    row_valid: Bits
-    row_tag: Bits
-    column_enabled: Bits
-    kv_valid: Bits
-    kv_tag: Bits
-    kv_global_valid: Bits
-    column_valid: Bits
-    global_row_valid: Bits
-    global_first: Bits
-    global_last: Bits
+    row_valid: Bools
+    row_tag: Bools
+    column_enabled: Bools
+    kv_valid: Bools
+    kv_tag: Bools
+    kv_global_valid: Bools
+    column_valid: Bools
+    global_row_valid: Bools
+    global_first: Bools
+    global_last: Bools
     private: bool
-    private_valid: Bits
+    private_valid: Bools
 
 
 class TileTokens(NamedTuple):
-    """Whose elements a tile is fed: tokens, -1 = none; shapes as in `operand_fields`."""
+    """The tokens whose elements a tile is fed, -1 = none; shapes as in `operand_fields`."""
 
     query: Tokens
     global_query: Tokens
@@ -54,11 +52,11 @@ class TileTokens(NamedTuple):
 class OperandWord(NamedTuple):
     """One operand word: raw elements, int64, as in `operand_fields`."""
 
-    query: npt.NDArray[np.int64]
-    global_query: npt.NDArray[np.int64]
-    kv: npt.NDArray[np.int64]
-    column_kv: npt.NDArray[np.int64]
-    private_kv: npt.NDArray[np.int64]
+    query: Integers
+    global_query: Integers
+    kv: Integers
+    column_kv: Integers
+    private_kv: Integers
 
 
 class OutputWord(NamedTuple):
@@ -71,8 +69,8 @@ class OutputWord(NamedTuple):
 class GlobalOutputWord(NamedTuple):
     """Element n of the outputs of the global rows."""
 
-    rows: tuple[int, ...]  # [G]; 0 for a row that goes on
-    valid: tuple[bool, ...]  # [G] whose output this is
+    rows: tuple[int, ...]  # [G]; 0 for a row that continues in a later tile
+    valid: tuple[bool, ...]  # [G] rows whose output this is
     end: bool
 
 
@@ -130,21 +128,20 @@ def _tile(schedule: Schedule, array: SaloArray, head_dim: int, tile: int) -> tup
     return command, tokens
 
 
-def _leaving(takes: Bits, array: SaloArray, chained: bool) -> Bits:
+def _leaving(takes: Bools, array: SaloArray, chained: bool) -> Bools:
     """Return bool [S, L, G]: which global rows take the key of a slot when it leaves the bottom.
 
-    A key in slot l of segment s is l diagonals above the segment's last; in a chained tile it may leave in a
-    later segment than the one that it entered.
+    `takes` is bool [G, C]. In a chained tile a key leaves through a column of its own segment or of a later
+    one: slot t of a segment is slot t + segment_cols of the segment after it.
     """
-    found = np.zeros((array.column_segments, array.segment_slots, array.global_rows), np.bool_)
-    for segment in range(array.column_segments):
-        for slot in range(array.segment_slots):
-            place = array.rows - 1 + array.segment_cols - 1 - slot  # columns from the segment's first
-            column = segment * array.segment_cols + place
-            stays = place < array.segment_cols
-            if column < array.cols and (stays or chained):
-                found[segment, slot] = takes[:, column]
-    return found
+    leaving = np.zeros((array.column_segments, array.segment_slots, array.global_rows), np.bool_)
+    for col in range(array.cols):
+        own, slot = col // array.segment_cols, slot_of(array.rows - 1, col, array.segment_cols)
+        for segment in range(0 if chained else own, own + 1):
+            entered = slot - (own - segment) * array.segment_cols
+            if entered >= 0:
+                leaving[segment, entered] = takes[:, col]
+    return leaving
 
 
 def words(
@@ -152,22 +149,22 @@ def words(
 ) -> list[OperandWord]:
     """Return the operand words of a tile: element n of queries and keys, then element n of the values.
 
-    `source` is the schedule's: 1 feeds everything from the projections of the global tokens.
+    `source` is that of the schedule: GLOBAL feeds everything from the projections of the global tokens.
     """
     local = for_globals if source else own
     row = for_globals if source or command.private else own
-    found = []
+    fed = []
     for n in range(command.head_dim):
         keys = _element(local.key, tokens.kv, n), _element(local.key, tokens.column_kv, n)
         queries = _element(local.query, tokens.query, n), _element(row.query, tokens.global_query, n)
-        found.append(OperandWord(*queries, *keys, _element(for_globals.key, tokens.private_kv, n)))
+        fed.append(OperandWord(*queries, *keys, _element(for_globals.key, tokens.private_kv, n)))
     none = np.zeros_like(tokens.query, np.int64), np.zeros_like(tokens.global_query, np.int64)
     for n in range(command.head_dim):
         values = _element(local.value, tokens.kv, n), _element(local.value, tokens.column_kv, n)
-        found.append(OperandWord(*none, *values, _element(for_globals.value, tokens.private_kv, n)))
-    return found
+        fed.append(OperandWord(*none, *values, _element(for_globals.value, tokens.private_kv, n)))
+    return fed
 
 
-def _element(source: npt.NDArray[np.int16], tokens: Tokens, n: int) -> npt.NDArray[np.int64]:
+def _element(source: Halves, tokens: Tokens, n: int) -> Integers:
     """Return element n of each token, 0 of none."""
     return np.where(tokens >= 0, source[tokens, n].astype(np.int64), 0)

@@ -4,9 +4,9 @@ Obeys: SALO (arXiv 2206.14550) section 4, merging of a split softmax, and the we
 The artifact's unit divides integers and so gets weights of 0 and 1; here the weights have fractions
 (`sim.arch.reciprocal`).
 
-State of a row: the exponent `merged_max`, the row sum `merged_sum` relative to it, and head_dim sums
-`merged`. The row sum stays below 2**renormalise_at: when a pass would take it there, the exponent is raised
-by one.
+State of a row: the exponent `merged_max` (the largest of its passes), the row sum `merged_sum` relative to
+it, and head_dim sums `merged`. The row sum stays below 2**renormalise_at: when a pass would take it there,
+the exponent is raised by one.
 """
 
 from __future__ import annotations
@@ -15,39 +15,56 @@ from collections import deque
 from typing import NamedTuple
 
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.constants import merge_constants
+from tandemsim.sim.arch.salo.constants import MergeConstants, merge_constants
 from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.arch.types import Integers
+from tandemsim.sim.engine.fixed import saturate, shift_half_up
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.salo.fixed import MERGE, MERGE_EXPONENT, OUTPUT, no_saturations, saturate, shift_half_up
 from tandemsim.sim.salo.reciprocal import reciprocal
+from tandemsim.sim.salo.registers import MERGE, MERGE_EXPONENT, OUTPUT, no_saturations
+
+
+class Aligned(NamedTuple):
+    """The accumulated row sum and that of a pass, both brought to one exponent and added."""
+
+    exponent: int  # of the accumulated sums from now on
+    row_sum: int  # accumulated, the pass included
+    merged_shift: int  # right shift from the accumulated exponent to the new one
+    row_shift: int  # right shift from the exponent of the pass to the new one
+    row_part: int  # row sum of the pass at the new exponent
 
 
 @jit
-def align(merged_max, merged_sum, row_max, row_sum, constants, counters):
-    """Return (merged_max, merged_sum, merged_shift, row_shift, row_sum): the row sums of what was and of a
-    pass, joined.
+def align(
+    merged_exponent: int,
+    merged_sum: int,
+    row_max: int,
+    row_sum: int,
+    constants: MergeConstants,
+    counters: Integers,
+) -> Aligned:
+    """Align the accumulated row sum and the row sum of a new pass to a common exponent, and add them.
 
-    The shifts, rounding half up, bring what was and the pass to the new exponent; the row sum returned is the
-    pass's.
+    All shifts round half up.
     """
-    joined_max = max(merged_max, row_max)
-    total = shift_half_up(merged_sum, joined_max - merged_max) + shift_half_up(row_sum, joined_max - row_max)
+    joined_exponent = max(merged_exponent, row_max)
+    total = shift_half_up(merged_sum, joined_exponent - merged_exponent)
+    total += shift_half_up(row_sum, joined_exponent - row_max)
     if total >= constants.renormalise:
-        joined_max += 1
-    merged_shift, row_shift = joined_max - merged_max, joined_max - row_max
+        joined_exponent += 1
+    merged_shift, row_shift = joined_exponent - merged_exponent, joined_exponent - row_max
     row_part = shift_half_up(row_sum, row_shift)
     joined_sum = shift_half_up(merged_sum, merged_shift) + row_part
-    kept_max = saturate(joined_max, constants.exponent_minimum, constants.exponent_maximum)
-    counters[MERGE_EXPONENT] += kept_max != joined_max
-    return kept_max, joined_sum, merged_shift, row_shift, row_part
+    kept_exponent = saturate(joined_exponent, constants.exponent_minimum, constants.exponent_maximum)
+    counters[MERGE_EXPONENT] += kept_exponent != joined_exponent
+    return Aligned(kept_exponent, joined_sum, merged_shift, row_shift, row_part)
 
 
 @jit
-def pass_weight(joined_sum, row_part, constants):
-    """Return the weight of a pass in the mean of all, ``row_part / joined_sum`` rounded half up; per_pass
-    only.
+def pass_weight(joined_sum: int, row_part: int, constants: MergeConstants) -> int:
+    """Return the weight of a pass in the mean of all, ``row_part / joined_sum`` rounded half up.
 
-    1.0 when nothing came before it, 0 when no PE of the row took part in it: both exactly.
+    Only for per_pass. Exactly 1.0 in the first pass, and exactly 0 when no PE of the row took part.
     """
     one = 1 << constants.weight_fraction
     if row_part == joined_sum:
@@ -58,11 +75,19 @@ def pass_weight(joined_sum, row_part, constants):
 
 
 @jit
-def merge(merged, psum, merged_shift, row_shift, weight, constants, counters):
-    """Return one of the head_dim sums with that of a pass merged in, saturated.
+def merge(
+    merged: int,
+    psum: int,
+    merged_shift: int,
+    row_shift: int,
+    weight: int,
+    constants: MergeConstants,
+    counters: Integers,
+) -> int:
+    """Return one of the head_dim accumulated sums with that of a pass merged in, saturated.
 
-    Deferred: both moved to the joined exponent (each rounded half up), added. Per pass: their mean with
-    `weight` for the pass and 1 - weight for what was, rounded half up once.
+    Deferred: both moved to the joined exponent (each rounded half up), added. Per pass: their mean, weighted
+    by `weight` for the pass and 1 - `weight` for the accumulated sum, rounded half up once.
     """
     if constants.deferred:
         total = shift_half_up(merged, merged_shift) + shift_half_up(psum, row_shift)
@@ -77,7 +102,9 @@ def merge(merged, psum, merged_shift, row_shift, weight, constants, counters):
 
 
 @jit
-def output(merged, inverse, inverse_exponent, constants, counters):
+def output(
+    merged: int, inverse: int, inverse_exponent: int, constants: MergeConstants, counters: Integers
+) -> int:
     """Return the output of a merged sum, rounded half up to the output format and saturated.
 
     Deferred it is first divided by the row sum, whose reciprocal is (inverse, inverse_exponent).
@@ -125,11 +152,11 @@ class WeightedSum:
 
     What, by `stage`:
 
-    ROW_SUM       first: the state is cleared (lowest exponent, row sum 0, sums 0), or, with `restore`, taken
-                  from the restored ports: as spilled, as if the row had never stopped. Then `align`.
-    after it      per_pass: weight <- `pass_weight`. Deferred: inverse <- `reciprocal` of merged_sum.
-    WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from 0
-                  after each ROW_SUM. One cycle later the output register takes `output` of it.
+      ROW_SUM       first: the state is cleared (lowest exponent, row sum 0, sums 0), or, with `restore`,
+                    taken from the restored ports: as spilled, as if the row had never stopped. Then `align`.
+      after it      per_pass: weight <- `pass_weight`. Deferred: inverse <- `reciprocal` of merged_sum.
+      WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from
+                    0 after each ROW_SUM. One cycle later the output register takes `output` of it.
 
     When: sum n is in `merged`, and merged_valid, `merge_latency` cycles after psum n was sampled; output n,
     and output_valid, `reciprocal_latency` cycles after that. The unit answers in every pass; who needs only
@@ -149,7 +176,7 @@ class WeightedSum:
         self.first = self.restore = self.divide = False
         self.index = 0
         self.merged, self.merged_valid = 0, False
-        # Values on their way: a cycle longer than the delay, since what goes in comes out in the same call.
+        # Delay lines; one entry more than the latency, because append and read happen in the same call.
         self.late_inputs = deque([NOTHING] * config.array.merge_latency, config.array.merge_latency)
         late = config.array.reciprocal_latency
         self.late_merged = deque([(0, False)] * late, late)
@@ -178,8 +205,8 @@ class WeightedSum:
             self.merged_max, self.merged_sum = self._constants.exponent_minimum, 0
         state = self.merged_max, self.merged_sum
         row = inputs.row_max, inputs.row_sum
-        joined = align(*state, *row, self._constants, self.saturations)
-        self.merged_max, self.merged_sum, self.merged_shift, self.row_shift, self.row_part = joined
+        aligned = align(*state, *row, self._constants, self.saturations)
+        self.merged_max, self.merged_sum, self.merged_shift, self.row_shift, self.row_part = aligned
 
     def _divide(self) -> None:
         if self._constants.deferred:

@@ -1,8 +1,8 @@
 """Writing files so that nobody ever sees half of one.
 
 A regular file is written beside its place under a temporary name and appears by rename, so a failure leaves
-what was there before. A target that exists and is no regular file (a pipe, a device) is written in place, and
-so is all below ``/dev``: a redirected ``/dev/stdout`` looks regular. What the system refuses becomes one
+what was there before. A target that exists and is not a regular file (a pipe, a device) is written in place,
+and so is all below ``/dev``: a redirected ``/dev/stdout`` looks regular. What the system refuses becomes one
 line: a `FileError` that names the path.
 """
 
@@ -122,7 +122,7 @@ def _require_folder_name(path: str | Path) -> None:
 
 
 def printable(path: str | Path) -> str:
-    """Return a path as text that can be written anywhere: bytes that are no UTF-8 are replaced."""
+    """Return a path as text that can be written anywhere: bytes that are not UTF-8 are replaced."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 

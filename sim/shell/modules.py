@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import tandemsim
+import tandemsim.version
 
-PARENT = Path(tandemsim.__file__).resolve().parents[1]  # of the package: the checkout, or site-packages
+# Where the package lies: the checkout, or site-packages.
+PARENT = Path(tandemsim.version.__file__).resolve().parents[1]
 # Last on the path, so that what lies beside the package hides nothing of the standard library; and -P leaves
 # out the user's folder, which may hold a numpy.py.
 RUN = """\

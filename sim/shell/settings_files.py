@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, shown, shown_path, to_dict
+from tandemsim.sim.arch.family import Family
 
 MAX_FILE_BYTES = 2**20  # assumed: 100 times a complete config
 MAX_REPORT_BYTES = 2**23  # assumed: a report of 3,000 ops; of the costliest JSON so much takes 350 MiB
@@ -41,6 +42,9 @@ class Given:
     config: dict[str, object]  # every field by its dotted name; empty where the file is settings alone
     machine: str | None = None
     preset: str | None = None
+
+
+NOTHING = Given({}, {})  # what a file says that nobody named
 
 
 def settings_from_file(path: Path) -> Given:
@@ -83,6 +87,26 @@ def merged(
     """Return `first` with `then` on top, whichever of its names each uses for a field."""
     whole = {short.get(key, key) for key in then}
     return {key: value for key, value in first.items() if short.get(key, key) not in whole} | dict(then)
+
+
+def combined(
+    family: Family, given: Given, preset: str | None, words: Iterable[str]
+) -> tuple[str | None, dict[str, object]]:
+    """Return preset and settings: those of a file, and on top `preset` and ``key=value`` words.
+
+    Raises `ConfigError` for words that are none of these, and as `Family.config` does.
+    """
+    preset = given.preset if preset is None else preset
+    on_top, settings = settings_from_arguments(words), given.settings
+    if given.config:
+        # Settings as they were given, and what else differs, say because a preset has changed since. Of a
+        # section that the words put in place no field of the one before is kept.
+        catalogs = family.catalogs
+        replaced = tuple(f"{catalogs[key].section}." for key in on_top if key in catalogs)
+        other = changed(family.config(preset, settings), given.config)
+        other = {key: value for key, value in other.items() if not key.startswith(replaced)}
+        settings = merged(settings, other, family.short_names)
+    return preset, merged(settings, on_top, family.short_names)
 
 
 def as_toml(machine: str, preset: str, settings: Mapping[str, object], config: Any) -> str:

@@ -70,8 +70,9 @@ def _answer(cluster: str) -> Any:
     import distributed
     from distributed.comm.addressing import get_address_host_port
 
+    address = cluster if "://" in cluster else f"tcp://{cluster}"
     try:
-        get_address_host_port(cluster, strict=True)
+        get_address_host_port(address, strict=True)
     except (ValueError, RuntimeError, NotImplementedError):
         raise ClusterError(
             f"--cluster takes slurm or an address such as tcp://host:8786, not {shown(cluster)}"
@@ -80,7 +81,7 @@ def _answer(cluster: str) -> Any:
 
     def ask() -> None:
         try:
-            came.put(distributed.Client(cluster, timeout=f"{ANSWER_SECONDS}s", set_as_default=False))
+            came.put(distributed.Client(address, timeout=f"{ANSWER_SECONDS}s", set_as_default=False))
         except Exception as error:
             came.put(error)
 

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
 from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.sram import BufferConfig
 
 
 def small(numerics: SaloNumerics, tiles: int = 2, **array: object) -> SaloConfig:

@@ -20,8 +20,9 @@ from amaranth import Value
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_results, get_runner
 
-from tandemsim.rtl.lib.emit import module_name, verilog
-from tandemsim.sim.arch.salo.ports import Fields
+from tandemsim.rtl.lib.emit import verilog
+from tandemsim.rtl.lib.names import module_name
+from tandemsim.sim.arch.wires import Fields
 from tests.cosim import runtime, simulators
 from tests.rtl.stimuli import BROKEN_OFF
 

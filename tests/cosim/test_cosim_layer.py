@@ -12,7 +12,7 @@ from tandemsim.sim.arch.salo.config import STAGING_LATENCY
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation
 from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.tile_words import commands
 from tandemsim.sim.salo.values import functional
@@ -77,7 +77,7 @@ def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name,
     array = config.array
     waited = sum(layer.stalls.values()) - layer.stalls["write_back"]  # for the first words, a cycle or two
     assert 0 <= waited <= 2 * HEADS
-    assert last + 1 == layer.record.tile_end[-1] - waited + array.last_output
+    assert last + 1 == layer.times.tile_end[-1] - waited + array.last_output
     assert layer.compute_cycles == last - STAGING_LATENCY - array.reciprocal_latency
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tandemsim import rtl
-from tandemsim.rtl.build import UNITS
 from tandemsim.rtl.lib.emit import verilog
+from tandemsim.rtl.salo.units import UNITS as SALO
 from tests.cosim import simulators
 from tests.cosim.configs import CONFIGS
 from tests.cosim.sample import WHOLE
 from tests.rtl import extremes
 
+CIRCUITS = SALO.by_name
 WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
 pytestmark = pytest.mark.skipif("verilator" not in simulators.found(), reason=simulators.NONE_FOUND)
 
@@ -29,21 +30,21 @@ def lint(text, top, folder):
 
 @pytest.mark.parametrize("config", ["wide", "bare"] if not WHOLE else CONFIGS)
 def test_the_whole_engine_is_clean(config, tmp_path):
-    assert lint(verilog(UNITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
+    assert lint(verilog(CIRCUITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("seed", range(40 if WHOLE else 6))
 def test_an_engine_of_any_small_configuration_is_clean(seed, tmp_path):
-    assert lint(verilog(UNITS["tile_engine"](extremes.config(seed))), "tile_engine", tmp_path) == (0, "")
+    assert lint(verilog(CIRCUITS["tile_engine"](extremes.config(seed))), "tile_engine", tmp_path) == (0, "")
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", CIRCUITS)
 def test_each_unit_is_clean_by_itself(unit, tmp_path):
-    assert lint(verilog(UNITS[unit](CONFIGS["wide_per_pass"])), unit, tmp_path) == (0, "")
+    assert lint(verilog(CIRCUITS[unit](CONFIGS["wide_per_pass"])), unit, tmp_path) == (0, "")
 
 
 def test_what_is_not_waived_is_seen(tmp_path):
-    text = verilog(UNITS["exp_unit"](CONFIGS["deferred"]))
+    text = verilog(CIRCUITS["exp_unit"](CONFIGS["deferred"]))
     broken, count = re.subn(r"  assign exponent = .*;\n", "", text)
     assert count == 1
     status, said = lint(broken, "exp_unit", tmp_path)

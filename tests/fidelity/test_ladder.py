@@ -15,11 +15,10 @@ from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
-GLOBAL_INPUTS = 6  # q, k, v and those of the global tokens
 
 
 def stated(title: str) -> list[tuple[int, int]]:
-    """Tiles a head and cycles, row by row, of one workload of the table."""
+    """Tiles per head and cycles, row by row, of one workload of the table."""
     rows = PAGE.split(f"| {title}", 1)[1].split("\n\n", 1)[0].splitlines()
     found = []
     for number, line in enumerate(rows):
@@ -37,7 +36,7 @@ def attention(name: str) -> Op:
 
 def scheduled(op: Op, step: Step) -> tuple[int, int]:
     config = with_settings(SALO_FAMILY.configs[step.preset], step.settings)
-    separate = len(op.inputs) == GLOBAL_INPUTS
+    separate = op.has_global_projections
     found = schedule(Pattern.from_op(op), config.array, config.scheduling, global_projections=separate)
     return found.tiles, config.array.total_cycles(found.tiles * op.dim("heads"), op.dim("head_dim"))
 

@@ -8,7 +8,7 @@ import pytest
 from tandemsim.sim.__main__ import main
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-# | `workload` (what it is) | cycles | utilisation | share % |
+# | `workload` (what it is) | cycles | utilization | share % |
 ROW = re.compile(r"^\| `([\w-]+)`[^|]*\| ([\d,]+) \| (0\.\d{3}) \| (\d+\.\d) % \|$", re.MULTILINE)
 
 

@@ -130,9 +130,8 @@ def option(rng: random.Random) -> list[str]:
     """Return an option, with a value, without, or both in one word."""
     if rng.random() < 0.3:
         return [rng.choice(FLAGS)]
-    name = rng.choice(
-        OPTIONS[: -1 if rng.random() < 0.9 else None]
-    )  # --out draws pictures, which takes a while
+    # --out draws pictures, which takes a while
+    name = rng.choice(OPTIONS[: -1 if rng.random() < 0.9 else None])
     value = setting_words.word(rng) if name == "--set" else rng.choice(WORDS)
     return rng.choice(([name, value], [name, value], [f"{name}={value}"], [name]))
 

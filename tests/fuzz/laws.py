@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Pattern
 from tests.fuzz.valid_patterns import pairs
 

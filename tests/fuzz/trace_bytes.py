@@ -14,7 +14,7 @@ TOKENS += (b"-", b"null", b"NaN", b"9" * 400, b"[" * 2000, b"\xef\xbb\xbf", b"\n
 
 
 def case(rng: random.Random, judge: Judge) -> None:
-    """Summarise a file made of a small trace."""
+    """Summarize a file made of a small trace."""
     name, data = damaged_file(rng)
     (judge.place / name).write_bytes(data)
     judge.command("traces", name)

@@ -52,7 +52,7 @@ SMALL = ("--set", "rows=8", "--set", "cols=8", "--quiet")
 
 
 def case(rng: random.Random, judge: Judge) -> None:
-    """Summarise a document of wrong content, and run what is read."""
+    """Summarize a document of wrong content, and run what is read."""
     document = copy.deepcopy(small())
     for _ in range(rng.randint(1, 3)):
         mutate(rng, document)

@@ -45,7 +45,7 @@ def settings(rng: random.Random, head_dim: int) -> dict[str, object]:
 
 
 def memory(rng: random.Random) -> dict[str, object]:
-    """Return a memory; of every other one that is no ideal one also its controller."""
+    """Return a memory; of every other one that is not ideal also its controller."""
     name = rng.choice((*DRAMS, "ideal", "ideal"))
     chosen: dict[str, object] = {"memory": name}
     if name == "ideal":

@@ -26,7 +26,7 @@ def ceiling(value: int, divisor: int) -> int:
 
 
 def bursts_of(transfer: Transfer, burst_bytes: int) -> list[int]:
-    """Indices of the bursts, in order; one that two neighbouring rows share is there once."""
+    """Indices of the bursts, in order; one that two neighboring rows share is there once."""
     found: list[int] = []
     for row in range(transfer.rows):
         start = transfer.address + row * transfer.stride

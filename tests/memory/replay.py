@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.dram.config import DramConfig
-from tandemsim.sim.arch.dram.rules import longest_wait
+from tandemsim.sim.arch.dram.spacing import longest_wait
 from tandemsim.sim.arch.dram.timing import Delay
+from tandemsim.sim.arch.types import Integers, Record
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
-from tandemsim.sim.memory.dram.state import LOGGED, Command, Record, new_dram
-
-Integers = npt.NDArray[np.int64]
+from tandemsim.sim.memory.dram.state import LOGGED, Command, new_dram
 
 LOGGED_CLOCKS = LOGGED // 2  # a clock has two commands at most
 PATIENCE, PATIENT_WAITS = 2000, 8  # clocks and longest waits for a request before it counts as never served

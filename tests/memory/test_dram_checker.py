@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tandemsim.sim.arch.dram.spacing import Spacing
 from tandemsim.sim.arch.dram.standards import DRAMS
-from tandemsim.sim.arch.dram.timing import Spacing
 from tandemsim.sim.memory.dram.state import new_dram
 from tests.memory import replay as replay_module
 from tests.memory.checker import Checker

@@ -39,9 +39,8 @@ def _serve(timing, channel, addresses, kinds, allowance):
     """Serve all requests; return the stretches taken (-1: more than allowed) and the last clock."""
     left = len(addresses)
     i, length, done = 0, 64, 0
-    longest = (
-        4 * timing.refi if timing.refresh else FAR // 2
-    )  # a refresh is a command, and there may be no end of them
+    # a refresh is a command, and there may be no end of them
+    longest = 4 * timing.refi if timing.refresh else FAR // 2
     for stretch in range(allowance):
         if left == 0:
             return stretch, done
@@ -124,9 +123,8 @@ def mending(preset: DramStandard, fields: dict[str, Any]) -> dict[str, Any]:
     return {symbol: Delay(0, found[symbol]) for symbol in found}
 
 
-@settings(
-    max_examples=400, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)  # what hangs is slow to shrink
+# what hangs is slow to shrink
+@settings(max_examples=400, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     st.sampled_from(list(DRAMS)),
     changes_of(DramStandard, 5),

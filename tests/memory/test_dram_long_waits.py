@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
-from tandemsim.sim.arch.dram.rules import longest_wait
+from tandemsim.sim.arch.dram.spacing import longest_wait, spacing_of
 from tandemsim.sim.arch.dram.standards import DRAMS
-from tandemsim.sim.arch.dram.timing import MAX_DELAY_CLOCKS, MAX_DELAY_PS, Delay, spacing_of
+from tandemsim.sim.arch.dram.timing import MAX_DELAY_CLOCKS, MAX_DELAY_PS, Delay
 from tandemsim.sim.memory.dram.schedule import MAX_WAIT
 from tandemsim.sim.memory.dram.state import ORDERS, new_dram
 from tests.memory import replay as replay_module

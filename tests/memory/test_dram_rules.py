@@ -106,7 +106,7 @@ def test_a_device_that_cannot_be_is_refused(name: str, standard: dict[str, Any],
 @pytest.mark.parametrize("other", DRAMS)
 @pytest.mark.parametrize("name", DRAMS)
 def test_no_standard_goes_by_the_name_of_another(name: str, other: str) -> None:
-    """Energies go by the name; a name alone is no other memory."""
+    """Energies go by the name; a name alone does not make another memory."""
     if name == other:
         assert made(name, {"name": other}) == DRAMS[name]
         return

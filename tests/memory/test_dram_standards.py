@@ -10,8 +10,9 @@ import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.config import DramConfig, Scheduler
+from tandemsim.sim.arch.dram.spacing import Spacing
 from tandemsim.sim.arch.dram.standards import DDR4_2400, DRAMS, IDEAL
-from tandemsim.sim.arch.dram.timing import Delay, Spacing
+from tandemsim.sim.arch.dram.timing import Delay
 from tests.memory.jedec import CONFIG, RFC, STANDARDS, device
 
 # Where we follow JEDEC, or the data bus, and Ramulator 2.1 does not: (scope, from, to) -> theirs, ours.
@@ -29,7 +30,7 @@ RANK_EXCEPTIONS = {
     "lpddr5-6400": {("RD", "WR"): (4, 12), ("WR", "RD"): (12, 0)},  # theirs is the formula of RD to WR
 }
 NAMES = {"PREpb": "PRE", "PREab": "PREAB", "REFab": "REF", "ACT1": "ACT"}
-NOT_MODELLED = {"REFpb", "CAS_RD", "CAS_WR"}
+NOT_MODELED = {"REFpb", "CAS_RD", "CAS_WR"}
 
 
 def their_cells(name: str, siblings: bool) -> dict[tuple[str, str, str], int]:
@@ -37,8 +38,8 @@ def their_cells(name: str, siblings: bool) -> dict[tuple[str, str, str], int]:
     cells: dict[tuple[str, str, str], int] = {}
     for row in CONFIG[STANDARDS[name]]["min_spacing_table"]:
         if row["window"] == 1 and row["applies_to_sibling_nodes"] == siblings:
-            for before in set(row["from"]) - NOT_MODELLED:
-                for after in set(row["to"]) - NOT_MODELLED:
+            for before in set(row["from"]) - NOT_MODELED:
+                for after in set(row["to"]) - NOT_MODELED:
                     scope = row["scope"].replace("PseudoChannel", "Rank")
                     key = scope, NAMES.get(before, before), NAMES.get(after, after)
                     cells[key] = max(cells.get(key, 0), row["min_cycles"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering
+from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.memory.scratchpad import EMPTY, bank_groups, plan_residency, service_cycles
 
 steps = st.lists(st.sets(st.integers(0, 12), max_size=4), min_size=1, max_size=30)

@@ -7,9 +7,9 @@ multiplexers and registers, bits that nobody reads are cut off. Nobody could tel
 from __future__ import annotations
 
 from amaranth._toolchain.yosys import find_yosys
-from amaranth.back import rtlil as amaranth_rtlil
 
-from tandemsim.rtl.lib.emit import SharedUnits, module_name
+from tandemsim.rtl.lib.emit import rtlil_of
+from tandemsim.rtl.lib.names import module_name
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tests.mutants.rtlil import Module, read, write
@@ -28,9 +28,7 @@ TOP = "\\" + module_name(TileEngine.__name__)
 
 def netlist(config: SaloConfig) -> dict[str, Module]:
     """Return the modules of a config's tile engine; units appear once."""
-    shared = SharedUnits()
-    text = amaranth_rtlil.convert(TileEngine(config), name=TOP[1:], platform=shared, emit_src=False)
-    return read(yosys("\n".join([text, *shared.texts.values()]), SIMPLER))
+    return read(yosys(rtlil_of(TileEngine(config)), SIMPLER))
 
 
 def verilog(modules: dict[str, Module], top: str) -> str:

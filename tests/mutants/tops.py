@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from amaranth.lib import wiring
 
-from tandemsim.rtl.lib.emit import module_name
+from tandemsim.rtl.lib.names import module_name
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tests.cosim.configs import CONFIGS
 from tests.mutants.netlist import TOP, verilog

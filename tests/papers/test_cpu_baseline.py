@@ -61,7 +61,7 @@ def test_the_measured_layers_are_the_pairs_of_the_workloads() -> None:
     pytest.importorskip("torch")
     from tandemsim.workloads.cpu_attention import LAYERS, measure
 
-    # docs/fidelity.md: pairs a head, from the definition of the patterns; heads of the models.
+    # docs/fidelity.md: pairs per head, from the definition of the patterns; heads of the models.
     assert {name: layer.pattern.pairs() for name, layer in LAYERS.items()} == {
         "longformer": 2_043_134,
         "vil-1": 620_929,
@@ -97,4 +97,4 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(
     from tandemsim.workloads.cpu_attention import main
 
     assert main(arguments) == 2
-    assert capsys.readouterr() == ("", f"cpu_attention: {said}\n")
+    assert capsys.readouterr() == ("", f"workloads: {said}\n")

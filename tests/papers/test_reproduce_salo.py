@@ -8,10 +8,10 @@ from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.papers.comparison import Row, document, print_table
 from tandemsim.sim.papers.cpu_baseline import CpuBaseline
-from tandemsim.sim.papers.salo.rows import PAPER, salo_rows
+from tandemsim.sim.papers.salo.rows import SALO, salo_rows
 from tandemsim.sim.papers.salo.steps import STEPS, TRACES
 
-# Tiles a head by what is skipped: counted by brute force over the patterns, outside this code.
+# Tiles per head by what is skipped: counted by brute force over the patterns, outside this code.
 TILES = {
     "longformer": {"all": 2176, "skip": 2112, "leftover": 1992, "separate": 2120, "heads": 12},
     "vil-1": {"all": 1470, "skip": 1378, "segments": 732, "heads": 3},
@@ -77,7 +77,7 @@ def test_longformers_gap_is_taken_apart_to_the_cycle(rows: list[Row]) -> None:
         ("513 keys, 17 passes", 4_282_399, 251_904),
         ("masked tiles skipped", 4_156_447, -125_952),
         ("leftover key, 16 passes", 3_920_287, -236_160),
-        ("normalisation deferred", 3_131_455, -788_832),
+        ("normalization deferred", 3_131_455, -788_832),
         ("preset salo, no waiting", 3_131_455, 0),
         ("aside: separate passes", 3_332_671, 201_216),
         ("preset salo, with DRAM", 3_132_455, 1000),
@@ -93,10 +93,10 @@ def test_vil_loses_the_packing_and_gets_it_back(rows: list[Row]) -> None:
     found = [(row.figure, row.ours or row.cost_model) for row in ladder(rows, "vil-1")]
     assert found[2:] == [
         ("3 heads, not 6", 385_759),
-        ("one band a pass", 723_271),
+        ("one band per pass", 723_271),
         ("bands outside the image skipped", 678_007),
         ("two column segments", 360_175),
-        ("normalisation deferred", 287_707),
+        ("normalization deferred", 287_707),
         ("preset salo, no waiting", 287_707),
         ("preset salo, with DRAM", 288_707),
     ]
@@ -111,7 +111,7 @@ def test_a_gap_is_against_the_published_cycles_of_the_same_heads(rows: list[Row]
     assert tiles == {"longformer": 24_576, "vil-1": 2_352, "vil-2": 1_200}
 
 
-def test_two_utilisations_of_different_meaning_have_no_gap(rows: list[Row]) -> None:
+def test_two_utilizations_of_different_meaning_have_no_gap(rows: list[Row]) -> None:
     found = [row for row in rows if row.figure == "utilization"]
     assert [row.gap for row in found] == [None, None, None]
     assert [round(row.cost_model or 0, 3) for row in found] == [0.738, 0.653, 0.640]
@@ -187,7 +187,7 @@ def test_every_step_names_settings_that_the_presets_have() -> None:
 
 
 def test_the_json_is_a_document_of_flat_rows(rows: list[Row]) -> None:
-    found = json.loads(json.dumps(document(PAPER, rows), allow_nan=False))
+    found = json.loads(json.dumps(document(SALO.title, rows), allow_nan=False))
     assert found["schema"] == "tandem-reproduce/1"
     assert len(found["rows"]) == len(rows)
     keys = {"workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"}

@@ -123,7 +123,7 @@ def build_report(layers: int = 12, **changes: object) -> Report:
         not_run=tuple(not_run),
         notes=(
             "Power is of the published synthesis, scaled from 500 MHz to the clock of 1 GHz by dynamic "
-            "energy per cycle; the published design was not synthesised at 1 GHz.",
+            "energy per cycle; the published design was not synthesized at 1 GHz.",
         ),
     )
     return dataclasses.replace(report, **changes)

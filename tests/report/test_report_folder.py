@@ -156,7 +156,7 @@ def test_every_reference_in_the_page_has_its_one_target(source: str) -> None:
     assert targets <= set(ids)
 
 
-def test_page_defines_every_colour_it_uses(source: str) -> None:
+def test_page_defines_every_color_it_uses(source: str) -> None:
     used, defined = set(re.findall(r"var\((--\w+)\)", source)), set(re.findall(r"(--\w+):", source))
     assert {"--c0", "--c1", "--ink"} <= used <= defined
 

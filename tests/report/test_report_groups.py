@@ -93,7 +93,7 @@ def test_ranges_name_exactly_the_numbers(numbers: set[int]) -> None:
     assert said == sorted(numbers)
 
 
-def test_ranges_join_neighbours() -> None:
+def test_ranges_join_neighbors() -> None:
     assert ranges([3, 0, 1, 7, 2]) == "0-3,7"
 
 

@@ -88,11 +88,11 @@ def test_bars_of_multipliers_are_whole_and_in_the_parts_of_the_account(figures, 
     assert widths == pytest.approx([100 * n / whole for n in report.multiplier_cycles.values() if n])
 
 
-def test_every_part_of_an_account_has_a_colour_of_its_own() -> None:
+def test_every_part_of_an_account_has_a_color_of_its_own() -> None:
     names = [*MULTIPLIER_CYCLES, *(f"{STALL}{name}" for name in "abcdef")]
-    found = plot_style.multiplier_colours(names, list("abcdef"))
+    found = plot_style.multiplier_colors(names, list("abcdef"))
     assert list(found) == names and len(set(found.values())) == len(names)
-    assert found["stall_c"] == plot_style.colours(list("abcdef"))["c"]
+    assert found["stall_c"] == plot_style.colors(list("abcdef"))["c"]
 
 
 def test_bars_of_long_networks_cover_every_cycle_or_say_what_is_missing(make_report) -> None:
@@ -234,10 +234,10 @@ def test_plots_without_numbers_are_left_out(empty_report: Report, report: Report
     assert list(plots.draw(report)) == ["cycles", "multipliers", "roofline", "energy"]
 
 
-def test_stalls_keep_their_colour_in_every_plot() -> None:
+def test_stalls_keep_their_color_in_every_plot() -> None:
     names = ["dram", "cold_fill", "scratchpad", "drain"]
-    assert plot_style.colours(names)["dram"] == plot_style.colours(["dram"])["dram"]
-    assert len(set(plot_style.colours(names).values())) == 4
+    assert plot_style.colors(names)["dram"] == plot_style.colors(["dram"])["dram"]
+    assert len(set(plot_style.colors(names).values())) == 4
     assert plot_style.COMPUTE not in plot_style.STALLS
 
 

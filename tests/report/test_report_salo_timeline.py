@@ -101,7 +101,7 @@ def test_transfers_last_from_the_first_burst_taken_to_the_last_served(monkeypatc
         rows = on(timeline, track)
         wanted = []
         for layer in done.layers:
-            record, transfers = layer.result.record, layer.result.program.transfers
+            record, transfers = layer.result.times, layer.result.program.transfers
             mine = np.flatnonzero(transfers.is_write == kinds)
             wanted += zip(
                 (record.transfer_begun[mine] + layer.start).tolist(),

@@ -73,7 +73,7 @@ def test_text_has_the_figures_of_the_run(report: Report) -> None:
 
 
 def test_text_shows_the_notes(report: Report) -> None:
-    assert "the published design was not synthesised at 1 GHz." in " ".join(report_text(report).split())
+    assert "the published design was not synthesized at 1 GHz." in " ".join(report_text(report).split())
 
 
 def test_notes_come_after_every_result(report: Report) -> None:

@@ -10,13 +10,13 @@ import random
 from dataclasses import replace
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.formats import Fixed, Rounding
 from tandemsim.sim.arch.reciprocal import ReciprocalConfig
 from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.exp2 import ExpConfig
 from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation, SaloNumerics, SumFormats
 from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.sram import BufferConfig
 
 NAMED = 0.25  # of the configurations have the formats of a preset
 

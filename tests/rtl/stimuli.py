@@ -140,7 +140,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
     rng, numerics, array = random.Random(seed), config.numerics, config.array
     sums = numerics.sums(array.normalisation)
     merge = sums.global_merge if global_row else sums.merge
-    full = 1 << (numerics.merge_sum.width - 1)  # a sum that is renormalised
+    full = 1 << (numerics.merge_sum.width - 1)  # a sum that is renormalized
     highest = min(numerics.row_sum.maximum, full - 1)  # no row has more: `SaloNumerics.check_head`
     between = []
     if array.normalisation is Normalisation.PER_PASS:
@@ -156,7 +156,7 @@ def weighted_sum(config: SaloConfig, seed: int, passes: int, global_row: bool) -
             [0, rng.randint(0, highest), rng.randint(0, min(numerics.row_sum.scale, highest))]
         )
         restored_max, restored_sum = exponent(rng, config), rng.randint(0, full - 1)
-        if rng.random() < 0.7:  # with the row's sum just enough to renormalise, or not enough
+        if rng.random() < 0.7:  # with the row's sum just enough to renormalize, or not enough
             restored_max = row_max
             restored_sum = min(max(full - row_sum + rng.randint(-2, 1), 0), full - 1)
         if rng.random() < 0.1:  # nearly all of the merged sum is this pass, 1 / sum rounded up: 1.0, not more

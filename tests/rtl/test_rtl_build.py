@@ -16,19 +16,21 @@ SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
 
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
 
 
 def test_all_units_are_written_and_two_builds_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         assert build.main([*SMALL, "--out", str(tmp_path / name)]) == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
-    assert {*files(tmp_path / "one")} == {f"{unit}.{kind}" for unit in build.UNITS for kind in ("v", "json")}
+    assert {*files(tmp_path / "one")} == {
+        f"{unit}.{kind}" for unit in build.all_units() for kind in ("v", "json")
+    }
 
 
 def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):
     assert build.main(["tile_engine", "--preset", "salo-dac22", *SMALL, "--out", str(tmp_path)]) == 0
-    sidecar = json.loads((tmp_path / "tile_engine.json").read_text())
+    sidecar = json.loads((tmp_path / "salo" / "tile_engine.json").read_text())
     settings = {"rows": "2", "cols": "4", "array.head_dim": "4"}
     config = SALO_FAMILY.config("salo-dac22", settings)
     assert sidecar["config"] == to_dict(config)
@@ -46,17 +48,17 @@ def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_pat
 
 def test_every_port_of_the_sidecar_is_in_the_verilog(tmp_path):
     assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
-    text = (tmp_path / "pe.v").read_text()
+    text = (tmp_path / "salo" / "pe.v").read_text()
     header = text[text.index("module pe(") : text.index(");")]
-    sidecar = json.loads((tmp_path / "pe.json").read_text())
+    sidecar = json.loads((tmp_path / "salo" / "pe.json").read_text())
     names = [port["name"] for port in sidecar["ports"]] + [sidecar["clock"], sidecar["reset"]["name"]]
     assert sorted(names) == sorted(header[len("module pe(") :].replace("\n", "").split(", "))
 
 
 def test_the_verilog_and_its_sidecar_name_each_other_and_the_stages(tmp_path):
     assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
-    first = (tmp_path / "pe.v").read_text().splitlines()[0]
-    sidecar = json.loads((tmp_path / "pe.json").read_text())
+    first = (tmp_path / "salo" / "pe.v").read_text().splitlines()[0]
+    sidecar = json.loads((tmp_path / "salo" / "pe.json").read_text())
     assert (
         first.startswith("// pe of tandemsim ") and sidecar["config_digest"] in first and "pe.json" in first
     )
@@ -64,13 +66,15 @@ def test_the_verilog_and_its_sidecar_name_each_other_and_the_stages(tmp_path):
 
 
 def test_equal_pes_are_written_once():
-    text, _ = build.build("pe_array", replace(SALO, array=replace(SALO.array, rows=4, cols=8)))
+    text, _ = build.build(
+        build.Unit("salo", "pe_array"), replace(SALO, array=replace(SALO.array, rows=4, cols=8))
+    )
     assert text.count("\nmodule pe(") == 1
     assert text.count("\n  pe ") == 4 * 9 + 8
 
 
 def test_no_path_and_no_source_line_is_in_the_verilog():
-    text, _ = build.build("weighted_sum", SALO)
+    text, _ = build.build(build.Unit("salo", "weighted_sum"), SALO)
     assert "src" not in text
     assert "/" not in text.replace("/*", "").replace("*/", "").replace("//", "")
 
@@ -79,6 +83,15 @@ def test_no_path_and_no_source_line_is_in_the_verilog():
     ("arguments", "message"),
     [
         (["pee"], "unknown unit 'pee'; did you mean 'pe'?"),
+        (["salo/pee"], "unknown unit 'salo/pee'; did you mean 'salo/pe'"),
+        (["sale/pe"], "unknown unit 'sale/pe'; did you mean 'salo/pe'"),
+        (["salo/"], "unknown unit 'salo/'; did you mean 'salo/pe'"),
+        (
+            ["pe", "--set", "dataflow=ws"],
+            "config key 'dataflow' cannot be set: the wiring keeps queries in place",
+        ),
+        (["pe", "--set", "foo=1"], "unknown config key 'foo'; `tandem list fields` lists them"),
+        (["pe", "--config", "nowhere.toml"], "cannot read the config file nowhere.toml: No such file"),
         (["pe", "--preset", "salo-dac"], "unknown preset of salo 'salo-dac'; did you mean"),
         (["pe", "--set", "rws=4"], "unknown config key 'rws'; did you mean 'rows'"),
         (["pe", "--set", "rows=x"], "rows must be an integer, not 'x'"),

@@ -7,15 +7,16 @@ import pytest
 from amaranth import Module, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
-from tandemsim.rtl.build import UNITS as CIRCUITS
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.fixed import saturate
+from tandemsim.rtl.salo.units import UNITS as SALO
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
 from tests.cosim.configs import small
 from tests.cosim.sample import WHOLE
 from tests.rtl import bench, extremes
 from tests.rtl.units import SEED, UNITS, assert_shown, expect
 
+CIRCUITS = SALO.by_name
 SEEDS = range(40 if WHOLE else 10)
 # In Verilog a range of no bits is one of two, and a constant or a repetition of none is none at all.
 EMPTY = re.compile(r"\[-1:0\]|\b0'[sS]?[bdhoBDHO]|\{\s*0\s*\{")

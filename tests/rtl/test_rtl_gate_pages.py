@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.salo.energy import PUBLISHED_AREA_MM2
-from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
+from tandemsim.sim.arch.salo.gates import GATES, array_mm2, array_nand2, skew_bits
 from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation
 from tests.rtl.counted import COUNTED, gates_of
 

@@ -57,7 +57,7 @@ def expected_reciprocals(config):
     operand = np.arange(1 << width, dtype=np.int64)
     exponent = np.frexp(operand)[1].astype(np.int64) - 1
     exponent[0] = 0
-    # Of the operand, normalised to [1, 2), only `fraction` bits behind the point count.
+    # Of the operand, normalized to [1, 2), only `fraction` bits behind the point count.
     scaled = (operand << reciprocal.fraction) >> exponent
     segment, offset = np.divmod(scaled - (1 << reciprocal.fraction), 1 << reciprocal.offset_bits)
     segment[0] = 0

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from amaranth.back import rtlil
 
-from tandemsim.rtl.build import UNITS
 from tandemsim.rtl.lib.emit import SharedUnits
+from tandemsim.rtl.salo.units import UNITS as SALO
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tests.cosim.configs import CONFIGS
 
@@ -27,7 +27,7 @@ STAGES = [
 
 def register_bits(unit, config):
     """Count the bits of all registers of a unit and of the modules in it."""
-    text = rtlil.convert(UNITS[unit](config), name=unit, platform=SharedUnits(), emit_src=False)
+    text = rtlil.convert(SALO.by_name[unit](config), name=unit, platform=SharedUnits(), emit_src=False)
     return sum(map(int, re.findall(r"cell \$dff \$\d+\n\s+parameter \\WIDTH (\d+)", text)))
 
 

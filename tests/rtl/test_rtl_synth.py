@@ -1,23 +1,23 @@
 """The synthesis tool and the table that it fills; what needs Yosys runs where Yosys is."""
 
+import json
 import re
 from dataclasses import replace
 
 import pytest
 from amaranth import Module
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from tandemsim.rtl import synth
-from tandemsim.rtl.lib.emit import SharedUnits, module_name, verilog
+from tandemsim.rtl.lib.emit import rtlil_of, verilog
 from tandemsim.rtl.salo.array import PEArray
-from tandemsim.rtl.synthesis import salo as gate_count
-from tandemsim.rtl.synthesis import yosys
+from tandemsim.rtl.synthesis import gate_count, salo, yosys
 from tandemsim.rtl.synthesis.few_pins import FOLD, FewPins
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import UserError
-from tandemsim.sim.arch.salo.gates import GATES, MULTIPLIER_8B_NAND2, array_mm2, array_nand2, skew_bits
+from tandemsim.sim.arch.salo.gates import GATES, array_mm2, array_nand2, skew_bits
 from tandemsim.sim.arch.salo.numerics import NUMERICS, WIDE, Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
 from tests.cosim.configs import CONFIGS
@@ -42,8 +42,8 @@ NEEDS_YOSYS = pytest.mark.skipif(
 def array(request):
     """A small configuration, and its array as RTLIL, without the units."""
     config = CONFIGS[request.param]
-    text = rtlil.convert(PEArray(config), name="pe_array", platform=SharedUnits(), emit_src=False)
-    return config, text
+    text = rtlil_of(PEArray(config))
+    return config, text[text.index("module \\pe_array\n") : text.index("\nend\n")]
 
 
 def test_the_registers_between_ports_and_units_are_those_of_the_circuit(array):
@@ -106,16 +106,16 @@ def test_a_cell_of_unknown_area_is_an_error():
 def report_of(config):
     """A report in which every unit has the counts of the table."""
     gates = gates_of(config)
-    units = {module_name(kind.__name__): kind for kind in gate_count.UNITS}
+    units = gate_count.by_name(salo.UNITS)
     counted = {name: yosys.Counted(10, getattr(gates, name), 3, 0, {}) for name in units}
     skew = gates.skew_bit * skew_bits(config.array, config.numerics)
     holds = {"pe": config.array.pes, "weighted_sum": config.array.rows}
     modules = counted | {"array": yosys.Counted(9, skew, 7, 0, holds)}
     return {
-        "units": {name: synth._unit(found) for name, found in counted.items()},
+        "units": gate_count.as_json(counted),
         "multiplier_8b_nand2": MULTIPLIER_8B_NAND2,
         "merge_bit_nand2": gates.merge_bit,
-        "array": gate_count.whole(modules),
+        "array": salo.whole(modules),
         "check": {"array": "4 x 4", "nand2_of_modules": 2, "nand2_in_one": 1, "ratio": 2.0},
         "ecp5": {},
     }
@@ -124,19 +124,19 @@ def report_of(config):
 @EVERY
 def test_a_run_of_the_tool_and_the_table_have_the_same_form(config, capsys):
     report = report_of(config)
-    assert synth.row(config, report) == gates_of(config)
+    assert salo.row(config, report) == gates_of(config)
     same = "sim/arch/salo/gates.py has these counts."
-    assert synth.said_of_table(config, gates_of(config), MULTIPLIER_8B_NAND2) == same
+    assert salo.said_of_table(config, gates_of(config), MULTIPLIER_8B_NAND2) == same
     other = gates_of(config)._replace(pe=1)
     for found, multiplier in ((other, MULTIPLIER_8B_NAND2), (gates_of(config), 500)):
-        told = synth.said_of_table(config, found, multiplier)
+        told = salo.said_of_table(config, found, multiplier)
         assert told.endswith(f"Found: {found}, and a multiplier of 8 bits takes {multiplier}")
-    synth.show(report)
+    salo.show(config, report)
     assert f"{config.array.pes * gates_of(config).pe:,}" in capsys.readouterr().out
 
 
 def test_a_whole_array_is_its_modules_times_their_instances():
-    found = gate_count.whole(
+    found = salo.whole(
         {
             "array": yosys.Counted(0, 1000.0, 50, 0, {"pe": 3, "weighted_sum": 2}),
             "controller": yosys.Counted(0, 7.0, 1, 0, {}),
@@ -151,7 +151,7 @@ def test_a_whole_array_is_its_modules_times_their_instances():
 
 @EVERY
 def test_the_small_array_can_be_built_and_has_room_for_one_tile(config):
-    found = gate_count.small(config, gate_count.PLACED)
+    found = salo.small(config, salo.PLACED)
     found.check_circuit()
     assert (found.array.rows, found.array.cols, found.staging_tiles) == (2, 2, 1)
 
@@ -197,12 +197,62 @@ def test_every_bit_of_the_outputs_reaches_the_pin_and_every_input_changes():
     "arguments, said",
     [
         (["--preset", "sal"], "python -m rtl.synth: unknown preset of salo 'sal'; did you mean 'salo'?"),
+        (["--machine", "salt"], "python -m rtl.synth: unknown machine 'salt'; did you mean 'salo'?"),
         (["--set", "array.rows=0"], "python -m rtl.synth: array.rows must be a positive integer, not 0"),
     ],
 )
 def test_the_users_mistakes_are_one_line(arguments, said, capsys):
     assert synth.main(arguments) == 2
     assert capsys.readouterr().err == said + "\n"
+
+
+def test_the_report_has_every_unit_the_array_and_what_was_placed(tmp_path, monkeypatch, capsys):
+    counted, placed = [], []
+
+    def count(text, top, folder, kept=(), memories=True):
+        """Each unit has as many gates as its name has letters; a merge bit made of flip-flops costs one."""
+        counted.append((top, memories))
+        assert f"module {top}(" in text
+        nand2 = {name: float(len(name)) for name in (top, *kept)}
+        if not memories:
+            nand2[top] += 8
+        holds = {"pe": 8, "weighted_sum": 2, "global_weighted_sum": 1}
+        return {name: yosys.Counted(1, nand2[name], 1, 8, holds) for name in nand2}
+
+    def place(text, top, folder):
+        placed.append(text.count("module "))
+        return {"clock_mhz": 1.0}
+
+    monkeypatch.setattr(yosys, "count", count)
+    monkeypatch.setattr(yosys, "place", place)
+    monkeypatch.setattr(synth, "installed", lambda tool: tool)
+    small = ["--set", "rows=2", "--set", "cols=2", "--set", "array.head_dim=4"]
+    arguments = [*small, "--place", "array", "--place", "pe", "--out", str(tmp_path)]
+    assert synth.main(arguments) == 0
+    report = json.loads((tmp_path / "synthesis.json").read_text())
+    keys = "preset settings tools units multiplier_8b_nand2 merge_bit_nand2 array check ecp5"
+    assert [*report] == keys.split()
+    assert (report["preset"], report["settings"]["rows"]) == ("salo", "2")
+    sizes = {name: len(name) for name in gate_count.by_name(salo.UNITS)}
+    sizes["controller"] = len("tile_engine.controller")  # a module of the engine, which it is counted with
+    assert {name: unit["nand2"] for name, unit in report["units"].items()} == sizes
+    assert (report["multiplier_8b_nand2"], report["merge_bit_nand2"]) == (len("multiplier"), 1.0)
+    assert report["array"]["instances"] == {
+        "pe": 8,
+        "weighted_sum": 2,
+        "global_weighted_sum": 1,
+        "controller": 1,
+    }
+    assert [*report["ecp5"]] == ["array of 2 x 2", "pe"] and placed[0] > placed[1] > 0
+    assert counted == [
+        ("tile_engine", True),
+        ("exp_unit", True),
+        ("multiplier", True),
+        ("weighted_sum", False),
+        ("tile_engine", True),
+        ("tile_engine", True),
+    ]
+    assert "whole array" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_is_one_line(tmp_path, capsys):
@@ -220,9 +270,7 @@ def test_a_missing_yosys_is_one_line_that_says_what_to_install(capsys, monkeypat
 
 
 def test_an_unknown_unit_to_place_is_one_line(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        synth.main(["--place", "dram"])
-    assert stopped.value.code == 2
+    assert synth.main(["--place", "dram"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -230,7 +278,7 @@ def test_an_unknown_unit_to_place_is_one_line(capsys):
 @EVERY
 def test_the_table_has_what_yosys_counts(config, tmp_path):
     """The exponential alone: it takes a second. `make synth` compares every unit."""
-    (kind,) = [kind for kind in gate_count.UNITS if kind.__name__ == "ExpUnit"]
+    (kind,) = [kind for kind in salo.UNITS if kind.__name__ == "ExpUnit"]
     found = yosys.count(verilog(kind(config)), "exp_unit", tmp_path)["exp_unit"]
     assert round(found.nand2) == gates_of(config).exp_unit
 

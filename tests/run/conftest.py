@@ -49,7 +49,7 @@ Command = Callable[..., Answer]
 
 
 def run_here(*arguments: object) -> Answer:
-    """Run the command in this process, with streams that are no terminal."""
+    """Run the command in this process, with streams that are not a terminal."""
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

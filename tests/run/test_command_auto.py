@@ -14,7 +14,7 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import NUMERICS
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.traces.pattern import Pattern
 
 

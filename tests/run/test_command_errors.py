@@ -22,7 +22,7 @@ MANY_DIGITS = "9" * 5000
 @pytest.mark.parametrize(
     "arguments, says",
     [
-        (["run", "longfomer"], "tandem: unknown trace 'longfomer'; did you mean 'longformer' or .*"),
+        (["run", "longfomer"], "tandem: unknown trace 'longfomer'; did you mean 'longformer', .*"),
         (["run", "vil"], "tandem: unknown trace 'vil'; did you mean 'vil-tiny' or 'vil-small'.*"),
         (["run", "qqq"], "tandem: unknown trace 'qqq'; known: longformer, longformer-16k, .*"),
         (["run", ""], "tandem: unknown trace ''; known: longformer, .*"),
@@ -230,7 +230,7 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
     known = "no machine runs any op of this trace; machines run window_attention"
     assert refused("run", "gemm.json") == f"tandem: {known}\n"
     asked = refused("run", "gemm.json", "--machine", "salo", "--functional")
-    assert asked == "tandem: SALO runs window_attention ops, and the trace has none; try another machine\n"
+    assert asked == "tandem: salo runs window_attention ops, and the trace has none; try another machine\n"
 
 
 FAULTS = {

@@ -64,7 +64,7 @@ def test_every_field_is_listed_with_the_value_that_a_run_has(command: Any, place
     machine = FAMILIES["salo"]
     settings = {name: rest[0] for name, rest in listed.items() if rest[0] != "-"}
     assert digest(machine.config(preset, settings)) == report["config_digest"]
-    shown = {name for name, _, _ in fields_of(machine.presets[preset])}
+    shown = {name for name, _, _ in fields_of(machine.configs[preset])}
     assert set(listed) - shown == {"memory", "numerics"} and shown <= set(listed)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tandemsim.sim.commands import reproduce as reproduce_command
+from tandemsim.sim.papers import cpu_baseline
 
 ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"]
 
@@ -18,14 +19,18 @@ ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that takes no time, and no measurement of this CPU: the figures are tested elsewhere."""
 
-    def simulate_op(op: Any, config: Any) -> SimpleNamespace:
-        cycles = 4_000_000 if "longformer" in op.name or op.dims.get("seq_len") == 4096 else 300_000
+    def run_one(paper: Any, workload: str, preset: str, settings: Any) -> SimpleNamespace:
+        cycles = 4_000_000 if workload == "longformer" else 300_000
         return SimpleNamespace(
-            cycles=cycles, compute_cycles=cycles - 1000, macs=op.macs, program=SimpleNamespace(tiles=2000)
+            cycles=cycles,
+            compute_cycles=cycles - 1000,
+            utilization=0.5,
+            seconds=cycles / 1e9,
+            ops=[SimpleNamespace(tiles=2000)],
         )
 
-    monkeypatch.setattr(reproduce_command, "simulate_op", simulate_op)
-    monkeypatch.setattr(reproduce_command, "measure_cpu", lambda: "this machine's CPU was not measured")
+    monkeypatch.setattr(reproduce_command, "run_one", run_one)
+    monkeypatch.setattr(cpu_baseline, "measure_cpu", lambda: "this machine's CPU was not measured")
 
 
 def test_with_a_dash_stdout_holds_the_json_alone(command: Any) -> None:

@@ -56,5 +56,5 @@ def test_a_window_beyond_the_text_runs_as_if_it_were_cut_off(command: Any, place
 
 
 def pairs(pattern: Pattern) -> set[tuple[int, int]]:
-    """The pairs of the mask, which keys that do not exist are no part of."""
+    """The pairs of the mask, which holds only keys that exist."""
     return {(int(q), int(k)) for q, k in zip(*pattern.mask(range(pattern.seq_len)).nonzero(), strict=True)}

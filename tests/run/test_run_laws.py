@@ -18,7 +18,6 @@ from tandemsim.traces.schema import Op, Trace
 NAMES = ("longformer", "longformer-large", "longformer-16k", "vil-tiny", "vil-small", "vil-medium-wide")
 ELEMENT_BYTES = 1  # of the published formats, in DRAM
 BURST_BYTES = 64
-GLOBAL_INPUTS = 6
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def unique_bytes(op: Op) -> int:
     """Bytes of the operands that the op cannot do without, each once."""
     tokens, few = op.dim("seq_len"), len(op.attrs["global_tokens"])
     rows = 3 * tokens
-    if len(op.inputs) == GLOBAL_INPUTS:
+    if op.has_global_projections:
         rows = (tokens - few) + 2 * tokens + few + 2 * tokens  # a global token's own query is never read
     return op.dim("heads") * rows * op.dim("head_dim") * ELEMENT_BYTES
 

@@ -52,7 +52,7 @@ def planned(name: str, feed: GlobalProjections, segments: int = 2) -> tuple[Salo
 
 
 def own_granule(schedule: Schedule, token: int, tile: int, rows: int) -> frozenset[int]:
-    """The keys that move with a token: up to `rows` neighbours of its residue class."""
+    """The keys that move with a token: up to `rows` neighbors of its residue class."""
     dilation = int(schedule.dilation[schedule.block[tile]])
     inside = token - schedule.outside
     place = inside // dilation // rows * rows

@@ -21,7 +21,7 @@ from tandemsim.sim.arch.salo.config import SaloArray
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, SaloNumerics
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.salo.array import PEArray
-from tandemsim.sim.salo.fixed import SATURATIONS
+from tandemsim.sim.salo.registers import SATURATIONS
 from tandemsim.sim.salo.row import projection
 
 HALF = Fraction(1, 2)

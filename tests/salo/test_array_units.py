@@ -16,11 +16,12 @@ from tandemsim.sim.arch.salo.constants import array_constants
 from tandemsim.sim.arch.salo.numerics import NUMERICS, PUBLISHED, WIDE, Normalisation
 from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
 from tandemsim.sim.arch.salo.stages import Stage
+from tandemsim.sim.engine.fixed import shift_half_even, shift_half_up
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.exp import ExpUnit, ExpUnitInputs
-from tandemsim.sim.salo.fixed import EXPONENT, SATURATIONS, no_saturations, shift_half_even, shift_half_up
 from tandemsim.sim.salo.pe import PE, PEInputs, PEOutputs, add_product
 from tandemsim.sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
+from tandemsim.sim.salo.registers import EXPONENT, SATURATIONS, no_saturations
 from tandemsim.sim.salo.row import projection
 
 BOTH = pytest.mark.parametrize("normalisation", list(Normalisation))
@@ -90,7 +91,7 @@ def test_a_flushed_pe_begins_anew() -> None:
     assert one_pass(used, *second) != one_pass(PE(SALO), *second), "this time nobody flushed"
 
 
-def test_a_pe_without_neighbours_to_its_left_adds_its_own_exponential() -> None:
+def test_a_pe_without_neighbors_to_its_left_adds_its_own_exponential() -> None:
     """The artifact loses that of the leftmost PE."""
     pe = PE(SALO)
     shown = one_pass(pe, [16, 0], [16, 0])  # a score of 1.0, so 2^(1/8)

@@ -101,7 +101,7 @@ def test_the_root_of_the_head_size_is_a_shift_of_the_score(head_dim: int, shift:
 
 
 @pytest.mark.parametrize(("head_dim", "rest"), [(16, 1.0), (48, 8 / math.sqrt(48)), (64, 1.0)])
-def test_log2_e_is_folded_into_the_query_before_its_only_quantisation(head_dim: int, rest: float) -> None:
+def test_log2_e_is_folded_into_the_query_before_its_only_quantization(head_dim: int, rest: float) -> None:
     """With it what the shift leaves of the root. Rounded before and after, it would be another query."""
     factor = math.log2(math.e) * rest
     config = config_of("published", Normalisation.DEFERRED, head_dim)

@@ -17,8 +17,8 @@ from tandemsim.sim.arch.salo.numerics import PUBLISHED, WIDE, Normalisation, Sal
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.arch.settings import with_settings
 from tandemsim.sim.salo.exp import exponential
-from tandemsim.sim.salo.fixed import SATURATIONS, no_saturations
 from tandemsim.sim.salo.pe import add_product, join_row, multiply_accumulate
+from tandemsim.sim.salo.registers import SATURATIONS, no_saturations
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values.functional import attend
 from tandemsim.sim.salo.values.tensors import Tensors
@@ -106,7 +106,7 @@ def test_huge_operands_keep_their_sign_and_are_counted_one_by_one(
 def test_an_operand_that_is_no_number_is_refused() -> None:
     tensors = normal(1.0)
     tensors.key[0, 5, 5] = np.inf
-    with pytest.raises(ValueError, match="only finite values can be quantised"):
+    with pytest.raises(ValueError, match="only finite values can be quantized"):
         run(tensors, Normalisation.DEFERRED)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloConfig
 from tandemsim.sim.salo.layer.account import REASONS
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import LayerResult, simulate_layer
+from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tests.salo.plans import ALL, HEAD_DIM, PATTERNS, SEGMENTS, config_of
 
 

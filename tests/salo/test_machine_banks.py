@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tandemsim.sim.arch.dram.config import Buffering
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections
+from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.memory.scratchpad import Residency
 from tandemsim.sim.salo.layer.banks import cycles_per_step
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.needs import granules
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
 from tests.salo.plans import ALL, HEAD_DIM, PATTERNS, SEGMENTS, config_of, own_granule
 
@@ -57,13 +57,12 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
     pad = replace(config.key_scratchpad, capacity_bytes=1024 * banks, banks=banks, ports=ports)
     config = replace(config, key_scratchpad=pad)
     found = schedule(pattern, config.array)
-    parts, numberings, kind = granules(found, config.array.rows)
-    count = len(parts.start)
+    partition = granules(found, config.array.rows)
+    parts, count = partition.granules, len(partition.granules.start)
     slot = np.random.default_rng(banks).permutation(count)
     groups = banks // config.array.rows or 1
     residency = Residency(np.arange(count), slot, np.zeros(count, np.int64), np.full(count, -1), groups)
-    is_global = np.isin(np.arange(pattern.seq_len), pattern.global_tokens)
-    steps = cycles_per_step(found, 1, residency, count, numberings, kind, is_global, config.key_scratchpad)
+    steps = cycles_per_step(found, 1, residency, partition, config.key_scratchpad)
     for tile in range(found.tiles):
         dilation = found.dilation[found.block[tile]]
         slot_of = {
@@ -93,7 +92,7 @@ def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
         expected.append(
             times_in_banks(found.program.schedule, tile, slot_of, 1, config, pattern.global_tokens)
         )
-    spent = found.record.tile_end - found.record.tile_start - config.array.timing.between
+    spent = found.times.tile_end - found.times.tile_start - config.array.timing.between
     at_rest = found.stalls["cold_fill"] + found.stalls["dram"] + found.stalls["output"]
     assert (spent >= 2 * HEAD_DIM * np.array(expected)).all()
     assert abs(spent.sum() - 2 * HEAD_DIM * sum(expected)) <= at_rest

@@ -16,15 +16,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.dram.config import Buffering, ScratchpadConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.sram import Buffering, ScratchpadConfig
 from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.sim.salo.layer.transfers import Kind, Phase
-from tandemsim.sim.salo.machine import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Pattern
 from tests.salo.plans import PATTERNS
 
@@ -148,7 +148,7 @@ def test_on_a_memory_that_reorders_it_costs_little(
 @settings(max_examples=40, deadline=None)
 def test_a_partial_result_is_read_after_it_was_written(config: SaloConfig, heads: int) -> None:
     found = run(config, PATTERNS["strided sparse"], heads)
-    t, issued = found.program.transfers, found.record.transfer_issued
+    t, issued = found.program.transfers, found.times.transfer_issued
     written: dict[int, int] = {}
     partial = t.kind == Kind.PARTIAL
     assert partial.any()

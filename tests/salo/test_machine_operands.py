@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
-from tandemsim.sim.salo.layer.layout import tensors
+from tandemsim.sim.salo.layer.layout import place_tensors
 from tandemsim.sim.salo.layer.needs import granules
 from tandemsim.sim.salo.layer.program import Program
 from tandemsim.sim.salo.layer.transfers import PHASES, Kind, Phase
@@ -62,7 +62,7 @@ def test_granules_of_one_dilation_and_source_hold_every_token_of_the_grid_once(n
 
 def rows_moved(config: SaloConfig, plan: Program) -> list[list[Row]]:
     """What each transfer moves, from its addresses."""
-    place = tensors(config, plan.schedule, plan.layer)
+    place = place_tensors(config, plan.schedule, plan.layer)
     size = {name: HEADS * plan.layer.seq_len * row for name, row in place.row_bytes.items()}
     apart = plan.schedule.separate_rows
     names = [name for name in place.base if apart or not name.startswith("global_")]

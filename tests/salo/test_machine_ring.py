@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.memory.dma_state import new_dma
-from tandemsim.sim.salo import machine
+from tandemsim.sim.salo.layer import simulation
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.traces.pattern import Pattern
 from tests.salo.plans import PATTERNS
@@ -46,11 +46,11 @@ def test_the_places_of_a_ring_change_nothing(
     runs = []
     with pytest.MonkeyPatch.context() as patch:
         for first in (places, 1 << 14):
-            patch.setattr(machine, "new_dma", partial(new_dma, places=first))
-            runs.append(machine.simulate_layer(config, pattern, layer, global_projections=True))
+            patch.setattr(simulation, "new_dma", partial(new_dma, places=first))
+            runs.append(simulation.simulate_layer(config, pattern, layer, global_projections=True))
     few, many = runs
     assert few.cycles == many.cycles and few.stalls == many.stalls and few.dram == many.dram
-    for ours, theirs in zip(few.record, many.record, strict=True):
+    for ours, theirs in zip(few.times, many.times, strict=True):
         assert ours.tolist() == theirs.tolist()
 
 
@@ -68,7 +68,7 @@ def test_thousands_of_transfers_on_their_way_are_no_deadlock(rows: int) -> None:
     }
     config = SALO_FAMILY.config("salo", wanted)
     pattern = Pattern.vil(28, 28, 15, 1)
-    found = machine.simulate_layer(config, pattern, Layer(3, 64, pattern.seq_len, (0,)))
+    found = simulation.simulate_layer(config, pattern, Layer(3, 64, pattern.seq_len, (0,)))
     assert found.macs == 2 * 64 * 3 * pattern.pairs()
-    assert (found.record.transfer_end >= found.record.transfer_begun).all()
-    assert (found.record.transfer_begun >= found.record.transfer_issued).all()
+    assert (found.times.transfer_end >= found.times.transfer_begun).all()
+    assert (found.times.transfer_begun >= found.times.transfer_issued).all()

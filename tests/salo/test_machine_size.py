@@ -12,8 +12,8 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.layer.size import MAX_PLAN_BYTES, plan_bytes
-from tandemsim.sim.salo.machine import simulate_layer
 from tandemsim.traces.pattern import Band, Pattern
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ MEASURE = """
 import sys
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tests.salo.test_machine_size import CASES
 
 def peak():
@@ -49,7 +49,7 @@ CASES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_plan_takes_no_more_than_was_estimated(name: str) -> None:
-    """And the estimate is no wild one: a hundred megabytes beside it, or eight times as much."""
+    """And the estimate is not a wild one: a hundred megabytes beside it, or eight times as much."""
     pattern, heads, settings = CASES[name]
     config = SALO_FAMILY.config("salo", settings)
     ran = subprocess.run(

@@ -13,14 +13,14 @@ from itertools import combinations
 
 import pytest
 
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import SaloArray, SaloConfig
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.sim.salo.layer.transfers import Phase
-from tandemsim.sim.salo.machine import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Band, Pattern
 
 HEAD_DIM = 16
@@ -55,7 +55,7 @@ def run(pattern: Pattern, config: SaloConfig) -> LayerResult:
 def expected(result: LayerResult, config: SaloConfig) -> dict[str, int]:
     """Return the stalls of a run without bank conflicts."""
     plan, timing, moved = result.program, config.array.timing, result.program.transfers
-    ends = [int(end) for end in result.record.transfer_end]
+    ends = [int(end) for end in result.times.transfer_end]
     arrived: dict[tuple[int, int], int] = {}
     for tile, phase, is_write, end in zip(moved.tile, moved.phase, moved.is_write, ends, strict=True):
         if not is_write:

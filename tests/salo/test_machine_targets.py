@@ -12,7 +12,7 @@ import pytest
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig, SaloScheduling
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.traces.pattern import Pattern
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))
@@ -54,7 +54,7 @@ def test_vil_with_two_segments(side: int, heads: int, least: float) -> None:
     assert two >= least > one
 
 
-def test_the_page_states_the_utilisation_of_every_command_in_its_table() -> None:
+def test_the_page_states_the_utilization_of_every_command_in_its_table() -> None:
     plain = replace(SALO, scheduling=SaloScheduling(leftover_keys=False))
     separate = with_array(global_projections=GlobalProjections.SEPARATE)
     found = [utilization(config, LONGFORMER, 12, apart=True) for config in (SALO, plain, separate)]

@@ -19,10 +19,10 @@ from tandemsim.sim.arch.salo.config import GlobalProjections, PassOverlap, SaloA
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.engine.deadlock import DeadlockError
-from tandemsim.sim.salo import machine
+from tandemsim.sim.salo.layer import simulation
 from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.sim.salo.layer.transfers import PHASES, Kind, Phase
-from tandemsim.sim.salo.machine import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Band, Pattern
 
 FAST = 10**15  # bytes per second: nothing ever waits for it
@@ -47,7 +47,7 @@ def layer_of(pattern: Pattern, heads: int = 2, head_dim: int = 16) -> Layer:
 
 def expected_tiles(result: LayerResult, config: SaloConfig) -> tuple[list[int], list[int]]:
     """Return start and end of every tile, from the ends of the transfers."""
-    plan, transfers, ends = result.program, result.program.transfers, result.record.transfer_end
+    plan, transfers, ends = result.program, result.program.transfers, result.times.transfer_end
     timing, head_dim = config.array.timing, plan.layer.head_dim
     arrived = {}
     for tile, phase, write, end in zip(
@@ -99,10 +99,10 @@ def test_every_tile_starts_as_soon_as_its_operands_and_the_array_allow(
     config = replace(config, dram=DRAMS[memory])
     result = simulate_layer(config, pattern, layer_of(pattern), global_projections=apart)
     starts, ends = expected_tiles(result, config)
-    assert result.record.tile_start.tolist() == starts
-    assert result.record.tile_end.tolist() == ends
+    assert result.times.tile_start.tolist() == starts
+    assert result.times.tile_end.tolist() == ends
     last = ends[-1] + config.array.timing.drain + config.array.timing.merge
-    assert result.cycles == max(last, int(result.record.transfer_end.max()))
+    assert result.cycles == max(last, int(result.times.transfer_end.max()))
 
 
 @settings(max_examples=25, deadline=None)
@@ -110,7 +110,7 @@ def test_every_tile_starts_as_soon_as_its_operands_and_the_array_allow(
 def test_transfers_are_issued_in_order_and_not_before_their_trigger(pattern: Pattern, apart: bool) -> None:
     config = small(global_projections=GlobalProjections.PRIVATE)
     result = simulate_layer(config, pattern, layer_of(pattern), global_projections=apart)
-    record, transfers = result.record, result.program.transfers
+    record, transfers = result.times, result.program.transfers
     timing, head_dim = config.array.timing, 16
     ended = {
         Phase.QK: record.tile_start + head_dim,
@@ -195,7 +195,7 @@ def test_a_head_that_the_array_cannot_hold_is_refused() -> None:
 
 
 def test_a_run_without_progress_says_who_waits_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = machine.program
+    planned = simulation.program
 
     def stuck(*arguments: object) -> object:
         # Keys that come only after the tile that needs them: nothing can ever start.
@@ -203,7 +203,7 @@ def test_a_run_without_progress_says_who_waits_for_what(monkeypatch: pytest.Monk
         trigger = np.where(plan.transfers.trigger < 0, PHASES * 3, plan.transfers.trigger)
         return replace(plan, transfers=plan.transfers._replace(trigger=trigger))
 
-    monkeypatch.setattr(machine, "program", stuck)
+    monkeypatch.setattr(simulation, "program", stuck)
     pattern = Pattern.longformer(64, 8, (0,))
     with pytest.raises(DeadlockError, match=r"tile 0 waits for \d+ transfers for QK since cycle 0"):
         simulate_layer(small(), pattern, layer_of(pattern))

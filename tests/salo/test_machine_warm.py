@@ -6,7 +6,7 @@ import sys
 CODE = """\
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.memory import dma, warm
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.traces.pattern import Pattern
 

@@ -27,7 +27,7 @@ def test_quantize_rounds_ties_to_even_and_counts_what_saturates() -> None:
 
 
 def test_values_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ValueError, match="only finite values can be quantised"):
+    with pytest.raises(ValueError, match="only finite values can be quantized"):
         Fixed(9, 4).quantize([1.0, math.nan])
 
 

@@ -19,7 +19,7 @@ def test_table_is_the_rounded_reciprocal_of_the_ends() -> None:
 
 
 def test_every_operand_of_nineteen_bits_is_within_the_bound() -> None:
-    # The last octave has every normalised operand: any lower value is one of these over a power of two.
+    # The last octave has every normalized operand: any lower value is one of these over a power of two.
     worst = max(abs(relative_error(value)) for value in range(1 << 18, 1 << 19))
     assert worst <= 2.2e-5
 

@@ -11,7 +11,7 @@ import pytest
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.machine import simulate_layer
+from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.pattern import Pattern
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.traces.pattern import Pattern
+from tests.salo.plans import ALL, FEEDS, PATTERNS, planned
 
 LONGFORMER = Pattern.longformer(4096, 512, (0,))
 PLAIN = SaloScheduling(skip_masked=False, leftover_keys=False)
@@ -74,10 +76,22 @@ def test_segments_do_not_change_a_one_dimensional_schedule() -> None:
     assert (whole.local_pairs == chained.local_pairs).all() and not chained.split.any()
 
 
-def test_a_pass_of_longformer_streams_from_64_neighbouring_keys() -> None:
+def test_a_pass_of_longformer_streams_from_64_neighboring_keys() -> None:
     # So 64 banks serve the 63 keys, and the one that goes through the global column, without a conflict.
     found = schedule(LONGFORMER, SaloArray())
     for tile in range(found.tiles):
         keys = found.slots.keys[tile]
         keys = keys[keys >= 0]
         assert keys.max() - keys.min() < 64
+
+
+@ALL
+@FEEDS
+def test_a_schedule_knows_its_global_tokens_and_counts_the_queries_of_each_tile(
+    name: str, feed: GlobalProjections
+) -> None:
+    plan = planned(name, feed)[1].schedule
+    assert np.flatnonzero(plan.is_global).tolist() == sorted(PATTERNS[name].global_tokens)
+    assert len(plan.is_global) == PATTERNS[name].seq_len
+    counted = [sum(1 for token in plan.block_rows[block] if token >= 0) for block in plan.block]
+    assert plan.queries.tolist() == counted

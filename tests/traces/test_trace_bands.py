@@ -39,7 +39,7 @@ def test_no_offset_is_in_two_bands(bands, seq_len):
 
 
 @given(band_lists(), st.integers(1, 50))
-def test_neighbours_of_one_dilation_are_joined(bands, seq_len):
+def test_neighbors_of_one_dilation_are_joined(bands, seq_len):
     for one, other in permutations(disjoint(bands, seq_len), 2):
         assert one.dilation != other.dilation or one.high + one.dilation != other.low
 
@@ -150,7 +150,7 @@ def test_bands_that_overlap_in_too_many_ways_are_refused(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(module, limit, 100)
             disjoint.cache_clear()
-            with pytest.raises(TraceError, match=r"^bands must come apart into at most \d+ bands"):
+            with pytest.raises(TraceError, match=r"^bands must split into at most \d+ bands"):
                 disjoint(many, 5000)
     disjoint.cache_clear()
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandemsim.sim.shell.files import FileError
 from tandemsim.traces.arrays import array_info, load_arrays, npz_path, save_arrays
 from tandemsim.traces.codec import dumps, find, load, loads, names, save
 from tandemsim.traces.errors import TraceError
@@ -137,18 +138,26 @@ def test_failed_write_leaves_the_old_file(small, tmp_path, monkeypatch):
     target = tmp_path / "x.json"
     target.write_text("old")
 
-    def full(path, data):
+    def full(old, new):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(TraceError, match=r"x.json: cannot be written: No space left on device$"):
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(FileError, match=r"^cannot write '.*x.json': No space left on device$"):
         save(small, target)
     assert target.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_folder_that_is_not_there_is_said_so(small, tmp_path):
-    with pytest.raises(TraceError, match=r"no/x.json: cannot be written: No such file or directory$"):
+    with pytest.raises(FileError, match=r"^cannot write '.*no/x.json': No such file or directory$"):
         save(small, tmp_path / "no" / "x.json")
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(small, tmp_path):
+    target = tmp_path / "x.json"
+    target.write_text("old")
+    target.chmod(0o640)
+    save(small, target)
+    assert load(target) == small and target.stat().st_mode & 0o777 == 0o640
 
 
 def test_pipe_is_written_in_place(small, tmp_path):

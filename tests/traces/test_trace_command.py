@@ -40,7 +40,7 @@ def test_summary_counts_by_kind(small, tmp_path):
     assert total == ["total", str(len(small.ops)), f"{small.macs:,}", "100.0%"]
     assert sum(op.kind == "window_attention" for op in small.ops) == 2
     assert next(line.split()[1] for line in lines if line.startswith("window_attention ")) == "2"
-    # six of the weights are floats of 4 bytes; the quantised one has 36 elements of 4 bits
+    # six of the weights are floats of 4 bytes; the quantized one has 36 elements of 4 bits
     weights = [tensor for tensor in small.tensors if tensor.role == "weight"]
     assert sum(tensor.size_bytes for tensor in weights) == 4 * (6 * 27 + 12) + 18
 
@@ -108,8 +108,8 @@ def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
         ),
         (["convert", "bad.csv", "--out", "x.json"], "traces: bad.csv: row 2: M must be a positive integer"),
         (["convert", "latin.csv", "--out", "x.json"], "traces: latin.csv: is not text in UTF-8: "),
-        (["convert", "good.csv", "--out", "no/x.json"], "traces: no/x.json: cannot be written: No such file"),
-        (["convert", "good.csv", "--out", "."], "traces: .: cannot be written: Is a directory"),
+        (["convert", "good.csv", "--out", "no/x.json"], "traces: cannot write 'no/x.json': No such file"),
+        (["convert", "good.csv", "--out", "."], "traces: cannot write '.': Is a directory"),
         (["bad.csv"], "traces: bad.csv: is a table; "),
     ],
 )
@@ -157,13 +157,13 @@ def test_full_stdout_is_one_line_and_exit_code_2(arguments):
         done = run(*arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("left out: ")]
     assert done.returncode == 2
-    assert lines == ["traces: standard output: cannot be written: No space left on device"]
+    assert lines == ["traces: cannot write to standard output: No space left on device"]
 
 
 def test_closed_stdout_is_one_line_and_exit_code_2():
     options = {"stdout": None, "stderr": subprocess.PIPE, "capture_output": False}
     done = run("longformer", preexec_fn=lambda: os.close(1), **options)
-    assert (done.returncode, done.stderr) == (2, "traces: standard output: is closed\n")
+    assert (done.returncode, done.stderr) == (2, "traces: cannot write to standard output: it is closed\n")
 
 
 def test_summary_fits_a_stdout_of_ascii(small, tmp_path):

@@ -39,7 +39,7 @@ def test_stored_trace_is_valid(validator, name):
     "edit",
     [
         lambda trace: trace.update(schema="tandem-trace/2"),
-        lambda trace: trace.update(colour="red"),
+        lambda trace: trace.update(color="red"),
         lambda trace: trace.pop("digest"),
         lambda trace: trace["ops"][3].update(kind="gem"),
         lambda trace: trace["ops"][3]["dims"].pop("k"),

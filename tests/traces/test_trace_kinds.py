@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandemsim.traces.errors import TraceError
-from tandemsim.traces.kinds import KINDS, conv_output, dim, macs
+from tandemsim.traces.kinds import KINDS, macs
+from tandemsim.traces.linear import conv_output
 from tandemsim.traces.pattern import Pattern
 
 small_dim = st.integers(1, 6)
@@ -89,9 +90,9 @@ def test_full_window_has_the_macs_of_dense_attention():
 
 
 def test_left_out_dim_has_its_default():
-    assert dim("conv2d", {}, "stride_h") == 1
-    assert dim("conv2d", {}, "pad_top") == 0
-    assert dim("window_attention", {"grid": (3, 4)}, "seq_len") == 12
+    assert KINDS["conv2d"].dim({}, "stride_h") == 1
+    assert KINDS["conv2d"].dim({}, "pad_top") == 0
+    assert KINDS["window_attention"].dim({"grid": (3, 4)}, "seq_len") == 12
 
 
 @pytest.mark.parametrize(

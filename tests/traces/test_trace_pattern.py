@@ -150,9 +150,7 @@ def test_more_bands_and_global_tokens_than_can_be_counted_are_refused():
     dims = {"heads": 1, "head_dim": 1, "seq_len": 2**16}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pairs, "MAX_MEETINGS", 2**17)
-        wanted = (
-            "bands must come apart into at most 4 bands without common offsets beside 32768 global tokens"
-        )
+        wanted = "bands must split into at most 4 bands without common offsets beside 32768 global tokens"
         with pytest.raises(TraceError, match=f"^{wanted}, not [0-9]+$"):
             pattern.pairs()
         with pytest.raises(TraceError, match="^attrs.bands must come apart"):
@@ -240,7 +238,7 @@ def test_star_of_few_tokens_is_its_ring(seq_len):
     assert pairs_by_definition(Pattern.star(seq_len)) == ring | relay
 
 
-def test_strided_sparse_sees_its_neighbours_and_each_column():
+def test_strided_sparse_sees_its_neighbors_and_each_column():
     assert keys(Pattern.strided_sparse(40, 4, 8), 37) == [5, 13, 21, 29, 33, 34, 35, 36, 37]
 
 

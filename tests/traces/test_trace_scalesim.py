@@ -58,12 +58,8 @@ def test_first_layer_of_resnet_is_padded_to_scale_sims_output():
     trace = from_csv((DATA / "Resnet18.csv").read_text(), "Resnet18")
     op = trace.ops[0]
     assert (op.dims["pad_bottom"], op.dims["pad_right"]) == (1, 1)
-    assert trace.tensor_map()[op.outputs[0]].shape == (
-        1,
-        64,
-        110,
-        110,
-    )  # as the file of ResNet-50 says: Eh, Ew
+    # as the file of ResNet-50 says: Eh, Ew
+    assert trace.tensor_map()[op.outputs[0]].shape == (1, 64, 110, 110)
 
 
 @pytest.mark.parametrize("name", ["Resnet18", "Resnet50"])

@@ -47,7 +47,7 @@ def tensor_of(document, op, field, position):
         ("source", ..., "source is missing"),
         ("source.model", ..., "source.model is missing"),
         ("source.modle", "x", "source.modle is not a field; did you mean 'model'?"),
-        ("colour", "red", "colour is not a field; did you mean 'source'?"),
+        ("color", "red", "color is not a field; known: arrays, digest, ops, schema, source, tensors"),
         ("ops", {}, "ops must be array, not object"),
         ("ops.3", 7, "ops[3]: must be object, not int"),
         ("ops.3.macs", ..., "op 3 'layer.3': macs is missing"),

@@ -171,7 +171,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(here, capsys, arguments, message)
         code = stopped.code
     printed = capsys.readouterr()
     assert (code, printed.out, printed.err.count("\n")) == (2, "", 1)
-    assert printed.err.startswith("error: ")
+    assert printed.err.startswith("workloads: ")
     assert message in printed.err
     assert sorted(here.rglob("*.json")) + sorted(here.rglob("*.npz")) == before
 

@@ -26,9 +26,8 @@ def hugging_face(config):
     ).eval()  # fmt: skip
     with torch.no_grad():
         for parameter in theirs.parameters():
-            parameter.add_(
-                0.1 * torch.randn_like(parameter)
-            )  # biases and norms start at 0 and 1: no test of them
+            # biases and norms start at 0 and 1: no test of them
+            parameter.add_(0.1 * torch.randn_like(parameter))
     return theirs
 
 

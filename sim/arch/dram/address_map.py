@@ -92,7 +92,7 @@ def _xors(fields: list[str], bits: Mapping[str, int], columns: list[Piece]) -> l
 
 
 def _joined(bits: list[Piece]) -> list[Piece]:
-    """Join single bits that are neighbours in the address and in their field."""
+    """Join single bits that are neighbors in the address and in their field."""
     pieces: list[Piece] = []
     for bit in bits:
         last = pieces[-1] if pieces else None

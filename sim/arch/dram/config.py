@@ -1,4 +1,4 @@
-"""Memory configs: the scratchpads of a machine and the DRAM behind them. Models: `sim.memory`.
+"""The DRAM of a machine: channels of one standard, and their controllers. Model: `sim.memory.dram`.
 
 The DRAM runs on a clock of its own (`DramStandard.tck_ps`); `sim.memory.dma` converts. `docs/dram.md` tells
 how a channel schedules.
@@ -13,15 +13,8 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import Rules, require, require_integers
 from tandemsim.sim.arch.dram.address_map import Piece, pieces_of
-from tandemsim.sim.arch.dram.rules import check_refresh
-from tandemsim.sim.arch.dram.timing import (
-    MAX_BYTES,
-    MAX_DELAY_CLOCKS,
-    MAX_DELAY_PS,
-    DramStandard,
-    Spacing,
-    spacing_of,
-)
+from tandemsim.sim.arch.dram.spacing import Spacing, check_refresh, spacing_of
+from tandemsim.sim.arch.dram.timing import MAX_BYTES, MAX_DELAY_CLOCKS, MAX_DELAY_PS, DramStandard
 
 PS_PER_SECOND = 1_000_000_000_000
 MAX_QUEUE = 64  # requests of one kind; assumed: twice the queues of Ramulator 2.1
@@ -30,41 +23,6 @@ MAX_CHANNELS = 1024  # and requests in a queue; assumed: 32 times an HBM2 stack'
 MAX_RANKS = 8  # or pseudo-channels; assumed
 MAX_BANDWIDTH = 10**15  # bytes per second; assumed: more than any array can take
 MAX_CAPACITY = MAX_CHANNELS * MAX_BYTES  # of all channels, so that addresses fit the int64 of the kernels
-
-
-class Buffering(enum.StrEnum):
-    """How a scratchpad receives the next tile while the present one is in use."""
-
-    DOUBLE = "double"  # two halves that swap
-    CIRCULAR = "circular"  # slots that are refilled one by one, oldest first
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BufferConfig:
-    """A software-managed SRAM whose users each have a bank of their own, so that nobody waits for another."""
-
-    capacity_bytes: int
-
-    def __post_init__(self) -> None:
-        require_integers(self, 1, "capacity_bytes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScratchpadConfig:
-    """A banked, software-managed SRAM."""
-
-    capacity_bytes: int
-    banks: int = 1
-    ports: int = 1  # words that a bank serves in one cycle
-    buffering: Buffering = Buffering.DOUBLE
-
-    def __post_init__(self) -> None:
-        require_integers(self, 1, "capacity_bytes", "banks", "ports")
-        require(
-            self.capacity_bytes % self.banks == 0,
-            f"ScratchpadConfig.capacity_bytes must be a multiple of banks ({self.banks})",
-            self.capacity_bytes,
-        )
 
 
 class Scheduler(enum.StrEnum):
@@ -110,18 +68,16 @@ class DramConfig:
     standard: DramStandard
     channels: int = 1
     ranks: int = 1
-    mapping: str = (
-        "mop4clxor"  # a name of sim.arch.dram.address_map.NAMED_MAPS, or fields from high to low bits
-    )
+    # A name of sim.arch.dram.address_map.NAMED_MAPS, or fields from high to low bits.
+    mapping: str = "mop4clxor"
     refresh: bool = True
     scheduler: Scheduler = Scheduler.FRFCFS
     row_cap: int = 0  # a row is closed after so many accesses; 0: it stays open until a conflict or a refresh
     read_queue: int = 32  # Ramulator 2.1, default
     write_queue: int = 32  # Ramulator 2.1, default
-    write_high_watermark: float = (
-        0.8  # Ramulator 2.1, default: write mode starts above this part of the queue,
-    )
-    write_low_watermark: float = 0.2  # Ramulator 2.1, default: and ends below this one
+    # Write mode starts above the high part of the queue, and ends below the low one.
+    write_high_watermark: float = 0.8  # Ramulator 2.1, default
+    write_low_watermark: float = 0.2  # Ramulator 2.1, default
     command_latency: int = 1  # clocks from acceptance to the first command; Ramulator 2.1: 1
     bandwidth_bytes_per_second: int | None = None  # the ideal memory's, of all channels: sets the burst
 
@@ -158,7 +114,7 @@ class DramConfig:
         self._check_bandwidth()
         if self.refresh:
             check_refresh(spacing_of(self.standard, self.burst_clocks), self._scopes)
-        _ = self.pieces  # raises for a mapping that is none
+        _ = self.pieces  # raises for an invalid mapping
 
     def _check_bandwidth(self) -> None:
         if self.standard.rows > 1:

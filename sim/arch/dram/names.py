@@ -6,12 +6,9 @@ Timings, banks and rows of a named standard may be varied; another bus is anothe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tandemsim.sim.arch.checks import require
-
-if TYPE_CHECKING:
-    from tandemsim.sim.arch.dram.timing import DramStandard
 
 
 class Bus(NamedTuple):
@@ -53,7 +50,18 @@ BUSES = {"ddr4-2400": DDR4, "ddr4-3200": DDR4, "lpddr5-6400": LPDDR5, "hbm2": HB
 TCK_PS = {"ddr4-2400": 833, "ddr4-3200": 625, "lpddr5-6400": 1_250, "hbm2": 1_000}  # CK, not WCK
 
 
-def check_name(standard: DramStandard) -> None:
+class Named(Protocol):
+    """What the rule reads of a `sim.arch.dram.timing.DramStandard`, beside the fields of `Bus`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def tck_ps(self) -> int: ...
+
+
+def check_name(standard: Named) -> None:
     """Raise `ConfigError` for a standard that goes by the name of another one; other names are free."""
     name = standard.name
     for field, value in _promised(name).items():

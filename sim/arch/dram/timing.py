@@ -7,7 +7,6 @@ that they leave to the controller (read to write, rank to rank) are those of Ram
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import require, require_integers
 from tandemsim.sim.arch.dram.names import check_name
@@ -40,12 +39,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramStandard:
-    """One speed bin of one standard: organisation of a channel, and its timing in JEDEC symbols."""
+    """One speed bin of one standard: organization of a channel, and its timing in JEDEC symbols."""
 
     name: str
     tck_ps: int  # clock period
     rounding: int = CEILING  # of times to clocks, in thousandths of a clock
-    # organisation of one channel
+    # organization of one channel
     burst_bytes: int  # moved by one RD or WR
     pseudo_channels: int = 1  # HBM: halves with data buses of their own behind one command bus
     bank_groups: int  # in a rank or pseudo-channel
@@ -113,95 +112,3 @@ class DramStandard:
         """Return one delay, named by its symbol, in picoseconds, before it is rounded to clocks."""
         delay: Delay = getattr(self, symbol)
         return max(delay.nck * self.tck_ps, delay.ps)
-
-
-class Spacing(NamedTuple):
-    """Least clocks from one command to the next.
-
-    ``_s``: to another bank group, ``_l``: to the same, ``_other``: to another rank; ``preab`` closes all
-    banks.
-    """
-
-    burst: int
-    rd_data: int  # RD to the first data
-    wr_data: int  # WR to the first data
-    rd_rd_s: int
-    rd_rd_l: int
-    rd_rd_other: int
-    rd_wr: int
-    rd_wr_other: int
-    wr_wr_s: int
-    wr_wr_l: int
-    wr_wr_other: int
-    wr_rd_s: int
-    wr_rd_l: int
-    wr_rd_other: int
-    rd_pre: int
-    wr_pre: int
-    act_rd: int
-    act_wr: int
-    act_pre: int
-    act_act: int  # same bank
-    act_act_s: int
-    act_act_l: int
-    act_act_fifth: int  # four-activate window
-    act_row: int  # to the next row command of any bank of the channel
-    act_ref: int
-    pre_act: int
-    preab_act: int
-    pre_pre: int  # to another bank of the rank
-    pre_ref: int
-    preab_ref: int
-    ref_act: int
-    ref_ref: int  # also REF to PREab
-    refi: int
-    act2_latest: int  # 0: ACT is one command
-    wck_rd: int  # RD to the clock on which WCK has stopped
-    wck_wr: int
-
-
-def spacing_of(standard: DramStandard, burst: int) -> Spacing:
-    """Return the spacings of `standard` in clocks, for bursts of `burst` clocks."""
-    n = standard.clocks
-    cl, cwl, switch = n("cl"), n("cwl"), n("rank_switch")
-    act = standard.act_clocks - 1  # ACT counts from its last clock, all others from their only one
-    shared_bus = standard.pseudo_channels == 1
-    wr_pre = cwl + burst + n("twr")
-    return Spacing(
-        burst=burst,
-        rd_data=cl,
-        wr_data=cwl,
-        rd_rd_s=max(burst, n("tccd_s")),
-        rd_rd_l=max(burst, n("tccd_s"), n("tccd_l")),
-        rd_rd_other=burst + switch if shared_bus else 0,
-        rd_wr=cl + burst + n("turnaround") - cwl,
-        rd_wr_other=cl + burst + max(switch, n("turnaround")) - cwl if shared_bus else 0,
-        wr_wr_s=max(burst, n("tccd_s")),
-        wr_wr_l=max(burst, n("tccd_s"), n("tccd_l")),
-        wr_wr_other=burst if shared_bus else 0,
-        wr_rd_s=cwl + burst + n("twtr_s"),
-        wr_rd_l=max(cwl + burst + n("twtr_s"), cwl + max(burst, standard.long_burst_clocks) + n("twtr_l")),
-        wr_rd_other=max(0, cwl + burst + switch - cl) if shared_bus else 0,
-        rd_pre=n("trtp"),
-        wr_pre=wr_pre,
-        act_rd=n("trcd_rd") + act,
-        act_wr=n("trcd_wr") + act,
-        act_pre=n("tras") + act,
-        act_act=n("trc"),
-        act_act_s=max(n("trrd_s"), standard.act_clocks),
-        act_act_l=max(n("trrd_s"), n("trrd_l"), standard.act_clocks),
-        act_act_fifth=n("tfaw"),
-        act_row=standard.act_clocks,
-        act_ref=n("trc") + act,
-        pre_act=n("trp") - act,
-        preab_act=n("trp_ab") - act,
-        pre_pre=n("tppd"),
-        pre_ref=n("trp"),
-        preab_ref=n("trp_ab"),
-        ref_act=n("trfc") - act,
-        ref_ref=n("trfc"),
-        refi=n("trefi"),
-        act2_latest=n("taad"),
-        wck_rd=cl + burst + n("wck_post") if standard.wck_sync else 0,
-        wck_wr=cwl + burst + n("wck_post") if standard.wck_sync else 0,
-    )

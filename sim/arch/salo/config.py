@@ -7,7 +7,7 @@ The array keeps the query in place (output stationary) for ``query x key``, then
 (weight stationary) for ``prob x value``. One **pass** of the array:
 
     deferred   head_dim (QK) + exp + row sum + head_dim (PV)
-    per_pass   head_dim (QK) + exp + row sum + wait + normalise + head_dim (PV)
+    per_pass   head_dim (QK) + exp + row sum + wait + normalize + head_dim (PV)
 
 Column ``j`` runs ``j`` cycles behind column 0, so a pass is followed by ``drain`` cycles until its last
 partial sum has left the last column; passes follow one another after ``flush_cycles``, without draining.
@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, require, require_integers
-from tandemsim.sim.arch.dram.config import PS_PER_SECOND, BufferConfig, DramConfig, ScratchpadConfig
+from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.energy import EnergyConfig
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
+from tandemsim.sim.arch.sram import BufferConfig, ScratchpadConfig
 
 MAX_SIDE = 4096  # PEs along a side, elements of a head; assumed: 16 times the largest array built
 MAX_LATENCY = 1024  # stages of a pipeline; assumed: no unit has as many
@@ -33,11 +34,10 @@ QUERY_GRANULES = 2  # query blocks that the query scratchpad must hold: one at w
 
 
 class GlobalProjections(enum.StrEnum):
-    """How the global rows are fed when the model projects its global tokens apart (as Longformer does)."""
+    """How the global rows are fed if the model projects its global tokens separately (Longformer does)."""
 
-    SHARED = (
-        "shared"  # they read the local keys and values: another function than the model's, for timing only
-    )
+    # They read the local keys and values, which is another function than the model's: for timing only.
+    SHARED = "shared"
     SEPARATE = "separate"  # extra passes in which only the global rows work
     PRIVATE = "private"  # ports of their own
 
@@ -58,21 +58,18 @@ class SaloArray:
     head_dim: int = 64  # artifact, dim: the longest head the array holds
     global_rows: int = 1  # artifact, num_hglbs
     global_cols: int = 1  # artifact, num_vglbs
-    column_segments: int = (
-        1  # 1 as published; 2 injects keys at the middle column too, for two narrow bands a pass
-    )
-    normalisation: Normalisation = (
-        Normalisation.PER_PASS
-    )  # as published; deferred divides once, after the last pass
+    # 1 as published; 2 also injects keys at the middle column, for two narrow bands per pass.
+    column_segments: int = 1
+    # Per pass as published; deferred divides once, after the last pass.
+    normalisation: Normalisation = Normalisation.PER_PASS
     global_projections: GlobalProjections = GlobalProjections.SHARED  # as published
     overlap: PassOverlap = PassOverlap.PIPELINED  # the published formula overlaps drain and the next pass
     exp_latency: int = 1  # artifact, stage 1
     reciprocal_latency: int = 1  # artifact: combinational, used in the cycle after the row sum
     normalise_latency: int = 1  # artifact, stage 3
     flush_cycles: int = 1  # artifact's cost model; clears the accumulators between passes
-    merge_latency: int = (
-        1  # weighted-sum unit: cycles from a partial sum at the last column to the merge buffer
-    )
+    # Of the weighted-sum unit: cycles from a partial sum at the last column to the merge buffer
+    merge_latency: int = 1
 
     def __post_init__(self) -> None:
         latencies = "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"
@@ -145,9 +142,8 @@ class SaloArray:
     @property
     def timing(self) -> SaloTiming:
         """The cycles of a pass that do not depend on the head, as a kernel takes them."""
-        between = (
-            self.exp_latency + 1
-        )  # the row sum takes one cycle a column: its latency is the lag of the columns
+        # the row sum takes one cycle per column: its latency is the lag of the columns
+        between = self.exp_latency + 1
         if self.normalisation is Normalisation.PER_PASS:
             # The sum of a row is known when it has left the last column; column 0 waits for it.
             wait = self.cols + self.global_cols - 1 + self.reciprocal_latency - 1
@@ -184,9 +180,8 @@ class SaloScheduling:
     """What the scheduler may do; with both off, every chunk of every query block takes a pass."""
 
     skip_masked: bool = True  # leave out passes in which no PE would work
-    leftover_keys: bool = (
-        True  # send the few keys that would need one more pass through the idle global column
-    )
+    # Send the few keys that would need one more pass through the idle global column
+    leftover_keys: bool = True
 
     @property
     def name(self) -> str:

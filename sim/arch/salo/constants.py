@@ -1,21 +1,22 @@
-"""The SALO array's number formats as the kernels take them: tuples of ints and tables, for one normalisation.
+"""The SALO array's number formats as kernels and circuits take them: ints and tables, for one normalization.
 
-Numba compiles a kernel once for all values of such a tuple. What each field means is said in `SaloNumerics`.
+Numba compiles a kernel once for all values of such a tuple. `SaloNumerics` says what each field means.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from tandemsim.sim.arch.formats import Integers, Rounding
+from tandemsim.sim.arch.formats import Rounding
 from tandemsim.sim.arch.reciprocal import ReciprocalConstants
 from tandemsim.sim.arch.salo.numerics import Normalisation, SaloNumerics, score_shift
+from tandemsim.sim.arch.types import Integers
 
 
 class SaloConstants(NamedTuple):
     """What the kernels of a row of PEs need."""
 
-    deferred: int  # 1: Normalisation.DEFERRED
+    deferred: int  # 1: `Normalisation.DEFERRED`
     score_minimum: int
     score_maximum: int
     score_drop: int  # right shift from the raw score to log2 units with exp_fraction fraction bits
@@ -32,6 +33,7 @@ class SaloConstants(NamedTuple):
     psum_minimum: int
     psum_maximum: int
     product_drop: int  # fraction bits that a product has more than a partial sum; negative: fewer
+    probability_drop: int  # fraction bits that mantissa x inverse has more than a weight; negative: fewer
     half_even: int  # 1: a product is rounded half to even; 0: half up
     reciprocal: ReciprocalConstants
     mantissas: Integers  # [2**exp_fraction], ExpConfig.mantissas
@@ -40,7 +42,7 @@ class SaloConstants(NamedTuple):
 class MergeConstants(NamedTuple):
     """What the kernels of a weighted-sum unit need."""
 
-    deferred: int  # 1: Normalisation.DEFERRED
+    deferred: int  # 1: `Normalisation.DEFERRED`
     exponent_minimum: int  # of a cleared unit
     exponent_maximum: int  # of the merge exponent
     renormalise: int  # raw row sum at which the exponent is raised
@@ -59,7 +61,7 @@ class MergeConstants(NamedTuple):
 def array_constants(numerics: SaloNumerics, normalisation: Normalisation, head_dim: int) -> SaloConstants:
     """Return the constants of the rows of an array of `head_dim`."""
     sums = numerics.sums(normalisation)
-    exp = numerics.exp
+    exp, weight = numerics.exp, numerics.weight
     return SaloConstants(
         deferred=int(normalisation is Normalisation.DEFERRED),
         score_minimum=numerics.score.minimum,
@@ -69,15 +71,20 @@ def array_constants(numerics: SaloNumerics, normalisation: Normalisation, head_d
         exponent_maximum=exp.exponent_maximum,
         exp_fraction=exp.fraction_bits,
         value_bits=numerics.input.width - 1,
-        weight_minimum=numerics.weight.minimum,
-        weight_maximum=numerics.weight.maximum,
-        weight_fraction=numerics.weight.fraction,
+        weight_minimum=weight.minimum,
+        weight_maximum=weight.maximum,
+        weight_fraction=weight.fraction,
         sum_minimum=numerics.row_sum.minimum,
         sum_maximum=numerics.row_sum.maximum,
         sum_fraction=numerics.row_sum.fraction,
         psum_minimum=sums.psum.minimum,
         psum_maximum=sums.psum.maximum,
-        product_drop=numerics.weight.fraction + numerics.input.fraction - sums.psum.fraction,
+        product_drop=weight.fraction + numerics.input.fraction - sums.psum.fraction,
+        # The reciprocal of a row sum has the fraction bits of its table, less those of the sum.
+        probability_drop=exp.fraction_bits
+        - weight.fraction
+        + numerics.reciprocal.fraction
+        - numerics.row_sum.fraction,
         half_even=int(sums.psum_rounding is Rounding.HALF_EVEN),
         reciprocal=numerics.reciprocal.constants,
         mantissas=exp.mantissas,

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.dram.energy import DramEnergy, DramTraffic
 from tandemsim.sim.arch.energy import (
@@ -30,7 +31,7 @@ from tandemsim.sim.arch.energy import (
     sram_pj,
 )
 from tandemsim.sim.arch.salo.config import SaloArray
-from tandemsim.sim.arch.salo.gates import MULTIPLIER_8B_NAND2, array_mm2, unit_gates
+from tandemsim.sim.arch.salo.gates import array_mm2, unit_gates
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation, SaloNumerics
 
 PUBLISHED_POWER_W = 0.53266  # artifact's README: array alone, no scratchpads, FreePDK45
@@ -116,14 +117,13 @@ def array_actions_pj(
     gates = unit_gates(array, numerics)
     align = shift_pj(energy, sums.psum.width) if deferred else 0.0
     if deferred:
-        scale, per_output = (
-            2 * shift_pj(energy, merge),
-            multiply_pj(energy, merge, numerics.reciprocal.fraction),
-        )
+        scale = 2 * shift_pj(energy, merge)
+        per_output = multiply_pj(energy, merge, numerics.reciprocal.fraction)
     else:
-        scale, per_output = 2 * multiply_pj(energy, merge, numerics.merge_weight_fraction), 0.0
+        scale = 2 * multiply_pj(energy, merge, numerics.merge_weight_fraction)
+        per_output = 0.0
     per_sum = add_pj(energy, numerics.row_sum.width) + 2 * shift_pj(energy, numerics.row_sum.width)
-    per_normalisation = multiply_pj(energy, weight, numerics.reciprocal.fraction)
+    per_normalization = multiply_pj(energy, weight, numerics.reciprocal.fraction)
     clocked, written = _register_traffic(array, numerics, actions)
     return {
         "multiply": actions.qk_macs * multiply_pj(energy, value, value)
@@ -132,7 +132,7 @@ def array_actions_pj(
         + actions.pv_macs * (add_pj(energy, sums.psum.width) + align),
         "exponential": actions.exponentials * gates_pj(energy, gates.exp_unit),
         "row_sum": actions.row_sums * per_sum,
-        "normalise": actions.normalisations * per_normalisation
+        "normalise": actions.normalisations * per_normalization
         + actions.reciprocals * divide_pj(energy, numerics.row_sum.width)
         + actions.outputs * per_output,
         "merge": actions.merged * (add_pj(energy, merge) + scale),
@@ -148,7 +148,7 @@ def array_pj(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, act
 
 
 def gates_pj(energy: EnergyConfig, nand2: float) -> float:
-    """Energy of a unit that no paper gives, from the gates of ours: as many times that of a multiplier.
+    """Energy of a unit that no paper gives, from its gates: charged like so many gates of a multiplier.
 
     An estimate. Where a published gate can be compared, Aladdin's, it is 1.2 times what this gives.
     """

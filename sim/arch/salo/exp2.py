@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandemsim.sim.arch.checks import require, require_integers
-from tandemsim.sim.arch.formats import Integers
+from tandemsim.sim.arch.types import Integers
 
 MAX_SLOPE_FRACTION = 20  # assumed: 16 bits more than the published slopes have
 MAX_LINE = 2**24  # of a slope or an intercept: 2.0 with 20 fraction bits, eight times over

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tandemsim.sim.arch.cells import NAND2_UM2
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray
 from tandemsim.sim.arch.salo.numerics import NUMERICS, Normalisation, SaloNumerics
 from tandemsim.sim.arch.salo.stages import Stage
 
-NAND2_UM2 = 1.8772  # gscl45nm.lib, NAND2X1: the library of the published synthesis
-MULTIPLIER_8B_NAND2 = 434  # an integer multiplier, 8 x 8 bits, in the same cells: its energy is published
-
 
 class UnitGates(NamedTuple):
-    """NAND2 equivalents of one unit of each kind, for one normalisation and one set of number formats."""
+    """NAND2 equivalents of one unit of each kind, for one normalization and one set of number formats."""
 
     exp_unit: int  # inside each PE
     reciprocal_unit: int  # inside each weighted-sum unit; per_pass also one at the end of each row
@@ -45,12 +43,12 @@ GATES = {
 
 
 def unit_gates(array: SaloArray, numerics: SaloNumerics) -> UnitGates:
-    """Return the counts of a configuration's units; assumed: formats that nobody counted are as the wide."""
+    """Return the counts of a configuration's units; assumed: formats not counted are like `wide`."""
     return GATES[array.normalisation, formats_of(numerics) or "wide"]
 
 
 def formats_of(numerics: SaloNumerics) -> str | None:
-    """Return the name of catalogued formats; None for others."""
+    """Return the name of cataloged formats; None for others."""
     return next((name for name, known in NUMERICS.items() if known == numerics), None)
 
 

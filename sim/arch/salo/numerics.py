@@ -1,9 +1,9 @@
-"""Number formats of the SALO array, for both normalisations: what each register holds, and how it rounds.
+"""Number formats of the SALO array, for both normalizations: what each register holds, and how it rounds.
 
 Obeys: SALO (arXiv 2206.14550) and the widths of its artifact's PE, with rounding in place of truncation
 and saturation in place of wrap-around. With the published truncations the mean absolute error is 0.055.
 
-The array computes ``2**score``. Before its one quantisation the query is multiplied in float64 by
+The array computes ``2**score``. Before its one quantization the query is multiplied in float64 by
 
     c = log2(e) * 2**s / sqrt(head_dim of the operation),   s = score_shift(head_dim of the array)
 
@@ -23,7 +23,7 @@ from tandemsim.sim.arch.reciprocal import ReciprocalConfig
 from tandemsim.sim.arch.salo.exp2 import PUBLISHED_EXP, WIDE_EXP, ExpConfig
 
 MAX_EXPONENT_WIDTH = 16  # assumed: 2^15 doublings of a row sum are more than any row has keys
-KERNEL_WIDTH = 31  # partial sums and products are held in int32 while they are vectorised
+KERNEL_WIDTH = 31  # partial sums and products are held in int32 while they are vectorized
 
 
 class Normalisation(enum.Enum):
@@ -35,7 +35,7 @@ class Normalisation(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumFormats:
-    """Formats of the sums over values, which differ between the two normalisations."""
+    """Formats of the sums over values, which differ between the two normalizations."""
 
     psum: Fixed  # weighted sum of the values along a row, inside a pass
     psum_rounding: Rounding  # of a product to psum.fraction
@@ -45,7 +45,7 @@ class SumFormats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaloNumerics:
-    """Every number format of the array. The same for all PEs, except the merge buffer of the global rows."""
+    """Every number format of the array: those of all PEs, and of both kinds of merge buffer."""
 
     input: Fixed  # query, key, value
     storage_width: int  # bits of an element in memory, with the fraction of `input`
@@ -54,7 +54,7 @@ class SaloNumerics:
     weight: Fixed  # of a value in the weighted sum: probability (per_pass), or relative to the row's maximum
     row_sum: Fixed  # of the weights of one pass
     reciprocal: ReciprocalConfig
-    merge_exponent_width: int  # exponent of the merged row sum: grows as the row sum is renormalised
+    merge_exponent_width: int  # exponent of the merged row sum: grows as the row sum is renormalized
     merge_weight_fraction: int  # weights of the old and new part, per_pass
     renormalise_at: int  # a merged row sum of 2**renormalise_at is halved, and its exponent raised
     output: Fixed
@@ -160,9 +160,7 @@ class SaloNumerics:
 
     @property
     def output_bytes(self) -> int:
-        """Bytes of an output element: an output is a mean of values, so its sign and one bit on top of theirs
-        do.
-        """
+        """Bytes of an output element: a mean of values, so a sign and one bit more than theirs are enough."""
         bits = 2 + self.input.integer_bits + self.output.fraction
         return -(-min(bits, self.output.width) // 8)
 

@@ -1,4 +1,4 @@
-"""What a SALO tile is told, and what it is fed: the fields of commands, operand words and output words.
+"""Commands and operands of a SALO tile: the fields of commands, operand words and output words.
 
 One table for the circuit's packed ports, for the model's tuples, and for whoever packs words for a simulator.
 R rows, C columns, G global rows, K global columns, S segments of L slots (`SaloArray.segment_slots`). A
@@ -9,33 +9,9 @@ last index fastest.
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
-from tandemsim.sim.arch.salo.wires import Wire, wires
-
-BIT = Wire(1)
-
-
-class Field(NamedTuple):
-    """One field of a packed word: an array of equal wires; no shape: a single one."""
-
-    wire: Wire
-    shape: tuple[int, ...] = ()
-
-    @property
-    def wires(self) -> int:
-        """Wires of the array."""
-        return math.prod(self.shape)
-
-    @property
-    def width(self) -> int:
-        """Bits of the field."""
-        return self.wire.width * self.wires
-
-
-Fields = dict[str, Field]
+from tandemsim.sim.arch.salo.wires import wires
+from tandemsim.sim.arch.wires import BIT, Field, Fields, Wire
 
 
 def command_fields(config: SaloConfig) -> Fields:
@@ -49,9 +25,8 @@ def command_fields(config: SaloConfig) -> Fields:
         "last": Field(BIT),  # of the local rows' query block: their outputs leave
         "chained": Field(BIT),  # one band over all segments: keys go on from segment to segment
         "row_valid": Field(BIT, (array.rows,)),  # the row has a query
-        "row_tag": Field(
-            BIT, (array.column_segments, array.rows)
-        ),  # image-row parity that its keys must have
+        # The parity of the image row that the row's keys must have.
+        "row_tag": Field(BIT, (array.column_segments, array.rows)),
         "column_enabled": Field(BIT, (array.cols,)),  # the column stands for an offset of the band
         "kv_valid": Field(BIT, slots),  # local rows may use the key of the slot
         "kv_tag": Field(BIT, slots),  # parity of its image row
@@ -87,8 +62,3 @@ def global_output_fields(config: SaloConfig) -> Fields:
     """Return the fields of an output word of the global rows: element n, and whose it is."""
     rows = (config.array.global_rows,)
     return {"rows": Field(wires(config).output, rows), "valid": Field(BIT, rows), "end": Field(BIT)}
-
-
-def width(fields: Fields) -> int:
-    """Return the bits of a packed word."""
-    return sum(field.width for field in fields.values())

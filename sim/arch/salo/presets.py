@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tandemsim.sim.arch.dram.config import BufferConfig, Buffering, ScratchpadConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig, SaloScheduling
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
+from tandemsim.sim.arch.sram import BufferConfig, Buffering, ScratchpadConfig
 
 KIB = 1024
 
 SALO = SaloConfig(
     array=SaloArray(
         column_segments=2,  # two 15-wide bands of ViL in one pass
-        normalisation=Normalisation.DEFERRED,  # 130 cycles a pass in place of 163
-        global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token apart
+        normalisation=Normalisation.DEFERRED,  # 130 cycles per pass in place of 163
+        global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token separately
     ),
     numerics=PUBLISHED,
     # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.

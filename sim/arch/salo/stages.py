@@ -1,4 +1,4 @@
-"""Stage codes of the SALO array: what a PE does in a cycle. They move right along a row, one PE a cycle.
+"""Stage codes of the SALO array: what a PE does in a cycle. They move right along a row, one PE per cycle.
 
 Obeys: the PE of the SALO artifact, codes 0 to 4; the codes for waiting and flushing have no number there.
 
@@ -21,9 +21,9 @@ class Stage(enum.IntEnum):
 
     SCORE = 0  # score += query * key
     EXP = 1  # (exponent, mantissa) of 2^score; held for exp_latency cycles
-    ROW_SUM = 2  # the row's maximum and sum pass through the PE, and take up its own
+    ROW_SUM = 2  # the row's maximum and sum pass through the PE, which adds its own
     NORMALISE = 3  # weight = mantissa / row sum; held for normalise_latency cycles
-    WEIGHTED_SUM = 4  # psum passes through the PE, and takes up weight * value
+    WEIGHTED_SUM = 4  # psum passes through the PE, which adds weight * value
     FLUSH = 5  # clears the score before the next pass
     IDLE = 6  # everything is held
 

@@ -10,13 +10,7 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.stages import Stage
-
-
-class Wire(NamedTuple):
-    """The width of a wire in bits, and whether it holds two's complement."""
-
-    width: int
-    signed: bool = False
+from tandemsim.sim.arch.wires import Wire
 
 
 class SaloWires(NamedTuple):

@@ -15,7 +15,8 @@ from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.machines.contract import Options, Progress
 from tandemsim.sim.report.format import percent
 from tandemsim.sim.salo.layer.account import REASONS
-from tandemsim.sim.salo.machine import LayerResult, RunLayer, SaloRun, simulate_op
+from tandemsim.sim.salo.layer.simulation import LayerResult
+from tandemsim.sim.salo.machine import RunLayer, SaloRun, simulate_op
 
 SHOWN = 3
 LEAST_GAIN = 0.001  # assumed: a tenth of a per cent is not worth a change
@@ -69,7 +70,8 @@ def bound(result: LayerResult) -> str:
 
 def _helpful(layer: RunLayer, options: Options) -> list[dict[str, Any]]:
     """Return the settings that save most cycles of a layer."""
-    cycles, tried = layer.result.cycles, []
+    cycles = layer.result.cycles
+    tried: list[dict[str, Any]] = []
     for candidate in _candidates(options.configured({})):
         try:
             after = simulate_op(layer.op, options.configured(candidate), options.batch)

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import msgspec
 
-from tandemsim.sim.arch.dram.config import BufferConfig
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import area_mm2, salo_actions, salo_energy, sum_actions
+from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.machines.contract import Options, Outcome, Progress
 from tandemsim.sim.machines.salo.explain import explain
 from tandemsim.sim.machines.salo.notes import notes
@@ -21,7 +21,9 @@ from tandemsim.sim.machines.salo.values import given_tensors, run_values, unchec
 from tandemsim.sim.machines.totals import energy, summed, tensor_traffic
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.sim.salo.layer.program import global_bytes_held
-from tandemsim.sim.salo.machine import ABSORBED, LayerResult, RunLayer, SaloRun, simulate
+from tandemsim.sim.salo.layer.simulation import LayerResult
+from tandemsim.sim.salo.layer.traffic import ABSORBED
+from tandemsim.sim.salo.machine import RunLayer, SaloRun, simulate
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op, Trace
 from tandemsim.traces.summary import describe
@@ -100,7 +102,7 @@ def _fitted(options: Options, ops: Sequence[Op]) -> Options:
 def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
     result, op = layer.result, layer.op
     found = result.program.schedule
-    pattern = Pattern.from_op(op)
+    pattern = layer.pattern
     feed = config.array.global_projections.value if found.separate_rows else "shared"
     return OpReport(
         name=op.name,

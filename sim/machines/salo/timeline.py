@@ -21,8 +21,9 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.report.timeline import NONE, Activity, Timeline
 from tandemsim.sim.report.timeline_levels import Slices, concatenated, join_each, join_runs, size_for
 from tandemsim.sim.salo.layer.loop import Stall
+from tandemsim.sim.salo.layer.simulation import LayerResult
 from tandemsim.sim.salo.layer.transfers import Kind, Phase
-from tandemsim.sim.salo.machine import LayerResult, SaloRun
+from tandemsim.sim.salo.machine import SaloRun
 from tandemsim.sim.salo.scheduling.schedule import GLOBAL
 
 BINS = 512  # of the plots over time: about one a pixel
@@ -93,7 +94,7 @@ def _placed(done: SaloRun, tracks: dict[int, dict[int, Slices]], notes: list[str
 
 
 def _laid(result: LayerResult, config: SaloConfig) -> _Laid:
-    plan, record = result.program, result.record
+    plan, times = result.program, result.times
     found = plan.schedule
     tile = np.arange(plan.tiles)
     head, block = tile // found.tiles, found.block[tile % found.tiles].astype(np.int64)
@@ -101,19 +102,19 @@ def _laid(result: LayerResult, config: SaloConfig) -> _Laid:
     kind = np.where(found.source == GLOBAL, 1, np.where(found.local_pairs == 0, 2, 0))[tile % found.tiles]
     tiles = Slices(
         label=np.full(plan.tiles, TILE),
-        start=record.tile_start,
-        end=record.tile_end,
+        start=times.tile_start,
+        end=times.tile_end,
         arguments={"head": head, "block": block, "tile": tile, "kind": kind},
     )
     transfers = plan.transfers
     moved = Slices(
         label=FIRST_TRANSFER + transfers.kind,
-        start=record.transfer_begun,
-        end=record.transfer_end,
+        start=times.transfer_begun,
+        end=times.transfer_end,
         arguments={
             "bytes": transfers.size_bytes,
             "for tile": np.where(transfers.is_write == 1, NONE, transfers.tile),
-            "queued": record.transfer_begun - record.transfer_issued,
+            "queued": times.transfer_begun - times.transfer_issued,
         },
     )
     tracks = {
@@ -127,19 +128,19 @@ def _laid(result: LayerResult, config: SaloConfig) -> _Laid:
 
 def stalls(result: LayerResult, config: SaloConfig) -> Slices:
     """Return the intervals in which the array waits, each with its cause, in the order of their starts."""
-    record, timing, head_dim = result.record, config.array.timing, result.program.layer.head_dim
-    ready = np.concatenate(([0], record.tile_end[:-1] + timing.gap))
-    qk_end = record.tile_start + head_dim * result.steps[:, Phase.QK]
-    pv_end = record.pv_start + head_dim * result.steps[:, Phase.PV]
+    times, timing, head_dim = result.times, config.array.timing, result.program.layer.head_dim
+    ready = np.concatenate(([0], times.tile_end[:-1] + timing.gap))
+    qk_end = times.tile_start + head_dim * result.steps[:, Phase.QK]
+    pv_end = times.pv_start + head_dim * result.steps[:, Phase.PV]
     slower = head_dim * (result.steps - 1)
     operands = np.full(len(ready), Stall.DRAM)
     operands[0] = Stall.COLD_FILL
-    computed = record.tile_end[-1:] + timing.drain + timing.merge
+    computed = times.tile_end[-1:] + timing.drain + timing.merge
     every = [
-        (operands, ready, record.tile_start),
+        (operands, ready, times.tile_start),
         (np.full_like(ready, Stall.SCRATCHPAD), qk_end - slower[:, Phase.QK], qk_end),
-        (operands, qk_end + timing.between, record.values_at),
-        (np.full_like(ready, Stall.OUTPUT), record.values_at, record.pv_start),
+        (operands, qk_end + timing.between, times.values_at),
+        (np.full_like(ready, Stall.OUTPUT), times.values_at, times.pv_start),
         (np.full_like(ready, Stall.SCRATCHPAD), pv_end - slower[:, Phase.PV], pv_end),
         (np.full_like(computed, Stall.WRITE_BACK), computed, np.full_like(computed, result.cycles)),
     ]
@@ -194,12 +195,12 @@ def activity(done: SaloRun) -> Activity:
     macs, moved = np.zeros(bins), np.zeros(bins)
     heads = []
     for layer in done.layers:
-        record, plan = layer.result.record, layer.result.program
+        times, plan = layer.result.times, layer.result.program
         work = np.tile(plan.schedule.pairs, plan.layer.heads) * 2 * plan.layer.head_dim
-        macs += _spread(work, record.tile_start + layer.start, record.tile_end + layer.start, edges)
+        macs += _spread(work, times.tile_start + layer.start, times.tile_end + layer.start, edges)
         at, size = layer.result.traffic
         moved += _spread(size, at[:-1] + layer.start, at[1:] + layer.start, edges)
-        heads.append(record.tile_start[:: plan.schedule.tiles] + layer.start)
+        heads.append(times.tile_start[:: plan.schedule.tiles] + layer.start)
     return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved, heads=np.concatenate(heads))
 
 

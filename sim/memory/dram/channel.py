@@ -11,6 +11,7 @@ Clocks on which nothing can issue cost nothing: `step` goes to the next one on w
 from __future__ import annotations
 
 from tandemsim.sim.arch.dram.config import MAX_BANKS
+from tandemsim.sim.arch.types import Record
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dram.commands import (
     activate,
@@ -43,7 +44,6 @@ from tandemsim.sim.memory.dram.state import (
     ROW_MASK,
     WRITE,
     Plan,
-    Record,
 )
 
 REFUSED, QUEUED, ABSORBED = 0, 1, 2  # what became of a request
@@ -160,7 +160,7 @@ def _set_plan(channel: Record, at: int, plan: int, s: int) -> None:
 
 @jit(inline="always")
 def _is_older(channel: Record, s: int, other: int) -> bool:
-    return channel.slot[s].order < channel.slot[other].order
+    return bool(channel.slot[s].order < channel.slot[other].order)
 
 
 @jit(inline="always")

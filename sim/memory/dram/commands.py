@@ -6,9 +6,10 @@ scheduler does, and tests/memory has an independent checker of the command log.
 
 from __future__ import annotations
 
+from tandemsim.sim.arch.types import Record
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dram.queue import add_active, remove_active, row_closed, row_opened, unlink
-from tandemsim.sim.memory.dram.state import ACTIVATING, CLOSED, LOGGED, NONE, READ, WRITE, Command, Record
+from tandemsim.sim.memory.dram.state import ACTIVATING, CLOSED, LOGGED, NONE, READ, WRITE, Command
 
 
 @jit
@@ -41,7 +42,7 @@ def column_access(timing: Record, channel: Record, s: int, at: int) -> int:
     channel.accesses[kind] += 1
     channel.free[channel.free_count] = s
     channel.free_count += 1
-    return slot.owner
+    return int(slot.owner)
 
 
 @jit

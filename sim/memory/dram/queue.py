@@ -7,8 +7,9 @@ another one (miss). Both are kept up to date here, so that a decision looks at b
 from __future__ import annotations
 
 from tandemsim.sim.arch.dram.config import MAX_BANKS
+from tandemsim.sim.arch.types import Record
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.memory.dram.state import ACTIVATING, NO_KEY, NONE, READ, SLOTS, WRITE, Record
+from tandemsim.sim.memory.dram.state import ACTIVATING, NO_KEY, NONE, READ, SLOTS, WRITE
 
 
 @jit(inline="always")
@@ -78,7 +79,7 @@ def row_closed(channel: Record, b: int) -> None:
 @jit
 def find_address(channel: Record, b: int, kind: int, address: int) -> int:
     """Return the slot of a queued request of this kind for the burst at `address` in bank `b`, or NONE."""
-    s = channel.head[kind, b]
+    s: int = channel.head[kind, b]
     while s != NONE and channel.slot[s].address != address:
         s = channel.slot[s].next
     return s
@@ -87,7 +88,7 @@ def find_address(channel: Record, b: int, kind: int, address: int) -> int:
 @jit
 def is_held(channel: Record, b: int) -> bool:
     """Whether no row of bank `b` may be opened or closed, since a request waits for the row being opened."""
-    return channel.active[b] != NONE or channel.open_row[b] == ACTIVATING
+    return bool(channel.active[b] != NONE or channel.open_row[b] == ACTIVATING)
 
 
 @jit

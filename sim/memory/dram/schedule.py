@@ -7,9 +7,10 @@ requests that can issue on the same clock the oldest wins. Obeys: docs/dram.md, 
 from __future__ import annotations
 
 from tandemsim.sim.arch.dram.config import MAX_BANKS
+from tandemsim.sim.arch.types import Record
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dram.queue import is_held
-from tandemsim.sim.memory.dram.state import CLOSED, FAR, NO_KEY, NONE, READ, WRITE, Record
+from tandemsim.sim.memory.dram.state import CLOSED, FAR, NO_KEY, NONE, READ, WRITE
 
 # A candidate is one number, the wait in clocks above the request's order above its bank; the smallest wins.
 WAIT_SHIFT = 30  # leaves 24 bits of order, `ORDERS`
@@ -64,7 +65,8 @@ def urgent_at(timing: Record, channel: Record, start: int) -> int:
     for b in range(r << timing.rank_shift, (r + 1) << timing.rank_shift):
         if is_held(channel, b):
             return FAR
-    return max(start, channel.preab_at[r] if any_open(timing, channel, r) else channel.ref_at[r])
+    at = channel.preab_at[r] if any_open(timing, channel, r) else channel.ref_at[r]
+    return max(start, int(at))
 
 
 @jit
@@ -83,7 +85,7 @@ def call_maintenance(timing: Record, channel: Record, clock: int) -> int:
         channel.next_refresh += timing.refi
         for r in range(timing.ranks):
             _append_urgent(channel, -1 - r)
-    following = channel.next_refresh
+    following: int = channel.next_refresh
     if timing.row_cap > 0:
         for b in range(timing.banks):
             if channel.row_accesses[b] >= timing.row_cap and channel.closing[b] == 0:
@@ -111,7 +113,7 @@ def queue_in_service(timing: Record, channel: Record) -> int:
             channel.write_mode = 1
     elif channel.queued[WRITE] < timing.write_leave and channel.queued[READ] != 0:
         channel.write_mode = 0
-    return channel.write_mode
+    return int(channel.write_mode)
 
 
 @jit(inline="always")

@@ -2,8 +2,7 @@
 
 Channels share nothing. All times are clocks of the DRAM; ``.._at`` is the earliest clock on which that
 command may issue: by the constraints of a bank and its bank group, or (``all_..``) by those of all banks
-alike. Kernels take a record as one pointer; its sizes are fixed here, so that they are compiled once for all
-configs.
+alike.
 """
 
 from __future__ import annotations
@@ -12,9 +11,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tandemsim.sim.arch.dram.config import MAX_BANKS, MAX_QUEUE, MAX_RANKS, DramConfig, DramTiming, Spacing
+from tandemsim.sim.arch.dram.config import MAX_BANKS, MAX_QUEUE, MAX_RANKS, DramConfig, DramTiming
+from tandemsim.sim.arch.dram.spacing import Spacing
+from tandemsim.sim.arch.types import Record, Records
+from tandemsim.sim.engine.records import make_record
 
 READ, WRITE = 0, 1  # kinds of requests
 NONE = -1
@@ -23,22 +24,14 @@ CLOSED, ACTIVATING = -1, -2  # values of open_row
 NO_KEY = 1 << 62  # larger than any hit_key or miss_key with any wait added
 ORDERS = (1 << 24) - 1  # of requests, before those at hand are numbered anew: what a key has room for
 SLOTS = 2 * MAX_QUEUE + MAX_BANKS  # both queues, and a request of an opened row for each bank
-# Rows to close, one a bank, and refreshes of all ranks. Those come up once an interval, which is longer than
-# any wait (`sim.arch.dram.rules`); before the first of them issues, there may be two waits for each bank.
+# Rows to close, one per bank, and refreshes of all ranks. Refreshes come up once per interval, which is
+# longer than any wait (`sim.arch.dram.spacing`); before the first of them issues, each bank may be waited for
+# twice.
 URGENT = 2048  # at least MAX_BANKS + MAX_RANKS * (2 * (MAX_BANKS + MAX_RANKS) + 2)
 LOGGED = 64  # commands kept; a clock has two at most
 MAX_PIECES = 64  # of an address map: as many as there are address bits
 BANK_POSITION, CHANNEL_POSITION = 40, 48  # of an address that is mapped: row, bank and channel in one number
 ROW_MASK = (1 << BANK_POSITION) - 1
-
-
-def make_record(**columns: object) -> np.dtype[np.void]:
-    """A record of int64: `name=()` is a number, `name=(n,)` an array, `name=(record, n)` one of records."""
-    fields: list[tuple[object, ...]] = []
-    for name, shape in columns.items():
-        inner = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[0], np.dtype)
-        fields.append((name, shape[0], (shape[1],)) if inner else (name, np.int64, shape))  # type: ignore[index]
-    return np.dtype(fields)  # type: ignore[call-overload,no-any-return]
 
 
 SLOT = make_record(
@@ -134,9 +127,6 @@ TIMING = make_record(
     piece_mask=(MAX_PIECES,),
     piece_position=(MAX_PIECES,),
 )
-
-Record = np.record
-Records = NDArray[np.void]
 
 
 class Plan(IntEnum):

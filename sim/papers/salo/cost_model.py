@@ -3,12 +3,12 @@
 Obeys: performance_model/performance_model.py of github.com/sjtu-zhao-lab/SALO at commit 07252a8, the artifact
 of SALO (DAC 2022, arXiv 2206.14550). Re-implemented from its formula; no code is taken.
 
-    tile   = head_dim + exp 1 + row sum 1 + wait cols + normalise 1 + head_dim        163 at 64 and 32
+    tile   = head_dim + exp 1 + row sum 1 + wait cols + normalize 1 + head_dim        163 at 64 and 32
     tiles  = ceil(seq_len / rows) * ceil(window / cols) * heads
     cycles = tile * tiles + (tiles - 1) + (cols + global_tokens - 1)
 
 It moves no data, masks nothing and gives the global token no time. A commented-out line leaves out the wait
-and the normalisation (tile 130): `deferred`. Nothing of ours is used: the two cannot agree by construction.
+and the normalization (tile 130): `deferred`. Nothing of ours is used: the two cannot agree by construction.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class CostModel:
         require_integers(self, 0, "global_tokens")
 
     def tile_cycles(self, head_dim: int) -> int:
-        """Cycles of one tile: QK, exponential, row sum, wait, normalisation, PV."""
+        """Cycles of one tile: QK, exponential, row sum, wait, normalization, PV."""
         between = 2 if self.deferred else 2 + self.cols + 1
         return head_dim + between + head_dim
 
@@ -97,14 +97,14 @@ class CostModel:
         return self.cycles(workload) / self.clock_hz
 
     def utilization(self, workload: Workload) -> float:
-        """What the script prints as utilisation; not the share of useful multiply-accumulates.
+        """What the script prints as utilization; not the share of useful multiply-accumulates.
 
-        It counts multiplications and additions of all five stages, those of the softmax once and not once a
-        head, and takes the global row and column for two more keys of every query.
+        It counts multiplications and additions of all five stages (those of the softmax once, not once per
+        head), and counts the global row and column as two more keys of every query.
         """
         keys = workload.window + 2 * self.global_tokens
         matrix = 2 * workload.hidden  # QK, and again PV: a multiplication and an addition each
-        softmax = 2 + 1 + 1  # exponential, row sum, normalisation
+        softmax = 2 + 1 + 1  # exponential, row sum, normalization
         operations = workload.seq_len * keys * (2 * matrix + softmax)
         pes = self.rows * self.cols + self.global_tokens * self.rows + self.cols
         return operations / (2 * pes * self.cycles(workload))

@@ -24,7 +24,7 @@ SCRIPT = "performance_model.py at commit 07252a8"
 AT_SYNTHESIS_CLOCK = {"clock_hz": str(PUBLISHED_SYNTHESIS_HZ)}
 
 FORMULA = "closed form: no masks, no data movement, no time for the global token"
-ALTERNATIVE = "a commented-out line of the script: no wait and no normalisation in a tile"
+ALTERNATIVE = "a commented-out line of the script: no wait and no normalization in a tile"
 CLOCK_OF_SCRIPT = "the clock of the script; no synthesis states that it is reached"
 CLOCK_OF_SYNTHESIS = "the clock of the synthesis: the latency that belongs to its power"
 UTILIZATION = (
@@ -37,13 +37,13 @@ POWER = (
     "gated; what activity the synthesis assumed is not stated"
 )
 CLOCK = (
-    "synthesised at 500 MHz, counted at 1 GHz; the synthesis script constrains a port 'clk', the circuit has "
+    "synthesized at 500 MHz, counted at 1 GHz; the synthesis script constrains a port 'clk', the circuit has "
     "a 'clock'. That power must not stand beside that latency"
 )
 SPEEDUPS = {
     "mean speedup over a GPU": (
         "not reproduced: the baseline times whole layers, projections included, against attention alone; in "
-        "fp32; ViL with chunks of 15 x 15 and their neighbours, up to 45 x 45 keys against 15 x 15"
+        "fp32; ViL with chunks of 15 x 15 and their neighbors, up to 45 x 45 keys against 15 x 15"
     ),
     "mean speedup over a CPU": (
         "not reproduced, for the same reasons; besides, ViL runs with 8 heads, its stage 1 stops with an "
@@ -67,7 +67,7 @@ def salo_rows(ours: Ours, cpu: CpuBaseline | str) -> list[Row]:
 
 
 class _Remembered:
-    """Runs that are asked for twice run once."""
+    """Runs each request once, and remembers its result."""
 
     def __init__(self, ours: Ours) -> None:
         self._ours = ours
@@ -126,7 +126,7 @@ def _run_row(name: str, step: Step, model: int, start: int, ours: Ours) -> Row:
 
 
 def _summary(name: str, ours: Ours) -> Iterator[Row]:
-    """Yield tiles, utilisation, and latency at each of the two published clocks."""
+    """Yield tiles, utilization, and latency at each of the two published clocks."""
     layer = workload(next((step.variant for step in STEPS[name] if step.variant), name))
     model, run = CostModel(), ours(name, OUR_PRESET, {})
     slow = dataclasses.replace(model, clock_hz=PUBLISHED_SYNTHESIS_HZ)

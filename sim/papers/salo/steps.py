@@ -71,7 +71,7 @@ LONGFORMER = (
         _LEFTOVER,
     ),
     _published(
-        "normalisation deferred",
+        "normalization deferred",
         _DEFERRED_REASON,
         _LEFTOVER,
         _DEFERRED,
@@ -88,8 +88,8 @@ LONGFORMER = (
 )
 
 _ONE_BAND = _published(
-    "one band a pass",
-    "the published wiring takes one contiguous band a pass: 15 passes, where the model packs 225 keys into 8",
+    "one band per pass",
+    "the published wiring takes one contiguous band per pass: 15 passes; the model packs 225 keys into 8",
     _ALL,
 )
 _IMAGE = (
@@ -106,7 +106,7 @@ _IMAGE = (
         _SEGMENTS,
     ),
     _published(
-        "normalisation deferred",
+        "normalization deferred",
         _DEFERRED_REASON,
         _SKIP,
         _SEGMENTS,

@@ -1,4 +1,4 @@
-"""Where the cycles of every multiplier went, and which tensors the bytes of DRAM belong to: sums, no times.
+"""Accounts of a layer: what every multiplier-cycle was spent on, and which tensors moved over the DRAM pins.
 
 A multiplier-cycle is one multiplier for one cycle of column 0. A tile multiplies for 2 head_dim cycles; each
 PE spends them on a pair of its own (`useful`), or on none, for the first of these reasons that holds: its row
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from tandemsim.sim.arch.salo.config import PassOverlap, SaloConfig
-from tandemsim.sim.salo.layer.layout import Layer, tensors
+from tandemsim.sim.salo.layer.layout import Layer, place_tensors
 from tandemsim.sim.salo.layer.program import Program
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 
@@ -24,7 +24,7 @@ REASONS = (
 
 
 def multiplier_cycles(config: SaloConfig, plan: Program, stalls: dict[str, int]) -> dict[str, int]:
-    """Return multiplier-cycles of a layer by reason, `REASONS` and then ``stall_<cause>``: all there are."""
+    """Return all multiplier-cycles of a layer by reason: `REASONS`, and then ``stall_<cause>``."""
     array, timing, head_dim = config.array, config.array.timing, plan.layer.head_dim
     by_pe = {
         reason: 2 * head_dim * plan.layer.heads * count
@@ -40,43 +40,43 @@ def multiplier_cycles(config: SaloConfig, plan: Program, stalls: dict[str, int])
     return by_pe | {reason: cycles * array.pes for reason, cycles in together.items()}
 
 
-def _by_pe(found: Schedule, rows: int, cols: int) -> dict[str, int]:
-    """Return how many PEs of all tiles of a head do what."""
-    queries = (found.block_rows >= 0).sum(axis=1)[found.block].astype(np.int64)
-    columns = found.slots.col_mask.sum(axis=1).astype(np.int64)
+def _by_pe(schedule: Schedule, rows: int, cols: int) -> dict[str, int]:
+    """Return how many PEs do what, summed over the tiles of a head."""
+    queries = schedule.queries
+    columns = schedule.slots.col_mask.sum(axis=1).astype(np.int64)
     without = (rows - queries) * cols
     in_band = queries * columns
-    pairs = int(found.pairs.sum())
-    of_global = int(found.pairs.sum() - found.local_pairs.sum())
-    global_pes = found.column_keys.shape[1] * rows + found.row_query.shape[1] * cols
+    pairs = int(schedule.pairs.sum())
+    of_global = int(schedule.pairs.sum() - schedule.local_pairs.sum())
+    global_pes = schedule.column_keys.shape[1] * rows + schedule.row_query.shape[1] * cols
     return {
         "useful": pairs,
-        "masked": int((in_band - found.local_pairs).sum()),
+        "masked": int((in_band - schedule.local_pairs).sum()),
         "idle_columns": int((queries * (cols - columns)).sum()),
         "idle_rows": int(without[queries == 0].sum()),
         "last_block": int(without[queries > 0].sum()),
-        "idle_global": found.tiles * global_pes - of_global,
+        "idle_global": schedule.tiles * global_pes - of_global,
     }
 
 
 def dram_tensors(config: SaloConfig, plan: Program) -> dict[str, dict[str, int]]:
     """Return ``read_bytes`` and ``write_bytes`` asked for of each tensor, and its ``size_bytes``."""
-    places, t = tensors(config, plan.schedule, plan.layer), plan.transfers
-    names = [name for name in places.base if not name.startswith("global_") or _apart(places.base, name)]
-    names.sort(key=places.base.__getitem__)
-    starts = np.array([places.base[name] for name in names], np.int64)
+    placed, t = place_tensors(config, plan.schedule, plan.layer), plan.transfers
+    names = [name for name in placed.base if not name.startswith("global_") or _separate(placed.base, name)]
+    names.sort(key=placed.base.__getitem__)
+    starts = np.array([placed.base[name] for name in names], np.int64)
     owner = np.searchsorted(starts, t.base, side="right") - 1
-    found: dict[str, dict[str, int]] = {}
+    traffic: dict[str, dict[str, int]] = {}
     for place, name in enumerate(names):
         moved = t.size_bytes * (owner == place)
         read, written = int(moved[t.is_write == 0].sum()), int(moved[t.is_write == 1].sum())
         if read or written:
-            size = _rows(plan.layer, name) * places.row_bytes[name]
-            found[name] = {"read_bytes": read, "write_bytes": written, "size_bytes": size}
-    return found
+            size = _rows(plan.layer, name) * placed.row_bytes[name]
+            traffic[name] = {"read_bytes": read, "write_bytes": written, "size_bytes": size}
+    return traffic
 
 
-def _apart(base: dict[str, int], name: str) -> bool:
+def _separate(base: dict[str, int], name: str) -> bool:
     """Whether the projections of the global tokens are tensors of their own."""
     return base[name] != base[name.removeprefix("global_")]
 

@@ -1,19 +1,19 @@
 """Bank conflicts: how long the key scratchpad takes to serve one cycle of a tile.
 
 In each cycle every streamed key delivers one element, and a key lies in one bank, so a tile runs at full
-speed as long as no bank holds more of its keys than the bank has ports. Row r of a granule lies in bank r of
+speed as long as no bank holds more keys of the tile than it has ports. Row r of a granule lies in bank r of
 its slot's group of banks (`sim.memory.scratchpad`); fewer banks than a granule has rows are taken in turn.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from tandemsim.sim.arch.dram.config import ScratchpadConfig
+from tandemsim.sim.arch.sram import ScratchpadConfig
+from tandemsim.sim.arch.types import Bools, Integers, Tokens
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.scratchpad import Residency, service_cycles
-from tandemsim.sim.salo.layer.needs import Integers, Numbering, granule_of
+from tandemsim.sim.salo.layer.needs import Numbering, Partition, granule_of
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 
 DILATION, OUTSIDE, KEYS = (Numbering._fields.index(name) for name in ("dilation", "outside", "keys"))
@@ -23,27 +23,23 @@ def cycles_per_step(
     schedule: Schedule,
     heads: int,
     residency: Residency,
-    granules: int,
-    numberings: list[Numbering],
-    kind: Integers,
-    is_global: npt.NDArray[np.bool_],
+    partition: Partition,
     scratchpad: ScratchpadConfig,
-) -> npt.NDArray[np.int64]:
+) -> Integers:
     """Return int64 [heads * T]: scratchpad cycles for each cycle of QK or PV; 1 without conflicts."""
-    table = np.array(numberings, np.int64).reshape(-1, len(Numbering._fields))
     columns = schedule.column_keys
+    # Global tokens have a scratchpad of their own.
+    of_scratchpad = np.where((columns >= 0) & ~schedule.is_global[columns], columns, -1)
     return _cycles_per_step(
         schedule.slots.keys,
         schedule.split,
         schedule.slots.col_mask.shape[1] // schedule.slots.keys.shape[1],
-        np.where(
-            (columns >= 0) & ~is_global[columns], columns, -1
-        ),  # global tokens have a scratchpad of their own
+        of_scratchpad,
         heads,
         (residency.granule, residency.slot, residency.first_use),
-        granules,
-        table,
-        kind,
+        len(partition.granules.start),
+        partition.table,
+        partition.kind,
         scratchpad.banks,
         residency.groups,
         scratchpad.ports,
@@ -52,8 +48,19 @@ def cycles_per_step(
 
 @jit
 def _cycles_per_step(
-    keys, split, segment_cols, column_keys, heads, loads, granules, table, kind, banks, groups, ports
-):
+    keys: Tokens,
+    split: Bools,
+    segment_cols: int,
+    column_keys: Tokens,
+    heads: int,
+    loads: tuple[Integers, Integers, Integers],
+    granules: int,
+    table: Integers,
+    kind: Integers,
+    banks: int,
+    groups: int,
+    ports: int,
+) -> Integers:
     loaded, slot_of_load, first_use = loads
     tiles, segments, width = keys.shape
     slot_of = np.zeros(granules, np.int64)
@@ -78,18 +85,18 @@ def _cycles_per_step(
 
 
 @jit
-def _streams_on(keys, split, segment_cols, tile, segment, slot):
+def _streams_on(keys: Tokens, split: Bools, segment_cols: int, tile: int, segment: int, slot: int) -> bool:
     """Whether a chained segment has a key from the segment before it, and not from the scratchpad."""
     segments, width = keys.shape[1], keys.shape[2]
     if split[tile] or segment == segments - 1:
         return False
     twin = slot + segment_cols  # slot t of a segment is slot t + segment_cols of the one after it
-    return twin < width and keys[tile, segment + 1, twin] >= 0
+    return bool(twin < width and keys[tile, segment + 1, twin] >= 0)
 
 
 @jit
-def _count(token, numbering, slot_of, groups, in_bank):
-    """Count one key in its bank; no key, or one outside the grid, takes none."""
+def _count(token: int, numbering: Integers, slot_of: Integers, groups: int, in_bank: Integers) -> None:
+    """Count one key in its bank; -1 and tokens outside the grid use no bank."""
     granule = granule_of(token, numbering) if token >= 0 else -1
     if granule >= 0:
         row = (token - numbering[OUTSIDE]) // numbering[DILATION] % numbering[KEYS]

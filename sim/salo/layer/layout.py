@@ -1,4 +1,4 @@
-"""Where the tensors of an attention layer lie in memory: one after the other, each from a page on."""
+"""Where the tensors of an attention layer lie in DRAM: back to back, each starting on a page boundary."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.salo.layer.transfers import Integers
+from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 
-PAGE_BYTES = 8192  # assumed: tensors start at multiples of it, a DRAM row of most standards
+PAGE_BYTES = 8192  # assumed: a DRAM row of most standards
 NAMES = ("query", "key", "value", "global_query", "global_key", "global_value", "output", "partial")
 
 
@@ -25,21 +25,21 @@ class Layer(NamedTuple):
     global_tokens: tuple[int, ...]
 
 
-class Tensors(NamedTuple):
-    """Where the tensors of a layer are in memory, each [heads, seq_len, row] without gaps."""
+class Placement(NamedTuple):
+    """The addresses of the tensors of a layer, each [heads, seq_len, row] without gaps."""
 
     base: dict[str, int]  # byte address of each of NAMES
     row_bytes: dict[str, int]
     seq_len: int
 
     def at(self, name: str, head: npt.ArrayLike, token: npt.ArrayLike) -> Integers:
-        """Return byte addresses of rows."""
+        """Return the byte addresses of rows; `head` and `token` broadcast together."""
         row = np.asarray(head, np.int64) * self.seq_len + np.asarray(token, np.int64)
         return self.base[name] + row * self.row_bytes[name]
 
 
-def tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Tensors:
-    """Place the tensors of a layer one after the other."""
+def place_tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Placement:
+    """Place the tensors of a layer back to back. Raises `ConfigError` when they exceed the DRAM."""
     merge = config.numerics.sums(config.array.normalisation).merge
     partial = layer.head_dim * -(-merge.width // 8) + -(-config.numerics.merge_sum.width // 8) + 1
     element = layer.head_dim * config.element_bytes
@@ -47,7 +47,8 @@ def tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Tensors:
         "output": layer.head_dim * config.output_bytes,
         "partial": partial,
     }
-    base, address = {}, 0
+    base: dict[str, int] = {}
+    address = 0
     for name in NAMES:
         shared = name.startswith("global_") and not schedule.separate_rows
         base[name] = base[name.removeprefix("global_")] if shared else address
@@ -57,4 +58,4 @@ def tensors(config: SaloConfig, schedule: Schedule, layer: Layer) -> Tensors:
     if address > config.dram.capacity_bytes:
         rule = f"its tensors must fit the DRAM, of {config.dram.capacity_bytes:,} bytes"
         raise ConfigError(f"{rule} (dram.channels, dram.ranks, dram.standard.rows), not {address:,}")
-    return Tensors(base, row_bytes, layer.seq_len)
+    return Placement(base, row_bytes, layer.seq_len)

@@ -12,21 +12,21 @@ import enum
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from tandemsim.sim.arch.types import Bools, Integers, Record, Records
 from tandemsim.sim.engine.deadlock import outcome_of
 from tandemsim.sim.engine.event import NEVER, NOBODY
 from tandemsim.sim.engine.jit import int64, jit
-from tandemsim.sim.engine.queue import peek, pop, push
-from tandemsim.sim.engine.resource import acquire, release
+from tandemsim.sim.engine.queue import EventQueue, peek, pop, push
+from tandemsim.sim.engine.records import make_record
+from tandemsim.sim.engine.resource import Resources, acquire, release
 from tandemsim.sim.memory.dma import dma_advance, dma_submit
-from tandemsim.sim.salo.layer.transfers import PHASES, Phase
-
-Integers = npt.NDArray[np.int64]
+from tandemsim.sim.memory.dma_state import Dma
+from tandemsim.sim.salo.layer.transfers import PHASES, Phase, Transfers
 
 
 class Event(enum.IntEnum):
-    """What happens; who is the tile."""
+    """Kinds of events; the `who` of each is a tile."""
 
     QK_FINISHED = 0
     PV_FINISHED = 1
@@ -44,13 +44,13 @@ class Stall(enum.IntEnum):
 
 
 class Port(enum.IntEnum):
-    """Resources."""
+    """Rows of the table of resources."""
 
     STAGING = 0
 
 
-class Doing(enum.IntEnum):
-    """What the array does with its present tile."""
+class Step(enum.IntEnum):
+    """What column 0 of the array does with its present tile."""
 
     NOTHING = 0  # the run has not begun
     AWAITING_OPERANDS = 1
@@ -60,21 +60,15 @@ class Doing(enum.IntEnum):
     PV = 5
 
 
-class Array(NamedTuple):
-    """Words of the loop's state, an int64 array of zeros at the start."""
-
-    tile: int = 0
-    doing: int = 1
-    ready: int = 2  # cycle from which column 0 is free for the next phase
-    issued: int = 3  # transfers issued so far
-    complete: int = 4  # transfers complete so far
-    cycle: int = 5  # of the last event
-    ended: int = 6  # tiles whose QK has ended; these three by `Phase`
-    finished: int = 7  # PV
-    output: int = 8  # whose outputs are in the staging buffer
-
-
-STATE = Array()
+STATE = make_record(
+    tile=(),  # the present one
+    step=(),  # Step
+    ready=(),  # cycle from which column 0 is free for the next phase
+    issued=(),  # transfers issued so far
+    complete=(),  # transfers complete so far
+    cycle=(),  # of the last event
+    ended=(PHASES,),  # by phase: tiles whose phase has ended
+)
 
 
 class Timing(NamedTuple):
@@ -88,16 +82,16 @@ class Timing(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """What the loop knows of each tile; T tiles of all heads."""
+    """The T tiles of all heads."""
 
     awaited: Integers  # [T, 2] transfers that QK and PV still wait for; counts down
     steps: Integers  # [T, 2] cycles that a scratchpad takes for one of QK, of PV; 1 without bank conflicts
-    staged: npt.NDArray[np.bool_]  # [T] the outputs take a staging buffer
-    finished: npt.NDArray[np.bool_]  # [T] some transfer waits for its outputs
+    staged: Bools  # [T] the outputs take a staging buffer
+    finished: Bools  # [T] some transfer waits for its outputs
 
 
-class Record(NamedTuple):
-    """When things happened, for the timeline: tiles and transfers."""
+class Times(NamedTuple):
+    """The cycles in which things happened to T tiles and N transfers; -1 before they do."""
 
     tile_start: Integers  # [T] start of QK in column 0
     values_at: Integers  # [T] the values are there, and the array is ready for PV
@@ -108,70 +102,87 @@ class Record(NamedTuple):
     transfer_end: Integers  # [N]
 
 
-PAUSED = 2  # beside the members of `Outcome`: the tile `pause` has begun, and the run can go on
+class Loop(NamedTuple):
+    """What travels through the functions of the loop: the array, its tiles, and the account of the run.
+
+    DMA and transfers are not in it, because arrays that a call passes and does not use cost compile time.
+    """
+
+    state: Records  # one record of `STATE`
+    queue: EventQueue
+    tiles: Tiles
+    staging: Resources
+    timing: Timing
+    stalls: Integers  # by `Stall`
+    times: Times
 
 
-def new_state() -> Integers:
+PAUSED = 2  # beside the members of `Outcome`: the tile `pause` has begun, and the run can be continued
+
+
+def new_state() -> Records:
     """Return the state of a run that has not begun."""
-    return np.zeros(len(STATE), np.int64)
+    return np.zeros(1, STATE).view(np.recarray)
 
 
 @jit
-def run(state, queue, dma, transfers, tiles, staging, timing, stalls, record, pause):
-    """Run a layer up to tile `pause`; return the cycle, at the end that in which the layer is complete, and
-    an `Outcome` or `PAUSED`.
+def run(loop: Loop, dma: Dma, transfers: Transfers, pause: int) -> tuple[int, int]:
+    """Run a layer up to tile `pause`; return the cycle and an `Outcome`, or `PAUSED`.
+
+    At the end the cycle is that in which the layer is complete.
     """
-    count = len(tiles.steps)
-    cycle = int64(state[STATE.cycle])  # no literal, for which every helper would be compiled once more
-    if state[STATE.doing] == Doing.NOTHING:
-        _issue(state, dma, transfers, record, cycle)
-        _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
+    state, timing = loop.state[0], loop.timing
+    count = len(loop.tiles.steps)
+    cycle = int64(state.cycle)  # no literal, for which every helper would be compiled once more
+    if state.step == Step.NOTHING:
+        _issue(state, loop.times, dma, transfers, cycle)
+        _begin_qk(loop, cycle)
     while True:
-        planned = peek(queue).cycle
+        planned = peek(loop.queue).cycle
         arrived, transfer = dma_advance(dma, planned)
         if transfer != NOBODY:
             cycle = arrived
-            state[STATE.complete] += 1
-            record.transfer_begun[transfer] = dma.state[0].begun
-            record.transfer_end[transfer] = cycle
-            _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, record, cycle)
+            state.complete += 1
+            loop.times.transfer_begun[transfer] = dma.state[0].begun
+            loop.times.transfer_end[transfer] = cycle
+            _deliver(loop, transfers, transfer, cycle)
         elif planned == NEVER:
             break
         else:
-            event = pop(queue)
+            event = pop(loop.queue)
             cycle = event.cycle
             if event.kind == Event.QK_FINISHED:
-                state[STATE.ended] = event.who + 1
-                state[STATE.ready] = cycle + timing.between
-                _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle)
+                state.ended[Phase.QK] = event.who + 1
+                state.ready = cycle + timing.between
+                _begin_pv(loop, cycle)
             elif event.kind == Event.PV_FINISHED:
-                state[STATE.finished] = event.who + 1
-                record.tile_end[event.who] = cycle
-                if tiles.finished[event.who]:
-                    push(queue, cycle + timing.output, Event.OUTPUT_FINISHED, event.who)
-                state[STATE.ready] = cycle + timing.gap
-                state[STATE.tile] += 1
-                if state[STATE.tile] < count:
-                    _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
+                state.ended[Phase.PV] = event.who + 1
+                loop.times.tile_end[event.who] = cycle
+                if loop.tiles.finished[event.who]:
+                    push(loop.queue, cycle + timing.output, Event.OUTPUT_FINISHED, event.who)
+                state.ready = cycle + timing.gap
+                state.tile += 1
+                if state.tile < count:
+                    _begin_qk(loop, cycle)
             else:
-                state[STATE.output] = event.who + 1
-        _issue(state, dma, transfers, record, cycle)
-        if state[STATE.tile] >= pause:
-            state[STATE.cycle] = cycle
+                state.ended[Phase.OUTPUT] = event.who + 1
+        _issue(state, loop.times, dma, transfers, cycle)
+        if state.tile >= pause:
+            state.cycle = cycle
             return cycle, PAUSED
-    finished = state[STATE.tile] == count and state[STATE.complete] == len(transfers.base)
-    computed = record.tile_end[count - 1] + timing.drain
-    stalls[Stall.WRITE_BACK] += max(0, cycle - computed)
+    finished = state.tile == count and state.complete == len(transfers.base)
+    computed = loop.times.tile_end[count - 1] + timing.drain
+    loop.stalls[Stall.WRITE_BACK] += max(0, cycle - computed)
     return max(cycle, computed), outcome_of(finished)
 
 
 @jit
-def _issue(state, dma, transfers, record, cycle):
+def _issue(state: Record, times: Times, dma: Dma, transfers: Transfers, cycle: int) -> None:
     """Hand the DMA every transfer whose turn has come and whose trigger has happened."""
-    index = state[STATE.issued]
+    index = state.issued
     while index < len(transfers.base):
         trigger = transfers.trigger[index]
-        if trigger >= 0 and state[STATE.ended + trigger % PHASES] <= trigger // PHASES:
+        if trigger >= 0 and state.ended[trigger % PHASES] <= trigger // PHASES:
             break
         dma_submit(
             dma,
@@ -183,69 +194,73 @@ def _issue(state, dma, transfers, record, cycle):
             index,
             cycle,
         )
-        record.transfer_issued[index] = cycle
+        times.transfer_issued[index] = cycle
         index += 1
-    state[STATE.issued] = index
+    state.issued = index
 
 
 @jit
-def _deliver(state, queue, transfers, transfer, tiles, staging, timing, stalls, record, cycle):
-    """A transfer is complete: count it off, and wake the array if it waited for that."""
+def _deliver(loop: Loop, transfers: Transfers, transfer: int, cycle: int) -> None:
+    """Count off a transfer that is complete, and wake the array if it waited for that."""
+    state = loop.state[0]
     if transfers.is_write[transfer]:
         if transfers.staged[transfer]:
-            woken = release(staging, Port.STAGING, cycle)
+            woken = release(loop.staging, Port.STAGING, cycle)
             if woken != NOBODY:
-                _start_pv(state, queue, tiles, timing, stalls, record, cycle)
+                _start_pv(loop, cycle)
         return
     tile = transfers.tile[transfer]
-    tiles.awaited[tile, transfers.phase[transfer]] -= 1
-    if tile != state[STATE.tile]:
+    loop.tiles.awaited[tile, transfers.phase[transfer]] -= 1
+    if tile != state.tile:
         return
-    if state[STATE.doing] == Doing.AWAITING_OPERANDS:
-        _begin_qk(state, queue, tiles, timing, stalls, record, cycle)
-    elif state[STATE.doing] == Doing.AWAITING_VALUES:
-        _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle)
+    if state.step == Step.AWAITING_OPERANDS:
+        _begin_qk(loop, cycle)
+    elif state.step == Step.AWAITING_VALUES:
+        _begin_pv(loop, cycle)
 
 
 @jit
-def _begin_qk(state, queue, tiles, timing, stalls, record, cycle):
+def _begin_qk(loop: Loop, cycle: int) -> None:
     """Start the present tile, or wait for its keys and queries."""
-    tile = state[STATE.tile]
+    state, tiles, head_dim = loop.state[0], loop.tiles, loop.timing.head_dim
+    tile = state.tile
     if tiles.awaited[tile, Phase.QK] > 0:
-        state[STATE.doing] = Doing.AWAITING_OPERANDS
+        state.step = Step.AWAITING_OPERANDS
         return
-    start = max(cycle, state[STATE.ready])
-    stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += start - state[STATE.ready]
-    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.steps[tile, Phase.QK] - 1)
-    record.tile_start[tile] = start
-    state[STATE.doing] = Doing.QK
-    push(queue, start + timing.head_dim * tiles.steps[tile, Phase.QK], Event.QK_FINISHED, tile)
+    start = max(cycle, state.ready)
+    loop.stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += start - state.ready
+    loop.stalls[Stall.SCRATCHPAD] += head_dim * (tiles.steps[tile, Phase.QK] - 1)
+    loop.times.tile_start[tile] = start
+    state.step = Step.QK
+    push(loop.queue, start + head_dim * tiles.steps[tile, Phase.QK], Event.QK_FINISHED, tile)
 
 
 @jit
-def _begin_pv(state, queue, tiles, staging, timing, stalls, record, cycle):
+def _begin_pv(loop: Loop, cycle: int) -> None:
     """Start the second phase, or wait for values or for a place to put the outputs."""
-    tile = state[STATE.tile]
+    state, tiles = loop.state[0], loop.tiles
+    tile = state.tile
     if tiles.awaited[tile, Phase.PV] > 0:
-        state[STATE.doing] = Doing.AWAITING_VALUES
+        state.step = Step.AWAITING_VALUES
         return
     # Waiting for values ends here; what follows is waiting for the staging buffer.
-    arrived = max(cycle, state[STATE.ready])
-    stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += arrived - state[STATE.ready]
-    state[STATE.ready] = arrived
-    record.values_at[tile] = arrived
-    if tiles.staged[tile] and not acquire(staging, Port.STAGING, tile, cycle):
-        state[STATE.doing] = Doing.AWAITING_STAGING
+    arrived = max(cycle, state.ready)
+    loop.stalls[Stall.COLD_FILL if tile == 0 else Stall.DRAM] += arrived - state.ready
+    state.ready = arrived
+    loop.times.values_at[tile] = arrived
+    if tiles.staged[tile] and not acquire(loop.staging, Port.STAGING, tile, cycle):
+        state.step = Step.AWAITING_STAGING
         return
-    _start_pv(state, queue, tiles, timing, stalls, record, cycle)
+    _start_pv(loop, cycle)
 
 
 @jit
-def _start_pv(state, queue, tiles, timing, stalls, record, cycle):
-    tile = state[STATE.tile]
-    start = max(cycle, state[STATE.ready])
-    stalls[Stall.OUTPUT] += start - state[STATE.ready]
-    record.pv_start[tile] = start
-    stalls[Stall.SCRATCHPAD] += timing.head_dim * (tiles.steps[tile, Phase.PV] - 1)
-    state[STATE.doing] = Doing.PV
-    push(queue, start + timing.head_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)
+def _start_pv(loop: Loop, cycle: int) -> None:
+    state, tiles, head_dim = loop.state[0], loop.tiles, loop.timing.head_dim
+    tile = state.tile
+    start = max(cycle, state.ready)
+    loop.stalls[Stall.OUTPUT] += start - state.ready
+    loop.times.pv_start[tile] = start
+    loop.stalls[Stall.SCRATCHPAD] += head_dim * (tiles.steps[tile, Phase.PV] - 1)
+    state.step = Step.PV
+    push(loop.queue, start + head_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)

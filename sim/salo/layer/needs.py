@@ -1,9 +1,8 @@
-"""Granules: the rows of keys that move between DRAM and the scratchpads together, and which of them each tile
-needs.
+"""Granules: keys that move between DRAM and the scratchpads together, and which granules each tile needs.
 
-A granule is as many keys as the array has rows, neighbours in the order in which they stream: in a dilated
-pattern those of one residue class, which lie `dilation` rows apart in memory. Numbers of granules count on
-from sweep to sweep, and the keys of the global projections have numbers of their own.
+A granule is as many keys as the array has rows, neighbors in the order in which they stream: in a dilated
+pattern those of one residue class, which lie `dilation` rows apart in memory. The numbers of granules
+continue from sweep to sweep, and the keys of the global projections have numbers of their own.
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from tandemsim.sim.arch.types import Bools, Integers, Tokens
 from tandemsim.sim.engine.jit import int64, jit
 from tandemsim.sim.salo.scheduling.schedule import Schedule
-
-Integers = npt.NDArray[np.int64]
 
 
 class Granules(NamedTuple):
@@ -25,7 +22,7 @@ class Granules(NamedTuple):
     start: Integers  # [G] first token
     stride: Integers  # [G] tokens from one key to the next
     rows: Integers  # [G] keys
-    source: Integers  # [G] whose projections: LOCAL or GLOBAL, as in the schedule
+    source: Integers  # [G] projections: LOCAL or GLOBAL, as in the schedule
 
 
 class Needs(NamedTuple):
@@ -45,8 +42,21 @@ class Numbering(NamedTuple):
     keys: int  # of a granule
 
 
-def granules(schedule: Schedule, keys: int) -> tuple[Granules, list[Numbering], Integers]:
-    """Return the granules of a schedule, their numberings, and which of those each tile uses: int64 [T]."""
+class Partition(NamedTuple):
+    """The keys of a head as granules."""
+
+    granules: Granules
+    numberings: list[Numbering]
+    kind: Integers  # [T] which of the numberings each tile uses
+
+    @property
+    def table(self) -> Integers:
+        """The numberings as the kernels take them, int64 [numberings, fields]."""
+        return np.array(self.numberings, np.int64).reshape(-1, len(Numbering._fields))
+
+
+def granules(schedule: Schedule, keys: int) -> Partition:
+    """Return the granules of `keys` keys for one head of a schedule."""
     kinds = np.stack((schedule.dilation[schedule.block], schedule.source), axis=1)
     used, kind = np.unique(kinds, axis=0, return_inverse=True)
     columns: list[list[Integers]] = []
@@ -65,39 +75,52 @@ def granules(schedule: Schedule, keys: int) -> tuple[Granules, list[Numbering], 
         columns.append([start, np.full_like(start, dilation), rows, np.full_like(start, source)])
         base += len(index)
     parts = [np.concatenate(column) for column in zip(*columns, strict=True)]
-    return Granules(*parts), numberings, kind.reshape(-1).astype(np.int64)
+    return Partition(Granules(*parts), numberings, kind.reshape(-1).astype(np.int64))
 
 
-def needs(
-    schedule: Schedule, numberings: list[Numbering], kind: Integers, is_global: npt.NDArray[np.bool_]
-) -> Needs:
+def needs(schedule: Schedule, partition: Partition) -> Needs:
     """Return the granules that each tile streams.
 
     A key for a global column comes from the scratchpad too, unless it is a global token: those have a place
     of their own.
     """
-    table = np.array(numberings, np.int64).reshape(-1, len(Numbering._fields))
-    count = np.empty(schedule.tiles + 1, np.int64)
+    offsets = np.empty(schedule.tiles + 1, np.int64)
     widest = schedule.slots.keys[0].size + schedule.column_keys.shape[1]
     granule = np.empty(schedule.tiles * widest, np.int64)
-    used = _needs(schedule.slots.keys, schedule.column_keys, table, kind, is_global, count, granule)
-    return Needs(count, granule[:used].copy())
+    used = _needs(
+        schedule.slots.keys,
+        schedule.column_keys,
+        partition.table,
+        partition.kind,
+        schedule.is_global,
+        offsets,
+        granule,
+    )
+    return Needs(offsets, granule[:used].copy())
 
 
 @jit
-def granule_of(token, numbering):
+def granule_of(token: int, numbering: Integers) -> int:
     """Return the granule of a token; -1 for one outside the grid. `numbering` is a row of the table."""
     base, dilation, per_class, outside, keys = numbering
     inside = token - outside
     if inside < 0:
         return -1
-    return base + inside % dilation * per_class + inside // dilation // keys
+    return int(base + inside % dilation * per_class + inside // dilation // keys)
 
 
 @jit
-def _needs(keys, column_keys, table, kind, is_global, offsets, granule):
+def _needs(
+    keys: Tokens,
+    column_keys: Tokens,
+    table: Integers,
+    kind: Integers,
+    is_global: Bools,
+    offsets: Integers,
+    granule: Integers,
+) -> int:
     """Fill in `offsets` and `granule`; return how many entries the latter has."""
-    used = int64(0)  # no literal, for which `_insert` would be compiled once more
+    used: int = int64(0)  # no literal, for which `_insert` would be compiled once more
     for tile in range(keys.shape[0]):
         offsets[tile] = used
         first = used
@@ -115,7 +138,7 @@ def _needs(keys, column_keys, table, kind, is_global, offsets, granule):
 
 
 @jit
-def _insert(granule, first, used, value):
+def _insert(granule: Integers, first: int, used: int, value: int) -> int:
     """Insert a value into the sorted run ``granule[first:used]`` unless it is there; return its new end."""
     if value < 0:
         return used

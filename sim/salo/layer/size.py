@@ -1,4 +1,4 @@
-"""How much memory the plan of a layer takes, before it is taken: tiles and transfers are planned all at once.
+"""How much host memory the plan of a layer will take: tiles and transfers are planned all at once.
 
 The bytes of each part are measured (``tests/salo/test_machine_size.py`` holds the estimate to the memory of
 real plans); how many parts there are is bounded from the pattern, without a schedule.
@@ -13,11 +13,11 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.traces.pattern import Pattern
 
 MAX_PLAN_BYTES = 1 << 32  # assumed: what a workstation can spare
-TILE_BYTES = 110  # of each tile of each head: what it awaits, when it ran
-TRANSFER_BYTES = 250  # of each transfer: its columns, once more while they are put in order
-PASS_BYTES = 1000  # of each tile of one head beside its slots: records of a schedule in Python
-BLOCK_BYTES = 6000  # of each query block: the columns of its transfers, before they are joined
-TOKEN_BYTES = 64  # of each token: streams, masks
+TILE_BYTES = 110  # per tile and head: what it awaits, when it ran
+TRANSFER_BYTES = 250  # per transfer: its columns, once more while they are put in order
+PASS_BYTES = 1000  # per tile of one head, beside its slots: the passes of a schedule in Python
+BLOCK_BYTES = 6000  # per query block: the columns of its transfers, before they are joined
+TOKEN_BYTES = 64  # per token: streams, masks
 
 
 def check_size(config: SaloConfig, pattern: Pattern, heads: int) -> None:
@@ -25,8 +25,8 @@ def check_size(config: SaloConfig, pattern: Pattern, heads: int) -> None:
     needed = plan_bytes(config, pattern, heads)
     if needed > MAX_PLAN_BYTES:
         rule = f"its plan must take at most {MAX_PLAN_BYTES >> 30} GiB of memory"
-        found = f"{needed / 2**30:.1f} GiB, for {heads:,} heads"
-        raise ConfigError(f"{rule}, not {found}; run fewer at once")
+        size = f"{needed / 2**30:.1f} GiB, for {heads:,} heads"
+        raise ConfigError(f"{rule}, not {size}; run fewer at once")
 
 
 def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
@@ -40,7 +40,7 @@ def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
 
 
 def _blocks(config: SaloConfig, pattern: Pattern) -> int:
-    """Query blocks: the tokens of a residue class, `rows` at a time; a sweep for each dilation."""
+    """Return the query blocks: the tokens of a residue class, `rows` at a time; one sweep per dilation."""
     bands = () if pattern.grid else pattern.disjoint_bands()
     dilations = {min(band.dilation, pattern.seq_len) for band in bands} or {1}
     return sum(_of_classes(pattern.seq_len, dilation, config.array.rows) for dilation in dilations)
@@ -52,14 +52,12 @@ def _of_classes(seq_len: int, classes: int, rows: int) -> int:
 
 
 def _tiles(config: SaloConfig, pattern: Pattern) -> int:
-    """At least as many tiles as a head has: each band of each block cut to the columns of a segment."""
+    """Return an upper bound of the tiles of a head: each band of each block cut to segments."""
     array = config.array
     if pattern.grid is not None and pattern.window_2d is not None:
         (low_y, high_y), (low_x, high_x) = pattern.window_2d
         height, width = pattern.grid
-        chunks = -(
-            -min(high_x - low_x + 1, 2 * width - 1) // array.segment_cols
-        )  # of the band of an image row
+        chunks = math.ceil(min(high_x - low_x + 1, 2 * width - 1) / array.segment_cols)  # per image row
         chunks *= min(high_y - low_y + 1, 2 * height - 1)
         tiles = -(-chunks // array.column_segments) * _of_classes(pattern.seq_len, 1, array.rows)
     else:

@@ -3,7 +3,7 @@
 Each transfer is enabled by an event of the array (a phase of a tile has ended, so its slot is free or its
 data there). The order is that of need: a read stands where the tile is that awaits it, and a write behind the
 reads of the next four tiles that write. Reads thus run ahead by as much as the scratchpads hold, but by no
-more than four query blocks, and no write waits behind a whole scratchpad of reads.
+more than four query blocks, and no write waits for a whole scratchpad of reads.
 
 Neither speed nor a capacity changes that order, and more of either only lets events come earlier: on a memory
 that serves in order, cycles never rise with them. Nothing can wait for itself: what enables a transfer needs
@@ -20,11 +20,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Integers = npt.NDArray[np.int64]
+from tandemsim.sim.arch.types import Bools, Integers
 
 
 class Phase(enum.IntEnum):
-    """What of a tile has ended."""
+    """Phases of a tile; a transfer is triggered when one of them ends."""
 
     QK = 0  # its keys and queries are free
     PV = 1  # its values are free
@@ -97,13 +97,13 @@ class TransferList:
         """Return all transfers in the order of need, for a machine with so many staging buffers."""
         merged = Transfers(*(np.concatenate(parts) for parts in zip(*self.columns, strict=True)))
         write = merged.is_write == 1
-        place = 2 * (merged.tile * PHASES + merged.phase) + 1  # of reads; a write stands between two of them
+        place = 2 * (merged.tile * PHASES + merged.phase) + 1  # of a read; writes take the even places
         place[write] = _places(merged, write, min(staging_buffers, RUN_AHEAD))
         order = np.lexsort((merged.trigger, place))
         return Transfers(*(np.ascontiguousarray(column[order]) for column in merged))
 
 
-def _places(merged: Transfers, write: npt.NDArray[np.bool_], run_ahead: int) -> Integers:
+def _places(merged: Transfers, write: Bools, run_ahead: int) -> Integers:
     """Return the place of each write: before the reads of what follows the `run_ahead` next writing tiles,
     and before the read that brings its own data back.
     """
@@ -113,18 +113,3 @@ def _places(merged: Transfers, write: npt.NDArray[np.bool_], run_ahead: int) -> 
     place = 2 * (following[np.searchsorted(writing, tile) + run_ahead] + 1) * PHASES
     read_back = merged.tile[write]
     return np.where(read_back == NO_TILE, place, np.minimum(place, 2 * (read_back * PHASES + Phase.PV)))
-
-
-def runs(tokens: npt.NDArray[np.integer]) -> list[tuple[int, int, int]]:
-    """Split ascending tokens into ``(first, count, step)`` of equal steps, as the DMA takes them."""
-    found: list[tuple[int, int, int]] = []
-    values = [int(token) for token in tokens]
-    start = 0
-    while start < len(values):
-        end = start + 1
-        step = values[end] - values[start] if end < len(values) else 1
-        while end < len(values) and values[end] - values[end - 1] == step:
-            end += 1
-        found.append((values[start], end - start, step))
-        start = end
-    return found

@@ -1,14 +1,6 @@
-"""Query blocks: which queries sit on the rows together, and which bands of keys they need.
+"""Query blocks: the queries that lie on the rows together, and the bands of keys that they need.
 
-A block is up to `rows` queries whose windows are the same band of keys, shifted by one key a row. For a
-dilated window that holds inside a residue class only (SALO's reordering, DAC 2022 section 4): class ``r`` of
-dilation ``d`` is the tokens ``r, r + d, r + 2 d, ...``; in it the window is contiguous. A 2-D window is one
-narrow band for each image row that it spans. Global queries are left out of the blocks: they have the global
-rows.
-
-A **stream** is the list of tokens of one class; a **band** says which positions of a stream, relative to the
-position of the query, the block needs. Patterns with several dilations take several **sweeps** over the
-queries, and the partial results of a query wait in DRAM between them.
+Step 1 of docs/salo.md, "The schedule". Obeys: SALO (DAC 2022) section 4, reordering.
 """
 
 from __future__ import annotations
@@ -16,19 +8,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from tandemsim.sim.arch.types import Bools, Integers, Tokens
 from tandemsim.traces.pattern import Band, Pattern
 
 NO_TAG = -(2**31)  # image-row distance of a band that carries no image-row tag
 
-Tokens = npt.NDArray[np.int32]
-
 
 class StreamBand(NamedTuple):
-    """A contiguous band of keys: offsets ``low..high`` (inclusive) from the query's position, in a stream of
-    keys.
-    """
+    """A contiguous band of keys: offsets ``low..high``, both inclusive, from the position of the query."""
 
     stream: int
     low: int
@@ -73,8 +61,9 @@ def layout(pattern: Pattern) -> Layout:
 
 
 def _bands_by_dilation(pattern: Pattern) -> dict[int, list[Band]]:
-    """Group the pattern's disjoint bands by dilation; a single offset joins any group, so it takes no sweep
-    of its own.
+    """Group the disjoint bands of the pattern by dilation.
+
+    A band of a single offset fits any dilation, so it joins a group and takes no sweep of its own.
     """
     disjoint = pattern.disjoint_bands()
     spread = [band for band in disjoint if band.high > band.low]
@@ -89,9 +78,7 @@ def _bands_by_dilation(pattern: Pattern) -> dict[int, list[Band]]:
 
 
 def _in_class(band: Band, residue: int, dilation: int, first: int, classes: int) -> StreamBand | None:
-    """Return `band` as it looks from the queries of one residue class, or None if its keys are outside the
-    sequence.
-    """
+    """Return `band` as the queries of one residue class see it; None if its keys are outside the sequence."""
     key_class = (residue + band.low) % dilation
     if key_class >= classes:
         return None
@@ -100,10 +87,9 @@ def _in_class(band: Band, residue: int, dilation: int, first: int, classes: int)
 
 
 def _grid_layout(pattern: Pattern) -> Layout:
-    """Return a 2-D pattern as one band an image row: offset ``dy * width + [low_x, high_x]`` in row-major
-    order.
+    """Return a 2-D pattern as one band per image row: offsets ``dy * width + [low_x, high_x]``, row-major.
 
-    The band also meets keys of the neighbouring image rows, where it runs over the edge; the image-row tags
+    The band also meets keys of the neighboring image rows, where it runs over the edge; the image-row tags
     mask them, which one bit can do as long as a band does not reach beyond the next row: hence the clip of
     `low_x` and `high_x`.
     """
@@ -117,3 +103,35 @@ def _grid_layout(pattern: Pattern) -> Layout:
     )
     grid_tokens = np.arange(pattern.outside, pattern.seq_len, dtype=np.int32)
     return Layout((grid_tokens,), (BlockGroup(0, 1, 0, bands),), 1)
+
+
+class BlockTable(NamedTuple):
+    """The query blocks of a layout."""
+
+    rows: Tokens  # [blocks, rows] query tokens, -1 = no query
+    group: list[BlockGroup]  # of each block
+    position: list[int]  # stream position of each block's first row
+    starts: Integers  # of each stream in the token table
+    lengths: Integers  # of each stream
+
+
+def block_table(layout: Layout, is_global: Bools, rows: int) -> BlockTable:
+    """Cut the streams into blocks of `rows` queries; blocks of nothing but global queries are left out.
+
+    `is_global` is bool [seq_len].
+    """
+    lengths = np.array([len(stream) for stream in layout.streams], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    table: list[Tokens] = []
+    groups: list[BlockGroup] = []
+    positions: list[int] = []
+    for group in layout.groups:
+        stream = layout.streams[group.stream]
+        padded = np.full(-(-len(stream) // rows) * rows, -1, np.int32)
+        padded[: len(stream)] = np.where(is_global[stream], -1, stream)
+        for index, block in enumerate(padded.reshape(-1, rows)):
+            if (block >= 0).any():
+                table.append(block)
+                groups.append(group)
+                positions.append(index * rows)
+    return BlockTable(np.array(table, np.int32).reshape(-1, rows), groups, positions, starts, lengths)

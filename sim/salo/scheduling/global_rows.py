@@ -1,9 +1,6 @@
 """Global rows: which keys a global query meets in which tile.
 
-A global query needs every key once. Fed from the stream, its row takes those of the keys leaving the bottom
-of the array that it has not taken before (first seen, first taken), so it needs no pass of its own as long as
-the local rows stream the whole sequence past it. Keys that the local rows use have precedence, for they are
-fetched anyway. Fed by private ports it takes the sequence in order, spread evenly over the tiles.
+Step 6 of docs/salo.md, "The schedule".
 """
 
 from __future__ import annotations
@@ -11,17 +8,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from tandemsim.sim.arch.types import Bools, Tokens
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.salo.scheduling.tiles import bottom_slot
+from tandemsim.sim.salo.scheduling.tiles import Slots, bottom_slot
 
 
 class GlobalRows(NamedTuple):
     """The part of the global rows in each tile: T tiles, G global rows, C columns."""
 
-    keys: npt.NDArray[np.int32]  # [T, G, C] token that each PE sees, -1 = none
-    valid: npt.NDArray[np.bool_]  # [T, G, C] PE takes part
+    keys: Tokens  # [T, G, C] token that each PE sees, -1 = none
+    valid: Bools  # [T, G, C] PE takes part
 
 
 def no_global_rows(tiles: int, global_rows: int, cols: int) -> GlobalRows:
@@ -31,8 +28,15 @@ def no_global_rows(tiles: int, global_rows: int, cols: int) -> GlobalRows:
     )
 
 
+def joined_rows(one: GlobalRows, other: GlobalRows) -> GlobalRows:
+    """Return the global rows of the tiles of `one`, and then those of `other`."""
+    return GlobalRows(np.concatenate((one.keys, other.keys)), np.concatenate((one.valid, other.valid)))
+
+
 @jit
-def take_first_seen(slots, rows, fed, offered, taken, out):
+def take_first_seen(
+    slots: Slots, rows: int, fed: Bools, offered: Bools, taken: Bools, out: GlobalRows
+) -> None:
     """Let every global row take the keys that it sees for the first time, in the tiles that feed it.
 
     `fed` is bool [T], `offered` bool [T, S, L]; `taken` is bool [G, seq_len] and is updated.
@@ -52,13 +56,14 @@ def take_first_seen(slots, rows, fed, offered, taken, out):
 
 
 @jit
-def take_in_free_slots(slots, rows, fed, missing, taken, out):
-    """Put missing keys (global tokens outside the image, say) in slots that are free in all that the rows
-    see.
+def take_in_free_slots(
+    slots: Slots, rows: int, fed: Bools, missing: Tokens, taken: Bools, out: GlobalRows
+) -> int:
+    """Put keys that no tile has shown yet into slots that are empty in every segment the global rows read.
 
-    The local rows must not use such a key: its slot stays invalid for them. In a chained pass a place that
-    two segments stream is free in both, so none streams another key there. Returns how many of `missing` are
-    placed.
+    `missing` are such keys (global tokens outside the image, say), int32 [keys]. The local rows must not use
+    them: their slots stay invalid for those. In a chained pass two segments stream the same slots, so one
+    that is empty in one segment is empty in the other. Returns how many of `missing` are placed.
     """
     placed = 0
     tiles, global_rows, cols = out.valid.shape
@@ -83,9 +88,7 @@ def take_in_free_slots(slots, rows, fed, missing, taken, out):
 
 
 def take_in_order(rows: GlobalRows, queries: int, seq_len: int) -> None:
-    """Feed the whole sequence through the private ports, `cols` keys in each of tiles spread evenly over the
-    head.
-    """
+    """Feed the whole sequence through the private ports: `cols` keys in each of some tiles, spread evenly."""
     tiles, _, cols = rows.valid.shape
     shares = -(-seq_len // cols)
     assert shares <= tiles, "the caller adds tiles until every share has one"

@@ -1,22 +1,17 @@
-"""Leftover keys: a window that is a little wider than whole passes, narrowed to fit them.
+"""Leftover keys: a run of keys that is taken out of a stream, so that a window fits in whole passes.
 
-Longformer's window of 513 keys needs sixteen passes of 32 columns and one column of a seventeenth. A run of
-keys that lies in the window of *every* query of the block can be taken out of the stream: the keys above it
-move down, each query's window is again one contiguous band, and the run goes through the global column.
+Step 3 of docs/salo.md, "The schedule".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.salo.scheduling.blocks import NO_TAG, StreamBand
-
-if TYPE_CHECKING:
-    from tandemsim.sim.arch.salo.config import SaloArray
-    from tandemsim.sim.salo.scheduling.chunks import Sequence
-    from tandemsim.sim.salo.scheduling.packing import BlockTable
+from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.salo.scheduling.blocks import NO_TAG, BlockTable, StreamBand
+from tandemsim.sim.salo.scheduling.chunks import Sequence
 
 
 class Skip(NamedTuple):
@@ -30,17 +25,16 @@ NOTHING_SKIPPED = Skip(2**40, 0)  # beyond every position
 
 
 def narrowed(band: StreamBand, skip: Skip) -> StreamBand:
-    """Return what a band is once the run is gone."""
+    """Return the band without the run: narrower by its length."""
     return band._replace(high=band.high - skip.length)
 
 
 def skipped_run(block: int, table: BlockTable, array: SaloArray, sequence: Sequence) -> Skip:
-    """Return the run that would save the block a pass, nearest to its middle row; `NOTHING_SKIPPED` where
-    none can.
+    """Return the run that would save the block a pass, nearest to its middle row; else `NOTHING_SKIPPED`.
 
-    The run must lie in the sequence and in every row's window, and hold no global key, for that one has its
-    own way. The window of an image row has none: it is narrower than its band, and the global column compares
-    no tags.
+    The run must lie in the sequence and in the window of every row, and hold no global key, since global keys
+    reach the rows through the global column anyway. 2-D patterns have no such run: the window of an image row
+    is narrower than its band, and the global column compares no image-row tags.
     """
     group = table.group[block]
     if len(group.bands) != 1 or group.bands[0].image_row != NO_TAG:

@@ -1,13 +1,8 @@
-"""The scheduler: an attention pattern split to tiles of the array, each pair of the pattern in exactly one
-PE.
+"""The scheduler: splits an attention pattern into tiles of the array, so that one PE computes each pair.
 
-Obeys: SALO (DAC 2022) section 4, reordering and splitting, and this rule, which makes "exactly once" hold:
-local PEs take the pairs of a query that is not global with a key that is not; the global columns take (such a
-query, global key); the global rows take (global query, any key). Further global queries than there are global
-rows sit on the local rows, as blocks of their own that meet every key.
-
-All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values),
-`sim.salo.machine` (time).
+Obeys: SALO (DAC 2022) section 4, reordering and splitting. The steps are drawn in docs/salo.md,
+"The schedule". All heads of an attention layer have the same schedule. Consumers: `sim.salo.array` (values),
+`sim.salo.layer` (time).
 """
 
 from __future__ import annotations
@@ -15,20 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
-from tandemsim.sim.salo.scheduling import chunks as ck
+from tandemsim.sim.arch.types import Bools, Bytes, Integers, Tokens
 from tandemsim.sim.salo.scheduling import tiles as tl
-from tandemsim.sim.salo.scheduling.blocks import NO_TAG, Layout, StreamBand, layout
+from tandemsim.sim.salo.scheduling.blocks import NO_TAG, Layout, StreamBand, block_table, layout
+from tandemsim.sim.salo.scheduling.chunks import FIELDS, Field, Sequence
 from tandemsim.sim.salo.scheduling.global_rows import (
     GlobalRows,
+    joined_rows,
     no_global_rows,
     take_first_seen,
     take_in_free_slots,
     take_in_order,
 )
-from tandemsim.sim.salo.scheduling.packing import Pass, band_records, block_table, pack
+from tandemsim.sim.salo.scheduling.packing import Pass, band_chunks, pack
 from tandemsim.traces.pattern import Pattern
 
 LOCAL, GLOBAL = 0, 1  # `source` of a tile: which projections it streams
@@ -43,24 +39,25 @@ class Schedule:
 
     seq_len: int
     outside: int  # tokens before the grid; 0 in 1-D
-    block: npt.NDArray[np.int32]  # [T] query block
-    block_rows: npt.NDArray[np.int32]  # [B, R] token of the query in each row, -1 = none
-    dilation: npt.NDArray[np.int32]  # [B] keys of the block lie in residue classes of this dilation
+    is_global: Bools  # [seq_len] the token is global
+    block: Tokens  # [T] query block
+    block_rows: Tokens  # [B, R] token of the query in each row, -1 = none
+    dilation: Tokens  # [B] keys of the block lie in residue classes of this dilation
     slots: tl.Slots  # keys and masks of the local rows, see there
-    split: npt.NDArray[np.bool_]  # [T] the segments stream different bands, not one band chained
+    split: Bools  # [T] the segments stream different bands, not one band chained
     row_keys: GlobalRows  # keys of the global rows, see there
-    row_query: npt.NDArray[np.int32]  # [T, G] global query at work, -1 = idle
-    column_keys: npt.NDArray[np.int32]  # [T, K] key of each global column, -1 = idle
-    source: npt.NDArray[np.uint8]  # [T] LOCAL or GLOBAL
+    row_query: Tokens  # [T, G] global query at work, -1 = idle
+    column_keys: Tokens  # [T, K] key of each global column, -1 = idle
+    source: Bytes  # [T] LOCAL or GLOBAL
     private_rows: bool  # the global rows have key and value ports of their own
     separate_rows: bool  # the global queries have projections of their own, and use them
-    first: npt.NDArray[np.bool_]  # [T] first tile of its block: the row's result starts anew (or is restored)
-    last: npt.NDArray[np.bool_]  # [T] last tile of its block: the row's result is complete (or spilled)
-    row_first: npt.NDArray[np.bool_]  # [T, G] the same for each global row
-    row_last: npt.NDArray[np.bool_]  # [T, G]
-    restore: npt.NDArray[np.bool_]  # [B] the block goes on from the partial results of an earlier sweep
-    spill: npt.NDArray[np.bool_]  # [B] the block's partial results wait for a later sweep
-    local_pairs: npt.NDArray[np.int64]  # [T] pairs on local PEs
+    first: Bools  # [T] first tile of its block: the row's result starts anew (or is restored)
+    last: Bools  # [T] last tile of its block: the row's result is complete (or spilled)
+    row_first: Bools  # [T, G] the same for each global row
+    row_last: Bools  # [T, G]
+    restore: Bools  # [B] the block continues the partial results of an earlier sweep
+    spill: Bools  # [B] the block's partial results wait for a later sweep
+    local_pairs: Integers  # [T] pairs on local PEs
 
     @property
     def tiles(self) -> int:
@@ -68,11 +65,15 @@ class Schedule:
         return len(self.block)
 
     @property
-    def pairs(self) -> npt.NDArray[np.int64]:
+    def queries(self) -> Integers:
+        """Queries on the local rows in each tile, int64 [T]."""
+        return np.asarray((self.block_rows >= 0).sum(axis=1)[self.block], np.int64)
+
+    @property
+    def pairs(self) -> Integers:
         """(query, key) pairs that each tile covers, int64 [T]."""
-        queries = (self.block_rows >= 0).sum(axis=1)[self.block]
-        columns = (self.column_keys >= 0).sum(axis=1) * queries
-        return self.local_pairs + columns + self.row_keys.valid.sum(axis=(1, 2))
+        columns = (self.column_keys >= 0).sum(axis=1) * self.queries
+        return np.asarray(self.local_pairs + columns + self.row_keys.valid.sum(axis=(1, 2)), np.int64)
 
 
 def schedule(
@@ -82,9 +83,9 @@ def schedule(
     *,
     global_projections: bool = False,
 ) -> Schedule:
-    """Split `pattern` to tiles of `array`.
+    """Split `pattern` into tiles of `array`.
 
-    `global_projections` says that the model projects its global tokens apart; `array.global_projections` then
+    `global_projections`: the model projects its global tokens separately; `array.global_projections` then
     says how they are fed. Raises `ConfigError` when the array cannot hold the pattern.
     """
     separate = global_projections and array.global_projections is not GlobalProjections.SHARED
@@ -115,14 +116,14 @@ class _Plan:
         self.sweeps = own.sweeps
         self.table = block_table(Layout(streams, own.groups, own.sweeps), self.is_global, array.rows)
         width = pattern.grid[1] if pattern.grid else 0
-        self.sequence = ck.Sequence(np.concatenate(streams), self.is_global, pattern.outside, width)
+        self.sequence = Sequence(np.concatenate(streams), self.is_global, pattern.outside, width)
         self.passes = pack(array, scheduling, self.table, self.sequence, self.global_stream)
         self._add_blocks_of_global_queries(pattern.global_tokens[on_rows:])
 
     def _add_blocks_of_global_queries(self, queries: tuple[int, ...]) -> None:
         """Put the global queries that have no global row on local rows, in blocks that meet every key.
 
-        The last of the block rows stays empty: tiles in which only the global rows work name it.
+        The last block stays empty; tiles where only global rows work refer to it.
         """
         rows = self.array.rows
         blocks = [queries[i : i + rows] for i in range(0, len(queries), rows)]
@@ -131,44 +132,41 @@ class _Plan:
         for index, block in enumerate(blocks):
             added[index, : len(block)] = block
             band = StreamBand(self.whole_stream, -(len(block) - 1), self.seq_len - 1, NO_TAG)
-            for record in band_records(first + index, band, 0, self.table, self.array, global_keys=True):
-                record[ck.SPAN] = self.array.cols
-                self.passes.append(Pass(first + index, (record,), source=int(self.separate)))
+            for chunk in band_chunks(first + index, band, 0, self.table, self.array, global_keys=True):
+                chunk[Field.SPAN] = self.array.cols
+                self.passes.append(Pass(first + index, (chunk,), source=int(self.separate)))
         self.empty_block = first + len(blocks)
         self.block_rows = np.concatenate((self.table.rows, added))
 
     def interleave_row_passes(self) -> None:
         """Add passes that stream the whole sequence of the global projections past the global rows.
 
-        They need more keys a cycle than the others, so they are spread between them.
+        They need more keys per cycle than the other passes, so they are spread evenly between those.
         """
         if any(p.source == GLOBAL for p in self.passes):
             return  # blocks of global queries stream it already; what they leave is cleaned up later
         row_passes = self._stream_to_rows(self.whole_stream, GLOBAL)
         merged: list[Pass] = []
-        done = 0
+        start = 0
         for index, row_pass in enumerate(row_passes):
-            until = (index + 1) * len(self.passes) // len(row_passes)
-            merged += [*self.passes[done:until], row_pass]
-            done = until
-        self.passes = merged + self.passes[done:]
+            end = (index + 1) * len(self.passes) // len(row_passes)
+            merged += [*self.passes[start:end], row_pass]
+            start = end
+        self.passes = merged + self.passes[start:]
 
     def _stream_to_rows(self, stream: int, source: int) -> list[Pass]:
-        """Return passes in which every key of `stream` leaves the bottom of the array once, and no local row
-        works.
-        """
+        """Return passes without local queries in which every key of `stream` leaves the bottom once."""
         band = StreamBand(
             stream, -(self.array.rows - 1), int(self.table.lengths[stream]) - self.array.rows, NO_TAG
         )
         passes = []
-        for record in band_records(self.empty_block, band, 0, self.table, self.array):
-            record[ck.SPAN] = self.array.cols
-            passes.append(Pass(self.empty_block, (record,), source=source))
+        for chunk in band_chunks(self.empty_block, band, 0, self.table, self.array):
+            chunk[Field.SPAN] = self.array.cols
+            passes.append(Pass(self.empty_block, (chunk,), source=source))
         return passes
 
     def _filled(self, passes: list[Pass]) -> tl.Slots:
-        records = [record for p in passes for record in p.chunks]
-        chunks = np.array(records, np.int64).reshape(-1, ck.FIELDS)
+        chunks = np.array([chunk for p in passes for chunk in p.chunks], np.int64).reshape(-1, FIELDS)
         tile_chunks = np.full((len(passes), self.array.column_segments), -1, np.int64)
         index = 0
         for tile, p in enumerate(passes):
@@ -195,9 +193,7 @@ class _Plan:
         return self._schedule(block, slots, rows, pairs, private=private)
 
     def _fed_from_stream(self, slots: tl.Slots, rows: GlobalRows) -> tuple[tl.Slots, GlobalRows]:
-        """Feed the global rows from the stream, and append tiles for the keys that none of the tiles shows
-        them.
-        """
+        """Feed the global rows from the stream; append tiles for the keys that no tile has shown them."""
         fed = np.array([p.source == int(self.separate) for p in self.passes], np.bool_)
         taken = np.zeros((len(self.row_queries), self.seq_len), np.bool_)
         block = np.array([p.block for p in self.passes], np.int32)
@@ -219,15 +215,14 @@ class _Plan:
             more, self.array.rows, np.ones(len(added), np.bool_), more.keys >= 0, taken, more_rows
         )
         self.passes += added
-        joined = tl.Slots(*(np.concatenate(pair) for pair in zip(slots, more, strict=True)))
-        return joined, GlobalRows(*(np.concatenate(pair) for pair in zip(rows, more_rows, strict=True)))
+        return tl.joined(slots, more), joined_rows(rows, more_rows)
 
     def _schedule(
         self,
-        block: npt.NDArray[np.int32],
+        block: Tokens,
         slots: tl.Slots,
         rows: GlobalRows,
-        pairs: npt.NDArray[np.int64],
+        pairs: Integers,
         *,
         private: bool,
     ) -> Schedule:
@@ -237,15 +232,18 @@ class _Plan:
             columns[tile, : len(p.column_keys)] = p.column_keys
         row_query = np.full((tiles, self.array.global_rows), -1, np.int32)
         row_first, row_last = np.zeros_like(row_query, np.bool_), np.zeros_like(row_query, np.bool_)
+        # Each global query works from the first to the last tile in which its row takes a key.
         for row, query in enumerate(self.row_queries):
             at_work = np.flatnonzero(rows.valid[:, row].any(axis=1))
             row_query[at_work, row] = query
             row_first[at_work[0], row] = row_last[at_work[-1], row] = True
+        # The first and the last tile of each block; the empty block has no results to begin or to end.
         first, last = np.zeros(tiles, np.bool_), np.zeros(tiles, np.bool_)
-        seen, first_tile = np.unique(block, return_index=True)
+        numbers, first_tile = np.unique(block, return_index=True)
         last_tile = tiles - 1 - np.unique(block[::-1], return_index=True)[1]
-        real = seen != self.empty_block
-        first[first_tile[real]], last[last_tile[real]] = True, True
+        with_queries = numbers != self.empty_block
+        first[first_tile[with_queries]], last[last_tile[with_queries]] = True, True
+        # Partial results wait in DRAM between the sweeps. Blocks of global queries are not in any sweep.
         sweep = np.array([group.sweep for group in self.table.group], np.int64)
         restore, spill = np.zeros(blocks, np.bool_), np.zeros(blocks, np.bool_)
         restore[: len(sweep)], spill[: len(sweep)] = sweep > 0, sweep < self.sweeps - 1
@@ -254,6 +252,7 @@ class _Plan:
         return Schedule(
             seq_len=self.seq_len,
             outside=self.sequence.outside,
+            is_global=self.is_global,
             block=block,
             block_rows=self.block_rows,
             dilation=dilation,
@@ -276,5 +275,5 @@ class _Plan:
 
     def _is_split(self, p: Pass) -> bool:
         return self.array.column_segments > 1 and any(
-            record[ck.SPAN] != self.array.cols for record in p.chunks
+            chunk[Field.SPAN] != self.array.cols for chunk in p.chunks
         )

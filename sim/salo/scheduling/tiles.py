@@ -1,7 +1,6 @@
-"""Tiles: the passes of a schedule as flat arrays, and the kernels that fill them in.
+"""Tiles: the passes of a schedule as flat arrays of keys and masks, and the kernels that fill them in.
 
-One tile is one pass of the array over one query block; the arrays say which key is in which slot and which
-PEs take part.
+Step 5 of docs/salo.md, "The schedule".
 """
 
 from __future__ import annotations
@@ -9,15 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.arch.types import Bools, Bytes, Integers, Tokens
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.salo.scheduling import chunks as ck
-
-Bools = npt.NDArray[np.bool_]
-Tags = npt.NDArray[np.uint8]
-Tokens = npt.NDArray[np.int32]
+from tandemsim.sim.salo.geometry import slot_of
+from tandemsim.sim.salo.scheduling.chunks import Field, Sequence, image_row, slot_token, usable
 
 
 class Slots(NamedTuple):
@@ -28,8 +24,8 @@ class Slots(NamedTuple):
 
     keys: Tokens  # [T, S, L] token of the key in each slot, -1 = none
     local_valid: Bools  # [T, S, L] the local rows may use it
-    key_tag: Tags  # [T, S, L] parity of its image row
-    row_tag: Tags  # [T, S, R] parity of the image row that a query's keys must have
+    key_tag: Bytes  # [T, S, L] parity of its image row
+    row_tag: Bytes  # [T, S, R] parity of the image row that a query's keys must have
     col_mask: Bools  # [T, C] columns that stand for an offset of the band
 
 
@@ -45,8 +41,19 @@ def empty_slots(tiles: int, array: SaloArray) -> Slots:
     )
 
 
+def joined(one: Slots, other: Slots) -> Slots:
+    """Return the slots of the tiles of `one`, and then those of `other`."""
+    return Slots(
+        keys=np.concatenate((one.keys, other.keys)),
+        local_valid=np.concatenate((one.local_valid, other.local_valid)),
+        key_tag=np.concatenate((one.key_tag, other.key_tag)),
+        row_tag=np.concatenate((one.row_tag, other.row_tag)),
+        col_mask=np.concatenate((one.col_mask, other.col_mask)),
+    )
+
+
 @jit
-def fill(chunks, tile_chunks, block_rows, sequence, out):
+def fill(chunks: Integers, tile_chunks: Integers, block_rows: Tokens, sequence: Sequence, out: Slots) -> None:
     """Write the chunks of each tile into `out`; `tile_chunks` is int64 [T, S], -1 = none.
 
     A chunk that spans all columns is chained: it is named on segment 0 and every segment sees its part of the
@@ -55,7 +62,7 @@ def fill(chunks, tile_chunks, block_rows, sequence, out):
     tiles, segments = tile_chunks.shape
     cols = out.col_mask.shape[1]
     for tile in range(tiles):
-        if tile_chunks[tile, 0] >= 0 and chunks[tile_chunks[tile, 0], ck.SPAN] == cols:
+        if tile_chunks[tile, 0] >= 0 and chunks[tile_chunks[tile, 0], Field.SPAN] == cols:
             for segment in range(segments):
                 _fill_segment(tile, segment, chunks[tile_chunks[tile, 0]], block_rows, sequence, out)
             continue
@@ -65,34 +72,35 @@ def fill(chunks, tile_chunks, block_rows, sequence, out):
 
 
 @jit
-def _fill_segment(tile, segment, chunk, block_rows, sequence, out):
+def _fill_segment(
+    tile: int, segment: int, chunk: Integers, block_rows: Tokens, sequence: Sequence, out: Slots
+) -> None:
     segments, slots = out.keys.shape[1], out.keys.shape[2]
     segment_cols = out.col_mask.shape[1] // segments
-    chained = segments > 1 and chunk[ck.SPAN] != segment_cols
+    chained = segments > 1 and chunk[Field.SPAN] != segment_cols
     # In a chained pass the last segment sees the lowest keys, and each one before it those further up.
     shift = (segments - 1 - segment) * segment_cols if chained else 0
     for slot in range(slots):
-        key = ck.slot_token(chunk, slot + shift, sequence.tokens)
+        key = slot_token(chunk, slot + shift, sequence.tokens)
         out.keys[tile, segment, slot] = key
-        out.local_valid[tile, segment, slot] = ck.usable(chunk, key, sequence)
-        if chunk[ck.TAGGED] == 1 and key >= 0:
-            out.key_tag[tile, segment, slot] = ck.image_row(key, sequence) & 1
+        out.local_valid[tile, segment, slot] = usable(chunk, key, sequence)
+        if chunk[Field.TAGGED] == 1 and key >= 0:
+            out.key_tag[tile, segment, slot] = image_row(key, sequence) & 1
     for row in range(block_rows.shape[1]):
-        query = block_rows[chunk[ck.BLOCK], row]
-        if chunk[ck.TAGGED] == 1 and query >= 0:
-            out.row_tag[tile, segment, row] = (ck.image_row(query, sequence) + chunk[ck.IMAGE_ROW]) & 1
+        query = block_rows[chunk[Field.BLOCK], row]
+        if chunk[Field.TAGGED] == 1 and query >= 0:
+            out.row_tag[tile, segment, row] = (image_row(query, sequence) + chunk[Field.IMAGE_ROW]) & 1
     for col in range(segment_cols):
-        offset = segment_cols - 1 - col + shift
-        out.col_mask[tile, segment * segment_cols + col] = offset < chunk[ck.WIDTH]
+        offset = slot_of(0, col, segment_cols) + shift
+        out.col_mask[tile, segment * segment_cols + col] = offset < chunk[Field.WIDTH]
 
 
 @jit
-def takes_part(slots, block_rows, block, tile, row, col):
+def takes_part(slots: Slots, block_rows: Tokens, block: int, tile: int, row: int, col: int) -> bool:
     """Whether local PE (row, col) works on a pair in this tile: the mask rule of the array."""
     segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
-    segment = col // segment_cols
-    slot = row + segment_cols - 1 - (col - segment * segment_cols)
-    return (
+    segment, slot = col // segment_cols, slot_of(row, col, segment_cols)
+    return bool(
         block_rows[block, row] >= 0
         and slots.col_mask[tile, col]
         and slots.local_valid[tile, segment, slot]
@@ -101,16 +109,15 @@ def takes_part(slots, block_rows, block, tile, row, col):
 
 
 @jit
-def bottom_slot(slots, rows, col):
+def bottom_slot(slots: Slots, rows: int, col: int) -> tuple[int, int]:
     """Return (segment, slot) of the key that the last row, and so the global rows, see in a column."""
     segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
-    segment = col // segment_cols
-    return segment, rows - 1 + segment_cols - 1 - (col - segment * segment_cols)
+    return col // segment_cols, slot_of(rows - 1, col, segment_cols)
 
 
 @jit
-def local_use(slots, block_rows, block):
-    """Return bool [T, S, L]: the slots whose keys some local PE uses; and int64 [T]: its pairs."""
+def local_use(slots: Slots, block_rows: Tokens, block: Tokens) -> tuple[Bools, Integers]:
+    """Return bool [T, S, L], slots whose keys some local PE uses, and int64 [T], (query, key) pairs."""
     tiles, segments, width = slots.keys.shape
     rows, cols = block_rows.shape[1], slots.col_mask.shape[1]
     segment_cols = cols // segments
@@ -121,14 +128,14 @@ def local_use(slots, block_rows, block):
             segment = col // segment_cols
             for row in range(rows):
                 if takes_part(slots, block_rows, block[tile], tile, row, col):
-                    used[tile, segment, row + segment_cols - 1 - (col - segment * segment_cols)] = True
+                    used[tile, segment, slot_of(row, col, segment_cols)] = True
                     pairs[tile] += 1
     return used, pairs
 
 
 @jit
-def prune(slots, used, rows, row_valid):
-    """Empty the slots that no PE uses, so that nobody fetches their keys.
+def prune(slots: Slots, used: Bools, rows: int, row_valid: Bools) -> None:
+    """Empty the slots that no PE uses, so that their keys are not fetched.
 
     `used` are those of the local rows; `row_valid` bool [T, G, C] the PEs of the global rows that the stream
     feeds.

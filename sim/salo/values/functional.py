@@ -1,7 +1,7 @@
 """The functional run: real queries, keys and values through the schedule and the fixed-point array.
 
-Obeys: `sim.arch.salo.numerics` for the quantisation. The query is multiplied by `query_factor` and quantised
-once, keys and values are quantised as they are; `sim.salo.array` does the rest. The result is compared with
+Obeys: `sim.arch.salo.numerics` for the quantization. The query is multiplied by `query_factor` and quantized
+once, keys and values are quantized as they are; `sim.salo.array` does the rest. The result is compared with
 float64 softmax attention over the exact pattern (`sim.salo.values.reference`), which knows nothing of the
 schedule.
 """
@@ -15,17 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.arch.formats import Fixed
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.numerics import query_factor
+from tandemsim.sim.arch.types import Doubles, Floats
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.row import Projection, projection
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.values.reference import PairSet, attention
-from tandemsim.sim.salo.values.tensors import Floats, Tensors
+from tandemsim.sim.salo.values.tensors import Tensors
 
 Progress = Callable[[int, int], None]  # heads done, heads in all
 
@@ -82,7 +82,7 @@ def attend(
     config: SaloConfig,
     progress: Progress | None = None,
     threads: int | None = None,
-) -> tuple[npt.NDArray[np.float64], dict[str, int]]:
+) -> tuple[Doubles, dict[str, int]]:
     """Return what the array makes of a layer, float64 [heads, seq_len, head_dim], and its saturations.
 
     Heads run side by side on `threads` threads, by default on as many as there are processors.
@@ -99,10 +99,10 @@ def attend(
         return clipped | result.saturations
 
     with ThreadPoolExecutor(max_workers=min(tensors.heads, threads or os.cpu_count() or 1)) as pool:
-        for done, counts in enumerate(pool.map(run_head, range(tensors.heads)), start=1):
+        for heads, counts in enumerate(pool.map(run_head, range(tensors.heads)), start=1):
             saturations.update(counts)
             if progress:
-                progress(done, tensors.heads)
+                progress(heads, tensors.heads)
     return out, dict(saturations)
 
 
@@ -111,8 +111,8 @@ def _check(schedule: Schedule, global_tokens: Sequence[int], tensors: Tensors, c
     if tensors.seq_len != schedule.seq_len:
         raise UserError(f"the tensors must have the trace's {schedule.seq_len} tokens, not {tensors.seq_len}")
     if tensors.global_query is not None and tensors.global_query.shape[1] != len(global_tokens):
-        found = tensors.global_query.shape[1]
-        raise UserError(f"global_q must hold the trace's {len(global_tokens)} global tokens, not {found}")
+        rows = tensors.global_query.shape[1]
+        raise UserError(f"global_q must hold the trace's {len(global_tokens)} global tokens, not {rows}")
 
 
 def operands(
@@ -128,8 +128,8 @@ def operands(
         return own, None, clipped
     query = np.zeros((tensors.seq_len, tensors.head_dim))
     query[list(global_tokens)] = tensors.global_query[head] * np.float64(factor)
-    apart, more = _quantized(stored, query, tensors.global_key[head], tensors.global_value[head])
-    return own, apart, {name: count + more[name] for name, count in clipped.items()}
+    separate, more = _quantized(stored, query, tensors.global_key[head], tensors.global_value[head])
+    return own, separate, {name: count + more[name] for name, count in clipped.items()}
 
 
 def _quantized(stored: Fixed, query: Floats, key: Floats, value: Floats) -> tuple[Projection, dict[str, int]]:

@@ -13,25 +13,24 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tandemsim.sim.arch.types import Bools, Doubles, Floats, Integers
 from tandemsim.sim.salo.values.tensors import Tensors
 
-BLOCK = 256  # queries at once: their scores over a window of 512 keys are 1.6 MB a head
+BLOCK = 256  # queries at once: their scores over a window of 512 keys are 1.6 MB per head
 SCORES = 2**21  # of a block at once, 16 MiB: beside long rows of keys a block has fewer queries
-
-Doubles = npt.NDArray[np.float64]
 
 
 class PairSet(Protocol):
-    """What is asked of a pattern; `traces.pattern.Pattern` is one."""
+    """What the reference needs of a pattern; `traces.pattern.Pattern` has it."""
 
     @property
     def global_tokens(self) -> Sequence[int]:
         """Tokens whose queries use projections of their own, where there are any."""
 
-    def mask(self, queries: npt.ArrayLike, keys: npt.ArrayLike, /) -> npt.NDArray[np.bool_]:
+    def mask(self, queries: npt.ArrayLike, keys: npt.ArrayLike, /) -> Bools:
         """Return which of `keys` each query attends, bool [len(queries), len(keys)]."""
 
-    def reach(self, queries: npt.ArrayLike, /) -> npt.NDArray[np.int64]:
+    def reach(self, queries: npt.ArrayLike, /) -> Integers:
         """Return keys, sorted, among which are all that `queries` attend."""
 
 
@@ -54,10 +53,10 @@ def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
 
 def _attend(
     pattern: PairSet,
-    tokens: npt.NDArray[np.int64],
-    queries: npt.NDArray[np.floating],
-    keys: npt.NDArray[np.floating],
-    values: npt.NDArray[np.floating],
+    tokens: Integers,
+    queries: Floats,
+    keys: Floats,
+    values: Floats,
     out: Doubles,
 ) -> None:
     for start in range(0, len(tokens), BLOCK):
@@ -67,16 +66,17 @@ def _attend(
             some = slice(first, min(first + rows, start + BLOCK))
             block = tokens[some]
             mask = pattern.mask(block, near)
-            seen = mask.any(axis=0)
-            mask, attended = mask[:, seen], near[seen]
+            used = mask.any(axis=0)
+            mask, attended = mask[:, used], near[used]
             for head in range(len(queries)):
                 query = queries[head, some].astype(np.float64)
                 key, value = (t[head, attended].astype(np.float64) for t in (keys, values))
                 out[head, block] = _softmax(query @ key.T / np.sqrt(query.shape[1]), mask) @ value
 
 
-def _softmax(scores: Doubles, mask: npt.NDArray[np.bool_]) -> Doubles:
+def _softmax(scores: Doubles, mask: Bools) -> Doubles:
     highest = scores.max(axis=1, initial=-np.inf, where=mask, keepdims=True)
-    powers = np.exp(scores - highest, where=mask, out=np.zeros_like(scores))
+    powers: Doubles = np.exp(scores - highest, where=mask, out=np.zeros_like(scores))
     total = powers.sum(axis=1, keepdims=True)
-    return np.divide(powers, total, where=total > 0, out=powers)
+    np.divide(powers, total, where=total > 0, out=powers)
+    return powers

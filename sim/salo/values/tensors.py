@@ -1,8 +1,7 @@
-"""Queries, keys and values of one attention layer in floating point: drawn at random, or read from an
-``.npz``.
+"""Queries, keys and values of one attention layer in floating point: random, or read from an ``.npz``.
 
 Obeys: the ``window_attention`` contract of the trace, whose inputs are q, k, v and, where the model projects
-its global tokens apart, global_q (of those tokens alone), global_k and global_v (of all). ``python -m
+its global tokens separately, global_q (of those tokens alone), global_k and global_v (of all). ``python -m
 workloads.export --tensors`` writes such files, with the op's name before each array's:
 ``layer.0.attention/q``.
 """
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from tandemsim.sim.arch.checks import UserError
-from tandemsim.traces.errors import LONGEST_NAME, TraceError, listed, nearest, printable, shortened, shown
+from tandemsim.sim.arch.checks import UserError, nearest, printable, shortened, shown
+from tandemsim.sim.arch.types import Floats
+from tandemsim.traces.errors import LONGEST_NAME, TraceError, listed
 from tandemsim.traces.npz import ArrayFile, Header, open_arrays
 
-Floats = npt.NDArray[np.floating]
 NAMES = ("q", "k", "v")
 GLOBAL_NAMES = ("global_q", "global_k", "global_v")
 LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
@@ -37,9 +35,8 @@ class Tensors:
     query: Floats
     key: Floats
     value: Floats
-    global_query: Floats | None = (
-        None  # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
-    )
+    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
+    global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
 
@@ -52,11 +49,11 @@ class Tensors:
             return
         fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == shape[::2]
         if not (fits and self.global_key.shape == self.global_value.shape == shape):
-            apart = (self.global_query, self.global_key, self.global_value)
-            shapes = ", ".join(str(list(array.shape)) for array in apart)
-            wanted = f"[{shape[0]}, global tokens, {shape[2]}]"
+            separate = (self.global_query, self.global_key, self.global_value)
+            shapes = ", ".join(str(list(array.shape)) for array in separate)
+            needed = f"[{shape[0]}, global tokens, {shape[2]}]"
             raise UserError(
-                f"global_q must have shape {wanted}, global_k and global_v that of k, not {shapes}"
+                f"global_q must have shape {needed}, global_k and global_v that of k, not {shapes}"
             )
 
     @property
@@ -94,7 +91,7 @@ def random_tensors(heads: int, seq_len: int, head_dim: int, *, seed: int, global
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """What an op's operands must be like."""
+    """The sizes that the operands of an op must have."""
 
     op: str
     batch: int
@@ -121,13 +118,13 @@ def load_tensors(path: Path, need: Operands) -> Tensors:
         there = [name for name in GLOBAL_NAMES if prefix + name in arrays.names]
         if there and len(there) < len(GLOBAL_NAMES):
             raise UserError(
-                f"{_said(path)} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}"
+                f"{_name(path)} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}"
             )
         names = (*NAMES, *there)
         for name in names:
             _check_header(path, name, arrays.header(prefix + name), need)
-        found = [_finite(path, name, arrays.read(prefix + name)) for name in names]
-    return Tensors(*(array.reshape(-1, *array.shape[-2:]) for array in found))
+        operands = [_finite(path, name, arrays.read(prefix + name)) for name in names]
+    return Tensors(*(array.reshape(-1, *array.shape[-2:]) for array in operands))
 
 
 def stored_op(path: Path, ops: Sequence[str]) -> int:
@@ -142,7 +139,7 @@ def stored_op(path: Path, ops: Sequence[str]) -> int:
     for place, op in enumerate(ops):
         if op in named:
             return place
-    raise UserError(f"{_said(path)}: unknown op {shown(named[0])}; {nearest(named[0], ops)}")
+    raise UserError(f"{_name(path)}: {nearest('op', named[0], ops)}")
 
 
 @contextmanager
@@ -154,7 +151,7 @@ def _opened(path: Path) -> Iterator[ArrayFile]:
         raise UserError(str(error)) from error
 
 
-def _said(path: Path) -> str:
+def _name(path: Path) -> str:
     return shortened(printable(str(path)), LONGEST_NAME)
 
 
@@ -164,7 +161,7 @@ def _complete(path: Path, keys: list[str]) -> list[str]:
     prefixes = [key[:-1] for key in keys if key == "q" or key.endswith("/q")]
     complete = [prefix for prefix in prefixes if all(prefix + name in known for name in NAMES)]
     if not complete:
-        raise UserError(f"{_said(path)} must hold arrays q, k and v, not {listed(keys)}")
+        raise UserError(f"{_name(path)} must hold arrays q, k and v, not {listed(keys)}")
     return complete
 
 
@@ -175,17 +172,17 @@ def _prefix(path: Path, keys: list[str], op: str) -> str:
         if prefix in (f"{op}/", ""):
             return prefix
     known = [prefix.rstrip("/") for prefix in complete]
-    raise UserError(f"{_said(path)}: unknown op {shown(op)}; {nearest(op, known)}")
+    raise UserError(f"{_name(path)}: {nearest('op', op, known)}")
 
 
 def _check_header(path: Path, name: str, header: Header, need: Operands) -> None:
     if header.dtype.kind not in "iuf":
-        raise UserError(f"{_said(path)}: {name} must hold real numbers, not {shown(str(header.dtype))[1:-1]}")
-    wanted = need.shape(name)
-    if header.shape != wanted and (need.batch != 1 or header.shape != wanted[1:]):
-        shape, found = list(wanted if need.batch != 1 else wanted[1:]), shown(list(header.shape))
+        raise UserError(f"{_name(path)}: {name} must hold real numbers, not {shown(str(header.dtype))[1:-1]}")
+    needed = need.shape(name)
+    if header.shape != needed and (need.batch != 1 or header.shape != needed[1:]):
+        shape, actual = list(needed if need.batch != 1 else needed[1:]), shown(list(header.shape))
         rule = f"{name} must have the shape {shape} of op {shown(need.op)}"
-        raise UserError(f"{_said(path)}: {rule}, not {found}")
+        raise UserError(f"{_name(path)}: {rule}, not {actual}")
 
 
 def _finite(path: Path, name: str, array: Any) -> Floats:
@@ -194,5 +191,5 @@ def _finite(path: Path, name: str, array: Any) -> Floats:
     for start in range(0, len(flat), AT_ONCE):
         if not (np.abs(flat[start : start + AT_ONCE].astype(np.float64)) <= LARGEST).all():
             rule = f"{name} must hold finite numbers up to {LARGEST:g}, not larger ones or NaN"
-            raise UserError(f"{_said(path)}: {rule}")
+            raise UserError(f"{_name(path)}: {rule}")
     return cast(Floats, array)

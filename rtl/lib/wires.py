@@ -1,12 +1,16 @@
-"""Packed words: tables of `sim.arch.salo.ports` as Amaranth layouts."""
+"""Wires and packed words of `sim.arch.wires` as Amaranth has them: shapes and layouts."""
 
 from __future__ import annotations
 
 from amaranth import Shape
 from amaranth.lib import data
 
-from tandemsim.rtl.lib.fixed import shape
-from tandemsim.sim.arch.salo.ports import Field, Fields
+from tandemsim.sim.arch.wires import Field, Fields, Wire
+
+
+def shape(wire: Wire) -> Shape:
+    """Return a wire as a shape."""
+    return Shape(wire.width, wire.signed)
 
 
 def layout(fields: Fields) -> data.StructLayout:

@@ -1,0 +1,74 @@
+"""The pages of docs/reference/ list packages; the modules are found, and the text is their docstrings.
+
+A fence ``{modules}`` with one package a line becomes a section for each module. A module that no page has is
+a warning, so that a new package cannot be forgotten.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMESPACE = "tandemsim"
+PACKAGES = ("sim", "rtl", "traces", "workloads")
+FENCE = re.compile(r"^```\{modules\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("source-read", expand_fences)
+    app.connect("env-check-consistency", warn_of_missing_modules)
+    return {"parallel_read_safe": True}
+
+
+def expand_fences(app: Sphinx, docname: str, source: list[str]) -> None:
+    source[0] = FENCE.sub(lambda fence: sections(fence[1].split()), source[0])
+
+
+def sections(packages: list[str]) -> str:
+    """Return a section for each module of `packages`; the first package has the page itself."""
+    first, *others = packages
+    text = automodule(first) + "".join(section("##", module) for module in modules_in(first))
+    for package in others:
+        text += section("##", package) + "".join(section("###", module) for module in modules_in(package))
+    return text
+
+
+def section(level: str, module: str) -> str:
+    return f"\n{level} {module.removeprefix(f'{NAMESPACE}.')}\n{automodule(module)}"
+
+
+def automodule(name: str) -> str:
+    return f"\n```{{eval-rst}}\n.. automodule:: {name}\n```\n"
+
+
+def modules() -> list[str]:
+    """Return every package and module of ours that the reference has to show."""
+    folders = [file.parent for top in PACKAGES for file in sorted((ROOT / top).rglob("__init__.py"))]
+    packages = [".".join((NAMESPACE, *folder.relative_to(ROOT).parts)) for folder in folders]
+    return [name for package in (NAMESPACE, *packages) for name in (package, *modules_in(package))]
+
+
+def modules_in(package: str) -> list[str]:
+    """Return the modules directly in `package` by name; ``__main__``, which starts a command, is not one."""
+    file = file_of(package)
+    files = sorted(file.parent.glob("*.py")) if file.name == "__init__.py" else []
+    return [f"{package}.{file.stem}" for file in files if not file.stem.startswith("_")]
+
+
+def file_of(module: str) -> Path:
+    """Return the file of a module of ours: in a checkout the packages lie beside the namespace's folder."""
+    parts = module.split(".")
+    place = ROOT.joinpath(*(parts[1:] or parts))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def warn_of_missing_modules(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of each module of the tree that no page of the reference shows."""
+    for module in modules():
+        if module not in env.domains.python_domain.modules:
+            logger.warning("no page of docs/reference has %s", module, type="reference", subtype="module")

@@ -1,0 +1,25 @@
+"""The circuits of a family: what `python -m rtl.build` writes, and what it says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.lib import wiring
+
+from tandemsim.rtl.lib.names import module_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """The units of one family: each takes its config, and is a file and a module of its class's name."""
+
+    kinds: tuple[type[wiring.Component], ...]
+    said: Mapping[str, Any]  # what the JSON of every unit has beside its configuration and its ports
+    seconds: Callable[[str, Any], float]  # how long a unit, by name, takes for a config, roughly
+
+    @property
+    def by_name(self) -> dict[str, type[wiring.Component]]:
+        """The units by the names of their modules."""
+        return {module_name(kind.__name__): kind for kind in self.kinds}

@@ -1,0 +1,54 @@
+"""Short names of runs: what tells each from the others, and nothing that all of them share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from tandemsim.sim.comparison.scope import batch_of
+from tandemsim.sim.report.contract import Report
+
+
+def labels_of(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a label for each run: machine, preset, settings and batch, as far as they differ.
+
+    Of runs that none of these tells apart the second and later ones have a number.
+    """
+    machines = {report.machine for report in reports}
+    presets = {(report.machine, report.preset) for report in reports}
+    batches = {batch_of(report) for report in reports}
+    varying = _varying(reports)
+    found = []
+    for report in reports:
+        parts = [report.machine] if len(machines) > 1 else []
+        parts += [report.preset] if len(presets) > len(machines) else []
+        parts += [f"{key}={_said(report.settings[key])}" for key in varying if key in report.settings]
+        parts += [f"batch {batch_of(report)}"] if len(batches) > 1 else []
+        found.append(" ".join(parts) or report.preset)
+    return numbered(found, [report.workload for report in reports])
+
+
+def numbered(labels: Sequence[str], apart: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels, those that come again under the same word of `apart` with a number."""
+    seen: Counter[tuple[str, str]] = Counter()
+    told = []
+    for label, where in zip(labels, apart, strict=True):
+        seen[label, where] += 1
+        count = seen[label, where]
+        told.append(f"{label} ({count})" if count > 1 else label)
+    return tuple(told)
+
+
+def _varying(reports: Sequence[Report]) -> list[str]:
+    """Names of the settings that some of the runs have otherwise, or not at all."""
+    names = dict.fromkeys(name for report in reports for name in report.settings)
+    return [name for name in names if len({_stated(report, name) for report in reports}) > 1]
+
+
+def _stated(report: Report, name: str) -> str:
+    return repr(report.settings[name]) if name in report.settings else ""
+
+
+def _said(value: object) -> str:
+    items: Iterable[object] = value if isinstance(value, (list, tuple)) else [value]
+    return ",".join(map(str, items))

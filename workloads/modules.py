@@ -1,0 +1,74 @@
+"""The trace of a PyTorch module, for the exporter and for `tandemsim.trace`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tandemsim.sim.arch.checks import ConfigError, UserError, shown
+from tandemsim.traces.schema import Source, Trace
+from tandemsim.workloads.inputs import parse_input
+from tandemsim.workloads.tracer import trace
+
+EXPORTER = "workloads.export"
+VERSION = "1"  # raised whenever the same model gives another trace
+
+
+def trace_module(module: object, inputs: Sequence[object], name: str | None = None) -> Trace:
+    """Return the trace of ``module(*inputs)`` in inference, leaving `module` as it is.
+
+    An input is a tensor, of which shape and type count, or a shape as ``--input`` takes it. `name` is the
+    model's; None: its class. Raises `ConfigError` for what a trace cannot say, `TypeError` for arguments of
+    other types.
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, not {shown(module)}")
+    on_meta = [_on_meta(value) for value in inputs]
+    stated = [f"{'x'.join(map(str, t.shape))}:{str(t.dtype).removeprefix('torch.')}" for t in on_meta]
+    called = type(module).__name__ if name is None else name
+    return traced(_without_values(module), on_meta, called, {"inputs": stated})
+
+
+def _on_meta(value: object) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to("meta")
+    if isinstance(value, str):
+        return parse_input(value).meta()
+    raise TypeError(f"an input must be a tensor or a shape such as '1x128:int64', not {shown(value)}")
+
+
+def traced(
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    name: str,
+    configuration: Mapping[str, Any],
+    origin: str = "",
+) -> Trace:
+    """Return the trace of ``module(*inputs)``, both on the `meta` device. Raises `ConfigError`."""
+    source = Source(
+        model=name,
+        configuration=dict(configuration),
+        exporter=f"{EXPORTER}, torch {torch.__version__.partition('+')[0]}",
+        exporter_version=VERSION,
+        origin=origin,
+    )
+    try:
+        return trace(module, inputs, source)
+    except UserError:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        raise ConfigError(f"running {name} failed: {type(error).__name__}: {error}") from error
+
+
+def _without_values(module: nn.Module) -> nn.Module:
+    """Return a copy in inference whose parameters and buffers have shapes and no values."""
+    held: dict[int, Any] = {}
+    for parameter in module.parameters():
+        held[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=False)
+    for buffer in module.buffers():
+        held[id(buffer)] = buffer.detach().to("meta")
+    return copy.deepcopy(module, held).eval()  # a copy takes what is in `held` for copied already
