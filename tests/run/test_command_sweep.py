@@ -149,9 +149,30 @@ def test_ctrl_c_keeps_what_is_done_and_ends_all_processes(study: Path) -> None:
     sweep.send_signal(signal.SIGINT)
     _, err = sweep.communicate(timeout=20)
     assert (sweep.returncode, err) == (130, b"tandem: stopped\n")
-    assert children and not any(Path(f"/proc/{child}").exists() for child in children)
+    assert children and not any(running(child) for child in children)
     assert sorted(os.listdir("out")) == ["points.journal"]
     assert wait_for_points(3) >= done
+
+
+def test_processes_end_with_a_sweep_that_is_killed(study: Path) -> None:
+    study.write_text(LONG)
+    sweep = start(study)
+    wait_for_points(1)
+    children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
+    sweep.kill()
+    sweep.communicate()
+    deadline = time.monotonic() + 20
+    while any(running(child) for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def running(pid: str) -> bool:
+    """Whether a process is there, and more than an entry that nobody has collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_second_sweep_into_the_folder_is_one_line(study: Path, refused: Refused) -> None:
