@@ -6,7 +6,7 @@
 #            SET       config fields, "rows=16 memory=hbm2"
 #            UNIT      a circuit for `make rtl`; default: all
 #            OUT       folder of the results; default build/results/<workload>-<machine>
-#            COUNT     cases of `make fuzz`; MODE what is made up, SEED the first case's number
+#            COUNT     cases of `make fuzz`, kills of `make sweep-kill`; MODE what is made up, SEED the first case's number
 #            ARGS      further arguments of `sim run`, `sim reproduce`, pytest and others
 #            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
 
@@ -28,7 +28,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim fuzz mutants rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
+.PHONY: help sim test cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -95,6 +95,10 @@ format: ## rewrite the sources in the one style that `make lint` accepts
 	$(environment) core lint
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+sweep-kill: ## SIGKILL at random moments to sweeps, their processes and a cluster's [COUNT=20 SEED=0]; `make test` has a sample
+	$(environment) core test rtl
+	@$(PY) -m tests.sweep.kills $(or $(COUNT),20) $(or $(SEED),0)
 
 bench: ## speeds, beside SimPy's in the same process
 	$(environment) core test rtl cosim

@@ -72,10 +72,19 @@ def _pane(axes: Axes, front: Front, x: int, y: int) -> None:
 def _name_best(axes: Axes, front: Front, which: tuple[int, int], at: Callable[..., Any]) -> None:
     """Write the number of its point beside the best in each objective of the pane."""
     places = [min(front.best, key=lambda p: (front.values[p][o], front.values[p])) for o in which]
-    for place, offset in zip(dict.fromkeys(places), ((5, 5), (5, -11)), strict=False):
+    xs = [values[which[0]] for values in front.values]
+    for place, height in zip(dict.fromkeys(places), (5, -11), strict=False):
         (left,), (low,) = at([place])
-        text = f"point {front.points[place]}"
-        axes.annotate(text, (left, low), offset, textcoords="offset points", fontsize=8, color=INK)
+        is_right = 2 * front.values[place][which[0]] > min(xs) + max(xs)  # the text goes where there is room
+        axes.annotate(
+            f"point {front.points[place]}",
+            (left, low),
+            (-5 if is_right else 5, height),
+            textcoords="offset points",
+            ha="right" if is_right else "left",
+            fontsize=8,
+            color=INK,
+        )
 
 
 def _scales(axes: Axes, front: Front, which: tuple[int, int], kind: Sequence[tuple[str, str, float]]) -> None:

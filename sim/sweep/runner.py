@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.machines.contract import Progress
+from tandemsim.sim.run import tell_of_compilation
 from tandemsim.sim.shell.files import require_writable_folder
 from tandemsim.sim.shell.temporaries import new_parents
 from tandemsim.sim.sweep.fields import Fields
@@ -57,7 +58,7 @@ def sweep(
     is lost.
     """
     require(cluster is None or workers is None, "a sweep takes workers or a cluster, not both", workers)
-    count = os.cpu_count() or 1 if workers is None else workers
+    count = _cpus() if workers is None else workers
     require(0 < count <= MAX_WORKERS, f"workers must be a positive integer up to {MAX_WORKERS}", workers)
     good = point_timeout is None or 0 < point_timeout <= MAX_SECONDS
     require(good, "the point timeout must be a positive number of seconds", point_timeout)
@@ -73,6 +74,8 @@ def sweep(
         journal = stack.enter_context(Journal(folder, header))
         missing = _missing(space, journal.read(), point_timeout)
         if missing:
+            if cluster is None:
+                tell_of_compilation(progress)
 
             def executor() -> Executor:
                 setup = packed(_setup(fields))
@@ -110,6 +113,12 @@ def _run(
     finally:
         journal.sync()
         running.close()
+
+
+def _cpus() -> int:
+    """Return how many processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # which macOS does not have
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _setup(fields: Fields) -> Setup:

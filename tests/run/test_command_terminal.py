@@ -65,3 +65,14 @@ def test_a_run_that_compiles_says_so_once_on_a_terminal(process: Any, place: Pat
     (place / "cache").rename(place / "away")
     silent = process("run", "small.json", "--set", "rowz=1")
     assert b"compiling" not in silent.stderr
+
+
+def test_a_sweep_tells_a_terminal_its_rate_and_the_time_left(process: Any, place: Path) -> None:
+    (place / "study.toml").write_text(
+        '[grid]\nworkload = "small.json"\nrows = [2, 4, 6, 8, 10, 12]\ncols = [2, 4, 6, 8]\n'
+    )
+    done, shown = on_terminal(process, "sweep", "study.toml", "--workers", 1, "--out", "out")
+    assert done.returncode == 0 and b"24 points" in done.stdout
+    assert b"/24" in shown and b"points/s" in shown and b"left" in shown
+    silent = process("sweep", "study.toml", "--workers", 1, "--out", "out")
+    assert (silent.returncode, silent.stderr) == (0, b"") and silent.stdout == done.stdout

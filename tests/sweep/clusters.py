@@ -40,6 +40,9 @@ class LocalCluster:
     def mend(self) -> None:
         """Start what is missing."""
         if self.scheduler is None or self.scheduler.poll() is not None:
+            for worker in self.workers:  # which might find the new one, or might end just then
+                worker.kill()
+                worker.wait()
             words = ["dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
             self.scheduler = self._start(*words)
             self._wait()

@@ -1,4 +1,4 @@
-"""A process of a sweep in which some points go wrong: what it does instead of running them, by their batch."""
+"""A process of a sweep in which some points go wrong, by their batch, instead of being run."""
 
 import os
 import signal

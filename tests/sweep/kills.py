@@ -1,7 +1,7 @@
-"""Kills at random moments: a sweep that is disturbed, and resumed by the same command, ends as if undisturbed.
+"""Kills at random moments: a sweep that is killed, and resumed by the same command, ends as if undisturbed.
 
-``python -m tests.sweep.kills [COUNT] [SEED]`` sends COUNT times SIGKILL to the sweep or to a process that runs its
-points, and as often to the sweep, a worker or the scheduler of a cluster; test_sweep_kills.py sends a few.
+``python -m tests.sweep.kills [COUNT] [SEED]`` sends SIGKILL, COUNT times, to the sweep or to a process that
+runs its points, and as often to the sweep, a worker or the scheduler of a cluster.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ cols = {low = 3, high = 32}
 """
 RESULTS = ("points.parquet", "pareto.html", "pareto.png")
 LONGEST = 300  # seconds for what is left of a sweep, on a machine that does much else
-LOST = 1  # exit code of a sweep whose scheduler has gone
+LOST, REFUSED = 1, 2  # exit codes of a sweep whose scheduler has gone, or does not answer
 
 
 class Disturbed:
@@ -72,21 +72,23 @@ class Disturbed:
             sweep = self._start(out, *where)
             while sent < kills and sweep.poll() is None:
                 try:
-                    sweep.wait(self.chance.uniform(0, self.span))
+                    sweep.wait(self.chance.uniform(0, 0.7 * self.span))
                 except subprocess.TimeoutExpired:
                     sent += self._kill(sweep)
             _, err = sweep.communicate(timeout=LONGEST)
             if sweep.returncode == 0:
                 break
-            by_us = sweep.returncode == -9 or (
-                self.cluster and sweep.returncode == LOST and b"is lost" in err
-            )
-            if not by_us:
+            if not (sweep.returncode == -9 or self._lost(sweep.returncode, err)):
                 yield f"round {self.rounds}: exit code {sweep.returncode}, said {err[-400:]!r}"
                 return
         found = contents(out)
         yield from (f"round {self.rounds}: {n} differs" for n in RESULTS if found[n] != self.expected[n])
         yield from (f"round {self.rounds}: left {path.name}" for path in out.glob(".*"))
+
+    def _lost(self, code: int, err: bytes) -> bool:
+        """Whether a sweep ended in one line because its scheduler went, before it had answered or after."""
+        gone = (LOST, b"is lost") if b"is lost" in err else (REFUSED, b"the cluster 'tcp://")
+        return self.killed["scheduler"] > 0 and (code, err.count(b"\n")) == (gone[0], 1) and gone[1] in err
 
     def _kill(self, sweep: subprocess.Popen[bytes]) -> int:
         """Send one kill; return 1, or 0 where the victim had gone."""

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment, of whatever takes part, changes no byte of the results: a few of `make sweep-kill`."""
+"""SIGKILL at any moment, of whatever takes part, changes no byte; `make sweep-kill` sends more of them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Lines of a TOML document, against `tomllib`: the same keys and elements, at the lines that they stand in."""
+"""Lines of a TOML document, against `tomllib`: the same keys and elements, at the right lines."""
 
 import tomllib
 from typing import Any

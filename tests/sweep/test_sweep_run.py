@@ -12,7 +12,7 @@ from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import Request, simulate
 from tandemsim.sim.sweep import pool, runner
 from tandemsim.sim.sweep.journal import NAME
-from tandemsim.sim.sweep.runner import SweepError, sweep
+from tandemsim.sim.sweep.runner import POINTS, SweepError, sweep
 
 WORK = "sliding:32,8"
 ROOT = Path(__file__).parents[2]
@@ -155,4 +155,5 @@ def test_points_of_different_work_share_no_front() -> None:
 def test_progress_counts_points(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     sweep(grid(rows=[4, 8]), workers=1, out=tmp_path, progress=lambda *what: told.append(what))
-    assert told == [("points", 0, 2), ("points", 1, 2), ("points", 2, 2)]
+    of_points = [told_of for told_of in told if told_of[0] == POINTS]  # kernels may be compiled first
+    assert of_points == [("points", 0, 2), ("points", 1, 2), ("points", 2, 2)]

@@ -1,14 +1,17 @@
 """Studies: what is refused, at which line, and which points they have, against nested loops."""
 
 import itertools
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tandemsim.sim.sweep.fields import Fields
+from tandemsim.sim.sweep.fields import OPTIONS, Fields
 from tandemsim.sim.sweep.origin import StudyError
+from tandemsim.sim.sweep.point_run import STATUSES
 from tandemsim.sim.sweep.space import Space
 from tandemsim.sim.sweep.study import MAX_POINTS, read_study
 
@@ -187,6 +190,17 @@ def test_a_study_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     assert "must be a regular file" in refusal(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b"name = '\xe9'")
     assert "is not text in UTF-8" in refusal(tmp_path / "latin.toml")
+
+
+def test_the_study_of_the_page_is_one(write: Write) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text()
+    (block,) = re.findall(r"^    # sizes\.toml\n((?:    .*\n|\n)+)", page, re.MULTILINE)
+    sizes = [8, 16, 32, 64]
+    fit = sum(rows * cols <= 1024 for rows in sizes for cols in sizes)
+    assert len(points(write(textwrap.dedent(block)))) == 2 * 2 * fit
+    words = re.findall(r"^\| `([a-z_`, ]+)` \|", page, re.MULTILINE)
+    named = {word.strip("` ") for row in words for word in row.split(",")}
+    assert {"workload", "pattern", "machine", "preset", "batch", "only"} <= named <= {*OPTIONS, *STATUSES}
 
 
 def test_the_digest_is_that_of_what_the_results_follow_from() -> None:

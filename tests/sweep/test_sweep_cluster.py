@@ -1,0 +1,186 @@
+"""Sweeps on a real scheduler with three workers, of which some are killed, and on a Slurm that is made up."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tandemsim.sim.sweep import cluster as clusters
+from tandemsim.sim.sweep import runner
+from tandemsim.sim.sweep.cluster import ClusterError
+from tandemsim.sim.sweep.runner import SweepError, sweep
+from tandemsim.sim.sweep.slurm import SlurmError, cluster_options
+from tests.sweep import fake_slurm
+from tests.sweep.clusters import LocalCluster
+
+STUDY = {
+    "grid": {
+        "pattern": "sliding:128,32",
+        "rows": [4, 6, 8, 12, 16],
+        "cols": [2, 3, 4, 6, 8],
+        "memory": ["ddr4-2400", "hbm2", "ideal"],
+        "batch": [1, 2],
+    }
+}
+POINTS = 5 * 5 * 3 * 2
+RESULTS = ("points.parquet", "pareto.html", "pareto.png")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a sweep of this machine writes."""
+    folder = tmp_path_factory.mktemp("local")
+    sweep(STUDY, workers=2, out=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), 3) as made:
+        yield made
+
+
+def assert_same(one: Path, other: Path) -> None:
+    for name in RESULTS:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def at(point: int, act: Callable[[], object]) -> Callable[[str, int, int], None]:
+    """A progress callback that does something once, when so many points are done."""
+
+    def told(what: str, done: int, total: int) -> None:
+        if done == point:
+            act()
+
+    return told
+
+
+def test_a_worker_killed_in_mid_sweep_changes_no_byte(
+    cluster: LocalCluster, local: Path, tmp_path: Path
+) -> None:
+    cluster.mend()
+    sweep(STUDY, cluster=cluster.address, out=tmp_path, progress=at(POINTS // 3, cluster.workers[1].kill))
+    assert cluster.workers[1].wait(10) == -9
+    assert_same(tmp_path, local)
+
+
+def test_a_killed_scheduler_ends_the_sweep_and_the_same_sweep_resumes(
+    cluster: LocalCluster, local: Path, tmp_path: Path
+) -> None:
+    cluster.mend()
+    assert cluster.scheduler
+    with pytest.raises(SweepError, match=r"connection to the cluster .* is lost; the same command resumes"):
+        sweep(STUDY, cluster=cluster.address, out=tmp_path, progress=at(POINTS // 2, cluster.scheduler.kill))
+    cluster.scheduler.wait()
+    cluster.mend()
+    first: list[int] = []
+    sweep(STUDY, cluster=cluster.address, out=tmp_path, progress=lambda _, done, __: first.append(done))
+    assert first[0] >= POINTS // 2 and first[-1] == POINTS
+    assert_same(tmp_path, local)
+
+
+def test_points_that_go_wrong_are_the_same_rows_on_a_cluster(cluster: LocalCluster) -> None:
+    cluster.mend()
+    study = {"grid": {"pattern": "sliding:64,16", "rows": [0, 8], "cols": [8, 9]}}
+    here, there = sweep(study, workers=1), sweep(study, cluster=cluster.address)
+    assert there.table.equals(here.table, check_metadata=True)
+    slow = {"grid": {"pattern": "longformer:4096,512", "heads": 12}}
+    late = [
+        sweep(slow, point_timeout=0.01, **where) for where in ({"workers": 1}, {"cluster": cluster.address})
+    ]
+    assert late[0].table["status"].to_pylist() == ["timed out"]
+    assert late[0].table.equals(late[1].table, check_metadata=True)
+
+
+def test_workers_of_another_version_are_refused(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.mend()
+    setup = runner._setup
+    monkeypatch.setattr(
+        runner, "_setup", lambda fields: msgspec.structs.replace(setup(fields), version="9.9")
+    )
+    with pytest.raises(ClusterError, match=r"the workers have tandemsim .*, and the sweep has 9\.9"):
+        sweep(STUDY, cluster=cluster.address)
+
+
+def test_a_scheduler_that_does_not_answer_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "ANSWER_SECONDS", 1.0)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=r"has not answered in 1 s"):
+            sweep(STUDY, cluster=address, out=tmp_path / "out")
+    with pytest.raises(ClusterError, match=r"has not answered in 1 s"):
+        sweep(STUDY, cluster=address, out=tmp_path / "out")
+    with pytest.raises(
+        ClusterError, match=r"takes slurm or an address such as tcp://host:8786, not 'udp://nowhere'"
+    ):
+        sweep(STUDY, cluster="udp://nowhere", out=tmp_path / "out")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_scheduler_without_workers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "WORKER_SECONDS", 1.0)
+    with (
+        LocalCluster(tmp_path, 0) as empty,
+        pytest.raises(ClusterError, match=r"has had no worker for 1 s"),
+    ):
+        sweep(STUDY, cluster=empty.address)
+
+
+def test_a_job_of_slurm_asks_for_what_the_study_says() -> None:
+    from dask_jobqueue import SLURMCluster
+
+    words = {
+        "jobs": 4,
+        "cores": 6,
+        "memory": "12GB",
+        "walltime": "02:00:00",
+        "queue": "long",
+        "account": "lab",
+    }
+    with SLURMCluster(**cluster_options(words)) as made:
+        script = made.job_script()
+    for line in ("-p long", "-A lab", "-t 02:00:00", "--cpus-per-task=6", "--mem=12G", "-J tandem-sweep"):
+        assert f"#SBATCH {line}\n" in script, script
+    assert re.search(r"^export PYTHONPATH=\S+\$\{PYTHONPATH:\+:\$PYTHONPATH\}$", script, re.MULTILINE)
+    assert "dask_worker" in script and "--nworkers 6" in script and "--nthreads 1" in script
+    assert "--death-timeout 60" in script
+
+
+def test_slurm_without_its_commands_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        SlurmError, match=r"^--cluster slurm needs the command sbatch, which is not on the PATH$"
+    ):
+        sweep(STUDY, cluster="slurm", out=tmp_path / "out")
+    assert os.listdir(tmp_path) == []
+
+
+def test_jobs_of_slurm_run_the_points_and_end_with_the_sweep(
+    local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = fake_slurm.install(tmp_path)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    sweep({**STUDY, "cluster": {"jobs": 2}}, cluster="slurm", out=tmp_path / "out")
+    assert_same(tmp_path / "out", local)
+    assert len(list(commands.glob("script.*"))) >= 2
+    assert len((commands / "cancelled").read_text().split()) >= 2
+
+
+def test_the_outcome_of_a_point_says_all_that_the_journal_keeps() -> None:
+    from tandemsim.sim.sweep.frames import OUTCOME, packed
+    from tandemsim.sim.sweep.point_run import Outcome
+
+    outcome: Any = Outcome(3, "ok", row={"cycles": 2**60, "seconds": 0.1 + 0.2})
+    assert OUTCOME.decode(packed(outcome)) == outcome
