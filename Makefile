@@ -28,7 +28,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces docs docs-site reproduce clean
+.PHONY: help sim test cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -119,6 +119,11 @@ docs-site: ## the documentation as a site with search and reference, to build/si
 	$(environment) core rtl docs
 	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-doctrees docs build/site
 	@echo build/site/index.html
+
+examples: ## run the examples anew, and store what they print; those of PyTorch where it is installed
+	$(environment) core test
+	$(PY) -m tests.python.example_scripts
+	$(PY) -m tests.python.notebooks
 
 reproduce: ## published figures beside ours, with the reason for each gap
 	$(environment) core

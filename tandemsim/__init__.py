@@ -9,6 +9,7 @@ Contents:
 - Running: `run`, `Run`, `Report`
 - What runs: `Band`, `Pattern`, `Trace`, `load_trace`, `trace`, `workload_names`
 - On what: `machines`, `presets`
+- Many runs: `compare`, `Comparison`, `sweep`, `SweepResult`
 - Errors: `UserError`, `ConfigError`, `FileError`, `TraceError`
 
 docs/python.md teaches all of it. Each name is imported when it is first used, so that ``import tandemsim``
@@ -29,11 +30,14 @@ from tandemsim.version import __version__
 
 if TYPE_CHECKING:
     from tandemsim.catalogs import machines, presets
-    from tandemsim.running import load_trace, run, trace, workload_names
+    from tandemsim.running import compare, load_trace, run, trace, workload_names
     from tandemsim.sim.arch.checks import ConfigError, UserError
+    from tandemsim.sim.comparison.comparison import Comparison
     from tandemsim.sim.report.result import Report
     from tandemsim.sim.run import Run
     from tandemsim.sim.shell.files import FileError
+    from tandemsim.sim.sweep.result import SweepResult
+    from tandemsim.sim.sweep.runner import sweep
     from tandemsim.traces.bands import Band
     from tandemsim.traces.errors import TraceError
     from tandemsim.traces.pattern import Pattern
@@ -41,19 +45,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Band",
+    "Comparison",
     "ConfigError",
     "FileError",
     "Pattern",
     "Report",
     "Run",
+    "SweepResult",
     "Trace",
     "TraceError",
     "UserError",
     "__version__",
+    "compare",
     "load_trace",
     "machines",
     "presets",
     "run",
+    "sweep",
     "trace",
     "workload_names",
 ]
@@ -65,18 +73,22 @@ if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "sim").is_dir():
 # Where each name comes from.
 _HOMES = {
     "Band": "traces.bands",
+    "Comparison": "sim.comparison.comparison",
     "ConfigError": "sim.arch.checks",
     "FileError": "sim.shell.files",
     "Pattern": "traces.pattern",
     "Report": "sim.report.result",
     "Run": "sim.run",
+    "SweepResult": "sim.sweep.result",
     "Trace": "traces.schema",
     "TraceError": "traces.errors",
     "UserError": "sim.arch.checks",
+    "compare": "running",
     "load_trace": "running",
     "machines": "catalogs",
     "presets": "catalogs",
     "run": "running",
+    "sweep": "sim.sweep.runner",
     "trace": "running",
     "workload_names": "running",
 }

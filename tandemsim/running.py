@@ -8,19 +8,23 @@ command line; an argument of the wrong type is a `TypeError` that says what is a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.commands.progress import progress as bars
 from tandemsim.sim.pattern_trace import trace_of
+from tandemsim.sim.report.contract import Report
 from tandemsim.sim.run import Request, Run, simulate
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.summary import describe
+
+if TYPE_CHECKING:
+    from tandemsim.sim.comparison.comparison import Comparison
 
 MODULE = "; of a module make a trace: tandemsim.trace(module, inputs)"
 NEEDS_TORCH = "tandemsim.trace needs PyTorch, which is not installed: pip install 'tandemsim[models]'"
@@ -97,6 +101,21 @@ def run(
         return simulate(request, told)
 
 
+def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -> Comparison:
+    """Put finished runs, or their reports, side by side: the first of each scope is what ratios are over.
+
+    Without `labels` each run is named by what is its own: machine, preset, settings, batch. Raises
+    `UserError` for fewer than 2 runs or too many and for labels that do not fit, `TypeError` for what is
+    not a run.
+    """
+    from tandemsim.sim.comparison.comparison import compare as compared
+
+    given = [value.report if isinstance(value, Run) else value for value in runs]
+    for value in given:
+        _check_type("what is compared", value, Report, "runs or reports")
+    return compared(given, labels)
+
+
 def load_trace(workload: str | os.PathLike[str]) -> Trace:
     """Read and check the trace of that name or in that file. Raises `TraceError`."""
     _check_type("workload", workload, (str, os.PathLike), "a name or a path")
@@ -108,7 +127,7 @@ def workload_names() -> list[str]:
     return codec.names()
 
 
-def trace(module: object, *inputs: object, name: str | None = None) -> Trace:
+def trace(module: Any, *inputs: Any, name: str | None = None) -> Trace:
     """Return the trace of ``module(*inputs)``: its shapes alone matter, and no arithmetic is done.
 
     `module` is a ``torch.nn.Module``, which is left as it is. An input is a tensor, or a shape as ``--input``

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import takewhile
 
-from reference import FENCE, file_of, modules
+from reference import FENCE, file_of, modules_in, packages
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
@@ -35,7 +35,7 @@ def complete_analyzers(app: Sphinx, docname: str, source: list[str]) -> None:
 @cache
 def complete_all() -> None:
     """Give Sphinx's analyzer of each module the comments as documentation of what they explain."""
-    for module in modules():
+    for module in (name for package in packages() for name in (package, *modules_in(package))):
         analyzer = ModuleAnalyzer.for_file(file_of(module), module)
         ModuleAnalyzer.cache["module", module] = analyzer  # asked for by name, it would import the module
         known = analyzer.find_attr_docs()

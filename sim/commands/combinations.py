@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tandemsim.sim.arch.checks import ConfigError, digest, shown, shown_path
 from tandemsim.sim.arch.families import family_named
-from tandemsim.sim.machines.table import default_machine
+from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.settings_files import NOTHING, Given, combined, settings_from_file
 from tandemsim.traces import codec
@@ -109,11 +109,14 @@ def _combination(
     label: str,
 ) -> Combination:
     where = f"{workload} on {label or machine or given.machine or 'its machine'}"
+    kinds = {op.kind for op in trace.ops}
     try:
-        name = machine or given.machine or default_machine({op.kind for op in trace.ops})
+        name = machine or given.machine or default_machine(kinds)
         family = family_named(name)
         preset, settings = combined(family, given, preset, words)
         config = family.config(preset, settings)
+        if not machine_named(name).runs & kinds:
+            raise ConfigError(f"{name} runs none of the kinds of ops in it: {', '.join(sorted(kinds))}")
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     return Combination(

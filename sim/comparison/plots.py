@@ -42,17 +42,15 @@ PartsOf = Callable[[Report], Parts]
 
 def draw(runs: Runs) -> dict[str, Figure]:
     """Return the figures by the name of their file; those that have nothing to show are left out."""
-    stall_colours = {"compute": COMPUTE, **colors(causes(runs.reports))}
+    stall_colors = {"compute": COMPUTE, **colors(causes(runs.reports))}
     parts = list(runs.reports[0].energy_pj.parts)
-    energy_colours = dict(zip(parts, (COMPUTE, *STALLS), strict=False))
+    energy_colors = dict(zip(parts, (COMPUTE, *STALLS), strict=False))
     with style():
         figures = {
             "cycles": _bars(
-                runs, "Where the cycles went", _cycles, stall_colours, "cycles", lambda n: f"{n:,.0f}"
+                runs, "Where the cycles went", _cycles, stall_colors, "cycles", lambda n: f"{n:,.0f}"
             ),
-            "energy": _bars(
-                runs, "Where the energy went", _energy, energy_colours, "J", lambda n: si(n, "J")
-            ),
+            "energy": _bars(runs, "Where the energy went", _energy, energy_colors, "J", lambda n: si(n, "J")),
         }
     return {name: figure for name, figure in figures.items() if figure is not None}
 
@@ -69,7 +67,7 @@ def _bars(
     runs: Runs,
     said: str,
     parts_of: PartsOf,
-    colour_of: Mapping[str, str],
+    color_of: Mapping[str, str],
     unit: str,
     shown: Callable[[float], str],
 ) -> Figure | None:
@@ -82,14 +80,14 @@ def _bars(
     set_title(figure, f"{said}: {heading(runs)}")
     drawn: set[str] = set()
     for axes, group in zip(every, runs.groups, strict=True):
-        drawn |= _group(axes, runs, group, parts_of, colour_of, shown)
+        drawn |= _group(axes, runs, group, parts_of, color_of, shown)
         axes.xaxis.set_major_formatter(engineering("" if unit == "cycles" else unit))
         axes.set_title(drawable(_title(runs, group)))
         grid_of_bars(axes)
     every[-1].set_xlabel(unit if unit == "cycles" else "energy")
     from matplotlib.patches import Patch
 
-    patches = [Patch(color=color, label=title(name)) for name, color in colour_of.items() if name in drawn]
+    patches = [Patch(color=color, label=title(name)) for name, color in color_of.items() if name in drawn]
     figure.legend(handles=patches, loc="outside lower left", ncols=7)
     return figure
 
@@ -99,7 +97,7 @@ def _group(
     runs: Runs,
     group: Group,
     parts_of: PartsOf,
-    colour_of: Mapping[str, str],
+    color_of: Mapping[str, str],
     shown: Callable[[float], str],
 ) -> set[str]:
     """Draw the bars of one group; return the parts that are not nothing."""
@@ -107,7 +105,7 @@ def _group(
     places = np.arange(len(found))
     left = np.zeros(len(found))
     drawn = set()
-    for name, color in colour_of.items():
+    for name, color in color_of.items():
         amounts = np.array([parts.get(name, 0) for parts in found], float)
         if amounts.any():
             axes.barh(places, amounts, 0.7, left=left, color=color)

@@ -1,7 +1,7 @@
 """The scope of a run: which part of which work its figures are about.
 
 Two runs are measured against each other only where their scopes are equal: the same trace, the same batch,
-and the same ops that ran and that did not. A run of 6 % of a model is no faster than one of the whole model
+and the same ops that ran and that did not. A run of 6 % of a model is not faster than one of the whole model
 because it takes less time.
 """
 

@@ -50,7 +50,7 @@ from tandemsim.sim.report.rules import (
     check_cycles,
     ratio,
 )
-from tandemsim.sim.report.summary import Scalar, settings_text, summary
+from tandemsim.sim.report.summary import settings_text, summary
 
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
@@ -219,7 +219,7 @@ class Report:
         ran = f"; {share} of the model's MACs ran" if self.macs_not_run else ""
         return f"<Report: {shortened(name, NAME_WIDTH)}: {time}, utilization {self.utilization:.3f}{ran}>"
 
-    def summary(self) -> dict[str, Scalar]:
+    def summary(self) -> dict[str, Any]:
         """Return the report as one row of a data frame: `sim.report.summary.SUMMARY_KEYS`."""
         return summary(self.as_dict())
 

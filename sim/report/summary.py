@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Scalar = str | int | float | None
-
 # Key -> what it is; `<...>` stands for each name that the report has there. The order is that of the row.
 SUMMARY_KEYS = {
     "workload": "name of the trace",
@@ -42,12 +40,15 @@ SUMMARY_KEYS = {
 }
 
 
-def summary(document: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return the row of a report's JSON document; keys and units are those of `SUMMARY_KEYS`."""
+def summary(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a report's JSON document; keys and units are those of `SUMMARY_KEYS`.
+
+    Values are strings, integers, floats and None.
+    """
     return dict(_row(document))
 
 
-def _row(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
+def _row(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     found = _derived(document)
     for key in SUMMARY_KEYS:
         before, name, after = key.partition("<")[0], "<" in key, key.partition(">")[2]
@@ -58,7 +59,7 @@ def _row(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
             yield key, found[key] if key in found else document[key]
 
 
-def _derived(document: Mapping[str, Any]) -> dict[str, Scalar]:
+def _derived(document: Mapping[str, Any]) -> dict[str, Any]:
     """What the row has and the document has not, or has otherwise."""
     dram = document["dram"]
     return {

@@ -213,6 +213,10 @@ OPS = {
     "pattern": Word(
         "Which keys each query meets: offsets of the window, and the global tokens, which meet all."
     ),
+    "bands": Word("The window as [low, high, dilation] of each band: offsets of the key from the query."),
+    "grid": Word("Height and width of the image that the tokens are, where the window is 2-D."),
+    "window": Word("The 2-D window as [low, high] of rows and of columns, from the query."),
+    "global_tokens": Word("How many tokens attend to all, and are attended by all."),
     "heads": Word("Attention heads, those of all inputs of the batch together."),
     "head_dim": Word("Elements of a query, key or value of one head."),
     "seq_len": Word("Tokens of the input."),

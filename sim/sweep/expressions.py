@@ -57,7 +57,7 @@ _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """One expression that every point must fulfil."""
+    """One expression that every point must fulfill."""
 
     text: str
     tree: ast.expr

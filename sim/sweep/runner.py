@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tandemsim import __version__
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
@@ -25,6 +24,7 @@ from tandemsim.sim.sweep.space import Space
 from tandemsim.sim.sweep.study import Study, read_study
 from tandemsim.sim.sweep.table import make_table
 from tandemsim.traces import codec
+from tandemsim.version import __version__
 
 MAX_WORKERS = 4096  # assumed
 MAX_SECONDS = 1e7  # of a point; assumed: four months

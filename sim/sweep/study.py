@@ -51,9 +51,8 @@ class Study:
     def digest(self, traces: Mapping[str, str]) -> str:
         """Return the SHA-256 of what the results follow from; `traces` are digests of the workloads."""
         about = {key: value for key, value in self.document.items() if key not in ("cluster", "name")}
-        text = json.dumps(
-            [about, traces], separators=(",", ":")
-        )  # unsorted: the order of keys is that of points
+        # Unsorted: the order of keys is that of points.
+        text = json.dumps([about, traces], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
 """The table of a sweep: a row for each point, in the order of the points, whatever became of it.
 
-Columns: ``point``, ``status``, ``reason``; the keys of the study that are no columns of a report's summary;
+Columns: ``point``, ``status``, ``reason``; the keys of the study that are not columns of a report's summary;
 the summary (`sim.report.summary`); ``on_front``. What a row has no value for is null. A study gives the same
 table, byte for byte, whoever ran its points.
 """

@@ -30,8 +30,8 @@ def build(source: Path, target: Path, *more: str) -> subprocess.CompletedProcess
 def build_pages(folder: Path, pages: dict[str, str]) -> list[str]:
     """Build a site of `pages`, which may name a file beside them and one of a folder `tools`.
 
-    Returns what Sphinx warns of, without the folder's path; it fails exactly if it warns. Modules that no
-    page shows are left out.
+    Returns what Sphinx warns of, without the folder's path; it fails exactly if it warns. Packages that
+    no page shows are left out.
     """
     docs, tools = folder / "docs", folder / "tools"
     docs.mkdir()
@@ -40,7 +40,7 @@ def build_pages(folder: Path, pages: dict[str, str]) -> list[str]:
     (docs / "data.json").write_text("{}")
     for name, text in pages.items():
         (docs / f"{name}.md").write_text(text)
-    ended = build(docs, folder / "built", "--define", "suppress_warnings=reference.module")
+    ended = build(docs, folder / "built", "--define", "suppress_warnings=reference.package")
     warnings = [line.replace(f"{docs}/", "") for line in ended.stderr.splitlines() if line.strip()]
     assert (ended.returncode != 0) == bool(warnings), ended
     return warnings

@@ -32,8 +32,9 @@ BARE = 1
 
 class Box:
     side: int = 3  # in `cells`
-    wide: int = (
-        5  # where the formatter wrapped it
+    both: tuple[int, int] = (
+        5,  # of one value
+        6,  # and the next
     )
 
     class Inner:
@@ -48,7 +49,7 @@ def test_a_comment_beside_an_assignment_or_above_it_describes_it(extensions: dic
         ("", "PLAIN"): "of two lines, above",
         ("", "BARE"): "",
         ("Box", "side"): "in `cells`",
-        ("Box", "wide"): "where the formatter wrapped it",
+        ("Box", "both"): "of one value and the next",
         ("Box.Inner", "deep"): "of a class in a class",
     }
 

@@ -51,11 +51,11 @@ def test_a_path_in_code_that_does_not_exist_fails(tmp_path: Path) -> None:
     assert "the repository has no tools/gone.py" in fault
 
 
-def test_a_module_that_no_page_shows_fails(tmp_path: Path) -> None:
+def test_a_package_that_no_page_shows_fails(tmp_path: Path) -> None:
     assert faults_of(tmp_path) == []
     ended = build(tmp_path / "docs", tmp_path / "again")
     assert ended.returncode == 1
-    assert "no page of docs/reference has tandemsim.sim.run" in ended.stderr
+    assert "no page of docs/reference has tandemsim.sim.engine" in ended.stderr
 
 
 def test_a_package_of_the_reference_that_does_not_exist_fails(tmp_path: Path) -> None:

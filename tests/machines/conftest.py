@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
-from tandemsim.sim.commands.pattern_trace import pattern_trace
 from tandemsim.sim.machines import table
 from tandemsim.sim.machines.contract import Machine
+from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.traces.scalesim import from_csv
 from tandemsim.traces.schema import Trace
 from tests.machines.toy.machine import Toy

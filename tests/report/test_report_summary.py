@@ -31,11 +31,11 @@ def test_the_figures_are_those_of_the_report(make_report: Any) -> None:
     row = report.summary()
     for name in ("cycles", "seconds", "macs", "utilization", "power_w", "config_digest", "multipliers"):
         assert row[name] == getattr(report, name)
-    stalls = sum(value for key, value in row.items() if key.startswith("stall_"))  # type: ignore[misc]
-    assert row["compute_cycles"] + stalls == row["cycles"]  # type: ignore[operator]
+    stalls = sum(value for key, value in row.items() if key.startswith("stall_"))
+    assert row["compute_cycles"] + stalls == row["cycles"]
     parts = [row[f"energy_{part}_pj"] for part in report.energy_pj.parts]
-    assert row["energy_pj"] == report.energy_pj.total == sum(parts)  # type: ignore[arg-type]
-    assert row["dram_bytes"] == row["dram_read_bytes"] + row["dram_write_bytes"]  # type: ignore[operator]
+    assert row["energy_pj"] == report.energy_pj.total == sum(parts)
+    assert row["dram_bytes"] == row["dram_read_bytes"] + row["dram_write_bytes"]
     assert (row["ops"], row["ops_not_run"]) == (len(report.ops), len(report.not_run))
 
 

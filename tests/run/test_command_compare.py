@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import msgspec
 import pytest
 
 from tandemsim.sim import run as runs
+from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.comparison.schema import comparison_schema
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.validate import seal
 
+ROOT = Path(__file__).parents[2]
 SCHEMA = jsonschema.Draft202012Validator(comparison_schema())
 FIGURES = (
     "cycles",
@@ -165,7 +168,7 @@ def test_the_same_command_gives_the_same_bytes_and_every_file(command: Any, plac
         ),
         (("small.json", "--vary", "rows=8,16", "--json", "no/c.json"), "cannot write 'no/c.json'"),
         (("small.json", "--vary", "rows=8,16", "--out", "small.json"), "an output folder must be a folder"),
-        (("small.json", "--vari", "rows=8,16"), "unknown option '--vari'; did you mean '--vary'?"),
+        (("small.json", "--vari", "rows=8,16"), "unknown option '--vari'; did you mean '--vary'"),
         ((), "the following arguments are required: WORKLOAD"),
     ],
 )
@@ -177,6 +180,15 @@ def test_a_run_that_the_machine_refuses_is_named_and_nothing_is_written(refused:
     arguments = ("--vary", "global_scratchpad.capacity_bytes=32768,64")
     message = refused("compare", "small.json", *arguments, "--out", "out", "--json", "c.json")
     assert message.startswith("tandem: small.json on global_scratchpad.capacity_bytes=64: ")
+
+
+def test_a_trace_that_a_machine_runs_nothing_of_is_refused_before_any_run(
+    refused: Any, never: None, place: Path, small: Trace
+) -> None:
+    gemm = seal(source=small.source, tensors=small.tensors[:3], ops=small.ops[:1])
+    codec.save(gemm, place / "gemm.json")
+    said = refused("compare", "small.json", "gemm.json", "--machines", "salo")
+    assert said == "tandem: gemm.json on salo: salo runs none of the kinds of ops in it: gemm\n"
 
 
 def test_files_of_one_name_are_told_apart(compared: Any, place: Path, small: Trace) -> None:
@@ -205,3 +217,24 @@ def test_a_name_that_is_no_utf_8_is_replaced(command: Any, place: Path) -> None:
         (Path(place) / name.decode("utf-8", "surrogateescape")).write_text(f"[array]\nrows = {name[0]}\n")
     answer = command("compare", "small.json", "--configs", "a\udcff.toml,b\udcff.toml", "--json", "-")
     assert [run["label"] for run in json.loads(answer.out)["runs"]] == ["a\ufffd", "b\ufffd"]
+
+
+def test_the_commands_of_the_page_are_valid_and_its_output_is_what_is_printed(
+    command: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    page = (ROOT / "docs" / "compare.md").read_text()
+    (place / "small.toml").write_text("array.rows = 16\n")
+    (place / "large.toml").write_text("array.rows = 32\n")
+    shown = page.partition("    $ python -m sim compare ")[2].partition("\n\n")[0].splitlines()
+    printed = command("compare", *shown[0].split()).text.splitlines()
+    assert [line.strip() for line in shown[1:] if "..." not in line and line[4:] not in printed] == []
+    asked = re.findall(r"^    python -m sim compare (.*)$", page, re.MULTILINE)
+    assert len(asked) > 2
+
+    def begun(*arguments: object) -> Any:
+        raise ConfigError("it begins")
+
+    monkeypatch.setattr(runs, "simulate", begun)
+    for words in asked:
+        assert command("compare", *words.split()).err.endswith(": it begins\n")

@@ -79,6 +79,14 @@ def test_what_dram_reads_for_a_use_lies_between_the_operands_and_the_fills(case:
     assert report.dram.useful_read_bytes <= report.dram.read_bytes
 
 
+def test_the_pattern_of_an_op_is_there_in_numbers(case: Case) -> None:
+    for op, stated in zip(case.report.ops, case.ops, strict=True):
+        window = op.extra["window"] if "grid" in stated.dims else op.extra["bands"]
+        assert window == stated.attrs["bands"]
+        assert tuple(op.extra.get("grid", ())) == tuple(stated.dims.get("grid", ()))
+        assert op.extra["global_tokens"] == len(stated.attrs["global_tokens"])
+
+
 def test_every_output_is_written_once_and_whole(case: Case) -> None:
     elements = sum(op.dim("heads") * op.dim("seq_len") * op.dim("head_dim") for op in case.ops)
     output_bytes = 2 * elements  # 16 bits an output

@@ -10,6 +10,7 @@ from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import KINDS, macs
 from tandemsim.traces.linear import conv_output
 from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op
 
 small_dim = st.integers(1, 6)
 
@@ -144,3 +145,12 @@ def test_channels_must_divide_into_groups():
     }
     with pytest.raises(TraceError, match=r"^dims.in_channels must be a multiple of the 3 groups, not 4$"):
         macs("conv2d", dims | {"groups": 3}, {})
+
+
+@pytest.mark.parametrize(
+    "kind, inputs, has",
+    [("window_attention", 6, True), ("window_attention", 3, False), ("eltwise", 6, False)],
+)
+def test_six_inputs_of_a_window_attention_are_separate_global_projections(kind, inputs, has):
+    op = Op(id=0, kind=kind, name="a", inputs=tuple(range(inputs)), outputs=(9,), dims={}, macs=0)
+    assert op.has_global_projections == has

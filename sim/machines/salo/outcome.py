@@ -120,6 +120,7 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
         dram_tensors=tensor_traffic([result.tensors]),
         extra={
             "pattern": describe(pattern),
+            **_pattern_numbers(pattern),
             "heads": op.dim("heads") * batch,
             "head_dim": op.dim("head_dim"),
             "seq_len": pattern.seq_len,
@@ -127,6 +128,15 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
             "global_projections": feed,
         },
     )
+
+
+def _pattern_numbers(pattern: Pattern) -> dict[str, object]:
+    """Return what `describe` says, as numbers: the window by offsets, and how many tokens are global."""
+    if pattern.grid is None or pattern.window_2d is None:
+        window: dict[str, object] = {"bands": [list(band) for band in pattern.bands]}
+    else:
+        window = {"grid": list(pattern.grid), "window": [list(side) for side in pattern.window_2d]}
+    return {**window, "global_tokens": len(pattern.global_tokens)}
 
 
 def _energy_actions(

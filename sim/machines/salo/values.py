@@ -58,7 +58,7 @@ def run_values(
     often the trace's batch is simulated.
     """
     layer = done.layers[given.place if given else 0]
-    pattern = Pattern.from_op(layer.op)
+    pattern = layer.pattern
     found = layer.result.program.schedule
     if given is None:
         apart = len(pattern.global_tokens) if found.separate_rows else 0

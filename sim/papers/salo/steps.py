@@ -44,7 +44,7 @@ _DEFERRED_REASON = (
 _PRESET = Step(
     figure="preset salo, no waiting",
     reason="the global row and column work beside the local PEs, and ports of its own feed the global row "
-    "Longformer's separate projections: no pass more",
+    "Longformer's separate projections: no extra pass",
     preset=OUR_PRESET,
 )
 _WAITS = Step(
@@ -114,7 +114,7 @@ _IMAGE = (
     ),
     Step(
         figure="preset salo, no waiting",
-        reason="the global row and column work beside the local PEs: no pass more",
+        reason="the global row and column work beside the local PEs: no extra pass",
         preset=OUR_PRESET,
     ),
     _WAITS,

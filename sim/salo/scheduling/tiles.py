@@ -100,12 +100,18 @@ def takes_part(slots: Slots, block_rows: Tokens, block: int, tile: int, row: int
     """Whether local PE (row, col) works on a pair in this tile: the mask rule of the array."""
     segment_cols = slots.col_mask.shape[1] // slots.keys.shape[1]
     segment, slot = col // segment_cols, slot_of(row, col, segment_cols)
-    return bool(
-        block_rows[block, row] >= 0
-        and slots.col_mask[tile, col]
-        and slots.local_valid[tile, segment, slot]
-        and slots.row_tag[tile, segment, row] == slots.key_tag[tile, segment, slot]
+    return _meet(
+        block_rows[block, row],
+        slots.col_mask[tile, col],
+        slots.local_valid[tile, segment, slot],
+        slots.row_tag[tile, segment, row],
+        slots.key_tag[tile, segment, slot],
     )
+
+
+@jit
+def _meet(query: int, in_band: bool, valid: bool, row_tag: int, key_tag: int) -> bool:
+    return bool(query >= 0 and in_band and valid and row_tag == key_tag)
 
 
 @jit
@@ -123,12 +129,21 @@ def local_use(slots: Slots, block_rows: Tokens, block: Tokens) -> tuple[Bools, I
     segment_cols = cols // segments
     pairs = np.zeros(tiles, np.int64)
     used = np.zeros((tiles, segments, width), np.bool_)
+    # Taken out of `slots` once: in the loops each access would count references, ten times the work.
+    valid, key_tag, row_tag, in_band = slots.local_valid, slots.key_tag, slots.row_tag, slots.col_mask
     for tile in range(tiles):
         for col in range(cols):
             segment = col // segment_cols
             for row in range(rows):
-                if takes_part(slots, block_rows, block[tile], tile, row, col):
-                    used[tile, segment, slot_of(row, col, segment_cols)] = True
+                slot = slot_of(row, col, segment_cols)
+                if _meet(
+                    block_rows[block[tile], row],
+                    in_band[tile, col],
+                    valid[tile, segment, slot],
+                    row_tag[tile, segment, row],
+                    key_tag[tile, segment, slot],
+                ):
+                    used[tile, segment, slot] = True
                     pairs[tile] += 1
     return used, pairs
 
