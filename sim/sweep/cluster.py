@@ -1,8 +1,9 @@
 """Points on a cluster: a Dask scheduler hands them to its workers in batches.
 
 What a point answers does not depend on where it ran, so the results are those of a sweep on one machine, byte
-for byte. A worker that is lost costs nothing: the scheduler gives its batch to another one. A scheduler that
-is lost ends the sweep, and the same command resumes it.
+for byte. A worker that is lost costs nothing: the scheduler gives its batch to another one. A connection that
+is lost is made again, and what was under way is run again; only where the scheduler does not answer the sweep
+ends, and the same command resumes it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ BATCH_SECONDS = 1.0  # work in a batch: the scheduler takes milliseconds for eac
 MOST_IN_BATCH = 256
 BATCHES_EACH = 2  # for each slot of a worker, so that it never waits for the next
 LOOK_SECONDS = 2.0  # between two looks at how many workers there are
+MAX_CONNECTIONS = 3  # that are lost one after the other without an outcome in between
 MAX_LOSSES = 3  # times that a point alone has used up the workers that the scheduler grants it
 
 
@@ -49,7 +51,7 @@ def connect(cluster: str, setup: bytes, limit: float | None, words: Mapping[str,
 
         owner = slurm_cluster(words)
         client = distributed.Client(owner, set_as_default=False)
-        return Cluster(client, f"slurm ({owner.scheduler_address})", setup, limit, owner)
+        return Cluster(client, owner.scheduler_address, setup, limit, owner)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it would tell of each try, in many lines
     client = _answer(cluster)
     try:
@@ -98,34 +100,39 @@ def _answer(cluster: str) -> Any:
 class Cluster:
     """A connection to a scheduler; `owner` is the cluster that ends with the sweep, if one does."""
 
-    def __init__(self, client: Any, name: str, setup: bytes, limit: float | None, owner: Any = None) -> None:
-        self.name, self.limit = name, limit
+    def __init__(
+        self, client: Any, address: str, setup: bytes, limit: float | None, owner: Any = None
+    ) -> None:
+        self.address, self.limit = address, limit
         self._client, self._owner = client, owner
-        self._setup_bytes = setup
+        self._setup = setup
         self._came: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._batches: dict[str, list[Work]] = {}  # by the key of its task
-        self._futures: dict[str, Any] = {}
+        self._batches: dict[str, tuple[Any, list[Work]]] = {}  # by the key of its task, with its future
         self._losses: Counter[int] = Counter()
+        self._connections_lost = 0
         self._seconds = 0.0  # that a point takes, smoothed
         self._slots, self._looked = 1, 0.0
-        self._count = 0
         add_cleaner(self._end_jobs)
 
     def run(self, points: Iterable[Work]) -> Iterator[Outcome]:
         """Yield the outcome of each point as it comes, in any order. Raises `SweepError`."""
-        works = list(points)
-        waiting = deque(works)
+        waiting = deque(points)
         alone: deque[Work] = deque()  # points of a batch whose workers were lost again and again
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the size of the setup
-            digest = hashlib.sha256(self._setup_bytes).hexdigest()
-            setup = self._client.submit(same, self._setup_bytes, key=f"tandem-setup-{digest}")
+            setup = self._submit_setup()
             while waiting or alone or self._batches:
-                self._look()
-                while (waiting or alone) and len(self._batches) < BATCHES_EACH * self._slots:
-                    self._submit(setup, self._next(waiting, alone))
-                with suppress(queue.Empty):
-                    yield from self._taken(self._came.get(timeout=LOOK_SECONDS), alone)
+                try:
+                    self._look()
+                    while (waiting or alone) and len(self._batches) < BATCHES_EACH * self._slots:
+                        self._submit(setup, self._next(waiting, alone))
+                    yield from self._taken(alone)
+                except _LostError:
+                    for _, batch in self._batches.values():
+                        waiting.extendleft(reversed(batch))
+                    self._batches.clear()
+                    self._connect_again()
+                    setup = self._submit_setup()
 
     def close(self) -> None:
         """End the connection, and the jobs that were started for it."""
@@ -138,16 +145,32 @@ class Cluster:
         if self._owner is not None:
             self._owner.close(timeout=10)
 
+    def _connect_again(self) -> None:
+        with suppress(Exception):
+            self._client.close(timeout=2)
+        self._connections_lost += 1
+        lost = f"the connection to the cluster {self.address} is lost; the same command resumes"
+        if self._connections_lost > MAX_CONNECTIONS:
+            raise SweepError(lost)
+        try:
+            self._client = _answer(self.address)
+        except ClusterError:
+            raise SweepError(lost) from None
+
+    def _submit_setup(self) -> Any:
+        digest = hashlib.sha256(self._setup).hexdigest()
+        return self._client.submit(same, self._setup, key=f"tandem-setup-{digest}")
+
     def _look(self) -> None:
         """Count the slots of the workers: a thread each."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
-        if self._client.status not in ("running", "connecting"):
-            raise self._lost()
+        if self._client.status != "running":
+            raise _LostError
         try:
             self._slots = max(1, sum(self._client.nthreads().values()))
         except Exception:  # the connection has just gone
-            raise self._lost() from None
+            raise _LostError from None
         self._looked = time.monotonic()
 
     def _next(self, waiting: deque[Work], alone: deque[Work]) -> list[Work]:
@@ -158,27 +181,42 @@ class Cluster:
         return [waiting.popleft() for _ in range(max(1, min(size, fair)))]
 
     def _submit(self, setup: Any, batch: list[Work]) -> None:
-        self._count += 1
         future = self._client.submit(run_batch, setup, packed(batch), self.limit, pure=False)
-        self._batches[future.key], self._futures[future.key] = batch, future
+        self._batches[future.key] = future, batch
         future.add_done_callback(self._came.put)
 
-    def _taken(self, future: Any, alone: deque[Work]) -> Iterator[Outcome]:
-        batch = self._batches.pop(future.key)
-        del self._futures[future.key]
-        if future.status == "finished":
-            seconds, outcomes = future.result()
-            each = max(seconds / len(batch), 1e-6)
-            self._seconds = each if not self._seconds else 0.7 * self._seconds + 0.3 * each
-            yield from OUTCOMES.decode(outcomes)
+    def _taken(self, alone: deque[Work]) -> Iterator[Outcome]:
+        """Yield the outcomes of a batch that has ended; waits for one, but not for long."""
+        try:
+            future = self._came.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
             return
-        if future.status != "error":
-            raise self._lost()
-        error = future.exception()
+        if future.key not in self._batches:
+            return  # of a connection that was lost
+        if future.status not in ("finished", "error"):
+            raise _LostError
+        _, batch = self._batches[future.key]
+        if future.status == "error":
+            del self._batches[future.key]
+            yield from self._failed(future.exception(), batch, alone)
+            return
+        try:
+            seconds, outcomes = future.result()
+        except Exception:  # the connection went while it was fetched
+            raise _LostError from None
+        del self._batches[future.key]
+        self._connections_lost = 0
+        each = max(seconds / len(batch), 1e-6)
+        self._seconds = each if not self._seconds else 0.7 * self._seconds + 0.3 * each
+        yield from OUTCOMES.decode(outcomes)
+
+    def _failed(self, error: BaseException, batch: list[Work], alone: deque[Work]) -> Iterator[Outcome]:
+        """A batch without outcomes: its workers were lost, or cannot run points at all."""
+        if isinstance(error, VersionError):
+            raise ClusterError(f"{error}: {self.address}")
         if type(error).__name__ != "KilledWorker":
-            if isinstance(error, VersionError):
-                raise ClusterError(f"{error}: {self.name}")
-            raise SweepError(f"the workers of {self.name} cannot run points: {type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {error}"
+            raise SweepError(f"the workers of {self.address} cannot run points: {said}")
         if len(batch) == 1:
             number = batch[0].number
             self._losses[number] += 1
@@ -187,5 +225,6 @@ class Cluster:
                 return
         alone.extend(batch)
 
-    def _lost(self) -> SweepError:
-        return SweepError(f"the connection to the cluster {self.name} is lost; the same command resumes")
+
+class _LostError(Exception):
+    """The connection to the scheduler, and with it all that was under way."""

@@ -105,12 +105,17 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and its noun: ``1 point``, ``2 points``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def ending(table: pa.Table, excluded: int) -> str:
     """Say in one sentence how many points ended how."""
     counts = Counter(table["status"].to_pylist())
     parts = [f"{counts[status]:,} {status}" for status in STATUSES if counts[status]]
-    left = f"; constraints exclude {excluded:,} more combinations" if excluded else ""
-    return f"{table.num_rows:,} points: {', '.join(parts)}{left}"
+    left = f"; constraints exclude {counted(excluded, 'more combination')}" if excluded else ""
+    return f"{counted(table.num_rows, 'point')}: {', '.join(parts)}{left}"
 
 
 def reasons(table: pa.Table) -> list[tuple[str, str, int]]:

@@ -47,13 +47,14 @@ _HEADER = msgspec.json.Decoder(Header)
 class Journal:
     """An open journal. Use as a context manager."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
-        """Open the journal in an existing folder, or begin one.
+    def __init__(self, folder: Path, header: Header, named: object = None) -> None:
+        """Open the journal in an existing folder, or begin one; `named` is how messages call the folder.
 
         Raises `FolderError` where another sweep is at work, or the folder has results of something else.
         """
         self.path = folder / NAME
         self.folder = folder
+        self.named = shown_path(folder if named is None else named)
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._synced = time.monotonic()
         self.outcomes = 0  # lines that hold one
@@ -98,7 +99,7 @@ class Journal:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise FolderError(f"another sweep is writing to {shown_path(self.folder)!r}") from None
+                raise FolderError(f"another sweep is writing to {self.named!r}") from None
             # a file system without locks: two sweeps there are the user's own affair
 
     def _begin(self, header: Header) -> None:
@@ -115,7 +116,7 @@ class Journal:
             self.sync()
             _sync_folder(self.folder)
             return
-        raise FolderError(f"{shown_path(self.folder)!r} holds {_other(line, header)}; name another folder")
+        raise FolderError(f"{self.named!r} holds {_other(line, header)}; name another folder")
 
     def _cut(self) -> None:
         """Cut off what stands after the last whole line, and go there."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.sweep import plot
-from tandemsim.sim.sweep.fronts import Front, ending, listed, reasons
+from tandemsim.sim.sweep.fronts import Front, counted, ending, listed, reasons
 from tandemsim.sim.sweep.point_run import STATUSES
 from tandemsim.sim.sweep.study import Study
 
@@ -50,10 +50,14 @@ def _tables(
         "ending": ending(table, excluded),
         "objectives": listed(study.pareto),
         "fronts": [_front(front, number, plots) for number, front in enumerate(fronts[:MAX_FRONTS])],
-        "more_fronts": max(0, len(fronts) - MAX_FRONTS),
+        "more_fronts": _more(len(fronts) - MAX_FRONTS, "more workload"),
         "reasons": [(status, f"{count:,}", reason) for status, reason, count in told[:MAX_REASONS]],
-        "more_reasons": max(0, len(told) - MAX_REASONS),
+        "more_reasons": _more(len(told) - MAX_REASONS, "more reason"),
     }
+
+
+def _more(count: int, noun: str) -> str:
+    return counted(count, noun) if count > 0 else ""
 
 
 def _count(table: pa.Table, status: str) -> int:
@@ -68,9 +72,9 @@ def _front(front: Front, number: int, plots: bool) -> dict[str, Any]:
     return {
         "title": front.title,
         "best": f"{len(front.best):,}",
-        "points": f"{len(front.points):,}",
+        "points": counted(len(front.points), "point"),
         "heads": ["point", *front.keys, *front.objectives],
         "rows": rows,
-        "more": max(0, len(front.best) - MAX_ROWS),
+        "more": f"{len(front.best) - MAX_ROWS:,}" if len(front.best) > MAX_ROWS else "",
         "svg": plot_style.svg(plot.draw([front], front.title), f"front{number}") if plots else "",
     }

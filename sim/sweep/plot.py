@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.report.format import shortened
 from tandemsim.sim.report.plot_style import COMPUTE, INK, drawable, engineering, new_figure, set_title, style
-from tandemsim.sim.sweep.fronts import Front
+from tandemsim.sim.sweep.fronts import Front, counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def draw(fronts: Sequence[Front], title: str) -> Figure:
                 panes[0].set_title(drawable(shortened(front.title, 60)))
         if len(fronts) > len(shown):
             figure.supxlabel(
-                f"the fronts of {len(fronts) - len(shown)} more workloads are not shown", fontsize=9
+                f"not shown: the fronts of {counted(len(fronts) - len(shown), 'more workload')}", fontsize=9
             )
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=2)

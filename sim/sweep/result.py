@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tandemsim.sim.report.format import clean
 from tandemsim.sim.shell.files import written_folder
 from tandemsim.sim.sweep.fronts import Front, ending, fronts_of_study, listed
 from tandemsim.sim.sweep.study import Study
@@ -26,7 +27,7 @@ class SweepResult:
     excluded: int  # combinations that a constraint excludes
 
     def __repr__(self) -> str:
-        return f"<SweepResult of {self.study.name}: {ending(self.table, self.excluded)}>"
+        return f"<SweepResult of {clean(self.study.name)}: {ending(self.table, self.excluded)}>"
 
     def _repr_html_(self) -> str:
         from tandemsim.sim.sweep.page import tables_html

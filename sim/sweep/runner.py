@@ -71,7 +71,7 @@ def sweep(
     header = Header(SCHEMA, __version__, digest, len(space))
     with ExitStack() as stack:
         folder = stack.enter_context(_kept(out))
-        journal = stack.enter_context(Journal(folder, header))
+        journal = stack.enter_context(Journal(folder, header, out))
         missing = _missing(space, journal.read(), point_timeout)
         if missing:
             if cluster is None:

@@ -50,5 +50,6 @@ def cluster_options(words: Mapping[str, Any]) -> dict[str, Any]:
         "job_name": "tandem-sweep",
         "python": shlex.quote(sys.executable),
         "death_timeout": DEATH_SECONDS,
+        "scheduler_options": {"dashboard": False},  # or it would look for a free port, and tell
         "job_script_prologue": [f"export PYTHONPATH={shlex.quote(str(PARENT))}${{PYTHONPATH:+:$PYTHONPATH}}"],
     }

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from tandemsim.sim.report.layout import table, wrapped
-from tandemsim.sim.sweep.fronts import MAX_REASONS, Front, ending, fronts_of_study, listed, reasons
+from tandemsim.sim.sweep.fronts import MAX_REASONS, Front, counted, ending, fronts_of_study, listed, reasons
 from tandemsim.sim.sweep.result import SweepResult
 
 MAX_WIDTH = 100
@@ -30,19 +30,19 @@ def _lines(result: SweepResult, width: int) -> Iterator[str]:
         rows = [[f"{INDENT}{status}", f"{count:,}", reason] for status, reason, count in told[:MAX_REASONS]]
         yield from table(rows, "<><", width)
         if len(told) > MAX_REASONS:
-            yield f"{INDENT}and {len(told) - MAX_REASONS:,} more reasons; points.parquet has all"
+            yield f"{INDENT}and {counted(len(told) - MAX_REASONS, 'more reason')}; points.parquet has all"
     fronts = [front for front in fronts_of_study(result.study, result.table) if front.best]
     for front in fronts[:MAX_FRONTS]:
         yield ""
         yield from _front_lines(front, width)
     if len(fronts) > MAX_FRONTS:
         yield ""
-        more = f"and the fronts of {len(fronts) - MAX_FRONTS:,} more workloads"
+        more = f"and the fronts of {counted(len(fronts) - MAX_FRONTS, 'more workload')}"
         yield f"{more}; on_front in points.parquet has all"
 
 
 def _front_lines(front: Front, width: int) -> Iterator[str]:
-    count = f"{len(front.best):,} of {len(front.points):,} points"
+    count = f"{len(front.best):,} of {counted(len(front.points), 'point')}"
     yield from wrapped(f"Pareto front of {listed(front.objectives)}: {count} of {front.title}", width)
     rows = [["point", *front.keys, *front.objectives]]
     rows += [

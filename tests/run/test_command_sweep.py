@@ -149,7 +149,8 @@ def test_ctrl_c_keeps_what_is_done_and_ends_all_processes(study: Path) -> None:
     sweep.send_signal(signal.SIGINT)
     _, err = sweep.communicate(timeout=20)
     assert (sweep.returncode, err) == (130, b"tandem: stopped\n")
-    assert children and not any(running(child) for child in children)
+    assert children
+    wait_for_end(children)
     assert sorted(os.listdir("out")) == ["points.journal"]
     assert wait_for_points(3) >= done
 
@@ -161,8 +162,13 @@ def test_processes_end_with_a_sweep_that_is_killed(study: Path) -> None:
     children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
     sweep.kill()
     sweep.communicate()
+    assert children
+    wait_for_end(children)
+
+
+def wait_for_end(pids: list[str]) -> None:
     deadline = time.monotonic() + 20
-    while any(running(child) for child in children):
+    while any(running(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -70,12 +70,11 @@ class Disturbed:
             if self.cluster:
                 self.cluster.mend()
             sweep = self._start(out, *where)
-            while sent < kills and sweep.poll() is None:
-                try:
-                    sweep.wait(self.chance.uniform(0, 0.7 * self.span))
-                except subprocess.TimeoutExpired:
-                    sent += self._kill(sweep)
-            _, err = sweep.communicate(timeout=LONGEST)
+            try:
+                sent += self._disturb(sweep, kills - sent)
+                _, err = sweep.communicate(timeout=LONGEST)
+            finally:
+                sweep.kill()
             if sweep.returncode == 0:
                 break
             if not (sweep.returncode == -9 or self._lost(sweep.returncode, err)):
@@ -84,6 +83,16 @@ class Disturbed:
         found = contents(out)
         yield from (f"round {self.rounds}: {n} differs" for n in RESULTS if found[n] != self.expected[n])
         yield from (f"round {self.rounds}: left {path.name}" for path in out.glob(".*"))
+
+    def _disturb(self, sweep: subprocess.Popen[bytes], kills: int) -> int:
+        """Send kills as long as the sweep runs; return how many."""
+        sent = 0
+        while sent < kills and sweep.poll() is None:
+            try:
+                sweep.wait(self.chance.uniform(0, 0.7 * self.span))
+            except subprocess.TimeoutExpired:
+                sent += self._kill(sweep)
+        return sent
 
     def _lost(self, code: int, err: bytes) -> bool:
         """Whether a sweep ended in one line because its scheduler went, before it had answered or after."""
