@@ -51,7 +51,9 @@ def fronts_of_study(study: Study, table: pa.Table) -> list[Front]:
     """Return the fronts, those of more points first."""
     from tandemsim.sim.sweep.table import groups_of
 
-    columns = {name: table[name].to_pylist() for name in table.column_names}
+    wanted = {*study.places, *WORK, "point", "workload", "macs_share", "on_front"}
+    wanted |= {OBJECTIVES[name] for name in study.pareto}
+    columns = {name: table[name].to_pylist() for name in table.column_names if name in wanted}
     keys = tuple(key for key in study.places if key not in (*WORK, "workload") and len(set(columns[key])) > 1)
     groups = list(groups_of(table).values())
     titles = _titles(study, columns, groups)

@@ -11,7 +11,7 @@ echo "Submitted batch job $!"
 """
 SCANCEL = """\
 #!/bin/bash
-echo "$@" >>"$(dirname "$0")/cancelled"
+echo "$@" >>"$(dirname "$0")/canceled"
 for job in "$@"; do kill -9 -- "-$job"; done
 """
 

@@ -175,7 +175,7 @@ def test_jobs_of_slurm_run_the_points_and_end_with_the_sweep(
     sweep({**STUDY, "cluster": {"jobs": 2}}, cluster="slurm", out=tmp_path / "out")
     assert_same(tmp_path / "out", local)
     assert len(list(commands.glob("script.*"))) >= 2
-    assert len((commands / "cancelled").read_text().split()) >= 2
+    assert len((commands / "canceled").read_text().split()) >= 2
 
 
 def test_the_outcome_of_a_point_says_all_that_the_journal_keeps() -> None:
