@@ -40,6 +40,12 @@ def test_the_fields_that_differ_are_those_of_a_brute_force_diff(reports: list[Re
                 assert plain[place].get(field.field) == text
 
 
+def test_values_of_different_types_differ_though_python_calls_them_equal() -> None:
+    runs = runs_of([make_report(config={"rows": value, "cols": 8}) for value in (1, True, 1.0, None, "1")])
+    found = differences_of(runs)
+    assert [field.field for field in found.fields] == ["rows"] and found.equal == 1
+
+
 @given(several)
 def test_a_column_is_one_config_and_every_run_has_one(reports: list[Report]) -> None:
     columns = differences_of(runs_of(reports)).columns
