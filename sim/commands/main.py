@@ -20,7 +20,7 @@ from tandemsim.sim.commands import list as list_command
 from tandemsim.sim.shell.command_line import RUN_FAULT, USER_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.sim.shell.stopping import SIGNALED
-from tandemsim.version import __version__
+from tandemsim.sim.shell.version import __version__
 
 COMMANDS = (run, compare, sweep, list_command, reproduce)  # in the order of `--help`
 EXAMPLES = """\

@@ -18,7 +18,7 @@ from tandemsim.sim.comparison.ops import op_rows
 from tandemsim.sim.comparison.runs import Runs
 from tandemsim.sim.comparison.scope import batch_of
 from tandemsim.sim.report.contract import as_dict as plain_values
-from tandemsim.version import __version__
+from tandemsim.sim.shell.version import __version__
 
 SCHEMA = "tandem-comparison/1"
 

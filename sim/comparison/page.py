@@ -29,7 +29,7 @@ from tandemsim.sim.report.format import plain, title
 from tandemsim.sim.report.glossary import cycles_word
 from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.text import ran_sentence
-from tandemsim.version import __version__
+from tandemsim.sim.shell.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

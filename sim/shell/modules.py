@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import tandemsim.version
-
+NAMESPACE = __name__.partition(".")[0]
 # Where the package lies: the checkout, or site-packages.
-PARENT = Path(tandemsim.version.__file__).resolve().parents[1]
+PARENT = Path(str(sys.modules[NAMESPACE].__file__)).resolve().parents[1]
 # Last on the path, so that what lies beside the package hides nothing of the standard library; and -P leaves
 # out the user's folder, which may hold a numpy.py.
 RUN = """\
@@ -20,5 +19,5 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 
 def module_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs ``tandemsim.<module>`` as ``__main__`` with `arguments`."""
-    code = RUN.format(parent=str(PARENT), module=f"tandemsim.{module}")
+    code = RUN.format(parent=str(PARENT), module=f"{NAMESPACE}.{module}")
     return [sys.executable, "-P", "-c", code, *arguments]

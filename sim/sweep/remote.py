@@ -12,10 +12,10 @@ import time
 import msgspec
 
 from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep.frames import SETUP, Work, packed
 from tandemsim.sim.sweep.point_run import Outcome
 from tandemsim.sim.sweep.pool import Pool
-from tandemsim.version import __version__
 
 WORKS = msgspec.msgpack.Decoder(list[Work])
 OUTCOMES = msgspec.msgpack.Decoder(list[Outcome])

@@ -14,6 +14,7 @@ from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
 from tandemsim.sim.shell.files import require_writable_folder
 from tandemsim.sim.shell.temporaries import new_parents
+from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep.fields import Fields
 from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, SCHEMA, FolderError, Header, Journal
@@ -24,7 +25,6 @@ from tandemsim.sim.sweep.space import Space
 from tandemsim.sim.sweep.study import Study, read_study
 from tandemsim.sim.sweep.table import make_table
 from tandemsim.traces import codec
-from tandemsim.version import __version__
 
 MAX_WORKERS = 4096  # assumed
 MAX_SECONDS = 1e7  # of a point; assumed: four months
