@@ -79,7 +79,7 @@ def simulate_layer(
     config.check_head(layer.head_dim)
     check_size(config, pattern, layer.heads)
     report = progress or _nobody
-    memory = compile_beside("sim.memory.warm")
+    memory = compile_beside("tandemsim.sim.memory.warm")
     report("planning", 0, PLANNING_STEPS)
     tiling = schedule(pattern, config.array, config.scheduling, global_projections=global_projections)
     report("planning", 1, PLANNING_STEPS)
