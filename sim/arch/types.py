@@ -11,7 +11,8 @@ Integers: TypeAlias = npt.NDArray[np.int64]  # counts, cycles, addresses, raw fi
 Tokens: TypeAlias = npt.NDArray[np.int32]  # numbers of tokens, -1 = none; numbers of query blocks
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Bytes: TypeAlias = npt.NDArray[np.uint8]  # small codes, such as parities
-Halves: TypeAlias = npt.NDArray[np.int16]  # raw values of operands
+Half: TypeAlias = np.int16  # a raw value of an operand
+Halves: TypeAlias = npt.NDArray[Half]
 Floats: TypeAlias = npt.NDArray[np.floating]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
