@@ -16,9 +16,11 @@ from tandemsim.sim.arch.checks import ConfigError, digest, shown, shown_path
 from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.shell.files import printable
-from tandemsim.sim.shell.settings_files import NOTHING, Given, combined, settings_from_file
+from tandemsim.sim.shell.settings_files import NOTHING, FileSettings, combined, settings_from_file
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
+
+LISTED = ("machine", "preset", "config")  # what has an option of its own, with an s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Combination:
     @property
     def name(self) -> str:
         """What a message calls it."""
-        return f"{self.workload} on {self.label or self.machine}"
+        return _name(self.workload, self.label or self.machine)
 
 
 def combinations(lists: Lists, most: int) -> list[Combination]:
@@ -88,6 +90,10 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     return found
 
 
+def _name(workload: str, more: str) -> str:
+    return f"{workload} ({more})" if more else workload
+
+
 def _check_count(lists: Lists, most: int) -> None:
     sizes = lists.sizes()
     count = math.prod(sizes.values())
@@ -104,11 +110,11 @@ def _combination(
     trace: Trace,
     machine: str | None,
     preset: str | None,
-    given: Given,
+    given: FileSettings,
     words: Sequence[str],
     label: str,
 ) -> Combination:
-    where = f"{workload} on {label or machine or given.machine or 'its machine'}"
+    where = _name(workload, label or machine or given.machine or "")
     kinds = {op.kind for op in trace.ops}
     try:
         name = machine or given.machine or default_machine(kinds)
@@ -163,6 +169,8 @@ def varied(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         items = tuple(item.strip() for item in values.split(","))
         if not (equals and key.strip() and all(items)):
             raise ConfigError(f"--vary takes key=value,value, not {shown(word)}")
+        if key.strip() in LISTED:
+            raise ConfigError(f"--vary takes fields of a config; list {key.strip()}s with --{key.strip()}s")
         keys.append(key.strip())
         yield keys[-1], once(f"--vary {keys[-1]}", items)
     once("--vary", tuple(keys))
