@@ -1,7 +1,8 @@
-"""Array types by one name each, for annotations all over `sim`; shapes are said where the arrays are used."""
+"""Types by one name each, for annotations all over `sim`; shapes are said where the arrays are used."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,3 +20,5 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 # Structured arrays, the state of kernels. Type checkers do not see the fields of a record.
 Records: TypeAlias = npt.NDArray[np.void]
 Record: TypeAlias = Any
+
+Progress: TypeAlias = Callable[[str, int, int], None]  # what is being done, steps done, steps in all

@@ -21,7 +21,7 @@ from tandemsim.sim.shell.files import (
 )
 from tandemsim.sim.shell.settings_files import (
     NOTHING,
-    Given,
+    FileSettings,
     as_toml,
     combined,
     settings_from_file,
@@ -187,11 +187,11 @@ def _dump(chosen: argparse.Namespace) -> None:
         out.write(as_toml(family.name, preset, family.stated(config, settings), config))
 
 
-def _given(chosen: argparse.Namespace) -> Given:
+def _given(chosen: argparse.Namespace) -> FileSettings:
     return settings_from_file(chosen.config) if chosen.config is not None else NOTHING
 
 
-def _settings(chosen: argparse.Namespace, given: Given, family: Family) -> dict[str, object]:
+def _settings(chosen: argparse.Namespace, given: FileSettings, family: Family) -> dict[str, object]:
     """Return the settings of --config, and on top those of --set."""
     return combined(family, given, chosen.preset, chosen.settings)[1]
 

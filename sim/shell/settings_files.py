@@ -35,7 +35,7 @@ def settings_from_arguments(arguments: Iterable[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class FileSettings:
     """What a file says: settings; of a report, or of what ``--dump-config`` wrote, also a whole config."""
 
     settings: dict[str, object]
@@ -44,10 +44,10 @@ class Given:
     preset: str | None = None
 
 
-NOTHING = Given({}, {})  # what a file says that nobody named
+NOTHING = FileSettings({}, {})  # what a file says that nobody named
 
 
-def settings_from_file(path: Path) -> Given:
+def settings_from_file(path: Path) -> FileSettings:
     """Read a TOML file of settings, a report in JSON, or a dumped config: TOML with the sections of a report.
 
     ``[array]`` / ``rows = 16`` is ``array.rows``. Raises `ConfigError`.
@@ -62,13 +62,13 @@ def settings_from_file(path: Path) -> Given:
     if not isinstance(config, dict):
         if is_json:
             raise ConfigError(f"{shown_path(path)} is not a report: it must have a section 'config'")
-        return Given(dict(dotted(found, "")), {})
+        return FileSettings(dict(dotted(found, "")), {})
     names = [found.get(name) for name in ("machine", "preset")]
     stated = found.get("settings")
     if not isinstance(stated, dict) or not all(isinstance(name, str) for name in names):
         rule = f"{shown_path(path)} with [config] must be a whole dump or report"
         raise ConfigError(f"{rule}; fields alone stand without it, as in [array]")
-    return Given(stated, dict(dotted(config, "")), *names)
+    return FileSettings(stated, dict(dotted(config, "")), *names)
 
 
 def changed(config: Any, fields: Mapping[str, object]) -> dict[str, object]:
@@ -90,7 +90,7 @@ def merged(
 
 
 def combined(
-    family: Family, given: Given, preset: str | None, words: Iterable[str]
+    family: Family, given: FileSettings, preset: str | None, words: Iterable[str]
 ) -> tuple[str | None, dict[str, object]]:
     """Return preset and settings: those of a file, and on top `preset` and ``key=value`` words.
 

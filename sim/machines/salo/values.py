@@ -20,7 +20,7 @@ from tandemsim.traces.schema import Op
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class FileTensors:
     """Tensors from a file, and the place of their op among those that run."""
 
     path: Path
@@ -28,13 +28,13 @@ class Given:
     tensors: Tensors
 
 
-def given_tensors(ops: Sequence[Op], path: Path) -> Given:
+def given_tensors(ops: Sequence[Op], path: Path) -> FileTensors:
     """Read the tensors of the first op that the file has some for.
 
     Asked before a run, so that a long one does not end in a refusal. Raises `UserError`.
     """
     place = stored_op(path, [op.name for op in ops])
-    return Given(path, place, load_tensors(path, operands_of(ops[place])))
+    return FileTensors(path, place, load_tensors(path, operands_of(ops[place])))
 
 
 def operands_of(op: Op) -> Operands:
@@ -47,7 +47,7 @@ def operands_of(op: Op) -> Operands:
 def run_values(
     done: SaloRun,
     config: SaloConfig,
-    given: Given | None,
+    given: FileTensors | None,
     seed: int,
     progress: Progress | None,
     batch: int = 1,
