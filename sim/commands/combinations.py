@@ -66,10 +66,10 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     """
     _check_count(lists, most)
     traces = {name: codec.load(codec.find(name)) for name in lists.workloads}
-    given = {path: settings_from_file(Path(path)) for path in lists.configs}
+    files = {path: settings_from_file(Path(path)) for path in lists.configs}
     for name in lists.machines:
         family_named(name)
-    found: list[Combination] = []
+    runs: list[Combination] = []
     known: dict[tuple[str, str, str], Combination] = {}
     choices = itertools.product(
         lists.workloads,
@@ -81,13 +81,13 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     for workload, machine, preset, config, values in choices:
         words = [f"{key}={value}" for (key, _), value in zip(lists.vary, values, strict=True)]
         label = _label(lists, machine, preset, config, words)
-        base = given[config] if config is not None else NOTHING
+        base = files[config] if config is not None else NOTHING
         made = _combination(workload, traces[workload], machine, preset, base, words, label)
         same = known.setdefault((made.trace.digest, made.machine, made.config_digest), made)
         if same is not made:
             raise ConfigError(f"{shown(same.name)} and {shown(made.name)} are the same run")
-        found.append(made)
-    return found
+        runs.append(made)
+    return runs
 
 
 def _name(workload: str, more: str) -> str:
@@ -110,16 +110,16 @@ def _combination(
     trace: Trace,
     machine: str | None,
     preset: str | None,
-    given: FileSettings,
+    file: FileSettings,
     words: Sequence[str],
     label: str,
 ) -> Combination:
-    where = _name(workload, label or machine or given.machine or "")
+    where = _name(workload, label or machine or file.machine or "")
     kinds = {op.kind for op in trace.ops}
     try:
-        name = machine or given.machine or default_machine(kinds)
+        name = machine or file.machine or default_machine(kinds)
         family = family_named(name)
-        preset, settings = combined(family, given, preset, words)
+        preset, settings = combined(family, file, preset, words)
         config = family.config(preset, settings)
         if not machine_named(name).runs & kinds:
             raise ConfigError(f"{name} runs none of the kinds of ops in it: {', '.join(sorted(kinds))}")

@@ -55,16 +55,16 @@ def settings_from_file(path: Path) -> FileSettings:
     is_json = path.suffix == ".json"
     text = _text(path, MAX_REPORT_BYTES if is_json else MAX_FILE_BYTES)
     try:
-        found = json.loads(text, object_pairs_hook=_unique) if is_json else tomllib.loads(text)
+        document = json.loads(text, object_pairs_hook=_unique) if is_json else tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
         raise ConfigError(f"{shown_path(path)} is not {'JSON' if is_json else 'TOML'}: {error}") from None
-    config = found.get("config") if isinstance(found, dict) else None
+    config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         if is_json:
             raise ConfigError(f"{shown_path(path)} is not a report: it must have a section 'config'")
-        return FileSettings(dict(dotted(found, "")), {})
-    names = [found.get(name) for name in ("machine", "preset")]
-    stated = found.get("settings")
+        return FileSettings(dict(dotted(document, "")), {})
+    names = [document.get(name) for name in ("machine", "preset")]
+    stated = document.get("settings")
     if not isinstance(stated, dict) or not all(isinstance(name, str) for name in names):
         rule = f"{shown_path(path)} with [config] must be a whole dump or report"
         raise ConfigError(f"{rule}; fields alone stand without it, as in [array]")
@@ -134,23 +134,23 @@ def _toml(value: object) -> str:
 def _text(path: Path, longest: int) -> str:
     refused = f"cannot read the config file {shown_path(path)}"
     try:
-        found = os.stat(path)
-        if stat.S_ISREG(found.st_mode) and found.st_size <= longest:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_size <= longest:
             return path.read_bytes().decode()
     except OSError as error:
         raise ConfigError(f"{refused}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{shown_path(path)} is not text in UTF-8: {error}") from None
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise ConfigError(f"{refused}: Is a directory")
     raise ConfigError(f"{refused}: it must be a regular file of at most {longest >> 20} MiB")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    table = dict(pairs)
+    if len(table) < len(pairs):
         raise ValueError("a key stands twice in one object")
-    return found
+    return table
 
 
 def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
