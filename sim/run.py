@@ -161,7 +161,8 @@ def _refuse_options(machine: Machine, options: Options) -> None:
     for name, (option, asked) in OPTIONS.items():
         if asked(options) and name not in machine.takes:
             takes = ", ".join(OPTIONS[other][0] for other in OPTIONS if other in machine.takes)
-            raise ConfigError(f"{machine.family.name} does not take {option}; it takes {takes or 'none'}")
+            refusal = f"{machine.family.name} does not take {option} ({option.lstrip('-')}= in Python)"
+            raise ConfigError(f"{refusal}; it takes {takes}" if takes else refusal)
 
 
 def _not_run(

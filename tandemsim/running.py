@@ -74,8 +74,8 @@ def run(
     for what, text in (("machine", machine), ("preset", preset), ("only", only), ("name", name)):
         _check_type(what, text, (str, type(None)), "a string or None")
     attention = {"heads": heads, "head_dim": head_dim, "global_projections": global_projections}
-    given = {key: value for key, value in attention.items() if value is not None}
-    own, called = _trace(workload, given, name)
+    arguments = {key: value for key, value in attention.items() if value is not None}
+    own, called = _trace(workload, arguments, name)
     if config is not None:
         own_machine = _machine_of(config)
         machine = own_machine if machine is None else machine
@@ -98,8 +98,8 @@ def run(
     )
     if callable(progress):
         return simulate(request, progress)
-    with bars(quiet=not progress) as told:
-        return simulate(request, told)
+    with bars(quiet=not progress) as callback:
+        return simulate(request, callback)
 
 
 def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -> Comparison:
@@ -111,10 +111,10 @@ def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -
     """
     from tandemsim.sim.comparison.comparison import compare as compared
 
-    given = [value.report if isinstance(value, Run) else value for value in runs]
-    for value in given:
+    reports = [value.report if isinstance(value, Run) else value for value in runs]
+    for value in reports:
         _check_type("what is compared", value, Report, "runs or reports")
-    return compared(given, labels)
+    return compared(reports, labels)
 
 
 def load_trace(workload: str | os.PathLike[str]) -> Trace:

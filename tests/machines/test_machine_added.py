@@ -121,7 +121,7 @@ def test_the_new_machine_has_its_circuit_built(tree: Path, tmp_path: Path) -> No
             ["--set", "numerics=wide"],
             "tandem: unknown config key 'numerics'; `tandem list fields` lists them",
         ),
-        (["--functional"], "tandem: toy does not take --functional; it takes none"),
+        (["--functional"], "tandem: toy does not take --functional (functional= in Python)"),
         (["--set", "dataflow=ws"], "tandem: config key 'dataflow' cannot be set: outputs stay in place"),
         (["--machine", "tox"], "tandem: unknown machine 'tox'; did you mean 'toy'?"),
     ],

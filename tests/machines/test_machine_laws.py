@@ -163,6 +163,16 @@ def test_timeline_and_activity_lie_within_the_run(case: Case) -> None:
     timeline = done.timeline
     assert len(timeline) and (timeline.start + timeline.duration).max() <= done.report.cycles
     assert timeline.duration.sum() > 0
+    activity = done.activity
+    if activity is None:
+        return
+    answer = done.report
+    assert activity.starts()[-1] < answer.cycles <= len(activity.macs) * activity.bin_cycles
+    assert activity.macs.min() >= 0 and activity.macs.sum() == pytest.approx(answer.macs)
+    moved = answer.dram.read_bytes + answer.dram.write_bytes
+    assert activity.dram_bytes.min() >= 0
+    assert 0.99 * moved <= activity.dram_bytes.sum() <= moved  # the last burst may end between two cycles
+    assert (activity.heads < answer.cycles).all() and (activity.heads[1:] >= activity.heads[:-1]).all()
 
 
 def test_a_trace_without_an_op_for_the_machine_is_refused(case: Case) -> None:
