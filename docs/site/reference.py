@@ -62,7 +62,7 @@ def modules_in(package: str) -> list[str]:
 
 
 def file_of(module: str) -> Path:
-    """Return the file of a module of ours: in a checkout the packages lie beside the namespace's folder."""
+    """Return the file of a module of ours; in a checkout the packages lie beside the namespace's folder."""
     parts = module.split(".")
     place = ROOT.joinpath(*(parts[1:] if parts[1:2] and parts[1] in PACKAGES else parts))
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")

@@ -112,12 +112,13 @@ of_any_scope = st.builds(
     batch=st.sampled_from([1, 1, 2]),
     **figures,
 )
-of_one_scope = st.builds(
+of_few_scopes = st.builds(
     make_report,
     st.builds(
         lambda compute, stalls: [make_op(compute=10 + compute, stalls=stalls)], few, st.tuples(few, few, few)
     ),
+    batch=st.sampled_from([1, 1, 1, 2]),
     **figures,
 )
-reports = st.one_of(of_one_scope, of_any_scope)
+reports = st.one_of(of_few_scopes, of_any_scope)
 several = st.lists(reports, min_size=2, max_size=6)

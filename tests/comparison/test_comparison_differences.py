@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from tandemsim.sim.comparison.differences import ABSENT, differences_of
@@ -38,6 +39,13 @@ def test_the_fields_that_differ_are_those_of_a_brute_force_diff(reports: list[Re
             for place in column.runs:
                 text = None if value is ABSENT else json.dumps(value)
                 assert plain[place].get(field.field) == text
+
+
+@pytest.mark.parametrize("other", [True, 1.0, "1", None])
+def test_values_of_different_types_differ_though_python_may_call_them_equal(other: object) -> None:
+    runs = runs_of([make_report(config={"rows": value, "cols": 8}) for value in (1, other)])
+    found = differences_of(runs)
+    assert [field.field for field in found.fields] == ["rows"] and found.equal == 1
 
 
 @given(several)

@@ -148,6 +148,8 @@ def test_bars_of_the_plot_are_the_reports_cycles_on_an_axis_for_each_scope() -> 
     figure = plots.draw(comparison.runs)["cycles"]
     drawn = [[patch.get_width() for patch in axes.patches] for axes in figure.axes]
     assert drawn[0] == [150, 50, 5, 5, 7, 7] and drawn[1] == [50, 5, 7]
+    starts = [[patch.get_x() for patch in axes.patches] for axes in figure.axes]
+    assert starts[0] == [0, 0, 150, 50, 155, 55] and starts[1] == [0, 50, 55]
 
 
 def test_the_same_runs_give_the_same_folder(tmp_path: Path) -> None:

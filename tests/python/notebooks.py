@@ -14,7 +14,7 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "examples" / "tandem.ipynb"
 TIMEOUT = 300  # seconds of a cell; the first of all compiles the kernels
-PICTURE = re.compile(r"<svg.*?</svg>", re.DOTALL)  # within HTML; its bytes are a matter of fonts
+LOOKS = re.compile(r"<(svg|style)\b.*?</\1>", re.DOTALL)  # within HTML: a matter of fonts, and of taste
 
 
 def read(path: Path) -> Any:
@@ -39,14 +39,14 @@ def executed(notebook: Any, folder: Path) -> Any:
 
 
 def outputs(notebook: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the source of each code cell, and what it shows by type, less the pictures."""
+    """Yield the source of each code cell, and what it shows by type, less how it looks."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             shown: dict[str, str] = {}
             for output in cell.outputs:
                 data = {"stdout": output.text} if output.output_type == "stream" else output.data
                 shown |= {kind: "" if kind == "image/png" else str(text) for kind, text in data.items()}
-            shown = {kind: PICTURE.sub("", text) for kind, text in shown.items()}
+            shown = {kind: LOOKS.sub("", text) for kind, text in shown.items()}
             yield cell.source, shown
 
 

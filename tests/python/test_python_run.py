@@ -132,6 +132,7 @@ def test_a_memory_of_the_catalog_is_said_by_its_name() -> None:
 def test_the_differences_of_a_config_make_it_of_its_preset(preset: str, settings: dict[str, object]) -> None:
     config = SALO_FAMILY.config(preset, settings)
     assert SALO_FAMILY.closest(config) == preset
+    assert not SALO_FAMILY.differences(preset, SALO_FAMILY.configs[preset])
     start = SALO_FAMILY.configs[preset]
     assert SALO_FAMILY.changed(start, SALO_FAMILY.differences(preset, config)) == config
 
