@@ -49,10 +49,11 @@ def connect(cluster: str, setup: bytes, limit: float | None, words: Mapping[str,
     if cluster == SLURM:
         from tandemsim.sim.sweep.slurm import slurm_cluster
 
+        _silence()
         owner = slurm_cluster(words)
         client = distributed.Client(owner, set_as_default=False)
         return Cluster(client, owner.scheduler_address, setup, limit, owner)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it would tell of each try, in many lines
+    _silence()
     client = _answer(cluster)
     try:
         client.wait_for_workers(1, timeout=WORKER_SECONDS)
@@ -62,6 +63,13 @@ def connect(cluster: str, setup: bytes, limit: float | None, words: Mapping[str,
             f"the cluster {shown(cluster)} has had no worker for {WORKER_SECONDS:g} s"
         ) from None
     return Cluster(client, cluster, setup, limit)
+
+
+def _silence() -> None:
+    """Keep Dask from telling of each lost connection in many lines; the sweep tells of it in one."""
+    for name in [*logging.root.manager.loggerDict]:  # each of its modules has set a level of its own
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _answer(cluster: str) -> Any:
