@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tandemsim.sim.sweep import study as studies
 from tandemsim.sim.sweep.fields import OPTIONS, Fields
 from tandemsim.sim.sweep.origin import StudyError
 from tandemsim.sim.sweep.point_run import STATUSES
@@ -185,11 +186,18 @@ def test_a_study_of_too_many_points_is_refused_with_its_size(write: Write) -> No
     assert f"at most {MAX_POINTS:,} points, not {101**3:,}" in refusal(write(text))
 
 
-def test_a_study_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
-    assert "there is no study" in refusal(tmp_path / "none.toml")
-    assert "must be a regular file" in refusal(tmp_path)
-    (tmp_path / "latin.toml").write_bytes(b"name = '\xe9'")
-    assert "is not text in UTF-8" in refusal(tmp_path / "latin.toml")
+def test_a_study_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tmp_path / "study.toml"
+    assert refusal(study) == "there is no study 'study.toml'"
+    study.mkdir()
+    assert refusal(study) == "a study must be a regular file, not 'study.toml'"
+    study.rmdir()
+    study.write_bytes(b"name = '\xe9'")
+    said = "'utf-8' codec can't decode byte 0xe9 in position 8: invalid continuation byte"
+    assert refusal(study) == f"study.toml is not text in UTF-8: {said}"
+    monkeypatch.setattr(studies, "MAX_FILE_BYTES", 2**20)
+    study.write_bytes(b"#" * (2**20 + 1))
+    assert refusal(study) == "a study must be a file of at most 1 MiB, not 'study.toml'"
 
 
 def test_the_study_of_the_page_is_one(write: Write) -> None:
