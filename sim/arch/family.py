@@ -105,16 +105,21 @@ class Family:
         """Return the settings in which `config` differs from a preset; a section of a catalog by its name."""
         start, settings = self.preset(preset).config, dict[str, object]()
         for key, catalog in self.catalogs.items():
-            own = getattr(config, catalog.section)
-            names = [name for name, choice in catalog.choices.items() if choice == own]
-            if names and own != getattr(start, catalog.section):
-                settings[key] = names[0]
+            choice = self.choice(config, key)
+            if choice is not None and getattr(config, catalog.section) != getattr(start, catalog.section):
+                settings[key] = choice
         in_place = tuple(f"{self.catalogs[key].section}." for key in settings)
         before = {name: value for name, value, _ in fields_of(start)}
         for name, value, _ in fields_of(config):
             if not name.startswith(in_place) and (name not in before or before[name] != value):
                 settings[name] = value
         return settings
+
+    def choice(self, config: Any, key: str) -> str | None:
+        """Return which choice of the catalog `key` is in place in `config`; None where its section has changes."""
+        catalog = self.catalogs[key]
+        own = getattr(config, catalog.section)
+        return next((name for name, choice in catalog.choices.items() if choice == own), None)
 
     def _fields(self, settings: Mapping[str, object]) -> dict[str, object]:
         """Return the settings of single fields, less those that are to follow from others."""

@@ -12,7 +12,7 @@ from typing import Any
 from tandemsim.sim.arch.checks import ConfigError, nearest, to_dict
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.families import FAMILIES, family_named
-from tandemsim.sim.arch.family import Catalog, Family
+from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.salo.numerics import NUMERICS
 from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.shell.command_line import Parser
@@ -110,7 +110,7 @@ def _field_lines(family: Family, preset: str | None) -> dict[str, str]:
     config = family.config(preset, {})
     short = {whole: name for name, whole in family.short_names.items()}
     rows = [
-        (key, _cataloged(config, catalog), "", f"{'|'.join(catalog.choices)}; fills {catalog.section}.*")
+        (key, family.choice(config, key) or "-", "", f"{'|'.join(catalog.choices)}; fills {catalog.section}.*")
         for key, catalog in family.catalogs.items()
     ]
     for name, value, kind in fields_of(config):
@@ -119,11 +119,6 @@ def _field_lines(family: Family, preset: str | None) -> dict[str, str]:
         rows.append((name, _said(value), _unit(name), _choices(kind) + also))
     default, unit = (max(len(row[place]) for row in rows) for place in (1, 2))
     return {row[0]: f"{row[1]:<{default}}  {row[2]:<{unit}}  {row[3]}" for row in rows}
-
-
-def _cataloged(config: Any, catalog: Catalog) -> str:
-    section = getattr(config, catalog.section)
-    return next((name for name, choice in catalog.choices.items() if choice == section), "-")
 
 
 def _said(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.sweep import study as studies
 from tandemsim.sim.sweep.fields import OPTIONS, Fields
 from tandemsim.sim.sweep.origin import StudyError
@@ -88,6 +89,34 @@ def test_a_constraint_reads_the_config_where_a_point_says_nothing() -> None:
     study = {"grid": {"pattern": WORK, "preset": ["salo", "salo-dac22"]}}
     study["constraints"] = ["array.column_segments == 2 and clock_hz == 1_000_000_000"]  # type: ignore[assignment]
     assert [point["preset"] for point in points(study)] == ["salo"]
+
+
+@pytest.mark.parametrize("catalog", ["memory", "numerics"])
+def test_a_constraint_reads_the_choice_of_a_catalog_that_the_study_does_not_set(catalog: str) -> None:
+    family = FAMILIES["salo"]
+    presets, section = list(family.presets), family.catalogs[catalog].section
+    for choice, value in family.catalogs[catalog].choices.items():
+        has = {name: getattr(config, section) == value for name, config in family.configs.items()}
+        for operator, wanted in (("==", True), ("!=", False)):
+            study: dict[str, Any] = {"grid": {"pattern": WORK, "preset": presets}}
+            study["constraints"] = [f"{catalog} {operator} {choice!r}"]
+            kept = [name for name in presets if has[name] is wanted]
+            if kept:
+                assert [point["preset"] for point in points(study)] == kept
+            else:
+                with pytest.raises(StudyError, match="the constraints leave no point"):
+                    points(study)
+
+
+def test_a_catalog_is_none_where_a_field_of_it_is_set_otherwise() -> None:
+    study: dict[str, Any] = {"grid": {"pattern": WORK, "dram.channels": [1, 3]}}
+    study["constraints"] = ["memory == none"]
+    assert [point["dram.channels"] for point in points(study)] == [3]
+
+
+def test_a_constraint_on_a_whole_section_is_refused(write: Write) -> None:
+    said = "study.toml, line 1: unknown key 'dram'; did you mean 'dram.ranks', 'dram.row_cap' or 'dram.refresh'?"
+    assert refusal(write(f"constraints = ['dram == 1']\n{GRID}")) == said
 
 
 def test_a_point_whose_config_is_not_valid_is_not_excluded() -> None:
