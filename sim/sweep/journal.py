@@ -1,7 +1,7 @@
 """The journal of a sweep: every outcome as soon as it is there, in a file that only grows.
 
 A line is the CRC-32 of its text, a blank and the text, which is JSON; the first one says which study this is,
-and of which version of tandemsim. A line goes to the system whole and at once, so that SIGKILL loses none; to
+and of which version and code of tandemsim. A line goes to the system whole and at once, so that SIGKILL loses none; to
 the disk at least every second, so that a power failure loses no more than that. The torn line that either may
 leave at the end is cut off when the journal is opened again. A lock (``flock``), which ends with its process,
 keeps a second sweep out.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from tandemsim.sim.arch.checks import UserError, shown_path
+from tandemsim.sim.arch.checks import UserError, shown, shown_path
 from tandemsim.sim.sweep.point_run import Outcome
 
 NAME = "points.journal"
@@ -37,6 +37,7 @@ class Header(msgspec.Struct, frozen=True):
 
     schema: str
     version: str  # of tandemsim
+    code: str  # digest of its sources
     study: str  # digest of the study and its traces
     points: int
 
@@ -141,9 +142,13 @@ def _other(line: bytes, header: Header) -> str:
         found = _HEADER.decode(text or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return f"a file {NAME} that is not of a sweep"
-    if found.study != header.study:
+    if found.schema != header.schema:
+        return f"results in the form {shown(found.schema)}, not {shown(header.schema)}"
+    if (found.study, found.points) != (header.study, header.points):
         return "the results of another study"
-    return f"results of tandemsim {found.version}, not {header.version}"
+    if found.version != header.version:
+        return f"results of tandemsim {found.version}, not {header.version}"
+    return f"results of tandemsim {found.version} from before its code was edited"
 
 
 def _line(text: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import cluster as clusters
 from tandemsim.sim.sweep import runner
 from tandemsim.sim.sweep.cluster import ClusterError
@@ -97,16 +98,24 @@ def test_points_that_go_wrong_are_the_same_rows_on_a_cluster(cluster: LocalClust
     assert late[0].table.equals(late[1].table, check_metadata=True)
 
 
-def test_workers_of_another_version_are_refused(
-    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("version", f"the workers have tandemsim {__version__}, and the sweep has 9.9"),
+        ("code", f"the workers have other code of tandemsim {__version__} than the sweep"),
+    ],
+)
+def test_workers_with_another_tandemsim_are_refused(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, field: str, said: str
 ) -> None:
     cluster.mend()
     setup = runner._setup
     monkeypatch.setattr(
-        runner, "_setup", lambda fields: msgspec.structs.replace(setup(fields), version="9.9")
+        runner, "_setup", lambda *words: msgspec.structs.replace(setup(*words), **{field: "9.9"})
     )
-    with pytest.raises(ClusterError, match=r"the workers have tandemsim .*, and the sweep has 9\.9"):
+    with pytest.raises(ClusterError) as refused:
         sweep(STUDY, cluster=cluster.address)
+    assert str(refused.value) == f"{said}: {cluster.address}"
 
 
 def test_a_scheduler_that_does_not_answer_is_given_up(
