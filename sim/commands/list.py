@@ -110,7 +110,12 @@ def _field_lines(family: Family, preset: str | None) -> dict[str, str]:
     config = family.config(preset, {})
     short = {whole: name for name, whole in family.short_names.items()}
     rows = [
-        (key, family.choice(config, key) or "-", "", f"{'|'.join(catalog.choices)}; fills {catalog.section}.*")
+        (
+            key,
+            family.choice(config, key) or "-",
+            "",
+            f"{'|'.join(catalog.choices)}; fills {catalog.section}.*",
+        )
         for key, catalog in family.catalogs.items()
     ]
     for name, value, kind in fields_of(config):

@@ -85,7 +85,11 @@ def sweep(
                     return Pool(setup, min(count, len(missing)), point_timeout)
                 from tandemsim.sim.sweep.cluster import connect
 
-                return connect(cluster, setup, point_timeout, read.cluster)
+                def tell(line: str) -> None:
+                    if progress:
+                        progress(line, 0, 1)
+
+                return connect(cluster, setup, point_timeout, read.cluster, tell)
 
             _run(space, missing, executor, journal, progress)
         about = {"schema": SCHEMA, "study": digest, "version": __version__, "pareto": ",".join(read.pareto)}

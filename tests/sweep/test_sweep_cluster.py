@@ -1,15 +1,21 @@
 """Sweeps on a real scheduler with three workers, of which some are killed, and on a Slurm that is made up."""
 
+import logging
 import os
 import re
+import signal
 import socket
+import time
+import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tandemsim.sim.run import WAITING
 from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import cluster as clusters
 from tandemsim.sim.sweep import runner
@@ -96,6 +102,64 @@ def test_points_that_go_wrong_are_the_same_rows_on_a_cluster(cluster: LocalClust
     ]
     assert late[0].table["status"].to_pylist() == ["timed out"]
     assert late[0].table.equals(late[1].table, check_metadata=True)
+
+
+def test_a_scheduler_that_hangs_ends_the_sweep_and_the_same_sweep_resumes(
+    cluster: LocalCluster, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "ANSWER_SECONDS", 2.0)
+    cluster.mend()
+    assert cluster.scheduler
+    hang = partial(cluster.scheduler.send_signal, signal.SIGSTOP)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(SweepError) as ended:
+            sweep(STUDY, cluster=cluster.address, out=tmp_path, progress=at(POINTS // 2, hang))
+    finally:
+        cluster.scheduler.send_signal(signal.SIGCONT)
+    assert (
+        str(ended.value)
+        == f"the connection to the cluster {cluster.address} is lost; the same command resumes"
+    )
+    assert time.monotonic() - begun < 60
+    sweep(STUDY, cluster=cluster.address, out=tmp_path)
+    assert_same(tmp_path, local)
+
+
+def test_a_sweep_whose_workers_are_all_gone_says_so_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "GONE_SECONDS", 8.0)
+    notes = []
+    with LocalCluster(tmp_path, 1) as made:
+        monkeypatch.setattr(clusters, "WORKER_SECONDS", 60.0)  # to begin with
+
+        def told(what: str, done: int, total: int) -> None:
+            if what == WAITING:
+                notes.append((what, done, total))
+            elif done == 3:
+                monkeypatch.setattr(clusters, "WORKER_SECONDS", 4.0)
+                made.workers[0].kill()
+
+        with pytest.raises(SweepError) as ended:
+            sweep(STUDY, cluster=made.address, progress=told)
+    assert notes == [("waiting for a worker of the cluster ...", 0, 1)]
+    assert (
+        str(ended.value) == f"the cluster {made.address} has had no worker for 8 s; the same command resumes"
+    )
+
+
+def test_a_sweep_on_a_cluster_leaves_logging_and_warnings_as_they_were(cluster: LocalCluster) -> None:
+    import distributed  # noqa: F401 - which sets levels of its own
+
+    cluster.mend()
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    before = {name: logging.getLogger(name).level for name in names}
+    filters = list(warnings.filters)
+    within = []
+    sweep(STUDY, cluster=cluster.address, progress=lambda *_: within.append(list(warnings.filters)))
+    assert all(found == filters for found in within)
+    assert {name: logging.getLogger(name).level for name in names} == before
 
 
 @pytest.mark.parametrize(

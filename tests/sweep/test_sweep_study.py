@@ -115,7 +115,9 @@ def test_a_catalog_is_none_where_a_field_of_it_is_set_otherwise() -> None:
 
 
 def test_a_constraint_on_a_whole_section_is_refused(write: Write) -> None:
-    said = "study.toml, line 1: unknown key 'dram'; did you mean 'dram.ranks', 'dram.row_cap' or 'dram.refresh'?"
+    said = (
+        "study.toml, line 1: unknown key 'dram'; did you mean 'dram.ranks', 'dram.row_cap' or 'dram.refresh'?"
+    )
     assert refusal(write(f"constraints = ['dram == 1']\n{GRID}")) == said
 
 
