@@ -116,7 +116,7 @@ class Family:
         return settings
 
     def choice(self, config: Any, key: str) -> str | None:
-        """Return which choice of the catalog `key` is in place in `config`; None where its section has changes."""
+        """Return which choice of the catalog `key` is in place in `config`; None where it is none of them."""
         catalog = self.catalogs[key]
         own = getattr(config, catalog.section)
         return next((name for name, choice in catalog.choices.items() if choice == own), None)

@@ -117,8 +117,10 @@ def _run(
             if progress:
                 progress(POINTS, done, len(space))
     finally:
-        journal.sync()
-        running.close()
+        try:
+            journal.sync()
+        finally:
+            running.close()
 
 
 def _cpus() -> int:

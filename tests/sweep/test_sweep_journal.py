@@ -1,5 +1,7 @@
 """The journal: what a cut, a damaged byte, another study or a second sweep does to it."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandemsim.sim.shell.files import FileError
 from tandemsim.sim.sweep.journal import NAME, FolderError, Header, Journal
 from tandemsim.sim.sweep.point_run import Outcome
 
@@ -125,3 +128,45 @@ def test_a_journal_without_an_outcome_leaves_nothing(fresh: Callable[[], Path]) 
     folder = fresh()
     assert read(folder) == []
     assert os.listdir(folder) == []
+
+
+def test_a_journal_that_is_a_folder_is_one_message(fresh: Callable[[], Path]) -> None:
+    folder = fresh()
+    (folder / NAME).mkdir()
+    with pytest.raises(FileError) as refused:
+        read(folder)
+    assert str(refused.value) == f"cannot write {str(folder / NAME)!r}: Is a directory"
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_a_full_disk_is_one_message_and_loses_no_outcome(
+    fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    folder = fresh()
+    write(folder)
+
+    def full(*words: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Journal(folder, HEADER) as journal, pytest.raises(FileError) as refused:
+        monkeypatch.setattr(os, call, full)
+        journal.add(OUTCOMES[0])
+        journal.sync()
+    monkeypatch.undo()
+    assert str(refused.value) == f"cannot write {str(folder / NAME)!r}: No space left on device"
+    assert read(folder)[: len(OUTCOMES)] == OUTCOMES
+
+
+def test_a_journal_removed_while_it_was_opened_is_opened_anew(
+    fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lock = fresh(), fcntl.flock
+
+    def removed_first(handle: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        (folder / NAME).unlink()  # as a sweep without an outcome does when it ends
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    write(folder)
+    assert read(folder) == OUTCOMES
