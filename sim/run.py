@@ -28,6 +28,8 @@ from tandemsim.traces.schema import Trace
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
 COMPILING = "compiling kernels, once (about half a minute) ..."
+WAITING = "waiting for a worker of the cluster ..."
+NOTES = (COMPILING, WAITING)  # of what progress is told, what has no steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
