@@ -21,7 +21,7 @@ from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, SCHEMA, FolderError, Header, Journal
 from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome, SweepError
 from tandemsim.sim.sweep.pool import Pool
-from tandemsim.sim.sweep.result import TABLE, SweepResult
+from tandemsim.sim.sweep.result import PAGE, PLOT, TABLE, SweepResult
 from tandemsim.sim.sweep.space import Space
 from tandemsim.sim.sweep.study import Study, read_study
 from tandemsim.sim.sweep.table import make_table
@@ -152,7 +152,11 @@ def _kept(out: str | os.PathLike[str] | None) -> Iterator[Path]:
             yield Path(temporary)
         return
     folder = Path(os.path.realpath(out))
-    if (folder / TABLE).exists() and not (folder / NAME).exists():
-        raise FolderError(f"{str(out)!r} holds {TABLE}, which is not of this study; name another folder")
+    if not (folder / NAME).exists():
+        for name in (TABLE, PAGE, PLOT):
+            if os.path.lexists(folder / name):
+                raise FolderError(
+                    f"{str(out)!r} holds {name}, which is not of this study; name another folder"
+                )
     with new_parents(folder):
         yield folder

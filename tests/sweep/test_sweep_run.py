@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import tandemsim as ts
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import Request, simulate
 from tandemsim.sim.shell.files import FileError
@@ -16,6 +18,7 @@ from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import pool, runner
 from tandemsim.sim.sweep.journal import NAME, FolderError
 from tandemsim.sim.sweep.runner import POINTS, SweepError, sweep
+from tandemsim.sim.sweep.study import read_study
 
 WORK = "sliding:32,8"
 ROOT = Path(__file__).parents[2]
@@ -177,6 +180,58 @@ def test_a_disk_that_is_full_ends_the_sweep_and_its_processes(
         sweep(grid(rows=[4, 8]), workers=1, out=tmp_path, progress=on_first)
     assert str(refused.value) == f"cannot write {str(tmp_path / NAME)!r}: No space left on device"
     assert [[process.poll() for process in processes] for processes in pools] == [[-9]]
+
+
+def test_another_pareto_takes_the_points_that_are_there(tmp_path: Path) -> None:
+    study = grid(rows=[4, 8])
+    sweep(study, workers=1, out=tmp_path)
+    whole = (tmp_path / NAME).read_bytes()
+    other = {**study, "pareto": ["cycles", "bytes"]}
+    found = sweep(other, workers=1, out=tmp_path)
+    assert (tmp_path / NAME).read_bytes() == whole
+    assert found.table.equals(sweep(other, workers=1).table, check_metadata=True)
+
+
+@pytest.mark.parametrize("name", ["points.parquet", "pareto.html", "pareto.png"])
+def test_a_file_of_the_same_name_that_is_not_of_a_sweep_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FolderError) as refused:
+        sweep(grid(rows=[4]), workers=1, out=tmp_path)
+    said = f"{str(tmp_path)!r} holds {name}, which is not of this study; name another folder"
+    assert str(refused.value) == said
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "mine"}
+
+
+def test_a_study_from_python_may_have_arrays_and_numbers_of_numpy() -> None:
+    own = grid(rows=[4, 8], clock_hz=[10**9], batch=[1])
+    numpys = grid(rows=np.array([4, 8]), clock_hz=np.int64(10**9), batch=[np.int32(1)])
+    plain, found = read_study(own), read_study(numpys)
+    assert (found.grid, found.size) == (plain.grid, plain.size)
+    assert [type(value) for values in found.grid.values() for value in values] == [str, int, int, int, int]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"workers": "2"}, "workers must be an integer or None, not '2'"),
+        ({"workers": 1.5}, "workers must be an integer or None, not 1.5"),
+        ({"workers": True}, "workers must be an integer or None, not True"),
+        ({"point_timeout": "2"}, "point_timeout must be a number or None, not '2'"),
+        ({"cluster": 3}, "cluster must be a string or None, not 3"),
+        ({"out": 3}, "out must be a path or None, not 3"),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_one_message(words: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        ts.sweep(grid(rows=[4]), **words)
+    assert str(refused.value) == said
+    with pytest.raises(TypeError) as refused:
+        ts.sweep(3)  # type: ignore[arg-type]
+    assert str(refused.value) == "study must be a file or a mapping, not 3"
+
+
+def test_progress_may_be_bars_as_of_a_run() -> None:
+    assert column(ts.sweep(grid(rows=[4]), workers=1, progress=True), "status") == ["ok"]
 
 
 def test_the_file_is_the_table_and_names_its_study(tmp_path: Path) -> None:
