@@ -16,7 +16,9 @@ from tandemsim.sim.run import Request, simulate
 from tandemsim.sim.shell.files import FileError
 from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import pool, runner
+from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, FolderError
+from tandemsim.sim.sweep.pool import Pool
 from tandemsim.sim.sweep.runner import POINTS, SweepError, sweep
 from tandemsim.sim.sweep.study import read_study
 
@@ -82,7 +84,7 @@ def test_points_that_go_wrong_are_rows_and_the_others_run() -> None:
     )
     assert all(ends[batch] == ("ok", None) for batch in range(1, 8))
     assert ends[1001] == ("failed", "the process that ran it ended 3 times (SIGSEGV)")
-    assert ends[1002] == ("timed out", "took longer than 2 s (--point-timeout)")
+    assert ends[1002] == ("timed out", "took longer than the point timeout of 2 s")
     assert ends[1003] == ("failed", "the process that ran it ended 3 times (exit code 3)")
     assert ends[1004] == ("failed", "RuntimeError: something went wrong")
     assert ends[1005] == ("failed", "SystemExit: stop")
@@ -97,7 +99,7 @@ def test_a_point_that_timed_out_runs_again_only_with_more_time(tmp_path: Path) -
         result = sweep(study, workers=1, point_timeout=seconds, out=tmp_path)
         lines.append(journal.read_bytes().count(b"\n"))
     assert lines == [3, 3, 3, 4]
-    assert column(result, "reason")[1] == "took longer than 1 s (--point-timeout)"
+    assert column(result, "reason")[1] == "took longer than the point timeout of 1 s"
     assert result.table.num_rows == 2
 
 
@@ -109,6 +111,28 @@ def test_processes_that_do_not_start_end_the_sweep_with_their_last_words(
     with pytest.raises(SweepError, match=r"do not start \(exit code 1\): no such thing"):
         sweep(grid(rows=[4]), workers=2, out=tmp_path / "out")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_process_that_never_gets_ready_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(pool, "module_command", lambda *_: command)
+    monkeypatch.setattr(pool, "START_SECONDS", 0.5)
+    with pytest.raises(SweepError) as ended:
+        sweep(grid(rows=[4]), workers=1)
+    said = "the processes of a sweep do not start (not ready after 0.5 s): it said nothing"
+    assert str(ended.value) == said
+
+
+@pytest.mark.usefixtures("faulty")
+def test_deaths_of_one_study_do_not_count_in_the_next() -> None:
+    setup = packed(Setup("", "", {}, []))
+    good, bad = ({"pattern": WORK, "batch": batch} for batch in (1, 1001))
+    with Pool(setup, 1) as own:
+        assert [outcome.status for outcome in own.run([Work(0, bad)])] == ["failed"]
+        tries, framed = iter([bad, bad, good]), pool.framed  # of another point of the same number
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pool, "framed", lambda work: framed(Work(work.number, next(tries))))
+            assert [outcome.status for outcome in own.run([Work(0, good)])] == ["ok"]
 
 
 def test_the_same_results_byte_for_byte_with_any_number_of_processes(tmp_path: Path) -> None:
