@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.checks import ConfigError, require
 from tandemsim.sim.engine.kernel_cache import code_digest
 from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
@@ -58,11 +58,13 @@ def sweep(
     Raises `UserError` for what the user must mend, and `SweepError` where processes do not start or a cluster
     is lost.
     """
-    require(cluster is None or workers is None, "a sweep takes workers or a cluster, not both", workers)
+    if cluster is not None and workers is not None:
+        raise ConfigError("a sweep takes workers or a cluster, not both")
     count = _cpus() if workers is None else workers
     require(0 < count <= MAX_WORKERS, f"workers must be a positive integer up to {MAX_WORKERS}", workers)
     good = point_timeout is None or 0 < point_timeout <= MAX_SECONDS
-    require(good, "the point timeout must be a positive number of seconds", point_timeout)
+    rule = f"the point timeout must be a positive number of seconds up to {MAX_SECONDS:,.0f}"
+    require(good, rule, point_timeout)
     if out is not None:
         require_writable_folder(os.fspath(out))
     read = read_study(study)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, nearest, require, shown_path
+from tandemsim.sim.arch.checks import ConfigError, nearest, shown_path
 from tandemsim.sim.sweep import sections
 from tandemsim.sim.sweep.draws import Draw
 from tandemsim.sim.sweep.expressions import Constraint
@@ -114,11 +114,10 @@ def _study(document: Mapping[str, Any], origin: Origin, name: str) -> Study:
     grid = sections.grid(document, origin, places)
     with origin.of("samples"):
         samples = sections.integer(document, "samples", 1)
-        require(
-            bool(random) == (samples > 0),
-            "samples and [random] go together; samples must be given for it",
-            document.get("samples"),
-        )
+        if samples and not random:
+            raise ConfigError("samples says how often [random] is drawn, and there is no [random]")
+    if random and not samples:
+        raise origin.error("[random] must have samples, which says how often it is drawn", "random")
     with origin.of("seed"):
         seed = sections.integer(document, "seed", 0)
     study = Study(

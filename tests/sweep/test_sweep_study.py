@@ -162,8 +162,14 @@ GRID = f'[grid]\npattern = "{WORK}"\n'
         (f"{GRID}rows = 1\narray.rows = 2\n", "line 4: 'rows' and 'array.rows' are one field"),
         (f"{GRID}[[list]]\n", "line 3: a table of list must have keys"),
         (f"list = 3\n{GRID}", "line 1: list must be tables"),
-        (f"samples = 2\n{GRID}", "line 1: samples and [random] go together"),
-        (f"{GRID}[random]\nrows = [1, 2]\n", "samples and [random] go together"),
+        (
+            f"samples = 2\n{GRID}",
+            "study.toml, line 1: samples says how often [random] is drawn, and there is no [random]",
+        ),
+        (
+            f"{GRID}[random]\nrows = [1, 2]\n",
+            "study.toml, line 3: [random] must have samples, which says how often it is drawn",
+        ),
         (
             f"samples = 0\n{GRID}[random]\nrows = [1]\n",
             "line 1: samples must be an integer of at least 1, not 0",
