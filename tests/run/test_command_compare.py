@@ -151,20 +151,24 @@ def test_the_same_command_gives_the_same_bytes_and_every_file(command: Any, plac
         (("small.json", "--vary", "rows=8,8"), "--vary rows has '8' twice"),
         (("small.json", "--vary", "rows=8", "--vary", "rows=16"), "--vary has 'rows' twice"),
         (
+            ("small.json", "--vary", "machine=salo,salt"),
+            "--vary takes config fields, not 'machine'; give --machines",
+        ),
+        (
             ("small.json", "--vary", "rows=8,16", "--vary", "array.rows=8"),
-            "small.json (rows=8): rows and array.rows are one field; set only one of them",
+            "small.json with rows=8: rows and array.rows are one field; set only one of them",
         ),
         (
             ("small.json", "--vary", "rowz=8,16"),
-            "small.json (rowz=8): unknown config key 'rowz'; did you mean 'rows'?",
+            "small.json with rowz=8: unknown config key 'rowz'; did you mean 'rows'?",
         ),
         (
             ("small.json", "--vary", "rows=8,0"),
-            "small.json (rows=0): array.rows must be a positive integer, not 0",
+            "small.json with rows=0: array.rows must be a positive integer, not 0",
         ),
         (
             ("small.json", "--vary", "rows=8,0x8"),
-            "'small.json (rows=8)' and 'small.json (rows=0x8)' are the same run",
+            "'small.json with rows=8' and 'small.json with rows=0x8' are the same run",
         ),
         (
             ("small.json", "--presets", "a,b,c", "--vary", f"rows={','.join(map(str, range(1, 31)))}"),
@@ -183,7 +187,7 @@ def test_a_mistake_is_one_line_before_any_run(refused: Any, arguments: tuple[str
 def test_a_run_that_the_machine_refuses_is_named_and_nothing_is_written(refused: Any) -> None:
     arguments = ("--vary", "global_scratchpad.capacity_bytes=32768,64")
     message = refused("compare", "small.json", *arguments, "--out", "out", "--json", "c.json")
-    assert message.startswith("tandem: small.json (global_scratchpad.capacity_bytes=64): ")
+    assert message.startswith("tandem: small.json with global_scratchpad.capacity_bytes=64: ")
 
 
 def test_a_trace_that_a_machine_runs_nothing_of_is_refused_before_any_run(

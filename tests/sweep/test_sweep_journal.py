@@ -149,12 +149,13 @@ def test_a_full_disk_is_one_message_and_loses_no_outcome(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def add(journal: Journal) -> None:
-        monkeypatch.setattr(os, call, full)
         journal.add(OUTCOMES[0])
         journal.sync()
 
-    with Journal(folder, HEADER) as journal, pytest.raises(FileError) as refused:
-        add(journal)
+    with Journal(folder, HEADER) as journal:
+        monkeypatch.setattr(os, call, full)
+        with pytest.raises(FileError) as refused:
+            add(journal)
     monkeypatch.undo()
     assert str(refused.value) == f"cannot write {str(folder / NAME)!r}: No space left on device"
     assert read(folder)[: len(OUTCOMES)] == OUTCOMES
