@@ -54,6 +54,9 @@ from tandemsim.sim.report.summary import settings_text, summary
 
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
+AREA_ESTIMATE = (
+    "area_estimate_mm2"  # of `extra`, where `area_mm2` is a published figure for some configurations
+)
 NAME_WIDTH = 160  # columns of a report's name in its repr
 
 __all__ = [  # with the records that a machine fills, wherever they are defined
@@ -206,6 +209,11 @@ class Report:
     @property
     def utilization(self) -> Annotated[Ratio, "macs / (cycles x multipliers)"]:
         return ratio(self.macs, self.cycles * self.multipliers)
+
+    @property
+    def area_estimate_mm2(self) -> float | None:
+        """The area on the basis that every configuration of the machine has, to compare them by."""
+        return self.extra.get(AREA_ESTIMATE, self.area_mm2)
 
     @property
     def power_w(self) -> Annotated[Amount, "energy over seconds"]:

@@ -20,7 +20,7 @@ OBJECTIVES = {
     "cycles": "cycles",
     "time": "seconds",
     "energy": "energy_pj",
-    "area": "area_mm2",
+    "area": "area_estimate_mm2",  # on one basis for all configurations
     "bytes": "dram_bytes",
 }
 DEFAULT_PARETO = ("cycles", "energy", "area")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHUNK = 16_384  # assumed: rows that are Python objects at the same time
 TEXTS = ("workload", "machine", "preset", "settings", "config_digest", "trace_digest", "version")
-FLOATS = ("seconds", "utilization", "macs_share", "energy_pj", "power_w", "area_mm2")
+FLOATS = ("seconds", "utilization", "macs_share", "energy_pj", "power_w", "area_mm2", "area_estimate_mm2")
 SAME_WORK = ("trace_digest", "batch", "macs")  # points that may be compared
 
 

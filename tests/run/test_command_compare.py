@@ -26,6 +26,7 @@ FIGURES = (
     "utilization",
     "stall_cycles",
     "area_mm2",
+    "area_estimate_mm2",
     "config_digest",
     "settings",
     "preset",
