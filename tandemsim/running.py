@@ -84,6 +84,7 @@ def run(
     request = Request(
         workload=called,
         trace=own,
+        name=called if name is not None or isinstance(workload, (Trace, Pattern)) else None,
         only=only,
         machine=machine,
         preset=preset,

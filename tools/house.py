@@ -204,7 +204,7 @@ def row_of(module: str) -> tuple[str, tuple[str, ...]]:
     """Return the row that holds for `module`: its package, and what that may import."""
     package = ".".join(module.split(".")[:2])
     if package == WITH_ALL_MACHINES:
-        return package, ("sim.report", "sim.shell", *PARTS, *machines())
+        return package, ("sim.pattern_trace", "sim.report", "sim.shell", *PARTS, *machines())
     if is_machine(package) and package != "sim.__main__":
         return package, (*PARTS, *OTHER_MACHINES.get(package, ()))
     if package.startswith("rtl.") and package not in MAY_IMPORT:
@@ -276,7 +276,7 @@ def table() -> str:
     rows = {**MAY_IMPORT, "a machine, `sim.<machine>`": PARTS}
     rows["its circuits, `rtl.<machine>`"] = ("rtl.lib", "sim.arch")
     rows |= {package: (*PARTS, *others) for package, others in OTHER_MACHINES.items()}
-    rows[WITH_ALL_MACHINES] = ("every machine", "sim.report", "sim.shell", *PARTS)
+    rows[WITH_ALL_MACHINES] = ("every machine", "sim.pattern_trace", "sim.report", "sim.shell", *PARTS)
     rows |= {f"`{module}`, in a process of its own": targets for module, targets in PROCESSES.items()}
     lines = ["| package | may import, beside itself |", "|---|---|"]
     for package, targets in rows.items():

@@ -30,6 +30,13 @@ class Catalog:
 
     section: str
     choices: Mapping[str, Any]
+    plural: str  # as ``tandem list`` takes it: memories
+    line: Callable[[Any], str]  # what a choice is, in one line
+
+    def name_of(self, config: Any) -> str | None:
+        """Return the choice that the section of `config` is, or None."""
+        own = getattr(config, self.section)
+        return next((name for name, choice in self.choices.items() if choice == own), None)
 
 
 # (config of the preset, config with the catalogs' sections in place, settings by dotted names)
@@ -105,10 +112,9 @@ class Family:
         """Return the settings in which `config` differs from a preset; a section of a catalog by its name."""
         start, settings = self.preset(preset).config, dict[str, object]()
         for key, catalog in self.catalogs.items():
-            own = getattr(config, catalog.section)
-            names = [name for name, choice in catalog.choices.items() if choice == own]
-            if names and own != getattr(start, catalog.section):
-                settings[key] = names[0]
+            name = catalog.name_of(config)
+            if name is not None and name != catalog.name_of(start):
+                settings[key] = name
         in_place = tuple(f"{self.catalogs[key].section}." for key in settings)
         before = {name: value for name, value, _ in fields_of(start)}
         for name, value, _ in fields_of(config):

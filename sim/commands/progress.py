@@ -26,7 +26,7 @@ def progress(quiet: bool, unit: str = "") -> Iterator[Progress | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    from tandemsim.sim.run import COMPILING
+    from tandemsim.sim.run import NOTES
 
     columns = Bars.get_default_columns()
     if unit:
@@ -38,7 +38,7 @@ def progress(quiet: bool, unit: str = "") -> Iterator[Progress | None]:
 
     def advance(what: str, done: int, total: int) -> None:
         with unstopped():  # or bars that a signal has ended would begin anew
-            if what == COMPILING:
+            if what in NOTES:
                 bars.console.print(what, highlight=False)  # a line that stays, for what has no steps
                 return
             bars.start()  # not before, so that a mistake of the user stays one line

@@ -45,7 +45,13 @@ def is_cold() -> bool:
 
 def source_digest(folders: tuple[Path, ...] = SOURCES) -> str:
     """Return the digest of all ``.py`` files below `folders` and of the versions that compile them."""
-    digest = hashlib.sha256(repr((platform.python_version(), version("numpy"), version("numba"))).encode())
+    versions = repr((platform.python_version(), version("numpy"), version("numba")))
+    return hashlib.sha256(f"{versions}\0{code_digest(folders)}".encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def code_digest(folders: tuple[Path, ...] = SOURCES) -> str:
+    """Return the digest of all ``.py`` files below `folders`: of what decides the results of a run."""
+    digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(_python_files(folder)):
             text = Path(path).read_bytes()

@@ -51,7 +51,7 @@ class Outcome:
     """What only the machine knows. `sim.run` adds what every report has: names, digests, what did not run."""
 
     config: Any  # what ran: the config given, with what follows from the trace
-    ops: tuple[OpReport, ...]  # in the order of the ops given
+    ops: tuple[OpReport, ...]  # those that ran, in the order of the ops given
     cycles: int
     compute_cycles: int
     stall_cycles: Mapping[str, int]
@@ -63,6 +63,7 @@ class Outcome:
     area_mm2: float | None
     timeline: Callable[[], Timeline] | None = None  # None: a slice for each op
     activity: Callable[[], Activity] | None = None  # None: no plots over time
+    left_out: Mapping[int, str] = field(default_factory=dict)  # of the ops given, by id: why one did not run
     notes: tuple[str, ...] = ()
     multiplier_cycles: Mapping[str, int] = field(default_factory=dict)
     dram_tensors: Mapping[str, TensorTraffic] = field(default_factory=dict)
@@ -88,3 +89,6 @@ class Machine(Protocol):
 
     def reason(self, op: Op) -> str:
         """Return why an op of a kind that is not in `runs` did not run."""
+
+    def small(self) -> Trace:
+        """Return a trace that runs in no time, and needs every kernel that a large one needs."""

@@ -116,6 +116,8 @@ class Fields:
                     config.append(family.config(point.get("preset"), settings_of(point)))  # type: ignore[arg-type]
                 except UserError:
                     raise MissingError(name) from None
+            if name in family.catalogs:
+                return family.catalogs[name].name_of(config[0])
             value = config[0]
             for part in family.short_names.get(name, name).split("."):
                 if not hasattr(value, part):

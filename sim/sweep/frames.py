@@ -15,7 +15,8 @@ LENGTH = 4  # bytes
 class Setup(msgspec.Struct, frozen=True):
     """What a process needs once: the documents of the study's traces by workload, and its machines."""
 
-    version: str
+    version: str  # of tandemsim
+    code: str  # digest of its sources
     traces: dict[str, bytes]
     machines: list[str]
 

@@ -1,10 +1,10 @@
 """The journal of a sweep: every outcome as soon as it is there, in a file that only grows.
 
 A line is the CRC-32 of its text, a blank and the text, which is JSON; the first one says which study this is,
-and of which version of tandemsim. A line goes to the system whole and at once, so that SIGKILL loses none; to
-the disk at least every second, so that a power failure loses no more than that. The torn line that either may
-leave at the end is cut off when the journal is opened again. A lock (``flock``), which ends with its process,
-keeps a second sweep out.
+and of which version and code of tandemsim. A line goes to the system whole and at once, so that SIGKILL loses
+none; to the disk at least every second, so that a power failure loses no more than that. The torn line that
+either may leave at the end is cut off when the journal is opened again. A lock (``flock``), which ends with
+its process, keeps a second sweep out.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from tandemsim.sim.arch.checks import UserError, shown_path
+from tandemsim.sim.arch.checks import UserError, shown, shown_path
+from tandemsim.sim.shell.files import FileError
 from tandemsim.sim.sweep.point_run import Outcome
 
 NAME = "points.journal"
 SCHEMA = "tandem-sweep/1"
-SYNC_SECONDS = 1.0
+SYNC_SECONDS = 1.0  # assumed: what a power failure may cost; a sync takes milliseconds
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
 
@@ -37,6 +39,7 @@ class Header(msgspec.Struct, frozen=True):
 
     schema: str
     version: str  # of tandemsim
+    code: str  # digest of its sources
     study: str  # digest of the study and its traces
     points: int
 
@@ -50,20 +53,21 @@ class Journal:
     def __init__(self, folder: Path, header: Header, named: object = None) -> None:
         """Open the journal in an existing folder, or begin one; `named` is how messages call the folder.
 
-        Raises `FolderError` where another sweep is at work, or the folder has results of something else.
+        Raises `FolderError` where another sweep is at work, or the folder has results of something else, and
+        `FileError` where the system refuses.
         """
         self.path = folder / NAME
         self.folder = folder
         self.named = shown_path(folder if named is None else named)
-        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._synced = time.monotonic()
         self.outcomes = 0  # lines that hold one
-        try:
-            self._lock()
-            self._begin(header)
-        except BaseException:
-            os.close(self._handle)
-            raise
+        with self._refusals():
+            self._handle = self._locked()
+            try:
+                self._begin(header)
+            except BaseException:
+                os.close(self._handle)
+                raise
 
     def __enter__(self) -> Journal:
         return self
@@ -83,20 +87,43 @@ class Journal:
                     yield _OUTCOME.decode(text)
 
     def add(self, outcome: Outcome) -> None:
-        """Append an outcome."""
-        _write(self._handle, _line(msgspec.json.encode(outcome)))
+        """Append an outcome. Raises `FileError` where the system refuses, as of a full disk."""
+        with self._refusals():
+            _write(self._handle, _line(msgspec.json.encode(outcome)))
         self.outcomes += 1
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()
 
     def sync(self) -> None:
-        """Bring all outcomes to the disk."""
-        os.fdatasync(self._handle)
+        """Bring all outcomes to the disk. Raises `FileError`."""
+        with self._refusals():
+            os.fdatasync(self._handle)
         self._synced = time.monotonic()
 
-    def _lock(self) -> None:
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except OSError as error:
+            path = shown_path(Path(self.named, NAME))
+            raise FileError(f"cannot write {path!r}: {error.strerror or error}") from error
+
+    def _locked(self) -> int:
+        """Open the file and lock it; anew where a sweep that ends has removed it meanwhile."""
+        while True:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                self._lock(handle)
+                if self.path.exists() and os.path.samestat(os.fstat(handle), self.path.stat()):
+                    return handle
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise FolderError(f"another sweep is writing to {self.named!r}") from None
@@ -141,9 +168,13 @@ def _other(line: bytes, header: Header) -> str:
         found = _HEADER.decode(text or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return f"a file {NAME} that is not of a sweep"
-    if found.study != header.study:
+    if found.schema != header.schema:
+        return f"results in the form {shown(found.schema)}, not {shown(header.schema)}"
+    if (found.study, found.points) != (header.study, header.points):
         return "the results of another study"
-    return f"results of tandemsim {found.version}, not {header.version}"
+    if found.version != header.version:
+        return f"results of tandemsim {found.version}, not {header.version}"
+    return f"results of tandemsim {found.version} from before its code was edited"
 
 
 def _line(text: bytes) -> bytes:

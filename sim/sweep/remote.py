@@ -12,6 +12,7 @@ import time
 import msgspec
 
 from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.engine.kernel_cache import code_digest
 from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep.frames import SETUP, Work, packed
 from tandemsim.sim.sweep.point_run import Outcome
@@ -24,7 +25,7 @@ _own = threading.local()  # a worker has a thread for each of its slots, and a t
 
 
 class VersionError(UserError):
-    """The workers have another version of tandemsim than the sweep."""
+    """The workers have another version of tandemsim than the sweep, or other code of the same version."""
 
 
 def same(setup: bytes) -> bytes:
@@ -49,9 +50,11 @@ def _pool(setup: bytes, limit: float | None) -> Pool:
     kept: tuple[bytes, float | None, Pool] | None = getattr(_own, "pool", None)
     if kept is not None and kept[:2] == (setup, limit):
         return kept[2]
-    version = SETUP.decode(setup).version
-    if version != __version__:
-        raise VersionError(f"the workers have tandemsim {__version__}, and the sweep has {version}")
+    asked = SETUP.decode(setup)
+    if asked.version != __version__:
+        raise VersionError(f"the workers have tandemsim {__version__}, and the sweep has {asked.version}")
+    if asked.code != code_digest():
+        raise VersionError(f"the workers have other code of tandemsim {__version__} than the sweep")
     if kept is not None:
         kept[2].close()
     pool = Pool(setup, 1, limit)

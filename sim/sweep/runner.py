@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tandemsim.sim.arch.checks import require
+from tandemsim.sim.engine.kernel_cache import code_digest
 from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
 from tandemsim.sim.shell.files import require_writable_folder
@@ -68,7 +69,8 @@ def sweep(
     fields = Fields(read)
     space = Space(read, fields)
     digest = read.digest({name: trace.digest for name, trace in fields.traces.items()})
-    header = Header(SCHEMA, __version__, digest, len(space))
+    code = code_digest()
+    header = Header(SCHEMA, __version__, code, digest, len(space))
     with ExitStack() as stack:
         folder = stack.enter_context(_kept(out))
         journal = stack.enter_context(Journal(folder, header, out))
@@ -78,12 +80,16 @@ def sweep(
                 tell_of_compilation(progress)
 
             def executor() -> Executor:
-                setup = packed(_setup(fields))
+                setup = packed(_setup(fields, code))
                 if cluster is None:
                     return Pool(setup, min(count, len(missing)), point_timeout)
                 from tandemsim.sim.sweep.cluster import connect
 
-                return connect(cluster, setup, point_timeout, read.cluster)
+                def tell(line: str) -> None:
+                    if progress:
+                        progress(line, 0, 1)
+
+                return connect(cluster, setup, point_timeout, read.cluster, tell)
 
             _run(space, missing, executor, journal, progress)
         about = {"schema": SCHEMA, "study": digest, "version": __version__, "pareto": ",".join(read.pareto)}
@@ -111,8 +117,10 @@ def _run(
             if progress:
                 progress(POINTS, done, len(space))
     finally:
-        journal.sync()
-        running.close()
+        try:
+            journal.sync()
+        finally:
+            running.close()
 
 
 def _cpus() -> int:
@@ -121,9 +129,9 @@ def _cpus() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def _setup(fields: Fields) -> Setup:
+def _setup(fields: Fields, code: str) -> Setup:
     traces = {name: codec.dumps(trace) for name, trace in fields.traces.items()}
-    return Setup(__version__, traces, fields.machines)
+    return Setup(__version__, code, traces, fields.machines)
 
 
 def _missing(space: Space, outcomes: Iterable[Outcome], limit: float | None) -> list[int]:

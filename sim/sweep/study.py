@@ -87,7 +87,7 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode()
     except OSError as error:
         raise StudyError(f"cannot read the study {shown_path(path)!r}: {error.strerror}") from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise StudyError(f"{shown_path(path)} is not text in UTF-8: {error}") from None
 
 

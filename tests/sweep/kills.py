@@ -46,8 +46,9 @@ class Disturbed:
         self.study.write_text(STUDY)
         self.killed: Counter[str] = Counter()
         self.rounds = 0
+        self._undisturbed("first")  # which compiles the kernels
         begun = time.monotonic()
-        self.expected = self._undisturbed()
+        self.expected = self._undisturbed("undisturbed")
         self.span = time.monotonic() - begun
 
     def faults(self, kills: int) -> Iterator[str]:
@@ -58,8 +59,8 @@ class Disturbed:
             most = min(4, kills - self.killed.total())  # of a round, so that it ends
             yield from self._round(out, self.chance.randint(1, most))
 
-    def _undisturbed(self) -> dict[str, bytes]:
-        out = self.folder / "undisturbed"
+    def _undisturbed(self, name: str) -> dict[str, bytes]:
+        out = self.folder / name
         self._start(out, "--workers", "2").communicate()
         return contents(out)
 
@@ -101,16 +102,13 @@ class Disturbed:
 
     def _kill(self, sweep: subprocess.Popen[bytes]) -> int:
         """Send one kill; return 1, or 0 where the victim had gone."""
-        victims: dict[str, list[psutil.Process]] = {"sweep": [psutil.Process(sweep.pid)]}
+        name = self.chance.choice(["sweep", "worker", "scheduler"] if self.cluster else ["sweep", "process"])
         try:
-            if self.cluster:
-                assert self.cluster.scheduler
-                victims["worker"] = [psutil.Process(worker.pid) for worker in self.cluster.workers]
-                victims["scheduler"] = [psutil.Process(self.cluster.scheduler.pid)]
-            else:
-                victims["process"] = psutil.Process(sweep.pid).children()
-            name = self.chance.choice([name for name in victims if victims[name]])
-            self.chance.choice(victims[name]).kill()
+            while not (victims := self._victims(name, sweep)) and sweep.poll() is None:
+                time.sleep(0.02)  # a sweep that begins has no process yet
+            if not victims:
+                return 0
+            self.chance.choice(victims).kill()
         except psutil.NoSuchProcess:
             return 0
         self.killed[name] += 1
@@ -118,6 +116,14 @@ class Disturbed:
             time.sleep(0.2)
             self.cluster.mend()
         return 1
+
+    def _victims(self, name: str, sweep: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        if self.cluster and name != "sweep":
+            assert self.cluster.scheduler
+            found = self.cluster.workers if name == "worker" else [self.cluster.scheduler]
+            return [psutil.Process(process.pid) for process in found]
+        process = psutil.Process(sweep.pid)
+        return [process] if name == "sweep" else process.children()
 
     def _start(self, out: Path, *where: str) -> subprocess.Popen[bytes]:
         command = [

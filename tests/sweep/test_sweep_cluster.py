@@ -1,15 +1,22 @@
 """Sweeps on a real scheduler with three workers, of which some are killed, and on a Slurm that is made up."""
 
+import logging
 import os
 import re
+import signal
 import socket
+import time
+import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tandemsim.sim.run import WAITING
+from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import cluster as clusters
 from tandemsim.sim.sweep import runner
 from tandemsim.sim.sweep.cluster import ClusterError
@@ -97,16 +104,82 @@ def test_points_that_go_wrong_are_the_same_rows_on_a_cluster(cluster: LocalClust
     assert late[0].table.equals(late[1].table, check_metadata=True)
 
 
-def test_workers_of_another_version_are_refused(
-    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+def test_a_scheduler_that_hangs_ends_the_sweep_and_the_same_sweep_resumes(
+    cluster: LocalCluster, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "ANSWER_SECONDS", 2.0)
+    cluster.mend()
+    assert cluster.scheduler
+    hang = partial(cluster.scheduler.send_signal, signal.SIGSTOP)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(SweepError) as ended:
+            sweep(STUDY, cluster=cluster.address, out=tmp_path, progress=at(POINTS // 2, hang))
+    finally:
+        cluster.scheduler.send_signal(signal.SIGCONT)
+    assert (
+        str(ended.value)
+        == f"the connection to the cluster {cluster.address} is lost; the same command resumes"
+    )
+    assert time.monotonic() - begun < 60
+    sweep(STUDY, cluster=cluster.address, out=tmp_path)
+    assert_same(tmp_path, local)
+
+
+def test_a_sweep_whose_workers_are_all_gone_says_so_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "GONE_SECONDS", 8.0)
+    notes = []
+    with LocalCluster(tmp_path, 1) as made:
+        monkeypatch.setattr(clusters, "WORKER_SECONDS", 60.0)  # to begin with
+
+        def told(what: str, done: int, total: int) -> None:
+            if what == WAITING:
+                notes.append((what, done, total))
+            elif done == 3:
+                monkeypatch.setattr(clusters, "WORKER_SECONDS", 4.0)
+                made.workers[0].kill()
+
+        with pytest.raises(SweepError) as ended:
+            sweep(STUDY, cluster=made.address, progress=told)
+    assert notes == [("waiting for a worker of the cluster ...", 0, 1)]
+    assert (
+        str(ended.value) == f"the cluster {made.address} has had no worker for 8 s; the same command resumes"
+    )
+
+
+def test_a_sweep_on_a_cluster_leaves_logging_and_warnings_as_they_were(cluster: LocalCluster) -> None:
+    import distributed  # noqa: F401 - which sets levels of its own
+
+    cluster.mend()
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    before = {name: logging.getLogger(name).level for name in names}
+    filters = list(warnings.filters)
+    within = []
+    sweep(STUDY, cluster=cluster.address, progress=lambda *_: within.append(list(warnings.filters)))
+    assert all(found == filters for found in within)
+    assert {name: logging.getLogger(name).level for name in names} == before
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("version", f"the workers have tandemsim {__version__}, and the sweep has 9.9"),
+        ("code", f"the workers have other code of tandemsim {__version__} than the sweep"),
+    ],
+)
+def test_workers_with_another_tandemsim_are_refused(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, field: str, said: str
 ) -> None:
     cluster.mend()
     setup = runner._setup
     monkeypatch.setattr(
-        runner, "_setup", lambda fields: msgspec.structs.replace(setup(fields), version="9.9")
+        runner, "_setup", lambda *words: msgspec.structs.replace(setup(*words), **{field: "9.9"})
     )
-    with pytest.raises(ClusterError, match=r"the workers have tandemsim .*, and the sweep has 9\.9"):
+    with pytest.raises(ClusterError) as refused:
         sweep(STUDY, cluster=cluster.address)
+    assert str(refused.value) == f"{said}: {cluster.address}"
 
 
 def test_a_scheduler_that_does_not_answer_is_given_up(

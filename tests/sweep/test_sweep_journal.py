@@ -1,17 +1,22 @@
 """The journal: what a cut, a damaged byte, another study or a second sweep does to it."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandemsim.sim.shell.files import FileError
 from tandemsim.sim.sweep.journal import NAME, FolderError, Header, Journal
 from tandemsim.sim.sweep.point_run import Outcome
 
-HEADER = Header("tandem-sweep/1", "1.0", "a" * 64, 9)
+HEADER = Header("tandem-sweep/1", "1.0", "c" * 32, "a" * 64, 9)
 OUTCOMES = [
     Outcome(4, "ok", row={"cycles": 2**62, "energy_pj": 0.1 + 0.2, "area_mm2": None, "workload": "é\n"}),
     Outcome(0, "invalid", "a reason"),
@@ -80,19 +85,23 @@ def test_a_damaged_byte_loses_its_line_alone(
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("changed", "said"),
     [
-        (Header("tandem-sweep/1", "1.0", "b" * 64, 9), "holds the results of another study"),
-        (Header("tandem-sweep/1", "1.1", "a" * 64, 9), "holds results of tandemsim 1.0, not 1.1"),
+        ({"study": "b" * 64}, "the results of another study"),
+        ({"points": 8}, "the results of another study"),
+        ({"version": "1.1"}, "results of tandemsim 1.0, not 1.1"),
+        ({"code": "d" * 32}, "results of tandemsim 1.0 from before its code was edited"),
+        ({"schema": "tandem-sweep/2"}, "results in the form 'tandem-sweep/1', not 'tandem-sweep/2'"),
     ],
 )
 def test_results_of_something_else_are_refused_and_left_alone(
-    fresh: Callable[[], Path], header: Header, said: str
+    fresh: Callable[[], Path], changed: dict[str, Any], said: str
 ) -> None:
     folder = fresh()
     before = write(folder)
-    with pytest.raises(FolderError, match=said):
-        read(folder, header)
+    with pytest.raises(FolderError) as refused:
+        read(folder, msgspec.structs.replace(HEADER, **changed))
+    assert str(refused.value) == f"{str(folder)!r} holds {said}; name another folder"
     assert (folder / NAME).read_bytes() == before
 
 
@@ -119,3 +128,45 @@ def test_a_journal_without_an_outcome_leaves_nothing(fresh: Callable[[], Path]) 
     folder = fresh()
     assert read(folder) == []
     assert os.listdir(folder) == []
+
+
+def test_a_journal_that_is_a_folder_is_one_message(fresh: Callable[[], Path]) -> None:
+    folder = fresh()
+    (folder / NAME).mkdir()
+    with pytest.raises(FileError) as refused:
+        read(folder)
+    assert str(refused.value) == f"cannot write {str(folder / NAME)!r}: Is a directory"
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_a_full_disk_is_one_message_and_loses_no_outcome(
+    fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    folder = fresh()
+    write(folder)
+
+    def full(*words: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Journal(folder, HEADER) as journal, pytest.raises(FileError) as refused:
+        monkeypatch.setattr(os, call, full)
+        journal.add(OUTCOMES[0])
+        journal.sync()
+    monkeypatch.undo()
+    assert str(refused.value) == f"cannot write {str(folder / NAME)!r}: No space left on device"
+    assert read(folder)[: len(OUTCOMES)] == OUTCOMES
+
+
+def test_a_journal_removed_while_it_was_opened_is_opened_anew(
+    fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lock = fresh(), fcntl.flock
+
+    def removed_first(handle: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        (folder / NAME).unlink()  # as a sweep without an outcome does when it ends
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    write(folder)
+    assert read(folder) == OUTCOMES

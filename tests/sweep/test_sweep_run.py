@@ -1,5 +1,6 @@
 """Sweeps: rows against runs one by one, points that go wrong, and what a second sweep does again."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import Request, simulate
+from tandemsim.sim.shell.files import FileError
+from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import pool, runner
-from tandemsim.sim.sweep.journal import NAME
+from tandemsim.sim.sweep.journal import NAME, FolderError
 from tandemsim.sim.sweep.runner import POINTS, SweepError, sweep
 
 WORK = "sliding:32,8"
@@ -136,6 +139,44 @@ def test_a_sweep_runs_what_is_missing_and_nothing_else(
     assert (tmp_path / "points.parquet").read_bytes() == table
     sweep(study, workers=1, out=tmp_path)
     assert len(ran) == 4
+
+
+def test_results_from_before_an_edit_of_the_code_are_not_taken_for_those_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = grid(rows=[4])
+    sweep(study, workers=1, out=tmp_path)
+    kept = (tmp_path / NAME).read_bytes()
+    monkeypatch.setattr(runner, "code_digest", lambda: "0" * 32)
+    said = f"results of tandemsim {__version__} from before its code was edited"
+    with pytest.raises(FolderError) as refused:
+        sweep(study, workers=1, out=tmp_path)
+    assert str(refused.value) == f"{str(tmp_path)!r} holds {said}; name another folder"
+    assert (tmp_path / NAME).read_bytes() == kept
+
+
+def test_a_disk_that_is_full_ends_the_sweep_and_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    pools = []
+    close = runner.Pool.close
+
+    def closed(self: Any) -> None:
+        pools.append([process.process for process in self._processes])
+        close(self)
+
+    def on_first(what: str, done: int, total: int) -> None:
+        if (what, done) == (POINTS, 1):
+            monkeypatch.setattr(os, "fdatasync", full)
+
+    monkeypatch.setattr(runner.Pool, "close", closed)
+    with pytest.raises(FileError) as refused:
+        sweep(grid(rows=[4, 8]), workers=1, out=tmp_path, progress=on_first)
+    assert str(refused.value) == f"cannot write {str(tmp_path / NAME)!r}: No space left on device"
+    assert [[process.poll() for process in processes] for processes in pools] == [[-9]]
 
 
 def test_the_file_is_the_table_and_names_its_study(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tandemsim.sim.arch.families import FAMILIES
+from tandemsim.sim.sweep import study as studies
 from tandemsim.sim.sweep.fields import OPTIONS, Fields
 from tandemsim.sim.sweep.origin import StudyError
 from tandemsim.sim.sweep.point_run import STATUSES
@@ -87,6 +89,36 @@ def test_a_constraint_reads_the_config_where_a_point_says_nothing() -> None:
     study = {"grid": {"pattern": WORK, "preset": ["salo", "salo-dac22"]}}
     study["constraints"] = ["array.column_segments == 2 and clock_hz == 1_000_000_000"]  # type: ignore[assignment]
     assert [point["preset"] for point in points(study)] == ["salo"]
+
+
+@pytest.mark.parametrize("catalog", ["memory", "numerics"])
+def test_a_constraint_reads_the_choice_of_a_catalog_that_the_study_does_not_set(catalog: str) -> None:
+    family = FAMILIES["salo"]
+    presets, section = list(family.presets), family.catalogs[catalog].section
+    for choice, value in family.catalogs[catalog].choices.items():
+        has = {name: getattr(config, section) == value for name, config in family.configs.items()}
+        for operator, wanted in (("==", True), ("!=", False)):
+            study: dict[str, Any] = {"grid": {"pattern": WORK, "preset": presets}}
+            study["constraints"] = [f"{catalog} {operator} {choice!r}"]
+            kept = [name for name in presets if has[name] is wanted]
+            if kept:
+                assert [point["preset"] for point in points(study)] == kept
+            else:
+                with pytest.raises(StudyError, match="the constraints leave no point"):
+                    points(study)
+
+
+def test_a_catalog_is_none_where_a_field_of_it_is_set_otherwise() -> None:
+    study: dict[str, Any] = {"grid": {"pattern": WORK, "dram.channels": [1, 3]}}
+    study["constraints"] = ["memory == none"]
+    assert [point["dram.channels"] for point in points(study)] == [3]
+
+
+def test_a_constraint_on_a_whole_section_is_refused(write: Write) -> None:
+    said = (
+        "study.toml, line 1: unknown key 'dram'; did you mean 'dram.ranks', 'dram.row_cap' or 'dram.refresh'?"
+    )
+    assert refusal(write(f"constraints = ['dram == 1']\n{GRID}")) == said
 
 
 def test_a_point_whose_config_is_not_valid_is_not_excluded() -> None:
@@ -185,11 +217,18 @@ def test_a_study_of_too_many_points_is_refused_with_its_size(write: Write) -> No
     assert f"at most {MAX_POINTS:,} points, not {101**3:,}" in refusal(write(text))
 
 
-def test_a_study_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
-    assert "there is no study" in refusal(tmp_path / "none.toml")
-    assert "must be a regular file" in refusal(tmp_path)
-    (tmp_path / "latin.toml").write_bytes(b"name = '\xe9'")
-    assert "is not text in UTF-8" in refusal(tmp_path / "latin.toml")
+def test_a_study_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tmp_path / "study.toml"
+    assert refusal(study) == "there is no study 'study.toml'"
+    study.mkdir()
+    assert refusal(study) == "a study must be a regular file, not 'study.toml'"
+    study.rmdir()
+    study.write_bytes(b"name = '\xe9'")
+    said = "'utf-8' codec can't decode byte 0xe9 in position 8: invalid continuation byte"
+    assert refusal(study) == f"study.toml is not text in UTF-8: {said}"
+    monkeypatch.setattr(studies, "MAX_FILE_BYTES", 2**20)
+    study.write_bytes(b"#" * (2**20 + 1))
+    assert refusal(study) == "a study must be a file of at most 1 MiB, not 'study.toml'"
 
 
 def test_the_study_of_the_page_is_one(write: Write) -> None:
