@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tandemsim.listings import machines, presets
-    from tandemsim.running import compare, load_trace, run, trace, workload_names
+    from tandemsim.running import compare, load_trace, run, sweep, trace, workload_names
     from tandemsim.sim.arch.checks import ConfigError, UserError
     from tandemsim.sim.comparison.comparison import Comparison
     from tandemsim.sim.report.result import Report
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tandemsim.sim.shell.files import FileError
     from tandemsim.sim.shell.version import __version__
     from tandemsim.sim.sweep.result import SweepResult
-    from tandemsim.sim.sweep.runner import sweep
     from tandemsim.traces.bands import Band
     from tandemsim.traces.errors import TraceError
     from tandemsim.traces.pattern import Pattern
@@ -88,7 +87,7 @@ _HOMES = {
     "machines": "listings",
     "presets": "listings",
     "run": "running",
-    "sweep": "sim.sweep.runner",
+    "sweep": "running",
     "trace": "running",
     "workload_names": "running",
 }

@@ -25,6 +25,8 @@ from tandemsim.traces.summary import describe
 
 if TYPE_CHECKING:
     from tandemsim.sim.comparison.comparison import Comparison
+    from tandemsim.sim.sweep.result import SweepResult
+    from tandemsim.sim.sweep.study import Study
 
 MODULE = "; of a module make a trace: tandemsim.trace(module, inputs)"
 NEEDS_TORCH = "tandemsim.trace needs PyTorch, which is not installed: pip install 'tandemsim[models]'"
@@ -115,6 +117,46 @@ def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -
     for value in reports:
         _check_type("what is compared", value, Report, "runs or reports")
     return compared(reports, labels)
+
+
+def sweep(
+    study: Study | str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    point_timeout: float | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[str, int, int], None] = False,
+) -> SweepResult:
+    """Run all points of a study that `out` has no outcome of yet, and return the outcomes of all.
+
+    - `study`: a TOML file as docs/sweep.md describes it, or a mapping of the same form.
+    - `workers`: processes; None: one for each CPU. Or `cluster`: the address of a Dask scheduler, or
+      ``"slurm"``.
+    - `point_timeout`: seconds after which a point is given up; None: never.
+    - `out`: a folder that keeps each outcome as it comes, so that the same call resumes a sweep that was
+      stopped, and in the end what `SweepResult.save` writes.
+    - `progress`: bars on a terminal, or who is told of (what is done, steps done, steps in all).
+
+    Raises `UserError` for a value, `TypeError` for a type, and `RuntimeError` where processes do not start or
+    a cluster is lost.
+    """
+    from tandemsim.sim.sweep.runner import sweep as run_sweep
+    from tandemsim.sim.sweep.study import Study
+
+    _check_type("study", study, (Study, str, os.PathLike, Mapping), "a file or a mapping")
+    if workers is not None:
+        _check_type("workers", workers, int, "an integer or None")
+    _check_type("cluster", cluster, (str, type(None)), "a string or None")
+    number = isinstance(point_timeout, (int, float)) and not isinstance(point_timeout, bool)
+    if point_timeout is not None and not number:
+        raise TypeError(f"point_timeout must be a number or None, not {shown(point_timeout)}")
+    _check_type("out", out, (str, os.PathLike, type(None)), "a path or None")
+    options: dict[str, Any] = {"workers": workers, "cluster": cluster, "point_timeout": point_timeout}
+    if callable(progress):
+        return run_sweep(study, out=out, progress=progress, **options)
+    with bars(quiet=not progress, unit="points") as told:
+        return run_sweep(study, out=out, progress=told, **options)
 
 
 def load_trace(workload: str | os.PathLike[str]) -> Trace:

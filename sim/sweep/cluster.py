@@ -59,7 +59,7 @@ def connect(
     try:
         import distributed
     except ModuleNotFoundError:
-        raise ClusterError("--cluster needs Dask: pip install 'tandemsim[cluster]'") from None
+        raise ClusterError("a cluster needs Dask: pip install 'tandemsim[cluster]'") from None
     with ExitStack() as stack:
         stack.callback(_silenced())
         owner = None
@@ -108,7 +108,7 @@ def _answer(cluster: str) -> Any:
         get_address_host_port(address, strict=True)
     except (ValueError, RuntimeError, NotImplementedError):
         raise ClusterError(
-            f"--cluster takes slurm or an address such as tcp://host:8786, not {shown(cluster)}"
+            f"a cluster must be slurm or an address such as tcp://host:8786, not {shown(cluster)}"
         ) from None
     try:
         return _within(
@@ -226,7 +226,7 @@ class Cluster:
             return self._client.submit(same, self._setup, key=f"tandem-setup-{digest}")
 
     def _look(self) -> None:
-        """Count the slots of the workers: a thread each. Raises `SweepError` where all have long been gone."""
+        """Count the slots of the workers: a thread each. Raises `SweepError` where all are long gone."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         if self._client.status != "running":

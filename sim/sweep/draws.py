@@ -101,7 +101,8 @@ def draw_of(key: str, given: object) -> Draw:
     made = Interval(**table)
     require(made.low <= made.high, f"random.{key}.low must be at most high ({shown(made.high)})", made.low)
     require(made.step is None or made.step > 0, f"random.{key}.step must be positive", made.step)
-    require(not (made.log and made.step), f"random.{key} takes step or log, not both", given)
+    if made.log and made.step is not None:
+        raise ConfigError(f"random.{key} takes step or log, not both")
     require(not made.log or made.low > 0, f"random.{key}.low must be positive with log", made.low)
     if made.step is not None:
         many = (made.high - made.low) / made.step

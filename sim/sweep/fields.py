@@ -21,6 +21,7 @@ from tandemsim.traces.schema import Trace
 PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
+BOTH = "a point must have a workload or a pattern, not both"
 LISTED_BY = "`tandem list fields`"
 
 
@@ -32,15 +33,12 @@ def settings_of(point: Mapping[str, object]) -> dict[str, object]:
 def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
     """Return what a point runs. Raises `ConfigError` and `TraceError`."""
     if "pattern" in point:
-        require(
-            "workload" not in point,
-            "a point must have a workload or a pattern, not both",
-            point.get("workload"),
-        )
         return _pattern(point["pattern"], *(point.get(name) for name in PATTERN_OPTIONS))
     for name in PATTERN_OPTIONS:
-        require(name not in point, f"{name} goes with a pattern", point.get(name))
-    require("workload" in point, "a point must have a workload or a pattern", None)
+        if name in point:
+            raise ConfigError(f"{name} goes with a pattern, and this point has none")
+    if "workload" not in point:
+        raise ConfigError("a point must have a workload or a pattern")
     return traces[point["workload"]]
 
 
@@ -63,6 +61,7 @@ class Fields:
     def __init__(self, study: Study) -> None:
         """Raises `StudyError` with the line of an unknown key, workload, machine or preset."""
         self.study = study
+        self._check_work()
         self.traces = dict(self._traces())
         self._check_patterns()
         self.machines = self._machines()
@@ -159,6 +158,16 @@ class Fields:
             if name not in codec.names() and (beside.exists() or name.endswith(codec.SUFFIXES))
             else codec.find(name)
         )
+
+    def _check_work(self) -> None:
+        """No point may have both a workload and a pattern."""
+        study = self.study
+        everywhere = {key: study.places[key] for key in (*study.grid, *study.random)}
+        for row in study.rows or ({},):
+            places = {**everywhere, **{key: cell.place for key, cell in row.items()}}
+            both = [places[key] for key in ("workload", "pattern") if key in places]
+            if len(both) > 1:
+                raise study.origin.error(BOTH, *max(both, key=self._line))
 
     def _check_patterns(self) -> None:
         for value, place in _values(self.study, "pattern"):

@@ -25,8 +25,10 @@ from tandemsim.sim.sweep.frames import OUTCOME, Incoming, Work, framed
 from tandemsim.sim.sweep.point_run import FAILED, TIMED_OUT, Outcome, SweepError
 
 MODULE = "sim.sweep.worker"
+# All assumed.
 MAX_DEATHS = 3  # of the process that runs a point, until the point is taken for the cause
 MAX_FALSE_STARTS = 3  # processes in a row that ended before they were ready
+START_SECONDS = 600.0  # until a process is ready; compiling the kernels takes half a minute of a free CPU
 AHEAD_SECONDS = 0.05  # work that a process has waiting, so that it is never idle; long points do not wait
 MOST_AHEAD = 32  # points; their messages fit into a pipe
 
@@ -53,6 +55,7 @@ class Pool:
 
     def run(self, points: Iterable[Work]) -> Iterator[Outcome]:
         """Yield the outcome of each point as it comes, in any order."""
+        self._deaths.clear()  # numbers mean other points now
         coming = iter(points)
         again: deque[Work] = deque()  # points of processes that have died
         more = True
@@ -98,11 +101,9 @@ class Pool:
             self._selector.register(process.incoming.handle, selectors.EVENT_READ, process)
 
     def _ready(self) -> list[_Process]:
-        """Wait for messages, but not longer than until the first point's time runs out."""
-        wait = None
-        if self.limit is not None:
-            running = [process.since for process in self._processes if process.is_running]
-            wait = max(0.0, min(running) + self.limit - time.monotonic()) if running else None
+        """Wait for messages, but not longer than until the first process's time runs out."""
+        ends = [end for process in self._processes if (end := process.end(self.limit)) is not None]
+        wait = max(0.0, min(ends) - time.monotonic()) if ends else None
         return [key.data for key, _ in self._selector.select(wait)]
 
     def _received(self, process: _Process, again: deque[Work]) -> Iterator[Outcome]:
@@ -121,9 +122,8 @@ class Pool:
         if not process.is_ready:
             self._false_starts += 1
             if self._false_starts >= MAX_FALSE_STARTS:
-                raise SweepError(
-                    f"the processes of a sweep do not start ({_said(code)}): {process.last_words()}"
-                )
+                how = f"not ready after {START_SECONDS:g} s" if process.is_late else _said(code)
+                raise SweepError(f"the processes of a sweep do not start ({how}): {process.last_words()}")
         elif process.given:
             suspect = process.given[0].number
             self._deaths[suspect] += 1
@@ -136,15 +136,19 @@ class Pool:
         process.ended()
 
     def _late(self, again: deque[Work]) -> Iterator[Outcome]:
-        """End the processes whose point has taken too long, unless its outcome has come meanwhile."""
-        if self.limit is None:
-            return
-        for process in [p for p in self._processes if p.is_running]:
-            if time.monotonic() - process.since < self.limit:
+        """End the processes that have taken too long, unless a message has come meanwhile."""
+        for process in [*self._processes]:
+            end = process.end(self.limit)
+            if end is None or time.monotonic() < end:
                 continue
             if any(key.data is process for key, _ in self._selector.select(0)):
                 continue
             process.kill()
+            if not process.is_ready:
+                process.is_late = True
+                yield from self._died(process, again)
+                continue
+            assert self.limit is not None
             self._removed(process)
             late = process.given.popleft()
             yield timed_out(late.number, self.limit)
@@ -174,13 +178,15 @@ class _Process:
         assert self.process.stdin and self.process.stdout
         self.incoming = Incoming(self.process.stdout.fileno())
         self.given: deque[Work] = deque()
-        self.is_ready = False
-        self.since = 0.0  # when its present point began
+        self.is_ready, self.is_late = False, False
+        self.since = self._begun = time.monotonic()  # when its present point began
         self._seconds = 0.0  # that a point takes, smoothed
 
-    @property
-    def is_running(self) -> bool:
-        return self.is_ready and bool(self.given)
+    def end(self, limit: float | None) -> float | None:
+        """Return when its time runs out: that of its point, or that for getting ready."""
+        if not self.is_ready:
+            return self._begun + START_SECONDS
+        return self.since + limit if self.given and limit is not None else None
 
     def has_room(self) -> bool:
         """Whether it should get one more point."""
@@ -226,7 +232,7 @@ class _Process:
 
 def timed_out(number: int, limit: float) -> Outcome:
     """Return the outcome of a point that took too long."""
-    return Outcome(number, TIMED_OUT, f"took longer than {limit:g} s (--point-timeout)", limit=limit)
+    return Outcome(number, TIMED_OUT, f"took longer than the point timeout of {limit:g} s", limit=limit)
 
 
 def _said(code: int) -> str:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tandemsim.sim.arch.checks import require
+from tandemsim.sim.arch.checks import ConfigError, require
 from tandemsim.sim.engine.kernel_cache import code_digest
 from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
@@ -21,7 +21,7 @@ from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, SCHEMA, FolderError, Header, Journal
 from tandemsim.sim.sweep.point_run import TIMED_OUT, Outcome, SweepError
 from tandemsim.sim.sweep.pool import Pool
-from tandemsim.sim.sweep.result import TABLE, SweepResult
+from tandemsim.sim.sweep.result import PAGE, PLOT, TABLE, SweepResult
 from tandemsim.sim.sweep.space import Space
 from tandemsim.sim.sweep.study import Study, read_study
 from tandemsim.sim.sweep.table import make_table
@@ -58,11 +58,13 @@ def sweep(
     Raises `UserError` for what the user must mend, and `SweepError` where processes do not start or a cluster
     is lost.
     """
-    require(cluster is None or workers is None, "a sweep takes workers or a cluster, not both", workers)
+    if cluster is not None and workers is not None:
+        raise ConfigError("a sweep takes workers or a cluster, not both")
     count = _cpus() if workers is None else workers
     require(0 < count <= MAX_WORKERS, f"workers must be a positive integer up to {MAX_WORKERS}", workers)
     good = point_timeout is None or 0 < point_timeout <= MAX_SECONDS
-    require(good, "the point timeout must be a positive number of seconds", point_timeout)
+    rule = f"the point timeout must be a positive number of seconds up to {MAX_SECONDS:,.0f}"
+    require(good, rule, point_timeout)
     if out is not None:
         require_writable_folder(os.fspath(out))
     read = read_study(study)
@@ -152,7 +154,11 @@ def _kept(out: str | os.PathLike[str] | None) -> Iterator[Path]:
             yield Path(temporary)
         return
     folder = Path(os.path.realpath(out))
-    if (folder / TABLE).exists() and not (folder / NAME).exists():
-        raise FolderError(f"{str(out)!r} holds {TABLE}, which is not of this study; name another folder")
+    if not (folder / NAME).exists():
+        for name in (TABLE, PAGE, PLOT):
+            if os.path.lexists(folder / name):
+                raise FolderError(
+                    f"{str(out)!r} holds {name}, which is not of this study; name another folder"
+                )
     with new_parents(folder):
         yield folder

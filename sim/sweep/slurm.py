@@ -17,7 +17,7 @@ from tandemsim.sim.shell.modules import PARENT
 
 DEFAULT_JOBS = 8  # assumed
 DEFAULTS = {"cores": 1, "memory": "4GB", "walltime": "24:00:00"}  # assumed: a run takes 0.2 to 1 GB
-DEATH_SECONDS = 60  # until a worker ends whose sweep is gone
+DEATH_SECONDS = 60  # assumed: until a worker ends whose sweep is gone
 
 
 class SlurmError(UserError):
@@ -27,15 +27,15 @@ class SlurmError(UserError):
 def slurm_cluster(words: Mapping[str, Any]) -> Any:
     """Start a scheduler in this process and ask Slurm for jobs of workers. Raises `SlurmError`."""
     if shutil.which("sbatch") is None:
-        raise SlurmError("--cluster slurm needs the command sbatch, which is not on the PATH")
+        raise SlurmError("a cluster of Slurm needs the command sbatch, which is not on the PATH")
     try:
         from dask_jobqueue import SLURMCluster
     except ModuleNotFoundError:
-        raise SlurmError("--cluster slurm needs dask-jobqueue: pip install 'tandemsim[cluster]'") from None
+        raise SlurmError("a cluster of Slurm needs dask-jobqueue: pip install 'tandemsim[cluster]'") from None
     try:
         cluster = SLURMCluster(**cluster_options(words))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
-        raise SlurmError(f"--cluster slurm cannot start: {error}") from None
+        raise SlurmError(f"a cluster of Slurm cannot start: {error}") from None
     jobs = words.get("jobs", DEFAULT_JOBS)
     cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # unlike scale(), it replaces jobs that have ended
     return cluster

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, nearest, require, shown_path
+from tandemsim.sim.arch.checks import ConfigError, nearest, shown_path
 from tandemsim.sim.sweep import sections
 from tandemsim.sim.sweep.draws import Draw
 from tandemsim.sim.sweep.expressions import Constraint
@@ -24,6 +24,7 @@ from tandemsim.sim.sweep.toml_lines import lines_of
 MAX_POINTS = 1_000_000  # assumed: a table of some 100 MB; more is a search, not a sweep
 MAX_FILE_BYTES = 2**23  # assumed: a list of 100,000 points
 WORDS = ("name", "grid", "list", "random", "samples", "seed", "constraints", "pareto", "cluster")
+NOT_OF_RESULTS = ("name", "pareto", "cluster")  # words that no point depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ class Study:
         return max(1, len(self.rows)) * max(1, self.samples) * math.prod(map(len, self.grid.values()))
 
     def digest(self, traces: Mapping[str, str]) -> str:
-        """Return the SHA-256 of what the results follow from; `traces` are digests of the workloads."""
-        about = {key: value for key, value in self.document.items() if key not in ("cluster", "name")}
+        """Return the SHA-256 of what the points follow from; `traces` are digests of the workloads."""
+        about = {key: value for key, value in self.document.items() if key not in NOT_OF_RESULTS}
         # Unsorted: the order of keys is that of points.
         text = json.dumps([about, traces], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -97,6 +98,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, range)):
         return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # an array or a number of numpy
+        return _plain(value.tolist())
     return str(value) if isinstance(value, os.PathLike) else value
 
 
@@ -111,11 +114,10 @@ def _study(document: Mapping[str, Any], origin: Origin, name: str) -> Study:
     grid = sections.grid(document, origin, places)
     with origin.of("samples"):
         samples = sections.integer(document, "samples", 1)
-        require(
-            bool(random) == (samples > 0),
-            "samples and [random] go together; samples must be given for it",
-            document.get("samples"),
-        )
+        if samples and not random:
+            raise ConfigError("samples says how often [random] is drawn, and there is no [random]")
+    if random and not samples:
+        raise origin.error("[random] must have samples, which says how often it is drawn", "random")
     with origin.of("seed"):
         seed = sections.integer(document, "seed", 0)
     study = Study(

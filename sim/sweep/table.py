@@ -22,7 +22,7 @@ from tandemsim.sim.sweep.space import Point, Space
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK = 16_384  # rows that are Python objects at the same time
+CHUNK = 16_384  # assumed: rows that are Python objects at the same time
 TEXTS = ("workload", "machine", "preset", "settings", "config_digest", "trace_digest", "version")
 FLOATS = ("seconds", "utilization", "macs_share", "energy_pj", "power_w", "area_mm2")
 SAME_WORK = ("trace_digest", "batch", "macs")  # points that may be compared

@@ -195,7 +195,8 @@ def test_a_scheduler_that_does_not_answer_is_given_up(
     with pytest.raises(ClusterError, match=r"has not answered in 1 s"):
         sweep(STUDY, cluster=address, out=tmp_path / "out")
     with pytest.raises(
-        ClusterError, match=r"takes slurm or an address such as tcp://host:8786, not 'udp://nowhere'"
+        ClusterError,
+        match=r"^a cluster must be slurm or an address such as tcp://host:8786, not 'udp://nowhere'",
     ):
         sweep(STUDY, cluster="udp://nowhere", out=tmp_path / "out")
     assert os.listdir(tmp_path) == []
@@ -233,7 +234,7 @@ def test_a_job_of_slurm_asks_for_what_the_study_says() -> None:
 def test_slurm_without_its_commands_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
-        SlurmError, match=r"^--cluster slurm needs the command sbatch, which is not on the PATH$"
+        SlurmError, match=r"^a cluster of Slurm needs the command sbatch, which is not on the PATH$"
     ):
         sweep(STUDY, cluster="slurm", out=tmp_path / "out")
     assert os.listdir(tmp_path) == []

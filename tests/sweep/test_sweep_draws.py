@@ -67,7 +67,7 @@ def test_a_draw_depends_on_its_seed_sample_and_key_alone() -> None:
         ({"low": 1, "high": 2, "lg": True}, "did you mean 'log'"),
         ({"low": 3, "high": 2}, "low must be at most high"),
         ({"low": 1, "high": 2, "step": 0}, "step must be positive"),
-        ({"low": 1, "high": 2, "step": 1, "log": True}, "step or log"),
+        ({"low": 1, "high": 2, "step": 1, "log": True}, "^random.key takes step or log, not both$"),
         ({"low": 0, "high": 2, "log": True}, "must be positive with log"),
         ({"low": "1", "high": 2}, "must be a number"),
         ({"low": True, "high": 2}, "must be a number"),

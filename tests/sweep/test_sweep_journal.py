@@ -148,10 +148,14 @@ def test_a_full_disk_is_one_message_and_loses_no_outcome(
     def full(*words: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with Journal(folder, HEADER) as journal, pytest.raises(FileError) as refused:
-        monkeypatch.setattr(os, call, full)
+    def add(journal: Journal) -> None:
         journal.add(OUTCOMES[0])
         journal.sync()
+
+    with Journal(folder, HEADER) as journal:
+        monkeypatch.setattr(os, call, full)
+        with pytest.raises(FileError) as refused:
+            add(journal)
     monkeypatch.undo()
     assert str(refused.value) == f"cannot write {str(folder / NAME)!r}: No space left on device"
     assert read(folder)[: len(OUTCOMES)] == OUTCOMES

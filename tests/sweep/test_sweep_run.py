@@ -6,16 +6,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import tandemsim as ts
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import Request, simulate
 from tandemsim.sim.shell.files import FileError
 from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep import pool, runner
+from tandemsim.sim.sweep.frames import Setup, Work, packed
 from tandemsim.sim.sweep.journal import NAME, FolderError
+from tandemsim.sim.sweep.pool import Pool
 from tandemsim.sim.sweep.runner import POINTS, SweepError, sweep
+from tandemsim.sim.sweep.study import read_study
 
 WORK = "sliding:32,8"
 ROOT = Path(__file__).parents[2]
@@ -79,7 +84,7 @@ def test_points_that_go_wrong_are_rows_and_the_others_run() -> None:
     )
     assert all(ends[batch] == ("ok", None) for batch in range(1, 8))
     assert ends[1001] == ("failed", "the process that ran it ended 3 times (SIGSEGV)")
-    assert ends[1002] == ("timed out", "took longer than 2 s (--point-timeout)")
+    assert ends[1002] == ("timed out", "took longer than the point timeout of 2 s")
     assert ends[1003] == ("failed", "the process that ran it ended 3 times (exit code 3)")
     assert ends[1004] == ("failed", "RuntimeError: something went wrong")
     assert ends[1005] == ("failed", "SystemExit: stop")
@@ -94,7 +99,7 @@ def test_a_point_that_timed_out_runs_again_only_with_more_time(tmp_path: Path) -
         result = sweep(study, workers=1, point_timeout=seconds, out=tmp_path)
         lines.append(journal.read_bytes().count(b"\n"))
     assert lines == [3, 3, 3, 4]
-    assert column(result, "reason")[1] == "took longer than 1 s (--point-timeout)"
+    assert column(result, "reason")[1] == "took longer than the point timeout of 1 s"
     assert result.table.num_rows == 2
 
 
@@ -106,6 +111,28 @@ def test_processes_that_do_not_start_end_the_sweep_with_their_last_words(
     with pytest.raises(SweepError, match=r"do not start \(exit code 1\): no such thing"):
         sweep(grid(rows=[4]), workers=2, out=tmp_path / "out")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_process_that_never_gets_ready_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(pool, "module_command", lambda *_: command)
+    monkeypatch.setattr(pool, "START_SECONDS", 0.5)
+    with pytest.raises(SweepError) as ended:
+        sweep(grid(rows=[4]), workers=1)
+    said = "the processes of a sweep do not start (not ready after 0.5 s): it said nothing"
+    assert str(ended.value) == said
+
+
+@pytest.mark.usefixtures("faulty")
+def test_deaths_of_one_study_do_not_count_in_the_next() -> None:
+    setup = packed(Setup("", "", {}, []))
+    good, bad = ({"pattern": WORK, "batch": batch} for batch in (1, 1001))
+    with Pool(setup, 1) as own:
+        assert [outcome.status for outcome in own.run([Work(0, bad)])] == ["failed"]
+        tries, framed = iter([bad, bad, good]), pool.framed  # of another point of the same number
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pool, "framed", lambda work: framed(Work(work.number, next(tries))))
+            assert [outcome.status for outcome in own.run([Work(0, good)])] == ["ok"]
 
 
 def test_the_same_results_byte_for_byte_with_any_number_of_processes(tmp_path: Path) -> None:
@@ -177,6 +204,58 @@ def test_a_disk_that_is_full_ends_the_sweep_and_its_processes(
         sweep(grid(rows=[4, 8]), workers=1, out=tmp_path, progress=on_first)
     assert str(refused.value) == f"cannot write {str(tmp_path / NAME)!r}: No space left on device"
     assert [[process.poll() for process in processes] for processes in pools] == [[-9]]
+
+
+def test_another_pareto_takes_the_points_that_are_there(tmp_path: Path) -> None:
+    study = grid(rows=[4, 8])
+    sweep(study, workers=1, out=tmp_path)
+    whole = (tmp_path / NAME).read_bytes()
+    other = {**study, "pareto": ["cycles", "bytes"]}
+    found = sweep(other, workers=1, out=tmp_path)
+    assert (tmp_path / NAME).read_bytes() == whole
+    assert found.table.equals(sweep(other, workers=1).table, check_metadata=True)
+
+
+@pytest.mark.parametrize("name", ["points.parquet", "pareto.html", "pareto.png"])
+def test_a_file_of_the_same_name_that_is_not_of_a_sweep_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FolderError) as refused:
+        sweep(grid(rows=[4]), workers=1, out=tmp_path)
+    said = f"{str(tmp_path)!r} holds {name}, which is not of this study; name another folder"
+    assert str(refused.value) == said
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "mine"}
+
+
+def test_a_study_from_python_may_have_arrays_and_numbers_of_numpy() -> None:
+    own = grid(rows=[4, 8], clock_hz=[10**9], batch=[1])
+    numpys = grid(rows=np.array([4, 8]), clock_hz=np.int64(10**9), batch=[np.int32(1)])
+    plain, found = read_study(own), read_study(numpys)
+    assert (found.grid, found.size) == (plain.grid, plain.size)
+    assert [type(value) for values in found.grid.values() for value in values] == [str, int, int, int, int]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"workers": "2"}, "workers must be an integer or None, not '2'"),
+        ({"workers": 1.5}, "workers must be an integer or None, not 1.5"),
+        ({"workers": True}, "workers must be an integer or None, not True"),
+        ({"point_timeout": "2"}, "point_timeout must be a number or None, not '2'"),
+        ({"cluster": 3}, "cluster must be a string or None, not 3"),
+        ({"out": 3}, "out must be a path or None, not 3"),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_one_message(words: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        ts.sweep(grid(rows=[4]), **words)
+    assert str(refused.value) == said
+    with pytest.raises(TypeError) as refused:
+        ts.sweep(3)  # type: ignore[arg-type]
+    assert str(refused.value) == "study must be a file or a mapping, not 3"
+
+
+def test_progress_may_be_bars_as_of_a_run() -> None:
+    assert column(ts.sweep(grid(rows=[4]), workers=1, progress=True), "status") == ["ok"]
 
 
 def test_the_file_is_the_table_and_names_its_study(tmp_path: Path) -> None:

@@ -162,8 +162,14 @@ GRID = f'[grid]\npattern = "{WORK}"\n'
         (f"{GRID}rows = 1\narray.rows = 2\n", "line 4: 'rows' and 'array.rows' are one field"),
         (f"{GRID}[[list]]\n", "line 3: a table of list must have keys"),
         (f"list = 3\n{GRID}", "line 1: list must be tables"),
-        (f"samples = 2\n{GRID}", "line 1: samples and [random] go together"),
-        (f"{GRID}[random]\nrows = [1, 2]\n", "samples and [random] go together"),
+        (
+            f"samples = 2\n{GRID}",
+            "study.toml, line 1: samples says how often [random] is drawn, and there is no [random]",
+        ),
+        (
+            f"{GRID}[random]\nrows = [1, 2]\n",
+            "study.toml, line 3: [random] must have samples, which says how often it is drawn",
+        ),
         (
             f"samples = 0\n{GRID}[random]\nrows = [1]\n",
             "line 1: samples must be an integer of at least 1, not 0",
@@ -211,6 +217,20 @@ def test_a_bad_study_is_one_message_with_the_line(write: Write, text: str, said:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[grid]\npattern = 'sliding:4,2'\nworkload = ['vil-tiny']\n", 3),
+        ("[[list]]\npattern = 'sliding:4,2'\n[[list]]\nworkload = 'vil-tiny'\npattern = 'sliding:4,2'\n", 5),
+        ("[[list]]\nrows = 3\n[[list]]\nworkload = 'vil-tiny'\n[grid]\npattern = 'sliding:4,2'\n", 6),
+        ("samples = 1\n[random]\npattern = ['sliding:4,2']\n[grid]\nworkload = 'vil-tiny'\n", 5),
+    ],
+)
+def test_a_workload_and_a_pattern_in_one_point_are_refused(write: Write, text: str, line: int) -> None:
+    said = f"study.toml, line {line}: a point must have a workload or a pattern, not both"
+    assert refusal(write(text)) == said
+
+
 def test_a_study_of_too_many_points_is_refused_with_its_size(write: Write) -> None:
     values = str(list(range(101)))
     text = f"{GRID}rows = {values}\ncols = {values}\nbatch = {values}\n"
@@ -245,12 +265,14 @@ def test_the_study_of_the_page_is_one(write: Write) -> None:
 def test_the_digest_is_that_of_what_the_results_follow_from() -> None:
     base: dict[str, Any] = {"grid": {"pattern": WORK, "rows": [4, 8]}}
     digest = read_study(base).digest({})
-    assert read_study({**base, "name": "x", "cluster": {"jobs": 3}}).digest({}) == digest
+    assert (
+        read_study({**base, "name": "x", "cluster": {"jobs": 3}, "pareto": ["cycles", "bytes"]}).digest({})
+        == digest
+    )
     others = [
         {"grid": {"pattern": WORK, "rows": [8, 4]}},
         {"grid": {"rows": [4, 8], "pattern": WORK}},
         {**base, "constraints": ["rows > 4"]},
-        {**base, "pareto": ["cycles", "bytes"]},
     ]
     assert digest not in {read_study(other).digest({}) for other in others}
     assert read_study(base).digest({"t": "0"}) != digest
