@@ -69,7 +69,7 @@ def prepare(venv: Path, groups: list[str]) -> None:
 def add_checkout(venv: Path) -> None:
     """Let `venv` import `tandemsim` from this checkout, and give it the command ``tandem``.
 
-    Only dependencies are installed. The checkout comes last on the path, so that nothing in it hides a package.
+    Only dependencies are installed. The checkout comes last on the path, so nothing in it hides a package.
     """
     for packages in venv.glob("lib/python3.*/site-packages"):
         (packages / "tandemsim-checkout.pth").write_text(f"{ROOT}\n")

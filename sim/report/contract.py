@@ -54,9 +54,8 @@ from tandemsim.sim.report.summary import settings_text, summary
 
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
-AREA_ESTIMATE = (
-    "area_estimate_mm2"  # of `extra`, where `area_mm2` is a published figure for some configurations
-)
+# A key of `extra`, where `area_mm2` is a published figure for some of a machine's configurations.
+AREA_ESTIMATE = "area_estimate_mm2"
 NAME_WIDTH = 160  # columns of a report's name in its repr
 
 __all__ = [  # with the records that a machine fills, wherever they are defined
