@@ -87,7 +87,7 @@ lint: ## style, imports, likely bugs, types
 	$(environment) core lint
 	$(PY) -m ruff check --output-format=concise .
 	$(PY) -m ruff format --check .
-	@mkdir -p build/types/tandemsim
+	@rm -rf build/types && mkdir -p build/types/tandemsim
 	@cd build/types/tandemsim && ln -sf ../../../sim ../../../rtl ../../../traces ../../../workloads ../../../tandemsim/*.py* .
 	$(PY) -m mypy
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from tandemsim.rtl.lib.command_line import CircuitParser, choice_of
 from tandemsim.sim.arch.checks import UserError, nearest
-from tandemsim.sim.arch.families import family_named
+from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
 
@@ -30,10 +30,9 @@ PROGRAM = "python -m rtl.build"
 
 with installed_by(PROGRAM, "make rtl, or pip install '.[rtl]'"):
     from tandemsim.rtl.lib.sidecar import verilog_and_sidecar
-    from tandemsim.rtl.lib.units import Units
-    from tandemsim.rtl.salo.units import UNITS as SALO
+    from tandemsim.rtl.lib.units import Units, units_of
 
-UNITS: Mapping[str, Units] = {"salo": SALO}  # by family
+UNITS: Mapping[str, Units] = units_of(FAMILIES)
 LONG_SECONDS = 5
 
 

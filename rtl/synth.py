@@ -16,18 +16,17 @@ from pathlib import Path
 
 from tandemsim.rtl.lib.command_line import CircuitParser, choice_of
 from tandemsim.sim.arch.checks import UserError, nearest
-from tandemsim.sim.arch.families import family_named
+from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, written
 
 PROGRAM = "python -m rtl.synth"
 
 with installed_by(PROGRAM, "make synth, or pip install '.[rtl,synth]'"):
-    from tandemsim.rtl.synthesis import salo
-    from tandemsim.rtl.synthesis.gate_count import FamilyCount
+    from tandemsim.rtl.synthesis.gate_count import FamilyCount, counts_of
     from tandemsim.rtl.synthesis.yosys import NEXTPNR, YOSYS, installed
 
-COUNTS: Mapping[str, FamilyCount] = {"salo": salo}
+COUNTS: Mapping[str, FamilyCount] = counts_of(FAMILIES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

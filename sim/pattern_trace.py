@@ -68,12 +68,12 @@ def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: 
     form = FORMS[kind]
     words, names = rest.split(","), form.numbers.split(",")
     good = len(words) == len(names) and all(word.isascii() and word.isdecimal() for word in words)
-    require(good, f"--pattern takes {kind}:{form.numbers}", text)
+    require(good, f"pattern must be {kind}:{form.numbers}", text)
     numbers = [int(word) if len(word) < 12 else MAX_INTEGER for word in words]
     count = form.global_tokens if global_tokens is None else global_tokens
-    _check_sizes(**{"--heads": heads, "--head-dim": head_dim})
+    _check_sizes(heads=heads, head_dim=head_dim)
     most = min(max(numbers), MAX_GLOBAL_TOKENS)
-    require(0 <= count <= most, f"--global-tokens must be 0 to {most}", count)
+    require(0 <= count <= most, f"global_tokens must be 0 to {most}", count)
     pattern = form.make(*numbers, global_tokens=count)
     return trace_of(pattern, text, heads, head_dim, global_projections=form.apart)
 

@@ -17,6 +17,7 @@ from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
 from tandemsim.sim.report.contract import NotRun
 from tandemsim.sim.report.result import Report
+from tandemsim.sim.report.rules import check
 from tandemsim.sim.report.timeline import Activity, Timeline, timeline_of_ops
 from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.stopping import interrupts_held
@@ -37,6 +38,7 @@ class Request:
 
     workload: str  # a checked-in trace's name, or a file; of `trace` its name in the report
     trace: Trace | None = None  # what to run, where it is not on disk
+    name: str | None = None  # what the report calls it; None: as `workload` without folder and ending
     only: str | None = None  # run ops whose names this regular expression matches, and leave the others out
     machine: str | None = None  # None: by what the trace holds
     preset: str | None = None  # None: the machine's first
@@ -122,7 +124,7 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
                 progress(what, done, total)
 
         outcome = machine.run(trace, ops, config, options, advance)
-    not_run = _not_run(machine, trace, wanted, request.batch)
+    not_run = _not_run(machine, trace, wanted, outcome, request.batch)
     report = _report(request, machine, trace, options, outcome, not_run)
     return Run(report, outcome.timeline or (lambda: timeline_of_ops(report)), outcome.activity)
 
@@ -161,20 +163,31 @@ def _refuse_options(machine: Machine, options: Options) -> None:
     for name, (option, asked) in OPTIONS.items():
         if asked(options) and name not in machine.takes:
             takes = ", ".join(OPTIONS[other][0] for other in OPTIONS if other in machine.takes)
-            raise ConfigError(f"{machine.family.name} does not take {option}; it takes {takes or 'none'}")
+            refusal = f"{machine.family.name} does not take {option} ({option.lstrip('-')}= in Python)"
+            raise ConfigError(f"{refusal}; it takes {takes}" if takes else refusal)
 
 
-def _not_run(machine: Machine, trace: Trace, wanted: Set[int], batch: int) -> tuple[NotRun, ...]:
-    """Return what of the trace does not run, in its order; `wanted` are the ids that --only leaves."""
+def _not_run(
+    machine: Machine, trace: Trace, wanted: Set[int], outcome: Outcome, batch: int
+) -> tuple[NotRun, ...]:
+    """Return what of the trace did not run, in its order; `wanted` are the ids that --only leaves.
+
+    Raises `InvariantError` for an op that the machine was given and that its outcome does not account for.
+    """
+    reasons = dict(outcome.left_out)
+    for op in trace.ops:
+        if op.id not in wanted:
+            reasons[op.id] = REASON
+        elif op.kind not in machine.runs:
+            reasons[op.id] = machine.reason(op)
+    ran = [(op.name, op.kind, op.macs * batch) for op in trace.ops if op.id not in reasons]
+    reported = [(op.name, op.kind, op.macs) for op in outcome.ops]
+    name = machine.family.name
+    check(ran == reported, f"{name} reports {len(reported)} ops of the {len(ran)} that it ran")
     return tuple(
-        NotRun(
-            name=op.name,
-            kind=op.kind,
-            macs=op.macs * batch,
-            reason=machine.reason(op) if op.id in wanted else REASON,
-        )
+        NotRun(name=op.name, kind=op.kind, macs=op.macs * batch, reason=reasons[op.id])
         for op in trace.ops
-        if op.id not in wanted or op.kind not in machine.runs
+        if op.id in reasons
     )
 
 
@@ -187,7 +200,7 @@ def _report(
     not_run: tuple[NotRun, ...],
 ) -> Report:
     return Report(
-        workload=workload_name(request.workload),
+        workload=workload_name(request.workload) if request.name is None else printable(request.name),
         machine=machine.family.name,
         preset=options.preset,
         settings=options.settings,

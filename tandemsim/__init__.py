@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tandemsim.catalogs import machines, presets
+    from tandemsim.listings import machines, presets
     from tandemsim.running import compare, load_trace, run, sweep, trace, workload_names
     from tandemsim.sim.arch.checks import ConfigError, UserError
     from tandemsim.sim.comparison.comparison import Comparison
@@ -84,8 +84,8 @@ _HOMES = {
     "UserError": "sim.arch.checks",
     "compare": "running",
     "load_trace": "running",
-    "machines": "catalogs",
-    "presets": "catalogs",
+    "machines": "listings",
+    "presets": "listings",
     "run": "running",
     "sweep": "running",
     "trace": "running",

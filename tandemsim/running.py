@@ -76,8 +76,8 @@ def run(
     for what, text in (("machine", machine), ("preset", preset), ("only", only), ("name", name)):
         _check_type(what, text, (str, type(None)), "a string or None")
     attention = {"heads": heads, "head_dim": head_dim, "global_projections": global_projections}
-    given = {key: value for key, value in attention.items() if value is not None}
-    own, called = _trace(workload, given, name)
+    arguments = {key: value for key, value in attention.items() if value is not None}
+    own, called = _trace(workload, arguments, name)
     if config is not None:
         own_machine = _machine_of(config)
         machine = own_machine if machine is None else machine
@@ -86,6 +86,7 @@ def run(
     request = Request(
         workload=called,
         trace=own,
+        name=called if name is not None or isinstance(workload, (Trace, Pattern)) else None,
         only=only,
         machine=machine,
         preset=preset,
@@ -99,8 +100,8 @@ def run(
     )
     if callable(progress):
         return simulate(request, progress)
-    with bars(quiet=not progress) as told:
-        return simulate(request, told)
+    with bars(quiet=not progress) as callback:
+        return simulate(request, callback)
 
 
 def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -> Comparison:
@@ -112,10 +113,10 @@ def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -
     """
     from tandemsim.sim.comparison.comparison import compare as compared
 
-    given = [value.report if isinstance(value, Run) else value for value in runs]
-    for value in given:
+    reports = [value.report if isinstance(value, Run) else value for value in runs]
+    for value in reports:
         _check_type("what is compared", value, Report, "runs or reports")
-    return compared(given, labels)
+    return compared(reports, labels)
 
 
 def sweep(
@@ -154,8 +155,8 @@ def sweep(
     options: dict[str, Any] = {"workers": workers, "cluster": cluster, "point_timeout": point_timeout}
     if callable(progress):
         return run_sweep(study, out=out, progress=progress, **options)
-    with bars(quiet=not progress, unit="points") as told:
-        return run_sweep(study, out=out, progress=told, **options)
+    with bars(quiet=not progress, unit="points") as callback:
+        return run_sweep(study, out=out, progress=callback, **options)
 
 
 def load_trace(workload: str | os.PathLike[str]) -> Trace:

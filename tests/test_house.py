@@ -196,6 +196,15 @@ def test_a_module_that_a_string_names_is_an_import(tmp_path: Path) -> None:
     assert house.broken_rules(made_up(tmp_path, files)) == ["sim.salo.pe, line 1: may not import sim.run"]
 
 
+@pytest.mark.parametrize("runner, faults", [("cpu_baseline", 0), ("comparison", 1)])
+def test_only_a_module_with_a_row_may_run_another_as_a_process(
+    tmp_path: Path, runner: str, faults: int
+) -> None:
+    files = {"workloads/cpu_attention.py": ""}
+    files[f"sim/papers/{runner}.py"] = "MODULE = 'tandemsim.workloads.cpu_attention'"
+    assert len(house.broken_rules(made_up(tmp_path, files))) == faults
+
+
 def test_an_import_of_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     files = {
         "sim/salo/machine.py": "def run():\n    from tandemsim.sim.salo import banks, pe",

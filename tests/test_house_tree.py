@@ -5,8 +5,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("sim", "rtl", "traces", "workloads", "tests", "tools", "benchmarks", "docs", ".ci")
-SOURCES = {".py", ".md", ".toml", ".txt", ".cff", ".html", ".css", ".js", ".json", ".csv", ".out", ""}
+FOLDERS = (
+    "tandemsim",
+    "sim",
+    "rtl",
+    "traces",
+    "workloads",
+    "examples",
+    "tests",
+    "tools",
+    "benchmarks",
+    "docs",
+    ".ci",
+)
+SOURCES = {
+    ".py",
+    ".md",
+    ".toml",
+    ".txt",
+    ".cff",
+    ".html",
+    ".css",
+    ".js",
+    ".json",
+    ".csv",
+    ".out",
+    ".ipynb",
+    "",
+}
 
 # Homes, scratch folders and checkouts: what holds on the machine of whoever wrote it.
 MACHINE_PATH = re.compile(r"(?<![\w.\-/])/(?:home|root|Users|mnt|opt|srv|tmp/\w)\b[\w/]*")

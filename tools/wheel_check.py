@@ -27,9 +27,12 @@ NOT_SOURCES = shutil.ignore_patterns(
 
 # Both packages work, and ours is one name.
 BOTH = """
-import importlib.metadata, tandemsim.traces.pattern
+import importlib.metadata, sys, tandemsim.traces.pattern
 from traces import TimeSeries
 tandemsim.traces.pattern.Pattern.sliding(8, 3), TimeSeries()
+files = {str(path) for path in importlib.metadata.files("tandemsim")}
+missing = [path for path in sys.argv[1:] if "tandemsim/" + path not in files]
+assert not missing, missing
 tops = {path.parts[0] for path in importlib.metadata.files("tandemsim")} - {"..", "__pycache__"}
 assert {top for top in tops if not top.endswith(".dist-info")} == {"tandemsim"}, tops
 """
@@ -44,13 +47,16 @@ def main() -> int:
         for package in ("sim", "rtl"):
             (elsewhere / package).mkdir(parents=True)
             (elsewhere / package / "__init__.py").write_text("raise ImportError('of the user')\n")
+        folders = ("sim", "rtl", "traces", "workloads")
+        paths = [path for top in folders for path in sorted((source / top).rglob("*.py"))]
+        sources = [str(path.relative_to(source)) for path in paths]
         for number, order in enumerate(([str(source), OTHER], [OTHER, str(source)])):
             venv = folder / f"venv{number}"
             environment.create(venv)
             print("Installing", " and then ".join(Path(package).name for package in order), flush=True)
             for package in order:
                 environment.install(venv, [package])
-            call([str(venv / "bin" / "python"), "-c", BOTH], elsewhere)
+            call([str(venv / "bin" / "python"), "-c", BOTH, *sources], elsewhere)
         shutil.rmtree(source)  # nothing may be read from it any more
         tandem = str(venv / "bin" / "tandem")
         call([tandem, "list"], elsewhere)

@@ -78,7 +78,7 @@ def _progressions(wanted: Ints, steps: Sequence[int], looks: _Looks) -> list[Run
 
     As places are used up, no run gets longer: a step is looked at again only where it could be the best.
     """
-    found: list[Run] = []
+    runs: list[Run] = []
     at_most = dict.fromkeys(steps, len(wanted))
     while len(wanted):
         best = (0, 0, 0)
@@ -92,14 +92,14 @@ def _progressions(wanted: Ints, steps: Sequence[int], looks: _Looks) -> list[Run
                 best = run
         length, step, first = best
         if length == 1:
-            return found + [(int(place), int(place), 1) for place in wanted]
+            return runs + [(int(place), int(place), 1) for place in wanted]
         last = first + (length - 1) * step
         used = (wanted >= first) & (wanted <= last) & ((wanted - first) % step == 0)
         wanted = wanted[~used]
-        found.append((first, last, step))
-        if len(found) > MAX_PIECES:
+        runs.append((first, last, step))
+        if len(runs) > MAX_PIECES:
             raise _entangled()
-    return found
+    return runs
 
 
 def _longest_run(wanted: Ints, step: int) -> Run:

@@ -88,10 +88,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _marked_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     for key, value in pairs:
-        found[key] = _Marked("must be stated once, not twice") if key in found else value
-    return found
+        table[key] = _Marked("must be stated once, not twice") if key in table else value
+    return table
 
 
 def _marked_integer(digits: str) -> object:

@@ -32,11 +32,11 @@ def read_document(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 def as_text(data: bytes) -> str:
     """Return text in UTF-8, without a mark of byte order. Raises `TraceError` for what is not UTF-8."""
-    found = json.detect_encoding(data[:4])  # by marks, or by where zeros stand
-    if not found.startswith("utf-8"):
-        raise TraceError(f"must be text in UTF-8, not {found.upper()[:6]}")
+    encoding = json.detect_encoding(data[:4])  # by marks, or by where zeros stand
+    if not encoding.startswith("utf-8"):
+        raise TraceError(f"must be text in UTF-8, not {encoding.upper()[:6]}")
     try:
-        return data.decode(found)
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         wrong = data[error.start]
         raise TraceError(f"is not text in UTF-8: byte {wrong:#04x} at position {error.start}") from None

@@ -66,11 +66,11 @@ def _message(text: str, path: str, where: str, field: str, value: object) -> Tra
 
 def _with_key(document: object, path: str, text: str) -> str:
     """Replace ``[...]``, msgspec's word for a key, by the first that leads to a value of the type it got."""
-    found = re.search(r"got `(\w+)`", text)
+    got = re.search(r"got `(\w+)`", text)
     before, gap, after = path.partition("[...]")
-    if gap and found:
+    if gap and got:
         for key, item in _at(document, before).items():
-            if _type(_at(item, after)) == found[1]:
+            if _type(_at(item, after)) == got[1]:
                 return f"{before}.{key}{after}"
     return path
 

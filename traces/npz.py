@@ -163,10 +163,10 @@ def _header(stream: IO[bytes]) -> Header:
 
 def _fill(stream: IO[bytes], data: memoryview) -> None:
     """Read exactly what fits, which is the whole member, so that its checksum is compared."""
-    done = 0
-    while done < len(data):
-        part = stream.read(min(MAX_READ, len(data) - done))
+    filled = 0
+    while filled < len(data):
+        part = stream.read(min(MAX_READ, len(data) - filled))
         if not part:
             raise EOFError
-        data[done : done + len(part)] = part
-        done += len(part)
+        data[filled : filled + len(part)] = part
+        filled += len(part)

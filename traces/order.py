@@ -15,7 +15,7 @@ from tandemsim.traces.schema import Op, Tensor
 FROM_OUTSIDE = ("input", "weight", "index")  # roles of tensors that no op need produce
 FROM_AN_OP = ("activation", "output", "index")
 
-Tensors = Mapping[int, Tensor]
+TensorsById = Mapping[int, Tensor]
 
 
 def of_op(op: Op) -> str:
@@ -28,7 +28,7 @@ def of_tensor(tensor: Tensor) -> str:
     return f"tensor {tensor.id}"
 
 
-def viewed(tensor: Tensor, tensors: Tensors) -> Tensor:
+def viewed(tensor: Tensor, tensors: TensorsById) -> Tensor:
     """Return the tensor at the end of a chain of views."""
     seen = set()
     while tensor.alias_of is not None:
@@ -41,7 +41,7 @@ def viewed(tensor: Tensor, tensors: Tensors) -> Tensor:
     return tensor
 
 
-def check_order(ops: Sequence[Op], tensors: Tensors) -> None:
+def check_order(ops: Sequence[Op], tensors: TensorsById) -> None:
     """Raise `TraceError` unless each tensor is produced once, or comes from outside, before an op reads it.
 
     The ids in `ops` and the chains of views must be valid.
@@ -58,7 +58,7 @@ def check_order(ops: Sequence[Op], tensors: Tensors) -> None:
         done.add(op.id)
 
 
-def _makers(ops: Sequence[Op], tensors: Tensors) -> dict[int, int]:
+def _makers(ops: Sequence[Op], tensors: TensorsById) -> dict[int, int]:
     """Return the op that produces each tensor."""
     maker: dict[int, int] = {}
     for op in ops:

@@ -83,8 +83,8 @@ def to_csv(trace: Trace) -> tuple[str, list[str]]:
     header: Row = (*CONV_HEADER[:-1], *STRIDES) if two else CONV_HEADER
     rows: list[Row] = [header if as_conv else GEMM_HEADER]
     for op in ops:
-        found = _conv_rows(op) if op.kind == "conv2d" else _gemm_rows(op, tensors[op.inputs[1]], as_conv)
-        rows += (row if two or not as_conv else row[:-1] for row in found)
+        lines = _conv_rows(op) if op.kind == "conv2d" else _gemm_rows(op, tensors[op.inputs[1]], as_conv)
+        rows += (row if two or not as_conv else row[:-1] for row in lines)
     out = io.StringIO()
     # Every line ends in a comma, as in SCALE-Sim's own files: it drops the last column.
     csv.writer(out, lineterminator="\n").writerows((*row, "") for row in rows)

@@ -41,11 +41,11 @@ Dtype = Annotated[str, Meta(extra_json_schema={"enum": list(DTYPE_BITS)})]
 KindName = Annotated[str, Meta(extra_json_schema={"enum": list(KINDS)})]
 
 
-class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class TracePart(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Immutable; an unknown field is an error; a field at its default is not written."""
 
 
-class Quant(Record, frozen=True, kw_only=True):
+class Quant(TracePart, frozen=True, kw_only=True):
     """How a tensor is quantized."""
 
     bits: Annotated[int, Meta(ge=1, le=64)]
@@ -54,7 +54,7 @@ class Quant(Record, frozen=True, kw_only=True):
     scales: str | None = None  # the array of scales in the `.npz` beside the trace
 
 
-class Tensor(Record, frozen=True, kw_only=True):
+class Tensor(TracePart, frozen=True, kw_only=True):
     """One tensor, or a view of one. `shape` is () for a scalar."""
 
     id: Id
@@ -77,7 +77,7 @@ class Tensor(Record, frozen=True, kw_only=True):
         return -(-self.elements * bits // 8)
 
 
-class Op(Record, frozen=True, kw_only=True):
+class Op(TracePart, frozen=True, kw_only=True):
     """One operation. `inputs` and `outputs` are tensor ids; `attrs` holds JSON values (lists, not tuples)."""
 
     id: Id
@@ -105,7 +105,7 @@ class Op(Record, frozen=True, kw_only=True):
         return KINDS[self.kind].pattern is not None and len(self.inputs) == len(OPERANDS)
 
 
-class Source(Record, frozen=True, kw_only=True):
+class Source(TracePart, frozen=True, kw_only=True):
     """Where a trace comes from."""
 
     model: str  # `longformer`
@@ -115,7 +115,7 @@ class Source(Record, frozen=True, kw_only=True):
     origin: str = ""  # the module or file that was exported, where the model's name does not say it
 
 
-class ArrayInfo(Record, frozen=True, kw_only=True):
+class ArrayInfo(TracePart, frozen=True, kw_only=True):
     """One array of the `.npz` beside the trace."""
 
     shape: tuple[Annotated[int, Meta(ge=0)], ...]
@@ -123,7 +123,7 @@ class ArrayInfo(Record, frozen=True, kw_only=True):
     sha256: Digest  # of its bytes in C order
 
 
-class TraceBody(Record, frozen=True, kw_only=True):
+class TraceBody(TracePart, frozen=True, kw_only=True):
     """Everything of a trace but its digest."""
 
     schema: Literal["tandem-trace/1"]

@@ -70,13 +70,13 @@ def _kinds(ops: Sequence[Op]) -> str:
 
 def _patterns(ops: Sequence[Op]) -> str:
     """One row for each different attention pattern."""
-    found = Counter(
+    counts = Counter(
         (pattern, op.dim("batch") * op.dim("heads"), op.dim("head_dim"))
         for op in ops
         if (pattern := op.pattern)
     )
     rows = []
-    for (pattern, heads, head_dim), count in found.items():
+    for (pattern, heads, head_dim), count in counts.items():
         pairs = f"{pattern.pairs():,}", f"{pattern.density:.2%}"
         rows.append((describe(pattern), f"{count:,}", f"{heads:,}", f"{head_dim:,}", *pairs))
     titles = ("window attention", "ops", "heads", "head_dim", "pairs per head", "density")

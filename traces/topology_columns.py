@@ -75,8 +75,8 @@ def _sides(what: str, places: Sequence[int], names: Sequence[str]) -> dict[str, 
 
 def _side(name: str) -> str:
     """Return which side a column's name says, nothing if none."""
-    found = [side for side, words in SIDES.items() if any(f" {name}".endswith(word) for word in words)]
-    return found[0] if found else ""
+    sides = [side for side, words in SIDES.items() if any(f" {name}".endswith(word) for word in words)]
+    return sides[0] if sides else ""
 
 
 def _check_once(cells: Sequence[str]) -> None:

@@ -87,12 +87,12 @@ def _fields(trace: TraceBody) -> dict[str, Any]:
 
 
 def _by_id(items: Iterable[Item], what: str) -> dict[int, Item]:
-    found: dict[int, Item] = {}
+    items_by_id: dict[int, Item] = {}
     for item in items:
-        if item.id in found:
+        if item.id in items_by_id:
             raise TraceError(f"must be unique, but two {what}s have the id {item.id}")
-        found[item.id] = item
-    return found
+        items_by_id[item.id] = item
+    return items_by_id
 
 
 def _check_tensor(tensor: Tensor, tensors: Mapping[int, Tensor], arrays: Mapping[str, ArrayInfo]) -> None:

@@ -72,9 +72,9 @@ def measure(layer: Layer, repeats: int, seed: int = 0) -> dict[str, float]:
         "window": lambda: window_attention(q, k, v, **stated),
     }
     with torch.inference_mode():
-        found = {name: _median_ms(way, repeats) for name, way in ways.items()}
-        found["max_error"] = float((ways["masked"]() - ways["window"]()).abs().max())
-    return found
+        measured = {name: _median_ms(way, repeats) for name, way in ways.items()}
+        measured["max_error"] = float((ways["masked"]() - ways["window"]()).abs().max())
+    return measured
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

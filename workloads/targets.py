@@ -62,12 +62,12 @@ def build_module(workload: Workload) -> nn.Module:
 def _imported(module: str, attribute: str) -> Callable[[], Any]:
     sys.path.insert(0, "")  # the user's module may lie in the folder that the command is run from
     try:
-        found = importlib.import_module(module)
+        imported = importlib.import_module(module)
     except Exception as error:  # the user's code may raise anything
         raise ConfigError(f"importing {module} failed: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove("")
-    callables = {name: value for name, value in vars(found).items() if callable(value)}
+    callables = {name: value for name, value in vars(imported).items() if callable(value)}
     if attribute not in callables:
         public = [name for name in callables if not name.startswith("_")]
         raise ConfigError(nearest(f"callable of {module}", attribute, public))

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.traces.schema import Role
-from tandemsim.traces.schema import Tensor as Record
+from tandemsim.traces.schema import Tensor as TraceTensor
 
 DTYPES = {
     **{
@@ -45,7 +45,7 @@ class TensorTable:
     """Numbers and trace records for PyTorch tensors, in order of first use."""
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[TraceTensor] = []
         self._memories: dict[int, _Memory] = {}
         self._numbers: dict[tuple[int, int, tuple[int, ...]], int] = {}  # see `_key`
 
@@ -119,7 +119,7 @@ class TensorTable:
             raise ConfigError(f"a traced tensor must be {', '.join(DTYPES.values())}, not {tensor.dtype}")
         number, shape = len(self.records), tuple(tensor.shape)
         self.records.append(
-            Record(id=number, shape=shape, dtype=dtype, role=role, alias_of=alias_of, name=name)
+            TraceTensor(id=number, shape=shape, dtype=dtype, role=role, alias_of=alias_of, name=name)
         )
         return number
 

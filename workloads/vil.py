@@ -94,8 +94,8 @@ class ViL(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         wanted = [self.config.channels, self.config.image, self.config.image]
-        given = list(image.shape)
-        require(given[1:] == wanted, f"ViL input must be [batch, {', '.join(map(str, wanted))}]", given)
+        shape = list(image.shape)
+        require(shape[1:] == wanted, f"ViL input must be [batch, {', '.join(map(str, wanted))}]", shape)
         for stage in self.stages:
             image, tokens = stage(image)
         tokens = self.norm(tokens)

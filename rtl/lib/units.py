@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from amaranth.lib import wiring
@@ -23,3 +25,13 @@ class Units:
     def by_name(self) -> dict[str, type[wiring.Component]]:
         """The units by the names of their modules."""
         return {module_name(kind.__name__): kind for kind in self.kinds}
+
+
+def units_of(families: Iterable[str]) -> dict[str, Units]:
+    """Return the units of each family that has circuits: ``UNITS`` of its module ``rtl.<family>.units``."""
+    found = {}
+    for family in families:
+        package = f"tandemsim.rtl.{family}"
+        if find_spec(package):
+            found[family] = import_module(f"{package}.units").UNITS
+    return found

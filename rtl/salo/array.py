@@ -20,6 +20,7 @@ from tandemsim.rtl.salo.pe import PE
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
+from tandemsim.sim.arch.salo.geometry import slot_of
 from tandemsim.sim.arch.salo.numerics import Normalisation
 from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
 from tandemsim.sim.arch.salo.stages import Stage
@@ -128,7 +129,7 @@ class PEArray(wiring.Component):
                     above.kv_out, above.kv_valid_out, above.kv_tag_out, above.kv_global_valid_out
                 )
                 if passed is None or place == 0:
-                    slot = i + array.segment_cols - 1 - place
+                    slot = slot_of(i, j, array.segment_cols)
                     word = Cat(
                         self.operands.kv[segment][slot],
                         command.kv_valid[segment][slot],

@@ -7,8 +7,10 @@ names of `FamilyCount`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from amaranth import Module
 from amaranth.lib import wiring
@@ -34,6 +36,14 @@ class FamilyCount(Protocol):
 
     def show(self, config: Any, report: Mapping[str, Any]) -> None:
         """Print the tables of what was measured, and whether the checked-in counts still hold."""
+
+
+def counts_of(families: Iterable[str]) -> dict[str, FamilyCount]:
+    """Return the counts of each family that has any: the module beside this one of its name."""
+    names = {family: f"{__package__}.{family}" for family in families}
+    return {
+        family: cast(FamilyCount, import_module(name)) for family, name in names.items() if find_spec(name)
+    }
 
 
 def by_name(kinds: Kinds) -> dict[str, type[wiring.Component]]:

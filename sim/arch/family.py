@@ -30,6 +30,13 @@ class Catalog:
 
     section: str
     choices: Mapping[str, Any]
+    plural: str  # as ``tandem list`` takes it: memories
+    line: Callable[[Any], str]  # what a choice is, in one line
+
+    def name_of(self, config: Any) -> str | None:
+        """Return the choice that the section of `config` is, or None."""
+        own = getattr(config, self.section)
+        return next((name for name, choice in self.choices.items() if choice == own), None)
 
 
 # (config of the preset, config with the catalogs' sections in place, settings by dotted names)
@@ -105,21 +112,15 @@ class Family:
         """Return the settings in which `config` differs from a preset; a section of a catalog by its name."""
         start, settings = self.preset(preset).config, dict[str, object]()
         for key, catalog in self.catalogs.items():
-            choice = self.choice(config, key)
-            if choice is not None and getattr(config, catalog.section) != getattr(start, catalog.section):
-                settings[key] = choice
+            name = catalog.name_of(config)
+            if name is not None and name != catalog.name_of(start):
+                settings[key] = name
         in_place = tuple(f"{self.catalogs[key].section}." for key in settings)
         before = {name: value for name, value, _ in fields_of(start)}
         for name, value, _ in fields_of(config):
             if not name.startswith(in_place) and (name not in before or before[name] != value):
                 settings[name] = value
         return settings
-
-    def choice(self, config: Any, key: str) -> str | None:
-        """Return which choice of the catalog `key` is in place in `config`; None where it is none of them."""
-        catalog = self.catalogs[key]
-        own = getattr(config, catalog.section)
-        return next((name for name, choice in catalog.choices.items() if choice == own), None)
 
     def _fields(self, settings: Mapping[str, object]) -> dict[str, object]:
         """Return the settings of single fields, less those that are to follow from others."""

@@ -38,15 +38,15 @@ def with_settings(
     """
     short = short or {}
     tree: dict[str, Any] = {}
-    given: dict[str, str] = {}
+    keys: dict[str, str] = {}
     with Rules() as rules:
         for key, value in settings.items():
             name = short.get(key, key)
             with rules.apart():
                 _check_field(config, key, name.split("."), short)
-                if name in given:
-                    raise ConfigError(f"{given[name]} and {key} are one field; set only one of them")
-                given[name] = key
+                if name in keys:
+                    raise ConfigError(f"{keys[name]} and {key} are one field; set only one of them")
+                keys[name] = key
                 *path, last = name.split(".")
                 node = tree
                 for part in path:
@@ -74,13 +74,13 @@ def canonical_settings(
 
     A setting that is not a field of `config` (a whole section was put in place) keeps its name and value.
     """
-    plain, found = to_dict(config), {}
+    plain, canonical = to_dict(config), {}
     for key, value in settings.items():
         name, node = short.get(key, key), plain
         for part in name.split("."):
             node = node.get(part, value) if isinstance(node, dict) else value
-        found[name] = node if not isinstance(node, dict) else value
-    return dict(sorted(found.items()))
+        canonical[name] = node if not isinstance(node, dict) else value
+    return dict(sorted(canonical.items()))
 
 
 def fields_of(config: Any, prefix: str = "") -> Iterator[tuple[str, object, Any]]:

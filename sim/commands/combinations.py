@@ -16,16 +16,11 @@ from tandemsim.sim.arch.checks import ConfigError, digest, shown, shown_path
 from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.shell.files import printable
-from tandemsim.sim.shell.settings_files import NOTHING, Given, combined, settings_from_file
+from tandemsim.sim.shell.settings_files import NOTHING, FileSettings, combined, settings_from_file
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
 
-LISTS = {  # what is not a config field -> how it is listed
-    "workload": "more workloads",
-    "machine": "--machines",
-    "preset": "--presets",
-    "config": "--configs",
-}
+LISTED = ("machine", "preset", "config")  # what has an option of its own, with an s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +55,7 @@ class Combination:
     @property
     def name(self) -> str:
         """What a message calls it."""
-        return _named(self.workload, self.label, self.machine)
+        return _name(self.workload, self.label or self.machine)
 
 
 def combinations(lists: Lists, most: int) -> list[Combination]:
@@ -71,10 +66,10 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     """
     _check_count(lists, most)
     traces = {name: codec.load(codec.find(name)) for name in lists.workloads}
-    given = {path: settings_from_file(Path(path)) for path in lists.configs}
+    files = {path: settings_from_file(Path(path)) for path in lists.configs}
     for name in lists.machines:
         family_named(name)
-    found: list[Combination] = []
+    runs: list[Combination] = []
     known: dict[tuple[str, str, str], Combination] = {}
     choices = itertools.product(
         lists.workloads,
@@ -86,13 +81,17 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     for workload, machine, preset, config, values in choices:
         words = [f"{key}={value}" for (key, _), value in zip(lists.vary, values, strict=True)]
         label = _label(lists, machine, preset, config, words)
-        base = given[config] if config is not None else NOTHING
+        base = files[config] if config is not None else NOTHING
         made = _combination(workload, traces[workload], machine, preset, base, words, label)
         same = known.setdefault((made.trace.digest, made.machine, made.config_digest), made)
         if same is not made:
             raise ConfigError(f"{shown(same.name)} and {shown(made.name)} are the same run")
-        found.append(made)
-    return found
+        runs.append(made)
+    return runs
+
+
+def _name(workload: str, more: str) -> str:
+    return f"{workload} ({more})" if more else workload
 
 
 def _check_count(lists: Lists, most: int) -> None:
@@ -111,16 +110,16 @@ def _combination(
     trace: Trace,
     machine: str | None,
     preset: str | None,
-    given: Given,
+    file: FileSettings,
     words: Sequence[str],
     label: str,
 ) -> Combination:
-    where = _named(workload, label, machine or given.machine or "its machine")
+    where = _name(workload, label or machine or file.machine or "")
     kinds = {op.kind for op in trace.ops}
     try:
-        name = machine or given.machine or default_machine(kinds)
+        name = machine or file.machine or default_machine(kinds)
         family = family_named(name)
-        preset, settings = combined(family, given, preset, words)
+        preset, settings = combined(family, file, preset, words)
         config = family.config(preset, settings)
         if not machine_named(name).runs & kinds:
             raise ConfigError(f"{name} runs none of the kinds of ops in it: {', '.join(sorted(kinds))}")
@@ -135,10 +134,6 @@ def _combination(
         config_digest=digest(config),
         label=label,
     )
-
-
-def _named(workload: str, label: str, machine: str) -> str:
-    return f"{workload} with {label}" if "=" in label else f"{workload} on {label or machine}"
 
 
 def _label(
@@ -174,10 +169,8 @@ def varied(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         items = tuple(item.strip() for item in values.split(","))
         if not (equals and key.strip() and all(items)):
             raise ConfigError(f"--vary takes key=value,value, not {shown(word)}")
-        if key.strip() in LISTS:
-            raise ConfigError(
-                f"--vary takes config fields, not {shown(key.strip())}; give {LISTS[key.strip()]}"
-            )
+        if key.strip() in LISTED:
+            raise ConfigError(f"--vary takes fields of a config; list {key.strip()}s with --{key.strip()}s")
         keys.append(key.strip())
         yield keys[-1], once(f"--vary {keys[-1]}", items)
     once("--vary", tuple(keys))

@@ -74,8 +74,8 @@ def run(chosen: argparse.Namespace) -> None:
         vary=tuple(varied(chosen.vary)),
     )
     planned = combinations(lists, MAX_RUNS)
-    with progress(chosen.quiet) as told:
-        reports = list(_simulated(planned, told))
+    with progress(chosen.quiet) as callback:
+        reports = list(_simulated(planned, callback))
     labels = [combination.label for combination in planned]
     told_apart = numbered(labels, [report.workload for report in reports])  # files may have one name
     _write(chosen, compare(reports, told_apart if all(labels) else None))

@@ -7,13 +7,12 @@ import enum
 import types
 import typing
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, nearest, to_dict
-from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.families import FAMILIES, family_named
-from tandemsim.sim.arch.family import Family
-from tandemsim.sim.arch.salo.numerics import NUMERICS
+from tandemsim.sim.arch.family import Catalog, Family
 from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.shell.command_line import Parser
 from tandemsim.sim.shell.files import standard_output
@@ -46,8 +45,8 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        metavar="machines|presets|workloads|fields|memories|numerics",
-        help="default: the first three; fields are what --set takes, memories and numerics their catalogs",
+        metavar="|".join((*ALWAYS, "fields", *(catalog.plural for catalog in _catalogs()))),
+        help="default: the first three; fields are what --set takes, those after it the catalogs for that",
     )
     parser.add_argument("machine", nargs="?", metavar="MACHINE", help="of fields (default: the first)")
     parser.add_argument("--preset", metavar="NAME", help="whose values fields have (default: the first)")
@@ -68,9 +67,9 @@ def show(what: str | None, machine: str | None = None, preset: str | None = None
         "presets": _preset_lines,
         "workloads": _workload_lines,
         "fields": lambda: _field_lines(family_named(machine), preset),
-        "memories": lambda: {name: _memory_line(dram) for name, dram in DRAMS.items()},
-        "numerics": lambda: {name: _numerics_line(numerics) for name, numerics in NUMERICS.items()},
     }
+    for catalog in _catalogs():
+        sections[catalog.plural] = partial(_catalog_lines, catalog)
     if what is not None and what not in sections:
         raise ConfigError(nearest("list", what, sections))
     if what != "fields" and (machine, preset) != (None, None):
@@ -83,6 +82,16 @@ def show(what: str | None, machine: str | None = None, preset: str | None = None
             width = max(len(name) for name in lines)
             for name, line in lines.items():
                 print(f"  {name:<{width}}  {line}", file=out)
+
+
+def _catalogs() -> list[Catalog]:
+    """Return the catalogs of all families, each once."""
+    every = (catalog for family in FAMILIES.values() for catalog in family.catalogs.values())
+    return list({catalog.plural: catalog for catalog in every}.values())
+
+
+def _catalog_lines(catalog: Catalog) -> dict[str, str]:
+    return {name: catalog.line(choice) for name, choice in catalog.choices.items()}
 
 
 def _preset_lines() -> dict[str, str]:
@@ -110,12 +119,7 @@ def _field_lines(family: Family, preset: str | None) -> dict[str, str]:
     config = family.config(preset, {})
     short = {whole: name for name, whole in family.short_names.items()}
     rows = [
-        (
-            key,
-            family.choice(config, key) or "-",
-            "",
-            f"{'|'.join(catalog.choices)}; fills {catalog.section}.*",
-        )
+        (key, catalog.name_of(config) or "-", "", f"{'|'.join(catalog.choices)}; fills {catalog.section}.*")
         for key, catalog in family.catalogs.items()
     ]
     for name, value, kind in fields_of(config):
@@ -147,18 +151,3 @@ def _choices(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "|".join(str(member.value) for member in kind)
     return {int: "integer", float: "number", bool: "true|false"}.get(kind, "text")
-
-
-def _memory_line(dram: Any) -> str:
-    peak, banks = dram.peak_bytes_per_second / 1e9, dram.standard.bank_groups * dram.standard.banks
-    size = f"{dram.capacity_bytes / 2**30:.0f} GiB"
-    buses = f"one channel of {dram.data_buses} data bus" + ("es" if dram.data_buses > 1 else "")
-    held = f"{banks} bank{'s' if banks > 1 else ''}, {size}"
-    return f"{peak:.1f} GB/s on {buses}, bursts of {dram.burst_bytes} bytes, {held}"
-
-
-def _numerics_line(numerics: Any) -> str:
-    return (
-        f"inputs {numerics.input} stored in {numerics.storage_width} bits, scores {numerics.score},"
-        f" weights {numerics.weight}, outputs {numerics.output} (b: bits, f: of them fraction)"
-    )

@@ -46,12 +46,12 @@ def run(chosen: argparse.Namespace) -> None:
         raise ConfigError(nearest("paper", chosen.paper, papers()))
     if chosen.json is not None:
         require_writable_file(chosen.json)
-    with progress(chosen.quiet) as told:
+    with progress(chosen.quiet) as callback:
         reproduce(
             papers()[chosen.paper],
             chosen.json,
             show=not chosen.quiet and chosen.json != "-",
-            progress=told,
+            progress=callback,
         )
 
 

@@ -21,7 +21,7 @@ from tandemsim.sim.shell.files import (
 )
 from tandemsim.sim.shell.settings_files import (
     NOTHING,
-    Given,
+    FileSettings,
     as_toml,
     combined,
     settings_from_file,
@@ -128,9 +128,9 @@ def run(chosen: argparse.Namespace) -> None:
     request = _request(chosen)
     from tandemsim.sim.run import simulate
 
-    with progress(chosen.quiet) as told:
-        done = simulate(request, told)
-    _write(chosen, done)
+    with progress(chosen.quiet) as callback:
+        finished = simulate(request, callback)
+    _write(chosen, finished)
 
 
 def _request(chosen: argparse.Namespace) -> Request:
@@ -138,9 +138,9 @@ def _request(chosen: argparse.Namespace) -> Request:
     from tandemsim.sim.run import Request
     from tandemsim.traces import codec
 
-    given = _given(chosen)
+    file = _file(chosen)
     trace = _trace(chosen)
-    name = given.machine if chosen.machine is None else chosen.machine
+    name = file.machine if chosen.machine is None else chosen.machine
     if name is None:
         trace = trace or codec.load(codec.find(chosen.workload))
         name = default_machine({op.kind for op in trace.ops})
@@ -149,8 +149,8 @@ def _request(chosen: argparse.Namespace) -> Request:
         trace=trace,
         only=chosen.only,
         machine=name,
-        preset=given.preset if chosen.preset is None else chosen.preset,
-        settings=_settings(chosen, given, family_named(name)),
+        preset=file.preset if chosen.preset is None else chosen.preset,
+        settings=_settings(chosen, file, family_named(name)),
         batch=chosen.batch,
         functional=chosen.functional is not False,
         tensors=Path(chosen.functional) if isinstance(chosen.functional, str) else None,
@@ -162,38 +162,38 @@ def _request(chosen: argparse.Namespace) -> Request:
 def _trace(chosen: argparse.Namespace) -> Trace | None:
     """Return the trace that --pattern means; None where a workload is named."""
     if (chosen.pattern is None) == (chosen.workload is None):
-        told = f"only one of --pattern and a workload may be given, not also {shown(chosen.workload)}"
-        raise ConfigError(told if chosen.pattern else "a workload is missing: a name, a file or --pattern")
+        excess = f"only one of --pattern and a workload may be given, not also {shown(chosen.workload)}"
+        raise ConfigError(excess if chosen.pattern else "a workload is missing: a name, a file or --pattern")
     options = {"heads": chosen.heads, "head_dim": chosen.head_dim, "global_tokens": chosen.global_tokens}
-    given = {name: value for name, value in options.items() if value is not None}
+    arguments = {name: value for name, value in options.items() if value is not None}
     if chosen.pattern is not None:
         from tandemsim.sim.pattern_trace import pattern_trace
 
-        return pattern_trace(chosen.pattern, **given)
-    for name in given:
+        return pattern_trace(chosen.pattern, **arguments)
+    for name in arguments:
         raise ConfigError(f"--{name.replace('_', '-')} goes with --pattern")
     return None
 
 
 def _dump(chosen: argparse.Namespace) -> None:
     """Print the config that a run would have; without a machine, of the first."""
-    given = _given(chosen)
-    family = family_named(given.machine if chosen.machine is None else chosen.machine)
-    preset = given.preset if chosen.preset is None else chosen.preset
+    file = _file(chosen)
+    family = family_named(file.machine if chosen.machine is None else chosen.machine)
+    preset = file.preset if chosen.preset is None else chosen.preset
     preset = family.default_preset if preset is None else preset
-    settings = _settings(chosen, given, family)
+    settings = _settings(chosen, file, family)
     config = family.config(preset, settings)
     with standard_output() as out:
         out.write(as_toml(family.name, preset, family.stated(config, settings), config))
 
 
-def _given(chosen: argparse.Namespace) -> Given:
+def _file(chosen: argparse.Namespace) -> FileSettings:
     return settings_from_file(chosen.config) if chosen.config is not None else NOTHING
 
 
-def _settings(chosen: argparse.Namespace, given: Given, family: Family) -> dict[str, object]:
+def _settings(chosen: argparse.Namespace, file: FileSettings, family: Family) -> dict[str, object]:
     """Return the settings of --config, and on top those of --set."""
-    return combined(family, given, chosen.preset, chosen.settings)[1]
+    return combined(family, file, chosen.preset, chosen.settings)[1]
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:

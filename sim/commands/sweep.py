@@ -46,14 +46,14 @@ def run(chosen: argparse.Namespace) -> None:
 
     out = RESULTS / chosen.study.name.removesuffix(".toml") if chosen.out is None else chosen.out
     try:
-        with progress(chosen.quiet, unit="points") as told:
+        with progress(chosen.quiet, unit="points") as callback:
             result = sweep(
                 chosen.study,
                 workers=chosen.workers,
                 cluster=chosen.cluster,
                 point_timeout=chosen.point_timeout,
                 out=out,
-                progress=told,
+                progress=callback,
             )
     except SweepError as fault:
         tell_fault("tandem", str(fault))

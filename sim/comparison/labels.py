@@ -18,25 +18,25 @@ def labels_of(reports: Sequence[Report]) -> tuple[str, ...]:
     presets = {(report.machine, report.preset) for report in reports}
     batches = {batch_of(report) for report in reports}
     varying = _varying(reports)
-    found = []
+    labels = []
     for report in reports:
         parts = [report.machine] if len(machines) > 1 else []
         parts += [report.preset] if len(presets) > len(machines) else []
         parts += [f"{key}={_said(report.settings[key])}" for key in varying if key in report.settings]
         parts += [f"batch {batch_of(report)}"] if len(batches) > 1 else []
-        found.append(" ".join(parts) or report.preset)
-    return numbered(found, [report.workload for report in reports])
+        labels.append(" ".join(parts) or report.preset)
+    return numbered(labels, [report.workload for report in reports])
 
 
 def numbered(labels: Sequence[str], apart: Sequence[str]) -> tuple[str, ...]:
     """Return the labels, those that come again under the same word of `apart` with a number."""
     seen: Counter[tuple[str, str]] = Counter()
-    told = []
+    names = []
     for label, where in zip(labels, apart, strict=True):
         seen[label, where] += 1
         count = seen[label, where]
-        told.append(f"{label} ({count})" if count > 1 else label)
-    return tuple(told)
+        names.append(f"{label} ({count})" if count > 1 else label)
+    return tuple(names)
 
 
 def _varying(reports: Sequence[Report]) -> list[str]:

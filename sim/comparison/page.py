@@ -119,7 +119,7 @@ def _section(runs: Runs, section: Section, colors: Mapping[str, str]) -> dict[st
 
 
 def _group(runs: Runs, section: Section, group: Group, colors: Mapping[str, str]) -> dict[str, Any]:
-    told = [
+    sentences = [
         apart_sentence(runs, section.groups[0], group) if group.apart else "",
         alone_sentence(runs, group),
         clocks_sentence(runs, group),
@@ -127,7 +127,7 @@ def _group(runs: Runs, section: Section, group: Group, colors: Mapping[str, str]
     longest = max(runs.reports[place].cycles for place in group.runs) or 1
     return {
         "sentence": ran_sentence(runs.reports[group.runs[0]]),
-        "told": [text for text in told if text],
+        "told": [text for text in sentences if text],
         "labels": [runs.labels[place] for place in group.runs],
         "bars": [list(_bar(runs, place, longest, colors)) for place in group.runs],
         "figures": list(figures_of(runs, group)),

@@ -119,11 +119,11 @@ class Runs:
         return ", ".join(dict.fromkeys(self.reports[place].workload for place in places))
 
     def _groups(self, places: Sequence[int]) -> tuple[Group, ...]:
-        found: dict[object, list[int]] = {}
+        scopes: dict[object, list[int]] = {}
         for place in places:
-            found.setdefault(scope_of(self.reports[place]), []).append(place)
+            scopes.setdefault(scope_of(self.reports[place]), []).append(place)
         first = self.reports[places[0]]
-        return tuple(Group(tuple(runs), why_apart(first, self.reports[runs[0]])) for runs in found.values())
+        return tuple(Group(tuple(runs), why_apart(first, self.reports[runs[0]])) for runs in scopes.values())
 
 
 def best_places(

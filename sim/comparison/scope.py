@@ -54,12 +54,12 @@ def why_apart(one: Report, other: Report) -> str:
     shares = [percent(report.macs, report.macs + report.macs_not_run) for report in (one, other)]
     reason = f"one ran {shares[0]} of the model's MACs and the other {shares[1]}"
     only = [_only(first.ran, second.ran), _only(second.ran, first.ran)]
-    told = [
+    extras = [
         f"only the {which} ran {_some(names)}"
         for which, names in zip(("first", "second"), only, strict=True)
         if names
     ]
-    return "; ".join([reason, *told]) if told else f"{reason}; what ran or did not run of each op differs"
+    return "; ".join([reason, *extras]) if extras else f"{reason}; what ran or did not run of each op differs"
 
 
 def _work(ops: Iterable[OpReport] | Iterable[NotRun]) -> Work:

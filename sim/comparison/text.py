@@ -100,19 +100,19 @@ def _laid(names: list[str], columns: list[list[str]], width: int) -> list[str]:
 
 def _differences(runs: Runs, width: int) -> list[str]:
     """The fields that differ, where there is room for them, and how many do not."""
-    found = differences_of(runs)
-    count = equal_sentence(found.equal)
-    if not found.fields:
+    differences = differences_of(runs)
+    count = equal_sentence(differences.equal)
+    if not differences.fields:
         return [f"{count}, and none differs."]
-    rows = [["config fields that differ", *(column.heading for column in found.columns)]]
-    rows += [[INDENT + field.field, *map(_said, field.values)] for field in found.fields[:MAX_FIELDS]]
-    lines = table(rows, "<" + ">" * len(found.columns), MUCH)
+    rows = [["config fields that differ", *(column.heading for column in differences.columns)]]
+    rows += [[INDENT + field.field, *map(_said, field.values)] for field in differences.fields[:MAX_FIELDS]]
+    lines = table(rows, "<" + ">" * len(differences.columns), MUCH)
     if max(map(width_of, lines)) > width:
-        named = ", ".join(field.field for field in found.fields[:FEW_FIELDS])
-        more = len(found.fields) - FEW_FIELDS
+        named = ", ".join(field.field for field in differences.fields[:FEW_FIELDS])
+        more = len(differences.fields) - FEW_FIELDS
         listed = f"{named} and {more:,} more ({LISTED})" if more > 0 else named
         return wrapped(f"{count}. Those that differ: {listed}.", width)
-    more = len(found.fields) - MAX_FIELDS
+    more = len(differences.fields) - MAX_FIELDS
     left_out = [f"{INDENT}and {more:,} more; {LISTED}"] if more > 0 else []
     return [*lines, *left_out, f"{count}."]
 

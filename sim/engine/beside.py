@@ -4,7 +4,7 @@ Compilation is most of that call, and it uses one core. So a module that only ca
 say, is run by another Python when a machine begins; its kernels land in the disk cache, from which this
 process takes them. ::
 
-    other = compile_beside("sim.memory.warm")
+    other = compile_beside("tandemsim.sim.memory.warm")
     ...  # compile and run what needs none of those kernels
     other.wait()
 """
@@ -45,7 +45,7 @@ class Beside:
 
 
 def compile_beside(module: str) -> Beside:
-    """Run a module of `sim` in a second process; once for each cache folder, since its kernels stay there."""
+    """Run a module, by its full name, in a second process; once per cache folder: its kernels stay there."""
     folder = None if SETTINGS.DISABLE_JIT else cache_folder()
     if folder is None or not sys.executable:
         return Beside(None)

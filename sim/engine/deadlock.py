@@ -1,6 +1,6 @@
 """`DeadlockError`: raised when a run can make no progress; it says who waits for what, since when.
 
-A kernel cannot raise it: numba's exceptions carry constants only. So the kernel returns an `Outcome`, and
+A kernel cannot raise it: numba's exceptions carry constants only. So the kernel returns an `LoopEnd`, and
 plain Python looks at what it left behind and raises. ::
 
     cycle, outcome = run(queue, resources, ...)          # return cycle, outcome_of(done == tiles)
@@ -24,7 +24,7 @@ from tandemsim.sim.engine.stats import Level
 SHOWN_WAITS = 20  # assumed: what fits on a screen; `DeadlockError.waits` has all
 
 
-class Outcome(IntEnum):
+class LoopEnd(IntEnum):
     """How a loop ended, as its kernel returns it."""
 
     FINISHED = 0
@@ -53,8 +53,8 @@ class DeadlockError(RuntimeError):
 
 @jit(inline="always")
 def outcome_of(finished: bool) -> int:
-    """Return the `Outcome` of a loop that ran out of events, given whether its work is done."""
-    return Outcome.FINISHED if finished else Outcome.DEADLOCKED
+    """Return the `LoopEnd` of a loop that ran out of events, given whether its work is done."""
+    return LoopEnd.FINISHED if finished else LoopEnd.DEADLOCKED
 
 
 def check_progress(outcome: int, cycle: int, waits: Iterable[Wait]) -> None:
@@ -62,7 +62,7 @@ def check_progress(outcome: int, cycle: int, waits: Iterable[Wait]) -> None:
 
     `waits` are those of `waits`, and whatever else the machine knows to be waiting; the longest comes first.
     """
-    if outcome == Outcome.DEADLOCKED:
+    if outcome == LoopEnd.DEADLOCKED:
         raise DeadlockError(cycle, sorted(waits, key=lambda wait: wait.since))
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tandemsim.sim.arch.family import Family
+from tandemsim.sim.arch.types import Progress as Progress  # here, too, for all who hand one to a machine
 from tandemsim.sim.report.contract import DramTraffic, Energy, OpReport, ScratchpadTraffic, TensorTraffic
 from tandemsim.sim.report.timeline import Activity, Timeline
 from tandemsim.traces.schema import Op, Trace
-
-Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Outcome:
     """What only the machine knows. `sim.run` adds what every report has: names, digests, what did not run."""
 
     config: Any  # what ran: the config given, with what follows from the trace
-    ops: tuple[OpReport, ...]  # in the order of the ops given
+    ops: tuple[OpReport, ...]  # those that ran, in the order of the ops given
     cycles: int
     compute_cycles: int
     stall_cycles: Mapping[str, int]
@@ -64,6 +63,7 @@ class Outcome:
     area_mm2: float | None
     timeline: Callable[[], Timeline] | None = None  # None: a slice for each op
     activity: Callable[[], Activity] | None = None  # None: no plots over time
+    left_out: Mapping[int, str] = field(default_factory=dict)  # of the ops given, by id: why one did not run
     notes: tuple[str, ...] = ()
     multiplier_cycles: Mapping[str, int] = field(default_factory=dict)
     dram_tensors: Mapping[str, TensorTraffic] = field(default_factory=dict)
@@ -89,3 +89,6 @@ class Machine(Protocol):
 
     def reason(self, op: Op) -> str:
         """Return why an op of a kind that is not in `runs` did not run."""
+
+    def small(self) -> Trace:
+        """Return a trace that runs in no time, and needs every kernel that a large one needs."""

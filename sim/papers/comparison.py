@@ -77,7 +77,7 @@ def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | No
     if beside:
         table.add_column("reason", min_width=30)
     section = None
-    told: list[tuple[str, str, str]] = []
+    reasons: list[tuple[str, str, str]] = []
     for row in rows:
         if row.workload != section:
             section = row.workload
@@ -86,9 +86,9 @@ def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | No
         cells = _cells(row)
         table.add_row(*(cells if beside else cells[:-1]))
         if not beside and row.reason:
-            told.append((row.workload, row.figure, row.reason))
+            reasons.append((row.workload, row.figure, row.reason))
     console.print(table)
-    for workload, figure, reason in told:
+    for workload, figure, reason in reasons:
         console.print(f"{workload}, {figure}: {reason}")
 
 

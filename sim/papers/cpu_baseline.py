@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tandemsim.sim.shell.modules import module_command
 
-MODULE = "workloads.cpu_attention"
+MODULE = "tandemsim.workloads.cpu_attention"
 TIMEOUT_S = 600  # assumed: tens of seconds on two cores
 INSTALL = "torch is not installed; to measure this machine's CPU too: pip install 'tandemsim[models]'"
 

@@ -24,7 +24,9 @@ ENERGY_TOLERANCE = 1e-9  # relative; sums of doubles in another order
 MultiplierCycles = Annotated[
     Mapping[str, Count], "cycles x multipliers, by what became of them; empty when it is not known"
 ]
-Tensors = Annotated[Mapping[str, TensorTraffic], "what was asked of the DRAM, by tensor; empty: not known"]
+DramTensors = Annotated[
+    Mapping[str, TensorTraffic], "what was asked of the DRAM, by tensor; empty: not known"
+]
 Actions = Annotated[
     Mapping[str, Amount], "energy_pj by action, each named PART.ACTION; empty when it is not known"
 ]

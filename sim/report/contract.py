@@ -20,9 +20,9 @@ from typing import Annotated, Any
 from tandemsim.sim.arch.checks import digest
 from tandemsim.sim.report.accounts import (
     Actions,
+    DramTensors,
     Explanation,
     MultiplierCycles,
-    Tensors,
     check_actions,
     check_explanation,
     check_multiplier_cycles,
@@ -87,7 +87,7 @@ class OpReport:
     dram_read_bytes: Annotated[Count, "bytes of the bursts read for it"] = 0
     dram_write_bytes: Annotated[Count, "bytes of the bursts written for it"] = 0
     multiplier_cycles: MultiplierCycles = field(default_factory=dict)
-    dram_tensors: Tensors = field(default_factory=dict)
+    dram_tensors: DramTensors = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -150,7 +150,7 @@ class Report:
         default_factory=dict
     )
     multiplier_cycles: MultiplierCycles = field(default_factory=dict)
-    dram_tensors: Tensors = field(default_factory=dict)
+    dram_tensors: DramTensors = field(default_factory=dict)
     energy_actions_pj: Actions = field(default_factory=dict)
     explanation: Annotated[tuple[Explanation, ...], "what bounds ops and what would help; of --explain"] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)

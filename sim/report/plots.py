@@ -60,13 +60,13 @@ def cycles(report: Report) -> Figure:
     set_title(figure, f"Where the cycles went: {report.workload} on {report.machine}")
     places = np.arange(len(groups))
     length = np.array([group.cycles for group in groups])
-    done = np.array([sum(op.compute_cycles for op in group.ops) for group in groups])
-    whole.barh(places, done, 0.72, color=COMPUTE, label="compute")
+    computing = np.array([sum(op.compute_cycles for op in group.ops) for group in groups])
+    whole.barh(places, computing, 0.72, color=COMPUTE, label="compute")
     stalled = np.zeros(len(groups), np.int64)
     for name, color in colors(list(report.stall_cycles)).items():
         stall = np.array([sum(op.stall_cycles.get(name, 0) for op in group.ops) for group in groups])
         if stall.any():
-            whole.barh(places, stall, 0.72, left=done + stalled, color=color, label=title(name))
+            whole.barh(places, stall, 0.72, left=computing + stalled, color=color, label=title(name))
             stalls.barh(places, 100 * stall / length, 0.72, left=100 * stalled / length, color=color)
         stalled += stall
     _name_bars(whole, groups)

@@ -49,14 +49,14 @@ def summary(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    found = _derived(document)
+    derived = _derived(document)
     for key in SUMMARY_KEYS:
         before, name, after = key.partition("<")[0], "<" in key, key.partition(">")[2]
         if name:
             section = document["stall_cycles"] if before == "stall_" else document["energy_pj"]
             yield from ((f"{before}{part}{after}", value) for part, value in section.items())
         else:
-            yield key, found[key] if key in found else document[key]
+            yield key, derived[key] if key in derived else document[key]
 
 
 def _derived(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def _heading(report: Report, width: int) -> list[str]:
     version = f"tandemsim {report.version}"
     name = f"{report.workload} on {report.machine}, preset {report.preset}"
     name = shortened(name, width - len(version) - 2)
-    given = wrapped(f"with {report.settings_text}", width) if report.settings else []
-    return [padded(name, width - len(version), "<") + version, *given, "─" * width, ran_sentence(report)]
+    settings = wrapped(f"with {report.settings_text}", width) if report.settings else []
+    return [padded(name, width - len(version), "<") + version, *settings, "─" * width, ran_sentence(report)]
 
 
 def _figures(report: Report, width: int) -> list[str]:
@@ -114,8 +114,8 @@ def unasked(dram: DramTraffic) -> list[str]:
 
 def _rows(dram: DramTraffic) -> list[str]:
     """How requests met the row buffers; empty where the memory has none."""
-    found = {"hits": dram.row_hits, "misses": dram.row_misses, "conflicts": dram.row_conflicts}
-    shares = [f"{percent(count, dram.requests)} row {name}" for name, count in found.items()]
+    rows = {"hits": dram.row_hits, "misses": dram.row_misses, "conflicts": dram.row_conflicts}
+    shares = [f"{percent(count, dram.requests)} row {name}" for name, count in rows.items()]
     return [", ".join(shares)] if dram.requests else []
 
 

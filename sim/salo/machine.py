@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import LONGEST_VALUE, ConfigError, printable, shortened
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.layer.simulation import LayerResult, Progress, simulate_layer
+from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op, Trace
 

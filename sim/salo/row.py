@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.salo.constants import SaloConstants
-from tandemsim.sim.arch.types import Doubles, Halves, Integers
+from tandemsim.sim.arch.types import Doubles, Half, Halves, Integers
 from tandemsim.sim.engine.fixed import shift_half_up
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.salo.exp import exponential
@@ -59,7 +59,7 @@ def row_scratch(chain: int, head_dim: int) -> RowScratch:
 
 def projection(query: npt.ArrayLike, key: npt.ArrayLike, value: npt.ArrayLike) -> Projection:
     """Return raw values as the kernels take them."""
-    raw = [np.ascontiguousarray(array, np.int16) for array in (query, key, value)]
+    raw = [np.ascontiguousarray(array, Half) for array in (query, key, value)]
     norms = [np.sqrt((array.astype(np.int64) ** 2).sum(axis=1)) for array in raw[:2]]
     return Projection(raw[0], raw[1], raw[2], norms[0], norms[1])
 

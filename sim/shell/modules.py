@@ -18,6 +18,9 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs ``tandemsim.<module>`` as ``__main__`` with `arguments`."""
-    code = RUN.format(parent=str(PARENT), module=f"{NAMESPACE}.{module}")
+    """Return the command that runs `module` as ``__main__`` with `arguments`.
+
+    `module`: its full name, ``tandemsim.sim.memory.warm``, which the import table counts as an import.
+    """
+    code = RUN.format(parent=str(PARENT), module=f"{NAMESPACE}.{module.removeprefix(f'{NAMESPACE}.')}")
     return [sys.executable, "-P", "-c", code, *arguments]

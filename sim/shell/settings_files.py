@@ -35,7 +35,7 @@ def settings_from_arguments(arguments: Iterable[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class FileSettings:
     """What a file says: settings; of a report, or of what ``--dump-config`` wrote, also a whole config."""
 
     settings: dict[str, object]
@@ -44,10 +44,10 @@ class Given:
     preset: str | None = None
 
 
-NOTHING = Given({}, {})  # what a file says that nobody named
+NOTHING = FileSettings({}, {})  # what a file says that nobody named
 
 
-def settings_from_file(path: Path) -> Given:
+def settings_from_file(path: Path) -> FileSettings:
     """Read a TOML file of settings, a report in JSON, or a dumped config: TOML with the sections of a report.
 
     ``[array]`` / ``rows = 16`` is ``array.rows``. Raises `ConfigError`.
@@ -55,20 +55,20 @@ def settings_from_file(path: Path) -> Given:
     is_json = path.suffix == ".json"
     text = _text(path, MAX_REPORT_BYTES if is_json else MAX_FILE_BYTES)
     try:
-        found = json.loads(text, object_pairs_hook=_unique) if is_json else tomllib.loads(text)
+        document = json.loads(text, object_pairs_hook=_unique) if is_json else tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
         raise ConfigError(f"{shown_path(path)} is not {'JSON' if is_json else 'TOML'}: {error}") from None
-    config = found.get("config") if isinstance(found, dict) else None
+    config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         if is_json:
             raise ConfigError(f"{shown_path(path)} is not a report: it must have a section 'config'")
-        return Given(dict(dotted(found, "")), {})
-    names = [found.get(name) for name in ("machine", "preset")]
-    stated = found.get("settings")
+        return FileSettings(dict(dotted(document, "")), {})
+    names = [document.get(name) for name in ("machine", "preset")]
+    stated = document.get("settings")
     if not isinstance(stated, dict) or not all(isinstance(name, str) for name in names):
         rule = f"{shown_path(path)} with [config] must be a whole dump or report"
         raise ConfigError(f"{rule}; fields alone stand without it, as in [array]")
-    return Given(stated, dict(dotted(config, "")), *names)
+    return FileSettings(stated, dict(dotted(config, "")), *names)
 
 
 def changed(config: Any, fields: Mapping[str, object]) -> dict[str, object]:
@@ -90,7 +90,7 @@ def merged(
 
 
 def combined(
-    family: Family, given: Given, preset: str | None, words: Iterable[str]
+    family: Family, given: FileSettings, preset: str | None, words: Iterable[str]
 ) -> tuple[str | None, dict[str, object]]:
     """Return preset and settings: those of a file, and on top `preset` and ``key=value`` words.
 
@@ -134,23 +134,23 @@ def _toml(value: object) -> str:
 def _text(path: Path, longest: int) -> str:
     refused = f"cannot read the config file {shown_path(path)}"
     try:
-        found = os.stat(path)
-        if stat.S_ISREG(found.st_mode) and found.st_size <= longest:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_size <= longest:
             return path.read_bytes().decode()
     except OSError as error:
         raise ConfigError(f"{refused}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{shown_path(path)} is not text in UTF-8: {error}") from None
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise ConfigError(f"{refused}: Is a directory")
     raise ConfigError(f"{refused}: it must be a regular file of at most {longest >> 20} MiB")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    table = dict(pairs)
+    if len(table) < len(pairs):
         raise ValueError("a key stands twice in one object")
-    return found
+    return table
 
 
 def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

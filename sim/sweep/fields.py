@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require, shown
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, printable, require, shown
 from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.machines.table import default_machine
@@ -63,6 +64,8 @@ class Fields:
         self.study = study
         self._check_work()
         self.traces = dict(self._traces())
+        counts = Counter(workload_name(name) for name in self.traces)
+        self._shared_names = {name for name in self.traces if counts[workload_name(name)] > 1}
         self._check_patterns()
         self.machines = self._machines()
         for key, place in study.places.items():
@@ -76,8 +79,16 @@ class Fields:
                     self._check_key(name)
 
     def name_of(self, point: Mapping[str, object]) -> str:
-        """Return what a report calls the workload of a point."""
-        return workload_name(str(point.get("pattern", point.get("workload", ""))))
+        """Return the name of the workload of a point; of files of one name, as the study names them."""
+        text = str(point.get("pattern", point.get("workload", "")))
+        return printable(text) if text in self._shared_names else workload_name(text)
+
+    def digest_of(self, point: Mapping[str, object]) -> str | None:
+        """Return the digest of the trace of a point; None where it has none."""
+        try:
+            return trace_of(point, self.traces).digest
+        except (UserError, TraceError):
+            return None
 
     def machine_of(self, point: Mapping[str, object]) -> str:
         """Return the machine that a point runs on; empty where no machine runs its trace."""
@@ -116,7 +127,7 @@ class Fields:
                 except UserError:
                     raise MissingError(name) from None
             if name in family.catalogs:
-                return family.choice(config[0], name)
+                return family.catalogs[name].name_of(config[0])
             value = config[0]
             for part in family.short_names.get(name, name).split("."):
                 if not hasattr(value, part):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandemsim.sim.engine.deadlock import Outcome, outcome_of
+from tandemsim.sim.engine.deadlock import LoopEnd, outcome_of
 from tandemsim.sim.engine.event import NOBODY
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.engine.log import EventLog, columns, new_log, record
@@ -163,4 +163,4 @@ def run_programs(
 def finished(end: tuple[int, int], counters: Array, resources: Resources, log: EventLog) -> Run:
     """Return what a loop left behind as plain Python."""
     timeline = [tuple(row) for row in np.transpose(columns(log)).tolist()]
-    return Run(int(end[0]), Outcome(end[1]), counters, resources, timeline)
+    return Run(int(end[0]), LoopEnd(end[1]), counters, resources, timeline)

@@ -10,7 +10,7 @@ from tandemsim.sim.shell import modules, stopping
 from tests.engine.package import ASK, ask
 
 WARM = "from tandemsim.sim.kernel import run\n\nrun(1)\n"
-WAIT = "from tandemsim.sim.engine.beside import compile_beside; compile_beside('sim.warm').wait()\n"
+WAIT = "from tandemsim.sim.engine.beside import compile_beside; compile_beside('tandemsim.sim.warm').wait()\n"
 
 
 @pytest.fixture
@@ -55,4 +55,4 @@ def test_none_is_begun_where_nothing_is_compiled(tree: Path) -> None:
 def test_none_is_begun_where_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "cache_folder", lambda: None)
     monkeypatch.setattr(beside.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was begun"))
-    beside.compile_beside("sim.memory.warm").wait()
+    beside.compile_beside("tandemsim.sim.memory.warm").wait()

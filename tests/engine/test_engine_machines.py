@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandemsim.sim.engine.deadlock import Outcome
+from tandemsim.sim.engine.deadlock import LoopEnd
 from tandemsim.sim.engine.stats import Level
 from tests.engine.machines import Counter, Kind, Op, run_line, run_programs
 
@@ -26,7 +26,7 @@ def test_three_jobs_pass_two_stations() -> None:
         (10, served, 1, 1),
         (13, served, 2, 1),
     ]
-    assert (run.cycle, run.outcome, left.tolist()) == (13, Outcome.FINISHED, [7, 10, 13])
+    assert (run.cycle, run.outcome, left.tolist()) == (13, LoopEnd.FINISHED, [7, 10, 13])
     # the first station works 0 to 9; jobs wait 1 to 3 and 2 to 6. The second: 3 to 7, 6 to 10, 9 to 13
     assert run.resources.in_use[:, Level.LEVEL_CYCLES].tolist() == [9, 12]
     assert run.resources.in_use[:, Level.BUSY_CYCLES].tolist() == [9, 10]
@@ -67,7 +67,7 @@ def test_a_producer_fills_a_buffer_of_two_and_a_consumer_empties_it() -> None:
         (19, "C", 11),
         (24, "C", 12),  # done
     ]
-    assert run.outcome == Outcome.FINISHED
+    assert run.outcome == LoopEnd.FINISHED
     assert run.resources.in_line[:, Level.LEVEL_CYCLES].tolist() == [(9 - 7) + (14 - 12), 4 - 1]
 
 

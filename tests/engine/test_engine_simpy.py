@@ -4,7 +4,7 @@ import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandemsim.sim.engine.deadlock import Outcome
+from tandemsim.sim.engine.deadlock import LoopEnd
 from tandemsim.sim.engine.queue import new_queue, pop, push
 from tests.engine.machines import Counter, Op, Run, run_programs
 
@@ -81,7 +81,7 @@ def test_actors_resume_in_the_order_of_simpy(table: list, slots: list[int]) -> N
     assert [(cycle, who, step) for cycle, _, who, step in run.timeline] == twin.timeline
     assert run.counters[Counter.EVENTS] == len(twin.timeline)
     assert run.counters[Counter.DONE] == twin.done
-    assert run.outcome == (Outcome.FINISHED if twin.done == len(table) else Outcome.DEADLOCKED)
+    assert run.outcome == (LoopEnd.FINISHED if twin.done == len(table) else LoopEnd.DEADLOCKED)
     assert waiting(run) == twin.waiting()
 
 

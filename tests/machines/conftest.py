@@ -8,18 +8,11 @@ import pytest
 
 from tandemsim.sim.machines import table
 from tandemsim.sim.machines.contract import Machine
-from tandemsim.sim.pattern_trace import pattern_trace
-from tandemsim.traces.scalesim import from_csv
 from tandemsim.traces.schema import Trace
 from tests.machines.toy.machine import Toy
 
 ALL: dict[str, Machine] = {**table.MACHINES, "toy": Toy()}
 
-# Kind of op -> a small trace with ops of it. A machine must run one of these; a new kind adds its own.
-SMALL: dict[str, Trace] = {
-    "window_attention": pattern_trace("sliding:96,9", heads=2, head_dim=16, global_tokens=1),
-    "gemm": from_csv("Layer,M,N,K\nfirst,33,20,7\nsecond,5,64,9\n", "gemms")[0],
-}
 PRESETS = [(name, preset) for name, machine in ALL.items() for preset in machine.family.presets]
 
 
@@ -36,8 +29,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Machine, str, Trace]:
 
 
 def trace_for(machine: Machine) -> Trace:
-    """Return a small trace with an op that `machine` runs."""
-    for kind, trace in SMALL.items():
-        if kind in machine.runs:
-            return trace
-    raise AssertionError(f"tests/machines has no small trace of a kind in {sorted(machine.runs)}")
+    """Return the small trace of `machine`, which has an op that it runs."""
+    small = machine.small()
+    assert any(op.kind in machine.runs for op in small.ops)
+    return small

@@ -14,8 +14,9 @@ import pytest
 
 from tandemsim.sim.arch.checks import ConfigError, to_dict
 from tandemsim.sim.arch.settings import fields_of
-from tandemsim.sim.machines.contract import OPTIONS, Machine
+from tandemsim.sim.machines.contract import OPTIONS, Machine, Outcome
 from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.rules import InvariantError
 from tandemsim.sim.run import Request, Run, simulate
 from tandemsim.traces.schema import Trace
 from tests.machines.conftest import ALL, PRESETS, trace_for
@@ -42,12 +43,31 @@ def report(case: Case, **more: Any) -> Report:
 def test_every_mac_of_the_trace_ran_once_or_is_said_not_to_have(case: Case) -> None:
     machine, _, trace = case
     answer = report(case)
-    ran = [op for op in trace.ops if op.kind in machine.runs]
-    assert ran
-    assert [(op.name, op.kind, op.macs) for op in answer.ops] == [(op.name, op.kind, op.macs) for op in ran]
-    left = [op for op in trace.ops if op.kind not in machine.runs]
-    assert [(op.name, op.kind, op.macs) for op in answer.not_run] == [(o.name, o.kind, o.macs) for o in left]
+    stated = [(op.name, op.kind, op.macs) for op in trace.ops]
+    answered = [(op.name, op.kind, op.macs) for op in (*answer.ops, *answer.not_run)]
+    assert sorted(answered) == sorted(stated) and answer.ops
+    assert all(op.kind in machine.runs for op in answer.ops)
+    assert all(op.reason for op in answer.not_run)
     assert answer.macs + answer.macs_not_run == trace.macs
+
+
+def test_what_a_machine_leaves_out_is_said_with_its_reason() -> None:
+    toy = ALL["toy"]
+    answer = report((toy, "toy", trace_for(toy)))
+    assert [op.name for op in answer.ops] == ["first", "second"]
+    assert [(op.name, op.reason) for op in answer.not_run] == [("long", "k is at most 1024")]
+
+
+def test_an_op_that_a_machine_loses_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = ALL["toy"]
+    whole = toy.run
+
+    def careless(*arguments: Any) -> Outcome:
+        return dataclasses.replace(whole(*arguments), left_out={})
+
+    monkeypatch.setattr(toy, "run", careless)
+    with pytest.raises(InvariantError, match="toy reports 2 ops of the 3 that it ran"):
+        report((toy, "toy", trace_for(toy)))
 
 
 def test_cycles_are_those_of_computing_and_of_stalling(case: Case) -> None:
@@ -143,6 +163,16 @@ def test_timeline_and_activity_lie_within_the_run(case: Case) -> None:
     timeline = done.timeline
     assert len(timeline) and (timeline.start + timeline.duration).max() <= done.report.cycles
     assert timeline.duration.sum() > 0
+    activity = done.activity
+    if activity is None:
+        return
+    answer = done.report
+    assert activity.starts()[-1] < answer.cycles <= len(activity.macs) * activity.bin_cycles
+    assert activity.macs.min() >= 0 and activity.macs.sum() == pytest.approx(answer.macs)
+    moved = answer.dram.read_bytes + answer.dram.write_bytes
+    assert activity.dram_bytes.min() >= 0
+    assert 0.99 * moved <= activity.dram_bytes.sum() <= moved  # the last burst may end between two cycles
+    assert (activity.heads < answer.cycles).all() and (activity.heads[1:] >= activity.heads[:-1]).all()
 
 
 def test_a_trace_without_an_op_for_the_machine_is_refused(case: Case) -> None:

@@ -61,32 +61,32 @@ def test_global_tokens_and_the_other_options_go_with_a_pattern(command: Any, pla
     [
         (("--pattern", "longformr:64,8"), "unknown pattern 'longformr'; did you mean 'longformer'?"),
         (("--pattern", ""), "unknown pattern ''; known: "),
-        (("--pattern", "sliding:64"), "--pattern takes sliding:TOKENS,WINDOW, not 'sliding:64'"),
-        (("--pattern", "sliding:64,x"), "--pattern takes sliding:TOKENS,WINDOW, not 'sliding:64,x'"),
-        (("--pattern", "sliding:64,\uff18"), "--pattern takes sliding:TOKENS,WINDOW, not "),
+        (("--pattern", "sliding:64"), "pattern must be sliding:TOKENS,WINDOW, not 'sliding:64'"),
+        (("--pattern", "sliding:64,x"), "pattern must be sliding:TOKENS,WINDOW, not 'sliding:64,x'"),
+        (("--pattern", "sliding:64,\uff18"), "pattern must be sliding:TOKENS,WINDOW, not "),
         (("--pattern", "sliding:64,0"), "window must be a positive integer"),
         (("--pattern", "sliding:0,8"), ""),
-        (("--pattern", "vil:8,9,5", "--heads", 0), "--heads must be a positive integer up to "),
-        (("--pattern", "vil:8,9,5", "--head-dim", 10**30), "--head-dim must be a positive integer up to "),
-        (("--pattern", "dense:8", "--global-tokens", -1), "--global-tokens must be 0 to 8, not -1"),
+        (("--pattern", "vil:8,9,5", "--heads", 0), "heads must be a positive integer up to "),
+        (("--pattern", "vil:8,9,5", "--head-dim", 10**30), "head_dim must be a positive integer up to "),
+        (("--pattern", "dense:8", "--global-tokens", -1), "global_tokens must be 0 to 8, not -1"),
         # Before a list of them is made: this one would take 40 GiB.
         (
             ("--pattern", f"vil:3,{2**31},3", "--global-tokens", 10**9),
-            "--global-tokens must be 0 to 1048576, not",
+            "global_tokens must be 0 to 1048576, not",
         ),
-        (("--pattern", "dense:8", "--global-tokens", 10**12), "--global-tokens must be 0 to 8, not 1000"),
+        (("--pattern", "dense:8", "--global-tokens", 10**12), "global_tokens must be 0 to 8, not 1000"),
         (("--pattern", "dense:8", "small.json"), "only one of --pattern and a workload may be given, "),
         (("small.json", "--heads", 2), "--heads goes with --pattern"),
         ((), "a workload is missing: a name, a file or --pattern"),
         (
             ("small.json", "--only", "nothing"),
-            "--only must match an op that the machine runs, such as 'layer.0",
+            "--only (only= in Python) must match an op that the machine runs, such as 'layer.0",
         ),
         (
             ("small.json", "--only", "embed"),
-            "--only must match an op that the machine runs, such as 'layer.0",
+            "--only (only= in Python) must match an op that the machine runs, such as 'layer.0",
         ),
-        (("small.json", "--only", "("), "--only takes a regular expression (missing ), "),
+        (("small.json", "--only", "("), "--only (only= in Python) must be a regular expression (missing ), "),
     ],
 )
 def test_words_that_mean_no_op_are_refused(refused: Any, arguments: tuple[Any, ...], says: str) -> None:

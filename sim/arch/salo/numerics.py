@@ -17,11 +17,15 @@ import math
 import operator
 from dataclasses import dataclass
 
+import numpy as np
+
 from tandemsim.sim.arch.checks import ConfigError, Rules, require_integers
 from tandemsim.sim.arch.formats import MAX_WIDTH, Fixed, Rounding
 from tandemsim.sim.arch.reciprocal import ReciprocalConfig
 from tandemsim.sim.arch.salo.exp2 import PUBLISHED_EXP, WIDE_EXP, ExpConfig
+from tandemsim.sim.arch.types import Half
 
+MAX_INPUT_WIDTH = np.iinfo(Half).bits
 MAX_EXPONENT_WIDTH = 16  # assumed: 2^15 doublings of a row sum are more than any row has keys
 KERNEL_WIDTH = 31  # partial sums and products are held in int32 while they are vectorized
 
@@ -74,7 +78,9 @@ class SaloNumerics:
     def _check_formats(self, rules: Rules) -> None:
         """The formats go together."""
         width, exp = self.input.width, self.exp
-        rules.require(width <= 16, "SaloNumerics.input.width must be at most 16", width)
+        rules.require(
+            width <= MAX_INPUT_WIDTH, f"SaloNumerics.input.width must be at most {MAX_INPUT_WIDTH}", width
+        )
         stored = -(-width // 8) * 8
         rules.require(
             self.storage_width <= width or self.storage_width == stored,

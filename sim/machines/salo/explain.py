@@ -40,16 +40,16 @@ WORDS = {
 
 def explain(run: SaloRun, options: Options, progress: Progress | None) -> tuple[Mapping[str, Any], ...]:
     """Return, for each op, what bounds it, and the settings that save most of its cycles."""
-    found: dict[int, list[dict[str, Any]]] = {}
+    helpful: dict[int, list[dict[str, Any]]] = {}
     distinct = {id(layer.result): layer for layer in run.layers}
     for place, (key, layer) in enumerate(distinct.items()):
         if progress:
             progress("explaining", place, len(distinct))
-        found[key] = _helpful(layer, options)
+        helpful[key] = _helpful(layer, options)
     if progress:
         progress("explaining", len(distinct), len(distinct))
     return tuple(
-        {"op": layer.op.name, "bound": bound(layer.result), "settings": found[id(layer.result)]}
+        {"op": layer.op.name, "bound": bound(layer.result), "settings": helpful[id(layer.result)]}
         for layer in run.layers
     )
 

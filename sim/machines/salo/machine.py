@@ -8,6 +8,7 @@ from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.machines.contract import Options, Outcome, Progress
+from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.traces.schema import Op, Trace
 
 
@@ -34,3 +35,7 @@ class Salo:
     def reason(self, op: Op) -> str:
         """Return why `op` did not run."""
         return "SALO computes window attention only"
+
+    def small(self) -> Trace:
+        """Return one attention of two heads, with a global token."""
+        return pattern_trace("sliding:96,9", heads=2, head_dim=16, global_tokens=1)

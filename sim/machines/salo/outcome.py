@@ -38,11 +38,11 @@ def outcome(
     """Run `ops` on SALO. Raises `sim.arch.checks.UserError` for what does not fit."""
     config = with_room_for_globals(config, ops, GLOBAL_PAD in options.settings)
     tensors = options.values.tensors if options.values else None
-    given = given_tensors(ops, tensors) if tensors else None
+    file = given_tensors(ops, tensors) if tensors else None
     run = simulate(msgspec.structs.replace(trace, ops=tuple(ops)), config, options.batch, progress)
     checked = []
     if options.values:
-        checked = [run_values(run, config, given, options.values.seed, progress, options.batch)]
+        checked = [run_values(run, config, file, options.values.seed, progress, options.batch)]
     explanation = explain(run, _fitted(options, ops), progress) if options.explain else ()
     results = [layer.result for layer in run.layers]
     dram = summed(result.dram for result in results)
@@ -101,9 +101,9 @@ def _fitted(options: Options, ops: Sequence[Op]) -> Options:
 
 def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
     result, op = layer.result, layer.op
-    found = result.program.schedule
+    tiling = result.program.schedule
     pattern = layer.pattern
-    feed = config.array.global_projections.value if found.separate_rows else "shared"
+    feed = config.array.global_projections.value if tiling.separate_rows else "shared"
     return OpReport(
         name=op.name,
         kind=op.kind,
@@ -124,7 +124,7 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
             "heads": op.dim("heads") * batch,
             "head_dim": op.dim("head_dim"),
             "seq_len": pattern.seq_len,
-            "tiles_per_head": found.tiles,
+            "tiles_per_head": tiling.tiles,
             "global_projections": feed,
         },
     )

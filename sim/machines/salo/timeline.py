@@ -50,10 +50,10 @@ class _Laid:
     heads: Integers  # [T]
 
 
-def timeline(done: SaloRun, config: SaloConfig) -> Timeline:
+def timeline(run: SaloRun, config: SaloConfig) -> Timeline:
     """Lay out every layer; join what would be too many slices."""
-    results = {id(layer.result): layer.result for layer in done.layers}
-    times = Counter(id(layer.result) for layer in done.layers)
+    results = {id(layer.result): layer.result for layer in run.layers}
+    times = Counter(id(layer.result) for layer in run.layers)
     laid = {key: _laid(result, config) for key, result in results.items()}
     notes: list[str] = []
     tracks = {ARRAY: _coarser_tiles(laid, times, notes)}
@@ -65,13 +65,13 @@ def timeline(done: SaloRun, config: SaloConfig) -> Timeline:
                 f"Track {TRACKS[track]!r}: {size} slices of one name, and the time between, are joined"
             )
         tracks[track] = {key: join_each(layer.tracks[track], size) for key, layer in laid.items()}
-    return _placed(done, tracks, notes)
+    return _placed(run, tracks, notes)
 
 
-def _placed(done: SaloRun, tracks: dict[int, dict[int, Slices]], notes: list[str]) -> Timeline:
+def _placed(run: SaloRun, tracks: dict[int, dict[int, Slices]], notes: list[str]) -> Timeline:
     """Put the slices of each layer where it starts, and all tracks into one timeline."""
     by_track = {
-        track: concatenated([layouts[id(layer.result)].at(layer.start) for layer in done.layers])
+        track: concatenated([layouts[id(layer.result)].at(layer.start) for layer in run.layers])
         for track, layouts in sorted(tracks.items())
     }
     names = dict.fromkeys(name for slices in by_track.values() for name in slices.arguments)
@@ -95,11 +95,11 @@ def _placed(done: SaloRun, tracks: dict[int, dict[int, Slices]], notes: list[str
 
 def _laid(result: LayerResult, config: SaloConfig) -> _Laid:
     plan, times = result.program, result.times
-    found = plan.schedule
+    tiling = plan.schedule
     tile = np.arange(plan.tiles)
-    head, block = tile // found.tiles, found.block[tile % found.tiles].astype(np.int64)
+    head, block = tile // tiling.tiles, tiling.block[tile % tiling.tiles].astype(np.int64)
     changed = (np.diff(head) != 0) | (np.diff(block) != 0)
-    kind = np.where(found.source == GLOBAL, 1, np.where(found.local_pairs == 0, 2, 0))[tile % found.tiles]
+    kind = np.where(tiling.source == GLOBAL, 1, np.where(tiling.local_pairs == 0, 2, 0))[tile % tiling.tiles]
     tiles = Slices(
         label=np.full(plan.tiles, TILE),
         start=times.tile_start,
@@ -187,14 +187,14 @@ def _relabeled(slices: Slices, level: int) -> Slices:
     return Slices(label=np.full(len(slices), level), start=slices.start, end=slices.end, arguments=arguments)
 
 
-def activity(done: SaloRun) -> Activity:
+def activity(run: SaloRun) -> Activity:
     """Useful multiply-accumulates and DRAM bytes over time, and where heads begin."""
-    bin_cycles = max(1, -(-done.cycles // BINS))
-    bins = -(-done.cycles // bin_cycles)
+    bin_cycles = max(1, -(-run.cycles // BINS))
+    bins = -(-run.cycles // bin_cycles)
     edges = np.arange(bins + 1) * bin_cycles
     macs, moved = np.zeros(bins), np.zeros(bins)
     heads = []
-    for layer in done.layers:
+    for layer in run.layers:
         times, plan = layer.result.times, layer.result.program
         work = np.tile(plan.schedule.pairs, plan.layer.heads) * 2 * plan.layer.head_dim
         macs += _spread(work, times.tile_start + layer.start, times.tile_end + layer.start, edges)

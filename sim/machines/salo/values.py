@@ -20,7 +20,7 @@ from tandemsim.traces.schema import Op
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class FileTensors:
     """Tensors from a file, and the place of their op among those that run."""
 
     path: Path
@@ -28,13 +28,13 @@ class Given:
     tensors: Tensors
 
 
-def given_tensors(ops: Sequence[Op], path: Path) -> Given:
+def given_tensors(ops: Sequence[Op], path: Path) -> FileTensors:
     """Read the tensors of the first op that the file has some for.
 
     Asked before a run, so that a long one does not end in a refusal. Raises `UserError`.
     """
     place = stored_op(path, [op.name for op in ops])
-    return Given(path, place, load_tensors(path, operands_of(ops[place])))
+    return FileTensors(path, place, load_tensors(path, operands_of(ops[place])))
 
 
 def operands_of(op: Op) -> Operands:
@@ -45,9 +45,9 @@ def operands_of(op: Op) -> Operands:
 
 
 def run_values(
-    done: SaloRun,
+    run: SaloRun,
     config: SaloConfig,
-    given: Given | None,
+    file: FileTensors | None,
     seed: int,
     progress: Progress | None,
     batch: int = 1,
@@ -57,24 +57,24 @@ def run_values(
     A file holds the inputs of the trace's own batch; of random ones, all alike, one is run. `batch` is how
     often the trace's batch is simulated.
     """
-    layer = done.layers[given.place if given else 0]
+    layer = run.layers[file.place if file else 0]
     pattern = layer.pattern
-    found = layer.result.program.schedule
-    if given is None:
-        apart = len(pattern.global_tokens) if found.separate_rows else 0
+    tiling = layer.result.program.schedule
+    if file is None:
+        apart = len(pattern.global_tokens) if tiling.separate_rows else 0
         heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
         tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=seed, global_tokens=apart)
     else:
-        tensors = given.tensors
-        if tensors.global_query is not None and not found.separate_rows:
-            found = schedule(pattern, config.array, config.scheduling, global_projections=True)
-    told = (lambda head, count: progress("heads", head, count)) if progress else None
-    result = functional.run(found, pattern, tensors, config, told)
+        tensors = file.tensors
+        if tensors.global_query is not None and not tiling.separate_rows:
+            tiling = schedule(pattern, config.array, config.scheduling, global_projections=True)
+    heads_done = (lambda head, count: progress("heads", head, count)) if progress else None
+    result = functional.run(tiling, pattern, tensors, config, heads_done)
     stored = layer.op.dim("batch")
     return {
         "op": layer.op.name,
-        "tensors": printable(given.path) if given else "N(0, 1)",
-        "inputs_checked": stored if given else 1,
+        "tensors": printable(file.path) if file else "N(0, 1)",
+        "inputs_checked": stored if file else 1,
         "inputs": stored * batch,
         **to_dict(result),
     }

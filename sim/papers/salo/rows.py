@@ -189,14 +189,14 @@ def _synthesis() -> Iterator[Row]:
 
 def _speedups() -> Iterator[Row]:
     for figure, reason in SPEEDUPS.items():
-        found = published(figure)
+        publication = published(figure)
         yield Row(
             workload="speedup",
             figure=figure,
-            unit=found.unit,
-            paper=found.value,
+            unit=publication.unit,
+            paper=publication.value,
             reason=reason,
-            source=found.source,
+            source=publication.source,
         )
 
 

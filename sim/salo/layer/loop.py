@@ -117,7 +117,7 @@ class Loop(NamedTuple):
     times: Times
 
 
-PAUSED = 2  # beside the members of `Outcome`: the tile `pause` has begun, and the run can be continued
+PAUSED = 2  # beside the members of `LoopEnd`: the tile `pause` has begun, and the run can be continued
 
 
 def new_state() -> Records:
@@ -127,7 +127,7 @@ def new_state() -> Records:
 
 @jit
 def run(loop: Loop, dma: Dma, transfers: Transfers, pause: int) -> tuple[int, int]:
-    """Run a layer up to tile `pause`; return the cycle and an `Outcome`, or `PAUSED`.
+    """Run a layer up to tile `pause`; return the cycle and an `LoopEnd`, or `PAUSED`.
 
     At the end the cycle is that in which the layer is complete.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,9 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import SaloWork
-from tandemsim.sim.arch.types import Integers
+from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.engine.beside import compile_beside
-from tandemsim.sim.engine.deadlock import Outcome, Wait, check_progress, waits
+from tandemsim.sim.engine.deadlock import LoopEnd, Wait, check_progress, waits
 from tandemsim.sim.engine.queue import new_queue
 from tandemsim.sim.engine.resource import new_resources
 from tandemsim.sim.engine.stats import named, new_counters
@@ -32,8 +32,6 @@ from tandemsim.traces.pattern import Pattern
 
 TILES_AT_A_TIME = 1 << 14  # some hundredths of a second of the loop
 PLANNING_STEPS = 3
-
-Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def simulate_layer(
     config.check_head(layer.head_dim)
     check_size(config, pattern, layer.heads)
     report = progress or _nobody
-    memory = compile_beside("sim.memory.warm")
+    memory = compile_beside("tandemsim.sim.memory.warm")
     report("planning", 0, PLANNING_STEPS)
     tiling = schedule(pattern, config.array, config.scheduling, global_projections=global_projections)
     report("planning", 1, PLANNING_STEPS)
@@ -166,7 +164,7 @@ def _run(loop: Loop, dma: Dma, transfers: Transfers, progress: Progress) -> int:
             rule = f"at most {MAX_PLACES:,} transfers can be on their way at once"
             raise ConfigError(f"{rule}, not more; smaller scratchpads have fewer") from None
         progress("tiles", int(loop.state[0].tile), count)
-    if outcome != Outcome.FINISHED and is_at_end_of_time(dma):
+    if outcome != LoopEnd.FINISHED and is_at_end_of_time(dma):
         raise ConfigError("the run must end within 2^62 ps (53 days) of its own time: the DRAM is too slow")
     check_progress(outcome, cycles, _waits(loop))
     return int(cycles)

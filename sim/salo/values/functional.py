@@ -27,7 +27,7 @@ from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.values.reference import PairSet, attention
 from tandemsim.sim.salo.values.tensors import Tensors
 
-Progress = Callable[[int, int], None]  # heads done, heads in all
+HeadProgress = Callable[[int, int], None]  # heads done, heads in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def run(
     pattern: PairSet,
     tensors: Tensors,
     config: SaloConfig,
-    progress: Progress | None = None,
+    progress: HeadProgress | None = None,
 ) -> FunctionalResult:
     """Run a layer and compare it; `progress` is called after each head.
 
@@ -80,7 +80,7 @@ def attend(
     global_tokens: Sequence[int],
     tensors: Tensors,
     config: SaloConfig,
-    progress: Progress | None = None,
+    progress: HeadProgress | None = None,
     threads: int | None = None,
 ) -> tuple[Doubles, dict[str, int]]:
     """Return what the array makes of a layer, float64 [heads, seq_len, head_dim], and its saturations.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tandemsim.sim.arch.checks import require_integers
+from tandemsim.sim.arch.dram.catalog import MEMORIES
 from tandemsim.sim.arch.dram.config import DramConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
-from tandemsim.sim.arch.family import Catalog, Family, Preset
+from tandemsim.sim.arch.family import Family, Preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,14 @@ class ToyConfig:
     def __post_init__(self) -> None:
         require_integers(self, 1, "rows", "cols", "clock_hz")
 
+    def check_circuit(self) -> None:
+        """Every configuration can be built."""
+
 
 TOY_FAMILY = Family(
     name="toy",
     line="a toy: GEMM in closed form",
     presets={"toy": Preset(ToyConfig(), "8 x 8"), "toy-wide": Preset(ToyConfig(cols=32), "8 x 32")},
-    catalogs={"memory": Catalog("dram", DRAMS)},
+    catalogs={"memory": MEMORIES},
     fixed={"dataflow": "outputs stay in place"},
 )

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.machines.contract import Options, Outcome, Progress
 from tandemsim.sim.report.contract import DramTraffic, Energy, OpReport
+from tandemsim.traces.scalesim import from_csv
 from tandemsim.traces.schema import Op, Trace
 from tests.machines.toy.family import TOY_FAMILY, ToyConfig
+
+MOST_K = 1024  # what a psum has room for
 
 
 class Toy:
@@ -22,7 +25,8 @@ class Toy:
         self, trace: Trace, ops: Sequence[Op], config: ToyConfig, options: Options, progress: Progress | None
     ) -> Outcome:
         reports: list[OpReport] = []
-        for op in ops:
+        fitting = [op for op in ops if op.dim("k") <= MOST_K]
+        for op in fitting:
             reports.append(op_report(op, config, sum(report.cycles for report in reports)))
         read, stalls = (
             sum(op.dram_read_bytes for op in reports),
@@ -41,10 +45,14 @@ class Toy:
             scratchpad={},
             energy_pj=Energy(array=0.0, scratchpad=0.0, dram=0.0, static=0.0),
             area_mm2=None,
+            left_out={op.id: f"k is at most {MOST_K}" for op in ops if op not in fitting},
         )
 
     def reason(self, op: Op) -> str:
         return "the toy multiplies matrices only"
+
+    def small(self) -> Trace:
+        return from_csv("Layer,M,N,K\nfirst,33,20,7\nsecond,5,64,9\nlong,2,2,5000\n", "gemms")[0]
 
 
 def op_report(op: Op, config: ToyConfig, start: int) -> OpReport:

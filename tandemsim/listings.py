@@ -12,7 +12,7 @@ from tandemsim.sim.arch.family import Family
 Entry = TypeVar("Entry")
 
 
-class Catalog(Mapping[str, Entry], Generic[Entry]):
+class Listing(Mapping[str, Entry], Generic[Entry]):
     """Entries by name, read only. It prints as a table; an unknown name is a `KeyError` with the nearest."""
 
     def __init__(self, what: str, entries: Mapping[str, Entry], lines: Mapping[str, str]) -> None:
@@ -37,10 +37,10 @@ class Catalog(Mapping[str, Entry], Generic[Entry]):
 _PRESETS = {name: preset for family in FAMILIES.values() for name, preset in family.presets.items()}
 
 #: What a machine is called -> its family: presets, and what can be set.
-machines: Catalog[Family] = Catalog("machine", FAMILIES, {name: f.line for name, f in FAMILIES.items()})
+machines: Listing[Family] = Listing("machine", FAMILIES, {name: f.line for name, f in FAMILIES.items()})
 
 #: What a preset is called, of whichever machine -> its config, a frozen dataclass.
-presets: Catalog[Any] = Catalog(
+presets: Listing[Any] = Listing(
     "preset",
     {name: preset.config for name, preset in _PRESETS.items()},
     {name: preset.line for name, preset in _PRESETS.items()},
