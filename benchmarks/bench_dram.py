@@ -32,7 +32,7 @@ REGION_BYTES = 1 << 30  # of the random addresses
 SEED = 0
 LATER = 1 << 60
 ON_THEIR_WAY = 1024
-# Million requests a second of Ramulator 2.1 (commit c5b1c3a, DDR4-2400, its own release build): measured
+# Million requests per second of Ramulator 2.1 (commit c5b1c3a, DDR4-2400, its own release build): measured
 # elsewhere, on another machine, so good for an order of magnitude only.
 RAMULATOR = {"streaming": 0.36, "random": 0.19}
 
@@ -74,7 +74,7 @@ def through_channel(timing: Record, channel: Record, addresses: Integers, kind: 
 
 
 def rates(run: Callable[[], object]) -> str:
-    """Return the best and the median of several runs, in million bursts a second."""
+    """Return the best and the median of several runs, in million bursts per second."""
     found = []
     for _ in range(REPEATS):
         start = time.process_time()

@@ -52,7 +52,7 @@ def main() -> None:
     plan = schedule(pattern, SALO.array, global_projections=True)
     tensors = random_tensors(HEADS, SEQ_LEN, HEAD_DIM, seed=SEED, global_tokens=1)
     threads = f"{os.cpu_count()} threads"
-    print(f"{'seconds a layer':22}{'1 thread':>10}{threads:>10}{'compared':>10}{'Mcycles/s':>16}")
+    print(f"{'seconds per layer':22}{'1 thread':>10}{threads:>10}{'compared':>10}{'Mcycles/s':>16}")
     for name, numerics in NUMERICS.items():
         for normalisation in Normalisation:
             array = replace(SALO.array, normalisation=normalisation)

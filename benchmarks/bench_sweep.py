@@ -2,7 +2,7 @@
 
 The same points run in three ways: one `simulate` after the other in this process, a sweep of one process, a
 sweep of two. The sweeps are whole: start of their processes, journal, table, plot and page included. Overhead
-is what the sweep of one process takes more than the bare loop, for each point. Wall clock time, and beside it
+is how much longer the sweep of one process takes than the bare loop, per point. Wall clock time, and beside it
 the processors' time, which other users of the machine disturb less.
 """
 
@@ -75,15 +75,15 @@ def main(points: int, pattern: str) -> None:
         "1 process": cost(lambda: swept(1)),
         "2 processes": cost(lambda: swept(2)),
     }
-    print(f"{points} points of {pattern}\n\n{'':14}{'s':>9}{'CPU s':>9}{'ms a point':>12}")
+    print(f"{points} points of {pattern}\n\n{'':14}{'s':>9}{'CPU s':>9}{'ms per point':>14}")
     for name, took in rows.items():
         each = 1e3 * took.seconds / points
-        print(f"{name:14}{took.seconds:9.1f}{took.cpu_seconds:9.1f}{each:12.2f}")
+        print(f"{name:14}{took.seconds:9.1f}{took.cpu_seconds:9.1f}{each:14.2f}")
     bare, one, two = rows.values()
     ratio = one.seconds / two.seconds
     wall, used = (1e3 * (a - b) / points for a, b in zip(one, bare, strict=True))
     print(f"\n2 over 1: {ratio:.2f} times (target {RATIO_TARGET})")
-    print(f"overhead: {wall:.2f} ms a point, {used:.2f} ms of CPU time (target {OVERHEAD_TARGET_MS:g} ms)")
+    print(f"overhead: {wall:.2f} ms per point, {used:.2f} ms of CPU time (target {OVERHEAD_TARGET_MS:g} ms)")
 
 
 if __name__ == "__main__":

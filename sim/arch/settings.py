@@ -86,7 +86,7 @@ def canonical_settings(
 
 def fields_of(config: Any, prefix: str = "") -> Iterator[tuple[str, object, Any]]:
     """Yield (dotted name, value, declared type) of every field that can be set."""
-    hints = _hints(type(config))
+    hints = _hints(config.__class__)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
@@ -119,7 +119,7 @@ def _check_field(config: Any, key: str, path: list[str], short: Mapping[str, str
 
 
 def _replaced(config: Any, tree: Mapping[str, Any], prefix: str) -> Any:
-    hints = _hints(type(config))
+    hints = _hints(config.__class__)
     changes = {}
     with Rules() as rules:
         for name, change in tree.items():

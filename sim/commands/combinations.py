@@ -20,7 +20,12 @@ from tandemsim.sim.shell.settings_files import NOTHING, FileSettings, combined, 
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
 
-LISTED = ("machine", "preset", "config")  # what has an option of its own, with an s
+LISTS = {  # what is not a config field -> how it is listed
+    "workload": "more workloads",
+    "machine": "--machines",
+    "preset": "--presets",
+    "config": "--configs",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ class Combination:
     @property
     def name(self) -> str:
         """What a message calls it."""
-        return _name(self.workload, self.label or self.machine)
+        return _named(self.workload, self.label, self.machine)
 
 
 def combinations(lists: Lists, most: int) -> list[Combination]:
@@ -90,10 +95,6 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     return runs
 
 
-def _name(workload: str, more: str) -> str:
-    return f"{workload} ({more})" if more else workload
-
-
 def _check_count(lists: Lists, most: int) -> None:
     sizes = lists.sizes()
     count = math.prod(sizes.values())
@@ -114,7 +115,7 @@ def _combination(
     words: Sequence[str],
     label: str,
 ) -> Combination:
-    where = _name(workload, label or machine or file.machine or "")
+    where = _named(workload, label, machine or file.machine or "its machine")
     kinds = {op.kind for op in trace.ops}
     try:
         name = machine or file.machine or default_machine(kinds)
@@ -134,6 +135,10 @@ def _combination(
         config_digest=digest(config),
         label=label,
     )
+
+
+def _named(workload: str, label: str, machine: str) -> str:
+    return f"{workload} with {label}" if "=" in label else f"{workload} on {label or machine}"
 
 
 def _label(
@@ -169,8 +174,10 @@ def varied(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         items = tuple(item.strip() for item in values.split(","))
         if not (equals and key.strip() and all(items)):
             raise ConfigError(f"--vary takes key=value,value, not {shown(word)}")
-        if key.strip() in LISTED:
-            raise ConfigError(f"--vary takes fields of a config; list {key.strip()}s with --{key.strip()}s")
+        if key.strip() in LISTS:
+            raise ConfigError(
+                f"--vary takes config fields, not {shown(key.strip())}; give {LISTS[key.strip()]}"
+            )
         keys.append(key.strip())
         yield keys[-1], once(f"--vary {keys[-1]}", items)
     once("--vary", tuple(keys))

@@ -103,7 +103,7 @@ def _simulated(planned: list[Combination], progress: Progress | None) -> Iterato
 
 
 def _write(chosen: argparse.Namespace, comparison: Comparison) -> None:
-    """Write what was asked for: files first, so that nobody who leaves a pipe takes them along."""
+    """Write what was asked for, standard output last: a reader that closes the pipe ends the command."""
     from tandemsim.sim.comparison.folder import write_json
     from tandemsim.sim.shell.files import STDOUT
 

@@ -197,7 +197,7 @@ def _settings(chosen: argparse.Namespace, file: FileSettings, family: Family) ->
 
 
 def _write(chosen: argparse.Namespace, done: Run) -> None:
-    """Write what was asked for: files first, so that nobody who leaves a pipe takes them along."""
+    """Write what was asked for, standard output last: a reader that closes the pipe ends the command."""
     outputs = {"json": chosen.json, "timeline": chosen.timeline, "out": chosen.out}
     for what in sorted(outputs, key=lambda what: outputs[what] == STDOUT):
         if outputs[what] is not None:

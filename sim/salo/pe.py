@@ -2,7 +2,7 @@
 
 Obeys: the PE of the SALO artifact (output stationary for scores, weight stationary for values), with its
 defects mended: nothing is left over from a pass, the leftmost PE counts, a PE may be masked. Arithmetic: the
-functions here, which `sim.salo.array` runs for whole tiles; cycles: the class, one call a cycle.
+functions here, which `sim.salo.array` runs for whole tiles; cycles: the class, one call per cycle.
 """
 
 from __future__ import annotations

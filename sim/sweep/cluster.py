@@ -226,7 +226,7 @@ class Cluster:
             return self._client.submit(same, self._setup, key=f"tandem-setup-{digest}")
 
     def _look(self) -> None:
-        """Count the workers' slots, a thread each. Raises `SweepError` where all have long been gone."""
+        """Count the slots of the workers: a thread each. Raises `SweepError` where all are long gone."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         if self._client.status != "running":

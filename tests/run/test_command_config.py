@@ -48,7 +48,7 @@ HUGE = "9" * 25
         ("numerics.exp.slope_fraction=4096", "numerics.exp.slope_fraction must be at most 20, not 4096"),
         (
             "numerics.row_sum.width=18",
-            "numerics.row_sum.width must be at least 19 for heads of 64 on 33 PEs a row"
+            "numerics.row_sum.width must be at least 19 for heads of 64 on 33 PEs per row"
             r" \(array.cols \+ array.global_cols\), not 18",
         ),
         ("rows", "--set takes key=value, not 'rows'"),
