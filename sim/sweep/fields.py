@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require, shown
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, printable, require, shown
 from tandemsim.sim.arch.families import FAMILIES, family_named
+from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.pattern_trace import pattern_trace
@@ -22,6 +24,7 @@ PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
 BOTH = "a point must have a workload or a pattern, not both"
+MOST_CONFIGS = 4096  # assumed: some 10 MB that constraints keep
 LISTED_BY = "`tandem list fields`"
 
 
@@ -61,8 +64,12 @@ class Fields:
     def __init__(self, study: Study) -> None:
         """Raises `StudyError` with the line of an unknown key, workload, machine or preset."""
         self.study = study
+        self._configs: dict[str, Any] = {}
+        self._machine_names: dict[str, str] = {}  # by the digest of a trace
         self._check_work()
         self.traces = dict(self._traces())
+        counts = Counter(workload_name(name) for name in self.traces)
+        self._shared_names = {name for name in self.traces if counts[workload_name(name)] > 1}
         self._check_patterns()
         self.machines = self._machines()
         for key, place in study.places.items():
@@ -76,15 +83,26 @@ class Fields:
                     self._check_key(name)
 
     def name_of(self, point: Mapping[str, object]) -> str:
-        """Return what a report calls the workload of a point."""
-        return workload_name(str(point.get("pattern", point.get("workload", ""))))
+        """Return the name of the workload of a point; of files of one name, as the study names them."""
+        text = str(point.get("pattern", point.get("workload", "")))
+        return printable(text) if text in self._shared_names else workload_name(text)
+
+    def digest_of(self, point: Mapping[str, object]) -> str | None:
+        """Return the digest of the trace of a point; None where it has none."""
+        try:
+            return trace_of(point, self.traces).digest
+        except (UserError, TraceError):
+            return None
 
     def machine_of(self, point: Mapping[str, object]) -> str:
         """Return the machine that a point runs on; empty where no machine runs its trace."""
         if "machine" in point:
             return str(point["machine"])
         try:
-            return default_machine({op.kind for op in trace_of(point, self.traces).ops})
+            trace = trace_of(point, self.traces)
+            if trace.digest not in self._machine_names:
+                self._machine_names[trace.digest] = default_machine({op.kind for op in trace.ops})
+            return self._machine_names[trace.digest]
         except (UserError, TraceError):
             return ""
 
@@ -97,7 +115,6 @@ class Fields:
 
         It raises `MissingError` for a field that the machine lacks, and where the config is not valid.
         """
-        config: list[Any] = []
 
         def read(name: str) -> object:
             if name in point:
@@ -110,14 +127,11 @@ class Fields:
             whole = {**family.short_names, **{full: short for short, full in family.short_names.items()}}
             if whole.get(name) in point:
                 return point[whole[name]]
-            if not config:
-                try:
-                    config.append(family.config(point.get("preset"), settings_of(point)))  # type: ignore[arg-type]
-                except UserError:
-                    raise MissingError(name) from None
+            value = self._config(family, point)
+            if value is None:
+                raise MissingError(name)
             if name in family.catalogs:
-                return family.catalogs[name].name_of(config[0])
-            value = config[0]
+                return family.catalogs[name].name_of(value)
             for part in family.short_names.get(name, name).split("."):
                 if not hasattr(value, part):
                     raise MissingError(name)
@@ -125,6 +139,19 @@ class Fields:
             return getattr(value, "value", value)  # of an enum, its word
 
         return read
+
+    def _config(self, family: Family, point: Mapping[str, object]) -> Any:
+        """The config of a point, kept for the next ones that set the same; None where it is not valid."""
+        preset, settings = point.get("preset"), settings_of(point)
+        key = repr((family.name, preset, settings))  # unlike its values, it tells 1 from 1.0 and from true
+        if key not in self._configs:
+            if len(self._configs) >= MOST_CONFIGS:
+                self._configs.clear()
+            try:
+                self._configs[key] = family.config(preset, settings)  # type: ignore[arg-type]
+            except UserError:
+                self._configs[key] = None
+        return self._configs[key]
 
     def _option(self, name: str, point: Mapping[str, object]) -> object:
         if name == "machine":

@@ -69,7 +69,7 @@ def sweep(
         require_writable_folder(os.fspath(out))
     read = read_study(study)
     fields = Fields(read)
-    space = Space(read, fields)
+    space = Space(read, fields, progress)
     digest = read.digest({name: trace.digest for name, trace in fields.traces.items()})
     code = code_digest()
     header = Header(SCHEMA, __version__, code, digest, len(space))

@@ -146,13 +146,15 @@ def _row(point: Point, outcome: Outcome, fields: Fields, texts: Iterable[str]) -
     }
     row |= {key: value for key, value in point.items() if key not in SUMMARY_KEYS}
     row |= {key: _text(row[key]) for key in texts if key in row}
+    workload = {"workload": fields.name_of(point)}
     if outcome.status == OK:
-        return row | outcome.row
+        return row | outcome.row | workload
     row |= {key: value for key, value in point.items() if key in SUMMARY_KEYS and _fits(value, key)}
     stated = {
-        "workload": fields.name_of(point),
         "machine": fields.machine_of(point) or None,
         "preset": fields.preset_of(point) or None,
+        "trace_digest": fields.digest_of(point),
+        **workload,
     }
     return {"batch": 1} | row | stated if "batch" not in point else row | stated
 
