@@ -36,7 +36,8 @@ class Comparison:
 
         `metric` is ``cycles``, ``seconds``, ``utilization``, ``stalled_cycles``, ``dram_bytes``,
         ``energy_pj``, ``area_estimate_mm2`` or ``stall_<cause>``. Raises `ComparisonError` for names that do
-        not exist, and where the two runs are of different scope: of other work, or of another share of one model.
+        not exist, and where the two runs are of different scope: of other work, or of another share of one
+        model.
         """
         return self.runs.ratio(metric, run, to)
 

@@ -212,7 +212,8 @@ class Report:
     @property
     def area_estimate_mm2(self) -> float | None:
         """The area on the basis that every configuration of the machine has, to compare them by."""
-        return self.extra.get(AREA_ESTIMATE, self.area_mm2)
+        estimate: float | None = self.extra.get(AREA_ESTIMATE, self.area_mm2)
+        return estimate
 
     @property
     def power_w(self) -> Annotated[Amount, "energy over seconds"]:

@@ -38,7 +38,7 @@ def written(path: str | Path) -> Iterator[BinaryIO]:
             yield out.buffer
             out.buffer.flush()
         return
-    with _refusals(path):
+    with refusals(path):
         if _is_special(Path(path)):
             with open(path, "wb") as stream:
                 yield stream
@@ -74,7 +74,7 @@ def written_folder(path: str | Path) -> Iterator[Path]:
     are replaced one by one and all others stay. Raises `FileError` when the system refuses to write.
     """
     _require_folder_name(path)
-    with _refusals(path):
+    with refusals(path):
         place = _resolved(path)
         parent = place if place.exists() else place.parent
         with new_parents(parent), temporary_folder(parent) as temporary:
@@ -94,7 +94,7 @@ def require_writable_file(path: str | Path) -> None:
         return
     require(str(path) != "", "an output file must have a name", path)
     target = Path(path)
-    with _refusals(path):
+    with refusals(path):
         if target.is_dir():
             raise FileError(f"an output file must be a file, not the folder {shown_path(path)!r}")
         if not _is_special(target):
@@ -109,7 +109,7 @@ def is_same_file(path: str | Path, other: str | Path) -> bool:
 def require_writable_folder(path: str | Path) -> None:
     """Raise `FileError` if the folder `path` plainly cannot be made or written to. Creates nothing."""
     _require_folder_name(path)
-    with _refusals(path):
+    with refusals(path):
         place = _resolved(path)
         if place.exists() and not place.is_dir():
             raise FileError(f"an output folder must be a folder, not the file {shown_path(path)!r}")
@@ -140,7 +140,8 @@ def _require_writable(path: str | Path, folder: Path) -> None:
 
 
 @contextmanager
-def _refusals(path: str | Path) -> Iterator[None]:
+def refusals(path: object) -> Iterator[None]:
+    """Turn what the system refuses in the block into a `FileError` that names `path`."""
     try:
         yield
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
@@ -14,13 +15,14 @@ from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import workload_name
-from tandemsim.sim.sweep.draws import Choice
 from tandemsim.sim.sweep.study import Study
 from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
 PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens")
+TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
+INTEGERS = (*PATTERN_OPTIONS, "batch")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
 BOTH = "a point must have a workload or a pattern, not both"
@@ -66,6 +68,7 @@ class Fields:
         self.study = study
         self._configs: dict[str, Any] = {}
         self._machine_names: dict[str, str] = {}  # by the digest of a trace
+        self._check_options()
         self._check_work()
         self.traces = dict(self._traces())
         counts = Counter(workload_name(name) for name in self.traces)
@@ -76,6 +79,7 @@ class Fields:
             with study.origin.of(*place):
                 self._check_key(key)
         self._check_presets()
+        self._check_catalogs()
         self._check_twice()
         for number, constraint in enumerate(study.constraints):
             for name in constraint.names:
@@ -182,9 +186,27 @@ class Fields:
         beside = self.study.origin.folder / name
         return (
             beside
-            if name not in codec.names() and (beside.exists() or name.endswith(codec.SUFFIXES))
+            if name not in codec.names() and (os.path.exists(beside) or name.endswith(codec.SUFFIXES))
             else codec.find(name)
         )
+
+    def _check_options(self) -> None:
+        """The options of a run have one type each."""
+        for names, kind, said in ((TEXTS, str, "a text"), (INTEGERS, int, "an integer")):
+            for name in names:
+                for value, place in _values(self.study, name):
+                    with self.study.origin.of(*place):
+                        good = isinstance(value, kind) and not isinstance(value, bool)
+                        require(good, f"{name} must be {said}", value)
+
+    def _check_catalogs(self) -> None:
+        """A choice that no machine of the study has is a slip, and would make every point of it invalid."""
+        for key in sorted({key for machine in self.machines for key in FAMILIES[machine].catalogs}):
+            catalogs = [FAMILIES[machine].catalogs.get(key) for machine in self.machines]
+            known = {choice for catalog in catalogs if catalog for choice in catalog.choices}
+            for value, place in _values(self.study, key):
+                if value not in known:
+                    raise self.study.origin.error(nearest(f"value of {key}", str(value), known), *place)
 
     def _check_work(self) -> None:
         """No point may have both a workload and a pattern."""
@@ -255,8 +277,6 @@ def _values(study: Study, key: str) -> Iterator[tuple[object, tuple[str | int, .
     if key in study.grid or key in study.random:
         place = study.places[key]
         draw = study.random.get(key)
-        values: Iterable[object] = (
-            study.grid.get(key, ()) if draw is None else draw.values if isinstance(draw, Choice) else ()
-        )
+        values: Iterable[object] = study.grid.get(key, ()) if draw is None else draw.kinds
         yield from ((value, (*place, number)) for number, value in enumerate(values))
     yield from (row[key] for row in study.rows if key in row)
