@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tandemsim.sim.arch.checks import UserError, nearest
+from tandemsim.sim.arch.checks import TEXT, UserError, is_text, nearest, shown
 from tandemsim.sim.comparison.labels import labels_of
 from tandemsim.sim.comparison.metrics import Metric, metrics_of
 from tandemsim.sim.comparison.scope import scope_of, why_apart
@@ -73,6 +74,8 @@ class Runs:
 
     def metric(self, key: str) -> Metric:
         """Return a metric by its key. Raises `ComparisonError`, which names the nearest."""
+        if not isinstance(key, str):
+            raise TypeError(f"metric must be a string, not {shown(key)}")
         for metric in self.metrics:
             if metric.key == key:
                 return metric
@@ -84,6 +87,8 @@ class Runs:
             if run not in self.names:
                 raise ComparisonError(nearest("run", run, self.names))
             return self.names.index(run)
+        if isinstance(run, bool) or not isinstance(run, numbers.Integral):
+            raise TypeError(f"a run must be given by its place or its name, not {shown(run)}")
         if not 0 <= run < len(self.reports):
             raise ComparisonError(f"a run must be one of 0 to {len(self.reports) - 1}, not {run}")
         return run
@@ -152,6 +157,9 @@ def runs_of(reports: Iterable[Report], labels: Sequence[str] | None = None) -> R
         raise ComparisonError(f"a comparison must be of at most {MAX_RUNS} runs, not {len(reports)}")
     if labels is not None and len(labels) != len(reports):
         raise ComparisonError(f"there must be a label for each of {len(reports)} runs, not {len(labels)}")
+    for label in labels or ():
+        if not is_text(label):
+            raise ComparisonError(f"a label must be {TEXT}, not {shown(label)}")
     runs = Runs(reports, tuple(labels) if labels is not None else labels_of(reports))
     for place, name in enumerate(runs.names):
         if name in runs.names[:place]:

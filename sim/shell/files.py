@@ -38,6 +38,7 @@ def written(path: str | Path) -> Iterator[BinaryIO]:
             yield out.buffer
             out.buffer.flush()
         return
+    _require_possible(path)
     with _refusals(path):
         if _is_special(Path(path)):
             with open(path, "wb") as stream:
@@ -93,6 +94,7 @@ def require_writable_file(path: str | Path) -> None:
     if str(path) == STDOUT:
         return
     require(str(path) != "", "an output file must have a name", path)
+    _require_possible(path)
     target = Path(path)
     with _refusals(path):
         if target.is_dir():
@@ -126,7 +128,17 @@ def require_writable_folder(path: str | Path, names: Iterable[str] = ()) -> None
             _require_no_folder(Path(path) / name)
 
 
+def _require_possible(path: str | Path) -> None:
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise FileError(f"cannot write {shown_path(path)!r}: a file cannot have that name")
+
+
 def _require_folder_name(path: str | Path) -> None:
+    _require_possible(path)
     named = os.fspath(path) != "" and _resolved(path).name != ""  # the root has none
     require(named, "an output folder must have a name", str(path))
 
