@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numbers
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from tandemsim.sim.arch.checks import TEXT, UserError, is_text, nearest, shown
 from tandemsim.sim.comparison.labels import labels_of
-from tandemsim.sim.comparison.metrics import Metric, metrics_of
+from tandemsim.sim.comparison.metrics import CYCLES, Metric, metrics_of
 from tandemsim.sim.comparison.scope import scope_of, why_apart
 from tandemsim.sim.report.contract import Report
 
@@ -87,8 +87,10 @@ class Runs:
             if run not in self.names:
                 raise ComparisonError(nearest("run", run, self.names))
             return self.names.index(run)
-        if isinstance(run, bool) or not isinstance(run, numbers.Integral):
-            raise TypeError(f"a run must be given by its place or its name, not {shown(run)}")
+        try:
+            run = operator.index(None if isinstance(run, bool) else run)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(f"a run must be given by its place or its name, not {shown(run)}") from None
         if not 0 <= run < len(self.reports):
             raise ComparisonError(f"a run must be one of 0 to {len(self.reports) - 1}, not {run}")
         return run
@@ -96,9 +98,15 @@ class Runs:
     def best(self, metric: Metric) -> frozenset[int]:
         """Return the places of the runs that are best in their group; of equal ones all.
 
-        In a group of one, where all are equal, and where one run does not know its figure, none is.
+        In a group of one, where all are equal, and where one run does not know its figure, none is. Nor is
+        one where cycles are counted by clocks that differ: fewer of them need not take less time.
         """
-        return best_places(self.groups, [metric.value(report) for report in self.reports], metric)
+        groups = [group for group in self.groups if metric.unit != CYCLES.unit or self.have_one_clock(group)]
+        return best_places(groups, [metric.value(report) for report in self.reports], metric)
+
+    def have_one_clock(self, group: Group) -> bool:
+        """Whether a cycle is as long in all runs of the group."""
+        return len({self.reports[place].clock_hz for place in group.runs}) == 1
 
     def ratio(self, key: str, run: int | str, to: int | str) -> float:
         """Return a figure of `run` over that of `to`. Raises `ComparisonError` where their scopes differ."""

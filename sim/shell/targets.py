@@ -30,16 +30,18 @@ def require_writable(
             raise ConfigError(f"only one of {one} and {two} may be -")
     for path in given.values():
         require_writable_file(path)
+    names = tuple(names)
     if folder is not None:
-        names = tuple(names)
         require_writable_folder(folder, names)
     given = {option: path for option, path in given.items() if path != STDOUT}
     for (one, path), (two, other) in itertools.combinations(given.items(), 2):
         if is_same_file(path, other):
             raise ConfigError(f"{one} and {two} must be two files, not both {shown_path(path)!r}")
-    for option, path in given.items() if folder is not None else ():
-        refusal = f"{option} cannot be the file {shown_path(path)!r}"
+    if folder is None:
+        return
+    for option, path in given.items():
+        refusal = f"{option} cannot be the file {shown_path(path)!r}: --out {shown_path(folder)!r}"
         if is_in_the_way(path, folder):
-            raise ConfigError(f"{refusal}: --out {shown_path(folder)!r} makes a folder of it")
+            raise ConfigError(f"{refusal} makes a folder of it")
         if any(is_same_file(path, Path(folder, name)) for name in names):
-            raise ConfigError(f"{refusal}: --out {shown_path(folder)!r} writes that one too")
+            raise ConfigError(f"{refusal} writes that one too")
