@@ -10,7 +10,7 @@ Contents:
 - What runs: `Band`, `Pattern`, `Trace`, `load_trace`, `trace`, `workload_names`
 - On what: `machines`, `presets`
 - Many runs: `compare`, `Comparison`, `sweep`, `SweepResult`
-- Errors: `UserError`, `ConfigError`, `FileError`, `TraceError`
+- Errors, each a `UserError`: `ConfigError`, `FileError`, `TraceError`, `ComparisonError`, `StudyError`
 
 docs/python.md teaches all of it. Each name is imported when it is first used, so that ``import tandemsim``
 costs next to nothing.
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from tandemsim.running import compare, load_trace, run, sweep, trace, workload_names
     from tandemsim.sim.arch.checks import ConfigError, UserError
     from tandemsim.sim.comparison.comparison import Comparison
+    from tandemsim.sim.comparison.runs import ComparisonError
     from tandemsim.sim.report.result import Report
     from tandemsim.sim.run import Run
     from tandemsim.sim.shell.files import FileError
     from tandemsim.sim.shell.version import __version__
+    from tandemsim.sim.sweep.origin import StudyError
     from tandemsim.sim.sweep.result import SweepResult
     from tandemsim.traces.bands import Band
     from tandemsim.traces.errors import TraceError
@@ -44,11 +46,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Band",
     "Comparison",
+    "ComparisonError",
     "ConfigError",
     "FileError",
     "Pattern",
     "Report",
     "Run",
+    "StudyError",
     "SweepResult",
     "Trace",
     "TraceError",
@@ -73,11 +77,13 @@ _HOMES = {
     "__version__": "sim.shell.version",
     "Band": "traces.bands",
     "Comparison": "sim.comparison.comparison",
+    "ComparisonError": "sim.comparison.runs",
     "ConfigError": "sim.arch.checks",
     "FileError": "sim.shell.files",
     "Pattern": "traces.pattern",
     "Report": "sim.report.result",
     "Run": "sim.run",
+    "StudyError": "sim.sweep.origin",
     "SweepResult": "sim.sweep.result",
     "Trace": "traces.schema",
     "TraceError": "traces.errors",
@@ -101,4 +107,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

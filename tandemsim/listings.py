@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from tandemsim.sim.arch.checks import nearest
+from tandemsim.sim.arch.checks import nearest, shown
 from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.arch.family import Family
 
@@ -19,6 +19,8 @@ class Listing(Mapping[str, Entry], Generic[Entry]):
         self._what, self._entries, self._lines = what, entries, lines
 
     def __getitem__(self, name: str) -> Entry:
+        if not isinstance(name, str):
+            raise KeyError(f"the name of a {self._what} must be a string, not {shown(name)}")
         if name not in self._entries:
             raise KeyError(nearest(self._what, name, self._entries))
         return self._entries[name]

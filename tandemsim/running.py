@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.arch.checks import TEXT, ConfigError, is_text, require, shown
 from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.commands.progress import progress as bars
 from tandemsim.sim.pattern_trace import trace_of
@@ -72,9 +72,13 @@ def run(
     for what, value in numbers.items():
         if value is not None or what in ("batch", "seed"):
             _check_type(what, value, int, "an integer")
+    _check_type("global_projections", global_projections, (bool, type(None)), "True, False or None")
+    _check_type("explain", explain, bool, "True or False")
+    _check_progress(progress)
     _check_type("functional", functional, (bool, str, os.PathLike), "True, False or a path")
     for what, text in (("machine", machine), ("preset", preset), ("only", only), ("name", name)):
         _check_type(what, text, (str, type(None)), "a string or None")
+    require(name is None or is_text(name), f"name must be {TEXT}", name)
     attention = {"heads": heads, "head_dim": head_dim, "global_projections": global_projections}
     arguments = {key: value for key, value in attention.items() if value is not None}
     own, called = _trace(workload, arguments, name)
@@ -108,11 +112,14 @@ def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -
     """Put finished runs, or their reports, side by side: the first of each scope is what ratios are over.
 
     Without `labels` each run is named by what is its own: machine, preset, settings, batch. Raises
-    `UserError` for fewer than 2 runs or too many and for labels that do not fit, `TypeError` for what is
-    not a run.
+    `ComparisonError` for fewer than 2 runs or too many and for labels that do not fit, `TypeError` for what
+    is not a run or not a label.
     """
     from tandemsim.sim.comparison.comparison import compare as compared
 
+    _check_type("runs", runs, Iterable, "runs or reports, such as a list of them")
+    if labels is not None:
+        _check_labels(labels)
     reports = [value.report if isinstance(value, Run) else value for value in runs]
     for value in reports:
         _check_type("what is compared", value, Report, "runs or reports")
@@ -152,6 +159,7 @@ def sweep(
     if point_timeout is not None and not number:
         raise TypeError(f"point_timeout must be a number or None, not {shown(point_timeout)}")
     _check_type("out", out, (str, os.PathLike, type(None)), "a path or None")
+    _check_progress(progress)
     options: dict[str, Any] = {"workers": workers, "cluster": cluster, "point_timeout": point_timeout}
     if callable(progress):
         return run_sweep(study, out=out, progress=progress, **options)
@@ -214,6 +222,18 @@ def _check_settings(settings: object) -> None:
     _check_type("settings", settings, (Mapping, type(None)), "a mapping, such as {'rows': 16}")
     for key in settings or ():  # type: ignore[attr-defined]
         _check_type("a key of settings", key, str, "a string")
+
+
+def _check_progress(progress: object) -> None:
+    if not callable(progress):
+        _check_type("progress", progress, bool, "True, False or a function")
+
+
+def _check_labels(labels: object) -> None:
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Sequence):
+        raise TypeError(f"labels must be a list of strings, not {shown(labels)}")
+    for label in labels:
+        _check_type("a label", label, str, "a string")
 
 
 def _check_type(what: str, value: object, kinds: Any, accepted: str) -> None:

@@ -21,6 +21,7 @@ MAX_INTEGER = 2**31 - 1  # assumed: sums and products of two of them stay exact 
 LONGEST_VALUE = 80  # characters of a value that a message repeats
 LONGEST_PATH = 160  # of a path
 LONGEST_LINE = 300  # of a whole message, with the program's name
+TEXT = "text that UTF-8 can encode, without lone surrogates"
 LONGEST_LIST = 100  # of the names that a message lists; of more it names the first few
 
 
@@ -155,6 +156,11 @@ def shown(value: object, longest: int = LONGEST_VALUE) -> str:
     except RecursionError:
         text = "a deeply nested value"
     return shortened(printable(text), longest)
+
+
+def is_text(text: str) -> bool:
+    """Whether a file of text can hold it: a string of Python may have halves of surrogate pairs."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def shortened(text: str, length: int) -> str:

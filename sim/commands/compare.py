@@ -58,14 +58,12 @@ def run(chosen: argparse.Namespace) -> None:
     from tandemsim.sim.commands.combinations import Lists, combinations, listed, once, varied
     from tandemsim.sim.commands.progress import progress
     from tandemsim.sim.comparison.comparison import compare
+    from tandemsim.sim.comparison.folder import FILES
     from tandemsim.sim.comparison.labels import numbered
     from tandemsim.sim.comparison.runs import MAX_RUNS
-    from tandemsim.sim.shell.files import require_writable_file, require_writable_folder
+    from tandemsim.sim.shell.targets import require_writable
 
-    if chosen.json is not None:
-        require_writable_file(chosen.json)
-    if chosen.out is not None:
-        require_writable_folder(chosen.out)
+    require_writable({"--json": chosen.json}, chosen.out, FILES)
     lists = Lists(
         workloads=once("the list of workloads", chosen.workloads),
         machines=listed("--machines", chosen.machines),

@@ -11,14 +11,7 @@ from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.commands.progress import progress
 from tandemsim.sim.shell.command_line import Parser
-from tandemsim.sim.shell.files import (
-    STDOUT,
-    is_same_file,
-    printable,
-    require_writable_file,
-    require_writable_folder,
-    standard_output,
-)
+from tandemsim.sim.shell.files import STDOUT, printable, standard_output
 from tandemsim.sim.shell.settings_files import (
     NOTHING,
     FileSettings,
@@ -26,6 +19,7 @@ from tandemsim.sim.shell.settings_files import (
     combined,
     settings_from_file,
 )
+from tandemsim.sim.shell.targets import require_writable
 
 if TYPE_CHECKING:
     from tandemsim.sim.run import Request, Run
@@ -113,15 +107,9 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run a workload and write what was asked for. Raises `UserError` and `TraceError`."""
-    if chosen.json == chosen.timeline == STDOUT:
-        raise ConfigError("only one of --json and --timeline may be -")
-    if chosen.json and chosen.timeline and is_same_file(chosen.json, chosen.timeline):
-        raise ConfigError(f"--json and --timeline must be two files, not both {chosen.json!r}")
-    for target in (chosen.json, chosen.timeline):
-        if target is not None:
-            require_writable_file(target)
-    if chosen.out is not None:
-        require_writable_folder(chosen.out)
+    from tandemsim.sim.report.folder import FILES
+
+    require_writable({"--json": chosen.json, "--timeline": chosen.timeline}, chosen.out, FILES)
     if chosen.dump_config:
         _dump(chosen)
         return

@@ -8,6 +8,9 @@ from tandemsim.sim.comparison.document import as_json
 from tandemsim.sim.comparison.runs import Runs
 from tandemsim.sim.shell.files import written, written_folder
 
+# What the folder may get; plots that have nothing to show are left out.
+FILES = ("comparison.json", "comparison.html", "comparison.parquet", "cycles.png", "energy.png")
+
 
 def write_json(path: str | Path, runs: Runs) -> None:
     """Write the comparison as JSON to `path`; ``-`` is standard output. Raises `FileError`."""

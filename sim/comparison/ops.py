@@ -25,12 +25,19 @@ class OpRow:
 
 
 def op_rows(runs: Runs, section: Section) -> list[OpRow]:
-    """Return the ops of the section's runs in the order in which they come first; best are fewest cycles."""
+    """Return the ops of the section's runs in the order in which they come first; best are fewest cycles.
+
+    Of runs whose clocks differ none is best, as in `Runs.best`.
+    """
     each = [_alike(runs.reports[place].ops) for place in section.runs]
     if not _agree(each):
         each = [_one_by_one(runs.reports[place].ops) for place in section.runs]
     places = {run: cell for cell, run in enumerate(section.runs)}
-    groups = [Group(tuple(places[run] for run in group.runs)) for group in section.groups]
+    groups = [
+        Group(tuple(places[run] for run in group.runs))
+        for group in section.groups
+        if runs.have_one_clock(group)
+    ]
     rows = []
     for keys in dict.fromkeys(keys for found in each for keys in found):
         cells = tuple(found.get(keys) for found in each)

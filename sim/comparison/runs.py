@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tandemsim.sim.arch.checks import UserError, nearest
+from tandemsim.sim.arch.checks import TEXT, UserError, is_text, nearest, shown
 from tandemsim.sim.comparison.labels import labels_of
-from tandemsim.sim.comparison.metrics import Metric, metrics_of
+from tandemsim.sim.comparison.metrics import CYCLES, Metric, metrics_of
 from tandemsim.sim.comparison.scope import scope_of, why_apart
 from tandemsim.sim.report.contract import Report
 
@@ -73,6 +74,8 @@ class Runs:
 
     def metric(self, key: str) -> Metric:
         """Return a metric by its key. Raises `ComparisonError`, which names the nearest."""
+        if not isinstance(key, str):
+            raise TypeError(f"metric must be a string, not {shown(key)}")
         for metric in self.metrics:
             if metric.key == key:
                 return metric
@@ -84,6 +87,10 @@ class Runs:
             if run not in self.names:
                 raise ComparisonError(nearest("run", run, self.names))
             return self.names.index(run)
+        try:
+            run = operator.index(None if isinstance(run, bool) else run)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(f"a run must be given by its place or its name, not {shown(run)}") from None
         if not 0 <= run < len(self.reports):
             raise ComparisonError(f"a run must be one of 0 to {len(self.reports) - 1}, not {run}")
         return run
@@ -91,9 +98,15 @@ class Runs:
     def best(self, metric: Metric) -> frozenset[int]:
         """Return the places of the runs that are best in their group; of equal ones all.
 
-        In a group of one, where all are equal, and where one run does not know its figure, none is.
+        In a group of one, where all are equal, and where one run does not know its figure, none is. Nor is
+        one where cycles are counted by clocks that differ: fewer of them need not take less time.
         """
-        return best_places(self.groups, [metric.value(report) for report in self.reports], metric)
+        groups = [group for group in self.groups if metric.unit != CYCLES.unit or self.have_one_clock(group)]
+        return best_places(groups, [metric.value(report) for report in self.reports], metric)
+
+    def have_one_clock(self, group: Group) -> bool:
+        """Whether a cycle is as long in all runs of the group."""
+        return len({self.reports[place].clock_hz for place in group.runs}) == 1
 
     def ratio(self, key: str, run: int | str, to: int | str) -> float:
         """Return a figure of `run` over that of `to`. Raises `ComparisonError` where their scopes differ."""
@@ -152,6 +165,9 @@ def runs_of(reports: Iterable[Report], labels: Sequence[str] | None = None) -> R
         raise ComparisonError(f"a comparison must be of at most {MAX_RUNS} runs, not {len(reports)}")
     if labels is not None and len(labels) != len(reports):
         raise ComparisonError(f"there must be a label for each of {len(reports)} runs, not {len(labels)}")
+    for label in labels or ():
+        if not is_text(label):
+            raise ComparisonError(f"a label must be {TEXT}, not {shown(label)}")
     runs = Runs(reports, tuple(labels) if labels is not None else labels_of(reports))
     for place, name in enumerate(runs.names):
         if name in runs.names[:place]:

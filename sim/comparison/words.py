@@ -38,9 +38,9 @@ def alone_sentence(runs: Runs, group: Group) -> str:
 
 def clocks_sentence(runs: Runs, group: Group) -> str:
     """Say that cycles of the group's runs are not equally long; empty where they are."""
-    clocks = {runs.reports[place].clock_hz for place in group.runs}
-    if len(clocks) == 1:
+    if runs.have_one_clock(group):
         return ""
+    clocks = {runs.reports[place].clock_hz for place in group.runs}
     listed = ", ".join(exact(clock, "Hz") for clock in sorted(clocks))
     return f"Clocks differ ({listed}): compare time, and not cycles."
 

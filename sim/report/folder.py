@@ -8,6 +8,10 @@ from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.timeline import Activity, Timeline, write_timeline
 from tandemsim.sim.shell.files import written, written_folder
 
+# What the folder may get; plots that have nothing to show are left out.
+PLOTS = ("cycles.png", "multipliers.png", "roofline.png", "utilization.png", "energy.png")
+FILES = ("report.json", "report.html", "ops.parquet", "timeline.json.gz", *PLOTS)
+
 
 def write_json(path: str | Path, report: Report) -> None:
     """Write the report as JSON to `path`; ``-`` is standard output. Raises `FileError`."""

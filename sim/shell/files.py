@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -38,6 +38,7 @@ def written(path: str | Path) -> Iterator[BinaryIO]:
             yield out.buffer
             out.buffer.flush()
         return
+    _require_possible(path)
     with refusals(path):
         if _is_special(Path(path)):
             with open(path, "wb") as stream:
@@ -93,6 +94,7 @@ def require_writable_file(path: str | Path) -> None:
     if str(path) == STDOUT:
         return
     require(str(path) != "", "an output file must have a name", path)
+    _require_possible(path)
     target = Path(path)
     with refusals(path):
         if target.is_dir():
@@ -106,17 +108,37 @@ def is_same_file(path: str | Path, other: str | Path) -> bool:
     return not _is_special(Path(path)) and _resolved(path) == _resolved(other)
 
 
-def require_writable_folder(path: str | Path) -> None:
-    """Raise `FileError` if the folder `path` plainly cannot be made or written to. Creates nothing."""
+def is_in_the_way(file: str | Path, folder: str | Path) -> bool:
+    """Whether the file would take the place of the folder, or of one that the folder lies in."""
+    return not _is_special(Path(file)) and _resolved(folder).is_relative_to(_resolved(file))
+
+
+def require_writable_folder(path: str | Path, names: Iterable[str] = ()) -> None:
+    """Raise `FileError` if the folder `path` plainly cannot be made or written to. Creates nothing.
+
+    `names` are the files that may be written into it: in an existing folder none of them may be a folder.
+    """
     _require_folder_name(path)
     with refusals(path):
         place = _resolved(path)
         if place.exists() and not place.is_dir():
             raise FileError(f"an output folder must be a folder, not the file {shown_path(path)!r}")
         _require_writable(path, next(folder for folder in (place, *place.parents) if folder.exists()))
+        for name in names:
+            _require_no_folder(Path(path) / name)
+
+
+def _require_possible(path: str | Path) -> None:
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise FileError(f"cannot write {shown_path(path)!r}: a file cannot have that name")
 
 
 def _require_folder_name(path: str | Path) -> None:
+    _require_possible(path)
     named = os.fspath(path) != "" and _resolved(path).name != ""  # the root has none
     require(named, "an output folder must have a name", str(path))
 
@@ -137,6 +159,11 @@ def _require_writable(path: str | Path, folder: Path) -> None:
         raise FileError(
             f"cannot write {shown_path(path)!r}: the folder {shown_path(folder)!r} is not writable"
         )
+
+
+def _require_no_folder(path: Path) -> None:
+    if path.is_dir():
+        raise FileError(f"cannot write {shown_path(path)!r}: it is a folder")
 
 
 @contextmanager
@@ -180,8 +207,7 @@ def _publish(temporary: Path, place: Path) -> None:
         return
     files = sorted(temporary.iterdir())
     for file in files:  # before the first rename, so that this refusal at least leaves the old set whole
-        if (place / file.name).is_dir():
-            raise FileError(f"cannot write {shown_path(place / file.name)!r}: it is a folder")
+        _require_no_folder(place / file.name)
     with unstopped():
         for file in files:
             os.replace(file, place / file.name)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandemsim.sim.comparison.comparison import compare
+from tandemsim.sim.comparison.ops import op_rows
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.format import width_of
 from tests.comparison.made import make_op, make_report, several
@@ -83,6 +84,17 @@ def test_runs_of_different_scope_show_figures_and_no_ratio_and_say_why() -> None
         "No ratio between 'part' and 'whole': one ran 56.1 % of the model's MACs and the other 100.0 %"
         in said
     )
+
+
+def test_where_clocks_differ_no_count_of_cycles_is_marked() -> None:
+    few = make_report([make_op(compute=50, stalls=(1, 2, 0))], clock_hz=10**8, energy=(1.0, 1.0, 1.0, 1.0))
+    compared = compare([make_report(), few], ["a", "b"])
+    figures, stalls = cells(compared.table()), cells(compared.table(), "stall cycles")
+    marked = {heading for row in figures.values() for heading, cell in row.items() if "*" in cell}
+    assert marked == {"time", "utilization", "energy"}
+    assert not any("*" in cell for row in stalls.values() for cell in row.values())
+    assert not [row.best for row in op_rows(compared.runs, compared.runs.sections[0]) if row.best]
+    assert compared.as_dict()["runs"][1]["best"] == ["utilization", "energy_pj"]
 
 
 def test_clocks_that_differ_are_said() -> None:

@@ -37,7 +37,13 @@ def test_every_name_is_there_and_has_a_docstring() -> None:
 
 def test_names_are_listed_before_they_are_used() -> None:
     listed = answer("import tandemsim; print(*dir(tandemsim))").split()
-    assert set(tandemsim.__all__) <= set(listed)
+    assert listed == sorted(tandemsim.__all__)
+
+
+def test_every_mistake_is_a_user_error() -> None:
+    errors = {name for name in tandemsim.__all__ if name.endswith("Error")}
+    assert {"ComparisonError", "StudyError"} <= errors
+    assert all(issubclass(getattr(tandemsim, name), tandemsim.UserError) for name in errors)
 
 
 def test_a_star_import_brings_exactly_the_names() -> None:

@@ -174,6 +174,13 @@ def test_an_unknown_preset_names_the_nearest() -> None:
     assert "sallo" not in ts.presets
 
 
+@pytest.mark.parametrize("name", [None, 1, ["salo"]])
+def test_a_name_that_is_no_string_is_not_in_a_catalog(name: Any) -> None:
+    with pytest.raises(KeyError, match="the name of a preset must be a string, not"):
+        ts.presets[name]
+    assert name not in ts.presets and ts.machines.get(name) is None
+
+
 WRONG_VALUES = [
     (
         "vil-tini",
@@ -196,6 +203,10 @@ WRONG_VALUES = [
         {"preset": "salo", "config": ts.presets["salo"]},
         ts.ConfigError,
         "only one of preset and config",
+    ),
+    *(
+        (workload, {"name": "a\ud800"}, ts.ConfigError, r"name must be text that UTF-8 can encode, ")
+        for workload in (PATTERN, "vil-tiny")
     ),
 ]
 
@@ -236,6 +247,13 @@ WRONG_TYPES = [
     (PATTERN, {"config": {}, "machine": "salo"}, "config must be a machine's, such as tandemsim.presets"),
     (PATTERN, {"heads": 1.5}, "heads must be an integer, not 1.5"),
     (PATTERN, {"functional": 1}, "functional must be True, False or a path, not 1"),
+    (
+        PATTERN,
+        {"global_projections": "yes"},
+        "global_projections must be True, False or None, not 'yes'",
+    ),
+    ("vil-tiny", {"explain": np.ones(2)}, "explain must be True or False, not array([1., 1.])"),
+    ("vil-tiny", {"progress": np.ones(2)}, "progress must be True, False or a function, not array([1., 1.])"),
 ]
 
 

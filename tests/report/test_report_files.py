@@ -166,6 +166,15 @@ def test_asking_creates_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", "deep/\ud800/a"])
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path, name: str) -> None:
+    asked = [require_writable_file, require_writable_folder, fill, fail_halfway]
+    for ask in asked:
+        with pytest.raises(FileError, match="cannot write '.*': a file cannot have that name"):
+            ask(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_new_folder_appears_whole(tmp_path: Path) -> None:
     with written_folder(tmp_path / "deep" / "out") as place:
         (place / "a").write_bytes(b"1")
