@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-# A job is a copy of its script, which its sender removes at once, in the background; its number is the process's, so that scancel can end it.
+# A job is a copy of its script, which its sender removes at once, in the background; its number is the
+# process's, so that scancel can end it.
 SBATCH = """\
 #!/bin/bash
 script="$(dirname "$0")/script.$$"
