@@ -11,7 +11,7 @@ from typing import Any
 from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, printable, require, shown
 from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.arch.family import Family
-from tandemsim.sim.arch.settings import fields_of
+from tandemsim.sim.arch.settings import LISTED_BY, fields_of
 from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import workload_name
@@ -27,7 +27,6 @@ OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset",
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
 BOTH = "a point must have a workload or a pattern, not both"
 MOST_CONFIGS = 4096  # assumed: some 10 MB that constraints keep
-LISTED_BY = "`tandem list fields`"
 
 
 def settings_of(point: Mapping[str, object]) -> dict[str, object]:

@@ -24,7 +24,7 @@ from tandemsim.sim.shell.stopping import add_cleaner, remove_cleaner, unstopped
 from tandemsim.sim.sweep.frames import OUTCOME, Incoming, Work, framed
 from tandemsim.sim.sweep.point_run import FAILED, TIMED_OUT, Outcome, SweepError
 
-MODULE = "sim.sweep.worker"
+MODULE = "tandemsim.sim.sweep.worker"
 # All assumed.
 MAX_DEATHS = 3  # of the process that runs a point, until the point is taken for the cause
 MAX_FALSE_STARTS = 3  # processes in a row that ended before they were ready

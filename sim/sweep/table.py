@@ -38,9 +38,8 @@ def make_table(
     types = {name: schema.field(name).type for name in parameters(space)}
     casts: dict[str, Callable[[Any], object]] = {}
     casts |= {name: _text for name, kind in types.items() if kind == pa.string()}
-    casts |= {
-        name: float for name, kind in types.items() if kind == pa.float64()
-    }  # an integer of 60 bits too
+    # An integer of 60 bits too, which Arrow would refuse to round.
+    casts |= {name: float for name, kind in types.items() if kind == pa.float64()}
     batches = [
         pa.RecordBatch.from_pylist([_row(space[o.number], o, fields, casts) for o in some], schema)
         for some in _chunks(outcomes())
