@@ -2,7 +2,7 @@
 
 The same points run in three ways: one `simulate` after the other in this process, a sweep of one process, a
 sweep of two. The sweeps are whole: start of their processes, journal, table, plot and page included. Overhead
-is how much longer the sweep of one process takes than the bare loop, per point. Wall clock time, and beside it
+is how much longer the sweep of one process takes than the bare loop, per point. Wall clock time, and with it
 the processors' time, which other users of the machine disturb less.
 """
 

@@ -163,8 +163,8 @@ def sweep(
     options: dict[str, Any] = {"workers": workers, "cluster": cluster, "point_timeout": point_timeout}
     if callable(progress):
         return run_sweep(study, out=out, progress=progress, **options)
-    with bars(quiet=not progress, unit="points") as told:
-        return run_sweep(study, out=out, progress=told, **options)
+    with bars(quiet=not progress, unit="points") as callback:
+        return run_sweep(study, out=out, progress=callback, **options)
 
 
 def load_trace(workload: str | os.PathLike[str]) -> Trace:

@@ -120,11 +120,14 @@ def test_names_of_requirements() -> None:
     assert environment.name_of("Foo[bar]==1; python_version > '3'") == "foo"
 
 
-def test_the_environment_has_the_command_of_this_checkout(
+def test_the_environment_has_the_package_and_the_command_of_this_checkout(
     venv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record(monkeypatch)
+    packages = venv / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
     environment.prepare(venv, ["core"])
+    assert [path.read_text() for path in packages.glob("*.pth")] == [f"{environment.ROOT}\n"]
     command = venv / "bin" / "tandem"
     command.write_text(command.read_text().replace(str(venv / "bin" / "python"), sys.executable))
     ran = subprocess.run([command, "list", "machines"], cwd=venv, capture_output=True, text=True, check=True)

@@ -63,11 +63,16 @@ def prepare(venv: Path, groups: list[str]) -> None:
         print(f"Installing {group} dependencies into {shown(venv)}: {named}", flush=True)
         install(venv, packages)
         stamp.write_text(digest)
-    add_command(venv)
+    add_checkout(venv)
 
 
-def add_command(venv: Path) -> None:
-    """Write the command ``tandem`` of this checkout into `venv`; installed are its dependencies alone."""
+def add_checkout(venv: Path) -> None:
+    """Let `venv` import `tandemsim` from this checkout, and give it the command ``tandem``.
+
+    Only dependencies are installed. The checkout comes last on the path, so nothing in it hides a package.
+    """
+    for packages in venv.glob("lib/python3.*/site-packages"):
+        (packages / "tandemsim-checkout.pth").write_text(f"{ROOT}\n")
     command = venv / "bin" / "tandem"
     lines = [f"#!{venv / 'bin' / 'python'}", "import sys", f"sys.path.insert(0, {str(ROOT)!r})"]
     text = "\n".join([*lines, "from tandemsim.sim.__main__ import program", "program()", ""])

@@ -1,7 +1,7 @@
 """The pages of docs/reference/ list packages; the modules are found, and the text is their docstrings.
 
-A fence ``{modules}`` with one package per line becomes a section for each module. A package that no page has is
-a warning, so that a new one cannot be forgotten.
+A fence ``{modules}`` with one package per line becomes a section for each module. A package that is on no
+page is a warning, so that a new one cannot be forgotten.
 """
 
 import re

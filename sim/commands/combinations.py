@@ -95,10 +95,6 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
     return runs
 
 
-def _name(workload: str, more: str) -> str:
-    return f"{workload} ({more})" if more else workload
-
-
 def _check_count(lists: Lists, most: int) -> None:
     sizes = lists.sizes()
     count = math.prod(sizes.values())

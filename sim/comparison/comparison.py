@@ -35,8 +35,9 @@ class Comparison:
         """Return a figure of `run` over that of `to`, each given by its place or its name.
 
         `metric` is ``cycles``, ``seconds``, ``utilization``, ``stalled_cycles``, ``dram_bytes``,
-        ``energy_pj``, ``area_mm2`` or ``stall_<cause>``. Raises `ComparisonError` for names that do not
-        exist, and where the two runs are of different scope: of other work, or of another share of one model.
+        ``energy_pj``, ``area_estimate_mm2`` or ``stall_<cause>``. Raises `ComparisonError` for names that do
+        not exist, and where the two runs are of different scope: of other work, or of another share of one
+        model.
         """
         return self.runs.ratio(metric, run, to)
 

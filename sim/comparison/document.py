@@ -84,6 +84,9 @@ class RunEntry(Struct, frozen=True):
     energy_parts_pj: dict[str, Amount]
     power_w: Amount
     area_mm2: Amount | None
+    area_estimate_mm2: Annotated[
+        Amount | None, Meta(description="on one basis for all configurations: what runs are compared by")
+    ]
     best: Annotated[
         list[str], Meta(description="metrics in which it is best in its group; of equal ones all are")
     ]
@@ -186,6 +189,7 @@ def run_entries(runs: Runs) -> list[RunEntry]:
                 energy_parts_pj=report.energy_pj.parts,
                 power_w=report.power_w,
                 area_mm2=report.area_mm2,
+                area_estimate_mm2=report.area_estimate_mm2,
                 best=[key for key, places in best.items() if place in places],
                 ratios={m.key: runs.ratio_or_none(m.key, place, first) for m in runs.metrics},
             )

@@ -84,14 +84,14 @@ ENERGY = Metric(
     "energy_pj",
 )
 AREA = Metric(
-    "area_mm2",
+    "area_estimate_mm2",
     "area",
     "mm²",
     "lower",
     "smallest area",
-    lambda run: run.area_mm2,
+    lambda run: run.area_estimate_mm2,
     lambda n: f"{n:.2f} mm²",
-    "area_mm2",
+    "area_estimate_mm2",
 )
 METRICS = (CYCLES, SECONDS, UTILIZATION, STALLED, DRAM, ENERGY, AREA)
 

@@ -41,7 +41,7 @@ def write_rows(path: str | Path, runs: Runs) -> None:
 
     rows = rows_of(runs)
     # Named, because a column of nulls alone would else have no type, and two comparisons would not join.
-    types = {name: pa.float64() for name in rows[0] if name == "area_mm2" or name.startswith("ratio_")}
+    types = {name: pa.float64() for name in rows[0] if name.startswith("area_") or name.startswith("ratio_")}
     arrays = {name: pa.array([row[name] for row in rows], types.get(name)) for name in rows[0]}
     table = pa.table(arrays).replace_schema_metadata({"schema": SCHEMA})
     with written(path) as stream:

@@ -54,6 +54,8 @@ from tandemsim.sim.report.summary import settings_text, summary
 
 SCHEMA = "tandem-report/1"
 PJ_PER_J = 1e12
+# A key of `extra`, where `area_mm2` is a published figure for some of a machine's configurations.
+AREA_ESTIMATE = "area_estimate_mm2"
 NAME_WIDTH = 160  # columns of a report's name in its repr
 
 __all__ = [  # with the records that a machine fills, wherever they are defined
@@ -206,6 +208,12 @@ class Report:
     @property
     def utilization(self) -> Annotated[Ratio, "macs / (cycles x multipliers)"]:
         return ratio(self.macs, self.cycles * self.multipliers)
+
+    @property
+    def area_estimate_mm2(self) -> float | None:
+        """The area on the basis that every configuration of the machine has, to compare them by."""
+        estimate: float | None = self.extra.get(AREA_ESTIMATE, self.area_mm2)
+        return estimate
 
     @property
     def power_w(self) -> Annotated[Amount, "energy over seconds"]:

@@ -31,7 +31,8 @@ SUMMARY_KEYS = {
     "energy_pj": "energy of the run in picojoules",
     "energy_<part>_pj": "energy by where it was spent",
     "power_w": "energy over seconds, in watts",
-    "area_mm2": "area in mm², None where it is not known",
+    "area_mm2": "area in mm², None where it is not known; published for a published circuit",
+    "area_estimate_mm2": "area on one basis for all configurations, to compare them by",
     "ops": "ops that ran",
     "ops_not_run": "ops that the machine left out",
     "config_digest": "equal for runs on equal machines",
@@ -69,6 +70,7 @@ def _derived(document: Mapping[str, Any]) -> dict[str, Any]:
         "dram_write_bytes": dram["write_bytes"],
         "dram_bytes": dram["read_bytes"] + dram["write_bytes"],
         "energy_pj": sum(document["energy_pj"].values()),
+        "area_estimate_mm2": document.get("area_estimate_mm2", document["area_mm2"]),
         "ops": len(document["ops"]),
         "ops_not_run": len(document["not_run"]),
     }

@@ -58,6 +58,10 @@ RUN = {
     "energy_actions_pj": Word("energy_pj, split further by action."),
     "power_w": Word("Energy over time, of the whole machine with its DRAM, in watts."),
     "area_mm2": Word("Area of the array without its scratchpads, in mm²; null where it is not known."),
+    "area_estimate_mm2": Word(
+        "Area by our count of gates, also where area_mm2 is a published figure: configurations are compared"
+        " by it. Null where it is not known."
+    ),
     "macs_not_run": Word("Multiply-accumulates of the model's ops that this machine does not run."),
     "macs_share": Word(
         "The part of the model's multiply-accumulates that ran; every figure is about that part."

@@ -39,7 +39,7 @@ def written(path: str | Path) -> Iterator[BinaryIO]:
             out.buffer.flush()
         return
     _require_possible(path)
-    with _refusals(path):
+    with refusals(path):
         if _is_special(Path(path)):
             with open(path, "wb") as stream:
                 yield stream
@@ -75,7 +75,7 @@ def written_folder(path: str | Path) -> Iterator[Path]:
     are replaced one by one and all others stay. Raises `FileError` when the system refuses to write.
     """
     _require_folder_name(path)
-    with _refusals(path):
+    with refusals(path):
         place = _resolved(path)
         parent = place if place.exists() else place.parent
         with new_parents(parent), temporary_folder(parent) as temporary:
@@ -96,7 +96,7 @@ def require_writable_file(path: str | Path) -> None:
     require(str(path) != "", "an output file must have a name", path)
     _require_possible(path)
     target = Path(path)
-    with _refusals(path):
+    with refusals(path):
         if target.is_dir():
             raise FileError(f"an output file must be a file, not the folder {shown_path(path)!r}")
         if not _is_special(target):
@@ -119,7 +119,7 @@ def require_writable_folder(path: str | Path, names: Iterable[str] = ()) -> None
     `names` are the files that may be written into it: in an existing folder none of them may be a folder.
     """
     _require_folder_name(path)
-    with _refusals(path):
+    with refusals(path):
         place = _resolved(path)
         if place.exists() and not place.is_dir():
             raise FileError(f"an output folder must be a folder, not the file {shown_path(path)!r}")
@@ -167,7 +167,8 @@ def _require_no_folder(path: Path) -> None:
 
 
 @contextmanager
-def _refusals(path: str | Path) -> Iterator[None]:
+def refusals(path: object) -> Iterator[None]:
+    """Turn what the system refuses in the block into a `FileError` that names `path`."""
     try:
         yield
     except OSError as error:

@@ -10,11 +10,14 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, nearest, require, shown
 
 WORDS = ("low", "high", "step", "log")
+EXACT = Context(prec=30)  # assumed: digits; a float has 17
 DIGITS = 53  # bits of a float's fraction
 
 
@@ -67,12 +70,21 @@ class Interval:
             return self.low + self.step * place(fraction, steps + 1)
         whole = isinstance(self.low, int) and isinstance(self.high, int)
         if self.log:  # of integers each one has the share between it and the next
-            ratio = (self.high + whole) / self.low
-            value = self.low * ratio**fraction
-            return min(math.floor(value), self.high) if whole else min(value, self.high)
+            value = _power(self.low, self.high + whole, fraction)
+            return min(math.floor(value), self.high) if whole else min(float(value), self.high)
         if whole:
             return self.low + place(fraction, int(self.high - self.low) + 1)
         return self.low + fraction * (self.high - self.low)
+
+
+def _power(low: int | float, high: int | float, fraction: float) -> Decimal:
+    """Return low * (high / low) ** fraction; in decimals: the last bit of a float's power may differ."""
+    return EXACT.multiply(Decimal(low), EXACT.exp(EXACT.multiply(_logarithm(low, high), Decimal(fraction))))
+
+
+@lru_cache(64)
+def _logarithm(low: int | float, high: int | float) -> Decimal:
+    return EXACT.ln(EXACT.divide(Decimal(high), Decimal(low)))
 
 
 Draw = Choice | Interval

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,9 @@ def constraint(text: str) -> Constraint:
     if len(text) > LONGEST:
         raise ConfigError(f"a constraint must have at most {LONGEST} characters, not {len(text)}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of `1and`, which is well understood
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         told = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ConfigError(f"constraint {shown(text)} is not an expression: {told}") from None

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require, shown
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, printable, require, shown
 from tandemsim.sim.arch.families import FAMILIES, family_named
+from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.settings import fields_of
 from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import workload_name
-from tandemsim.sim.sweep.draws import Choice
 from tandemsim.sim.sweep.study import Study
 from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
 PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens")
+TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
+INTEGERS = (*PATTERN_OPTIONS, "batch")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
 BOTH = "a point must have a workload or a pattern, not both"
+MOST_CONFIGS = 4096  # assumed: some 10 MB that constraints keep
 LISTED_BY = "`tandem list fields`"
 
 
@@ -61,14 +66,20 @@ class Fields:
     def __init__(self, study: Study) -> None:
         """Raises `StudyError` with the line of an unknown key, workload, machine or preset."""
         self.study = study
+        self._configs: dict[str, Any] = {}
+        self._machine_names: dict[str, str] = {}  # by the digest of a trace
+        self._check_options()
         self._check_work()
         self.traces = dict(self._traces())
+        counts = Counter(workload_name(name) for name in self.traces)
+        self._shared_names = {name for name in self.traces if counts[workload_name(name)] > 1}
         self._check_patterns()
         self.machines = self._machines()
         for key, place in study.places.items():
             with study.origin.of(*place):
                 self._check_key(key)
         self._check_presets()
+        self._check_catalogs()
         self._check_twice()
         for number, constraint in enumerate(study.constraints):
             for name in constraint.names:
@@ -76,15 +87,26 @@ class Fields:
                     self._check_key(name)
 
     def name_of(self, point: Mapping[str, object]) -> str:
-        """Return what a report calls the workload of a point."""
-        return workload_name(str(point.get("pattern", point.get("workload", ""))))
+        """Return the name of the workload of a point; of files of one name, as the study names them."""
+        text = str(point.get("pattern", point.get("workload", "")))
+        return printable(text) if text in self._shared_names else workload_name(text)
+
+    def digest_of(self, point: Mapping[str, object]) -> str | None:
+        """Return the digest of the trace of a point; None where it has none."""
+        try:
+            return trace_of(point, self.traces).digest
+        except (UserError, TraceError):
+            return None
 
     def machine_of(self, point: Mapping[str, object]) -> str:
         """Return the machine that a point runs on; empty where no machine runs its trace."""
         if "machine" in point:
             return str(point["machine"])
         try:
-            return default_machine({op.kind for op in trace_of(point, self.traces).ops})
+            trace = trace_of(point, self.traces)
+            if trace.digest not in self._machine_names:
+                self._machine_names[trace.digest] = default_machine({op.kind for op in trace.ops})
+            return self._machine_names[trace.digest]
         except (UserError, TraceError):
             return ""
 
@@ -97,7 +119,6 @@ class Fields:
 
         It raises `MissingError` for a field that the machine lacks, and where the config is not valid.
         """
-        config: list[Any] = []
 
         def read(name: str) -> object:
             if name in point:
@@ -110,14 +131,11 @@ class Fields:
             whole = {**family.short_names, **{full: short for short, full in family.short_names.items()}}
             if whole.get(name) in point:
                 return point[whole[name]]
-            if not config:
-                try:
-                    config.append(family.config(point.get("preset"), settings_of(point)))  # type: ignore[arg-type]
-                except UserError:
-                    raise MissingError(name) from None
+            value = self._config(family, point)
+            if value is None:
+                raise MissingError(name)
             if name in family.catalogs:
-                return family.catalogs[name].name_of(config[0])
-            value = config[0]
+                return family.catalogs[name].name_of(value)
             for part in family.short_names.get(name, name).split("."):
                 if not hasattr(value, part):
                     raise MissingError(name)
@@ -125,6 +143,19 @@ class Fields:
             return getattr(value, "value", value)  # of an enum, its word
 
         return read
+
+    def _config(self, family: Family, point: Mapping[str, object]) -> Any:
+        """The config of a point, kept for the next ones that set the same; None where it is not valid."""
+        preset, settings = point.get("preset"), settings_of(point)
+        key = repr((family.name, preset, settings))  # unlike its values, it tells 1 from 1.0 and from true
+        if key not in self._configs:
+            if len(self._configs) >= MOST_CONFIGS:
+                self._configs.clear()
+            try:
+                self._configs[key] = family.config(preset, settings)  # type: ignore[arg-type]
+            except UserError:
+                self._configs[key] = None
+        return self._configs[key]
 
     def _option(self, name: str, point: Mapping[str, object]) -> object:
         if name == "machine":
@@ -155,9 +186,27 @@ class Fields:
         beside = self.study.origin.folder / name
         return (
             beside
-            if name not in codec.names() and (beside.exists() or name.endswith(codec.SUFFIXES))
+            if name not in codec.names() and (os.path.exists(beside) or name.endswith(codec.SUFFIXES))
             else codec.find(name)
         )
+
+    def _check_options(self) -> None:
+        """The options of a run have one type each."""
+        for names, kind, said in ((TEXTS, str, "a text"), (INTEGERS, int, "an integer")):
+            for name in names:
+                for value, place in _values(self.study, name):
+                    with self.study.origin.of(*place):
+                        good = isinstance(value, kind) and not isinstance(value, bool)
+                        require(good, f"{name} must be {said}", value)
+
+    def _check_catalogs(self) -> None:
+        """A choice that no machine of the study has is a slip, and would make every point of it invalid."""
+        for key in sorted({key for machine in self.machines for key in FAMILIES[machine].catalogs}):
+            catalogs = [FAMILIES[machine].catalogs.get(key) for machine in self.machines]
+            known = {choice for catalog in catalogs if catalog for choice in catalog.choices}
+            for value, place in _values(self.study, key):
+                if value not in known:
+                    raise self.study.origin.error(nearest(f"value of {key}", str(value), known), *place)
 
     def _check_work(self) -> None:
         """No point may have both a workload and a pattern."""
@@ -228,8 +277,6 @@ def _values(study: Study, key: str) -> Iterator[tuple[object, tuple[str | int, .
     if key in study.grid or key in study.random:
         place = study.places[key]
         draw = study.random.get(key)
-        values: Iterable[object] = (
-            study.grid.get(key, ()) if draw is None else draw.values if isinstance(draw, Choice) else ()
-        )
+        values: Iterable[object] = study.grid.get(key, ()) if draw is None else draw.kinds
         yield from ((value, (*place, number)) for number, value in enumerate(values))
     yield from (row[key] for row in study.rows if key in row)

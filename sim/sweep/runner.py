@@ -13,7 +13,7 @@ from tandemsim.sim.arch.checks import ConfigError, require
 from tandemsim.sim.engine.kernel_cache import code_digest
 from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
-from tandemsim.sim.shell.files import require_writable_folder
+from tandemsim.sim.shell.files import refusals, require_writable_folder
 from tandemsim.sim.shell.temporaries import new_parents
 from tandemsim.sim.shell.version import __version__
 from tandemsim.sim.sweep.fields import Fields
@@ -69,7 +69,7 @@ def sweep(
         require_writable_folder(os.fspath(out))
     read = read_study(study)
     fields = Fields(read)
-    space = Space(read, fields)
+    space = Space(read, fields, progress)
     digest = read.digest({name: trace.digest for name, trace in fields.traces.items()})
     code = code_digest()
     header = Header(SCHEMA, __version__, code, digest, len(space))
@@ -160,5 +160,7 @@ def _kept(out: str | os.PathLike[str] | None) -> Iterator[Path]:
                 raise FolderError(
                     f"{str(out)!r} holds {name}, which is not of this study; name another folder"
                 )
-    with new_parents(folder):
+    with ExitStack() as stack:
+        with refusals(out):
+            stack.enter_context(new_parents(folder))
         yield folder

@@ -20,7 +20,7 @@ OBJECTIVES = {
     "cycles": "cycles",
     "time": "seconds",
     "energy": "energy_pj",
-    "area": "area_mm2",
+    "area": "area_estimate_mm2",  # on one basis for all configurations
     "bytes": "dram_bytes",
 }
 DEFAULT_PARETO = ("cycles", "energy", "area")
@@ -160,7 +160,7 @@ def pareto(document: Mapping[str, Any], origin: Origin) -> tuple[str, ...]:
             given,
         )
         for number, word in enumerate(given):
-            if word not in OBJECTIVES:
+            if not isinstance(word, str) or word not in OBJECTIVES:
                 raise origin.error(nearest("objective", str(word), OBJECTIVES), "pareto", number)
     return tuple(given)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHUNK = 16_384  # assumed: rows that are Python objects at the same time
 TEXTS = ("workload", "machine", "preset", "settings", "config_digest", "trace_digest", "version")
-FLOATS = ("seconds", "utilization", "macs_share", "energy_pj", "power_w", "area_mm2")
+FLOATS = ("seconds", "utilization", "macs_share", "energy_pj", "power_w", "area_mm2", "area_estimate_mm2")
 SAME_WORK = ("trace_digest", "batch", "macs")  # points that may be compared
 
 
@@ -35,9 +35,14 @@ def make_table(
     import pyarrow as pa
 
     schema = _schema(space, dict.fromkeys(name for outcome in outcomes() for name in outcome.row))
-    texts = [name for name in parameters(space) if schema.field(name).type == pa.string()]
+    types = {name: schema.field(name).type for name in parameters(space)}
+    casts: dict[str, Callable[[Any], object]] = {}
+    casts |= {name: _text for name, kind in types.items() if kind == pa.string()}
+    casts |= {
+        name: float for name, kind in types.items() if kind == pa.float64()
+    }  # an integer of 60 bits too
     batches = [
-        pa.RecordBatch.from_pylist([_row(space[o.number], o, fields, texts) for o in some], schema)
+        pa.RecordBatch.from_pylist([_row(space[o.number], o, fields, casts) for o in some], schema)
         for some in _chunks(outcomes())
     ]
     table = pa.Table.from_batches(batches, schema)
@@ -138,21 +143,25 @@ def _type_of(values: Iterable[object]) -> pa.DataType:
     return pa.float64() if kinds and kinds <= {int, float} else pa.string()
 
 
-def _row(point: Point, outcome: Outcome, fields: Fields, texts: Iterable[str]) -> dict[str, Any]:
+def _row(
+    point: Point, outcome: Outcome, fields: Fields, casts: Mapping[str, Callable[[Any], object]]
+) -> dict[str, Any]:
     row: dict[str, Any] = {
         "point": outcome.number,
         "status": outcome.status,
         "reason": outcome.reason or None,
     }
     row |= {key: value for key, value in point.items() if key not in SUMMARY_KEYS}
-    row |= {key: _text(row[key]) for key in texts if key in row}
+    row |= {key: cast(row[key]) for key, cast in casts.items() if key in row}
+    workload = {"workload": fields.name_of(point)}
     if outcome.status == OK:
-        return row | outcome.row
+        return row | outcome.row | workload
     row |= {key: value for key, value in point.items() if key in SUMMARY_KEYS and _fits(value, key)}
     stated = {
-        "workload": fields.name_of(point),
         "machine": fields.machine_of(point) or None,
         "preset": fields.preset_of(point) or None,
+        "trace_digest": fields.digest_of(point),
+        **workload,
     }
     return {"batch": 1} | row | stated if "batch" not in point else row | stated
 

@@ -13,16 +13,13 @@ import signal
 import sys
 import threading
 
-from tandemsim.sim.arch.checks import UserError
-from tandemsim.sim.pattern_trace import pattern_trace
+from tandemsim.sim.machines.table import machine_named
 from tandemsim.sim.run import Request, simulate
 from tandemsim.sim.sweep.frames import SETUP, WORK, Incoming, Work, framed
 from tandemsim.sim.sweep.point_run import run_point
 from tandemsim.traces import codec
-from tandemsim.traces.errors import TraceError
 
 READY = b"ready"
-WARM = "sliding:64,16"  # an attention that is small, and takes every kernel that a large one takes
 
 
 def main(setup_handle: int) -> None:
@@ -51,10 +48,7 @@ def _receive(waiting: queue.SimpleQueue[Work]) -> None:
 def _warm(machines: list[str]) -> None:
     """Load the kernels, or compile them, before the time of any point begins to count."""
     for machine in machines:
-        try:
-            simulate(Request(workload=WARM, trace=pattern_trace(WARM), machine=machine))
-        except (UserError, TraceError):
-            pass  # a machine that does not run it
+        simulate(Request(workload="small", trace=machine_named(machine).small(), machine=machine))
 
 
 def _send(handle: int, data: bytes) -> None:

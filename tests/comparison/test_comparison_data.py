@@ -50,7 +50,7 @@ def test_ratios_of_the_data_are_over_the_first_run_of_the_group(reports: list[Re
     for group in found["groups"]:
         first = found["runs"][group["runs"][0]]
         for entry in (found["runs"][place] for place in group["runs"]):
-            for key in ("cycles", "dram_bytes", "area_mm2"):
+            for key in ("cycles", "dram_bytes", "area_estimate_mm2"):
                 known = first[key] and entry[key] is not None
                 assert entry["ratios"][key] == (entry[key] / first[key] if known else None)
 

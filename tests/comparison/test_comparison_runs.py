@@ -23,7 +23,7 @@ FIGURES = {
     "stalled_cycles": lambda report: report.cycles - report.compute_cycles,
     "dram_bytes": lambda report: report.dram.read_bytes + report.dram.write_bytes,
     "energy_pj": lambda report: sum(report.energy_pj.parts.values()),
-    "area_mm2": lambda report: report.area_mm2,
+    "area_estimate_mm2": lambda report: report.area_mm2,
     "stall_dram": lambda report: report.stall_cycles["dram"],
 }
 
@@ -126,8 +126,8 @@ def test_machines_may_leave_the_same_op_for_different_reasons() -> None:
         (("cycles", 0, 2), "a run must be one of 0 to 1, not 2"),
         (("cycles", -1, 0), "a run must be one of 0 to 1, not -1"),
         (
-            ("area_mm2", 0, 1),
-            "there is no ratio between 'salo' and 'salo-dac22': area_mm2 is not known of both",
+            ("area_estimate_mm2", 0, 1),
+            "there is no ratio between 'salo' and 'salo-dac22': area_estimate_mm2 is not known of both",
         ),
         (
             ("stall_drain", 0, 1),

@@ -74,5 +74,5 @@ def test_a_sweep_tells_a_terminal_its_rate_and_the_time_left(process: Any, place
     done, shown = on_terminal(process, "sweep", "study.toml", "--workers", 1, "--out", "out")
     assert done.returncode == 0 and b"24 points" in done.stdout
     assert b"/24" in shown and b"points/s" in shown and b"left" in shown
-    silent = process("sweep", "study.toml", "--workers", 1, "--out", "out")
+    silent = process("sweep", "study.toml", "--workers", 1, "--out", "out", env={"COLUMNS": "80"})
     assert (silent.returncode, silent.stderr) == (0, b"") and silent.stdout == done.stdout

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-# A job is its script in the background; its number is the process's, so that scancel can end it.
+# A job is a copy of its script, which its sender removes at once, in the background; its number is the process's, so that scancel can end it.
 SBATCH = """\
 #!/bin/bash
-cp "$1" "$(dirname "$0")/script.$$"
-setsid bash "$1" >>"$(dirname "$0")/jobs.log" 2>&1 </dev/null &
+script="$(dirname "$0")/script.$$"
+cp "$1" "$script"
+setsid bash "$script" >>"$(dirname "$0")/jobs.log" 2>&1 </dev/null &
 echo "Submitted batch job $!"
 """
 SCANCEL = """\

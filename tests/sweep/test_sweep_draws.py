@@ -45,6 +45,24 @@ def test_every_doubling_is_as_likely_with_log() -> None:
     assert all(abs(counts[power] - SAMPLES / 4) < 5 * math.sqrt(SAMPLES / 4) for power in range(4))
 
 
+def test_a_logarithmic_draw_is_the_power_and_needs_none_of_the_c_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # echo 'scale=40; 3 * e(l(7 / 3) * 0.299999999999999988897769753748434595763683319091796875)' | bc -l
+    assert draw_of("key", {"low": 3.0, "high": 7.0, "log": True}).at(0.3) == 3.8682478275783578020202444
+    assert draw_of("key", {"low": 1, "high": 1023, "log": True}).at(0.5) == 32
+
+    class Unsure(float):
+        """A fraction whose powers are off by one in the last place, as another C library's may be."""
+
+        def __rpow__(self, base: float) -> float:
+            return math.nextafter(base ** float(self), math.inf)
+
+    draw = draw_of("key", {"low": 1.0, "high": 9.0, "log": True})
+    for place in (0.1, 0.4, 0.7):
+        assert draw.at(Unsure(place)) == draw.at(place)
+
+
 def test_every_choice_is_as_likely() -> None:
     counts = Counter(drawn(["a", 2, True]))
     assert set(counts) == {"a", 2, True}

@@ -21,6 +21,7 @@ from tandemsim.sim.sweep.journal import NAME, FolderError
 from tandemsim.sim.sweep.pool import Pool
 from tandemsim.sim.sweep.runner import POINTS, SweepError, sweep
 from tandemsim.sim.sweep.study import read_study
+from tandemsim.traces import codec
 
 WORK = "sliding:32,8"
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,20 @@ def test_an_invalid_point_is_a_row_with_the_rule_that_it_breaks() -> None:
     assert "array.rows must be a positive integer, not 0" in reasons[0]
     assert column(result, "rows") == [0, 0, 8, 8] and column(result, "machine") == ["salo"] * 4
     assert column(result, "cycles")[0] is None and column(result, "on_front") == [None, None, True, None]
+
+
+def test_traces_of_one_file_name_are_told_apart(tmp_path: Path) -> None:
+    names = ["a/small.json", "b/small.json", "b/other.json"]
+    traces = [pattern_trace(f"sliding:{tokens},8") for tokens in (32, 64, 96)]
+    for name, trace in zip(names, traces, strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        codec.save(trace, tmp_path / name)
+    (tmp_path / "study.toml").write_text(f"[grid]\nworkload = {names}\nrows = [0, 8]\n")
+    result = sweep(tmp_path / "study.toml", workers=1)
+    assert column(result, "workload") == [*["a/small.json"] * 2, *["b/small.json"] * 2, *["other"] * 2]
+    assert sorted(front.title for front in result.fronts) == ["a/small.json", "b/small.json", "other"]
+    assert column(result, "status") == ["invalid", "ok"] * 3
+    assert column(result, "trace_digest") == [trace.digest for trace in traces for _ in range(2)]
 
 
 def test_the_table_has_the_types_of_the_values() -> None:

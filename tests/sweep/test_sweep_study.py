@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tandemsim.sim.arch.families import FAMILIES
+from tandemsim.sim.arch.family import Family
 from tandemsim.sim.sweep import study as studies
 from tandemsim.sim.sweep.fields import OPTIONS, Fields
 from tandemsim.sim.sweep.origin import StudyError
@@ -119,6 +120,41 @@ def test_a_constraint_on_a_whole_section_is_refused(write: Write) -> None:
         "study.toml, line 1: unknown key 'dram'; did you mean 'dram.ranks', 'dram.row_cap' or 'dram.refresh'?"
     )
     assert refusal(write(f"constraints = ['dram == 1']\n{GRID}")) == said
+
+
+def test_constraints_build_no_config_that_they_can_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    config = Family.config
+
+    def counted(self: Family, preset: str | None, settings: Any) -> Any:
+        built.append(dict(settings))
+        return config(self, preset, settings)
+
+    grid = {"batch": [1, 2, 3], "rows": [4, 8, 16], "pattern": [WORK, "sliding:32,8"], "cols": [4, 8]}
+    study = {"grid": grid, "constraints": ["array.column_segments == 2", "rows * cols <= 32"]}
+    read = read_study(study)
+    fields = Fields(read)
+    monkeypatch.setattr(Family, "config", counted)
+    assert len(Space(read, fields)) == 3 * 2 * 3
+    assert built == [{"rows": rows, "cols": cols} for rows, cols in ((4, 4), (4, 8), (8, 4))]
+
+
+def test_a_cheap_constraint_without_a_value_is_told_only_where_those_before_it_hold() -> None:
+    study: dict[str, Any] = {"grid": {"pattern": WORK, "preset": ["salo", "salo-dac22"], "rows": [0, 8]}}
+    study["constraints"] = ["batch == 2", "8 / rows == 1"]
+    with pytest.raises(StudyError, match="the constraints leave no point of 4"):
+        points(study)
+    study["constraints"] = ["batch == 1", "8 / rows == 1"]
+    with pytest.raises(StudyError) as refused:
+        points(study)
+    assert str(refused.value) == "the study: constraint '8 / rows == 1' has no value: division by zero"
+
+
+def test_progress_says_how_far_constraints_are() -> None:
+    heard: list[tuple[str, int, int]] = []
+    read = read_study({"grid": {"pattern": WORK, "rows": list(range(1, 301))}, "constraints": ["rows > 2"]})
+    Space(read, Fields(read), lambda *what: heard.append(what))
+    assert heard == [("combinations", done, 300) for done in (0, 256, 300)]
 
 
 def test_a_point_whose_config_is_not_valid_is_not_excluded() -> None:

@@ -219,8 +219,8 @@ class SaloNumerics:
         values = ", ".join(str(own[name]) for name in short)
         if short:
             raise ConfigError(
-                f"{needed.replace(' ', ' must be at least ', 1)} for heads of {head_dim} on {chain} PEs per row"
-                f" (array.cols + array.global_cols), not {values}"
+                f"{needed.replace(' ', ' must be at least ', 1)} for heads of {head_dim}"
+                f" on {chain} PEs per row (array.cols + array.global_cols), not {values}"
             )
 
 

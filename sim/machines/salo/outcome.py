@@ -12,6 +12,7 @@ from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import area_mm2, salo_actions, salo_energy, sum_actions
+from tandemsim.sim.arch.salo.gates import array_mm2
 from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.machines.contract import Options, Outcome, Progress
 from tandemsim.sim.machines.salo.explain import explain
@@ -19,7 +20,7 @@ from tandemsim.sim.machines.salo.notes import notes
 from tandemsim.sim.machines.salo.timeline import activity, timeline
 from tandemsim.sim.machines.salo.values import given_tensors, run_values, unchecked
 from tandemsim.sim.machines.totals import energy, summed, tensor_traffic
-from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
+from tandemsim.sim.report.contract import AREA_ESTIMATE, DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.sim.salo.layer.program import global_bytes_held
 from tandemsim.sim.salo.layer.simulation import LayerResult
 from tandemsim.sim.salo.layer.traffic import ABSORBED
@@ -71,7 +72,10 @@ def outcome(
         dram_tensors=traffic,
         energy_actions_pj=actions,
         explanation=explanation,
-        extra={"functional": checked} if checked else {},
+        extra={
+            AREA_ESTIMATE: array_mm2(config.array, config.numerics),
+            **({"functional": checked} if checked else {}),
+        },
     )
 
 

@@ -1,0 +1,30 @@
+"""The process that runs points: when it says that it is ready, nothing of its machines is left to compile."""
+
+import pytest
+
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.machines import table
+from tandemsim.sim.machines.salo.machine import Salo
+from tandemsim.sim.sweep import worker
+from tandemsim.sim.sweep.worker import _warm
+
+
+def test_each_machine_runs_its_own_small_trace_before_the_first_point(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran = []
+    monkeypatch.setattr(worker, "simulate", lambda request: ran.append((request.machine, request.trace)))
+    _warm(["salo"])
+    assert ran == [("salo", Salo().small())]
+
+
+def test_a_machine_that_does_not_run_its_small_trace_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(request: object) -> None:
+        raise ConfigError("no")
+
+    assert table.machine_named("salo").small().ops
+    monkeypatch.setattr(worker, "simulate", refuse)
+    with pytest.raises(ConfigError):
+        _warm(["salo"])
