@@ -28,7 +28,7 @@ from tandemsim.sim.shell.files import require_writable_folder, standard_output, 
 
 PROGRAM = "python -m rtl.build"
 
-with installed_by(PROGRAM, "make rtl, or pip install '.[rtl]'"):
+with installed_by(PROGRAM, "make rtl in a checkout, or pip install 'tandemsim[rtl]'"):
     from tandemsim.rtl.lib.sidecar import verilog_and_sidecar
     from tandemsim.rtl.lib.units import Units, units_of
 

@@ -22,7 +22,7 @@ from tandemsim.sim.shell.files import require_writable_folder, written
 
 PROGRAM = "python -m rtl.synth"
 
-with installed_by(PROGRAM, "make synth, or pip install '.[rtl,synth]'"):
+with installed_by(PROGRAM, "make synth in a checkout, or pip install 'tandemsim[rtl,synth]'"):
     from tandemsim.rtl.synthesis.gate_count import FamilyCount, counts_of
     from tandemsim.rtl.synthesis.yosys import NEXTPNR, YOSYS, installed
 

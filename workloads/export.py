@@ -25,7 +25,7 @@ from tandemsim.traces.schema import Trace
 
 SPEAKER = "workloads"  # begins the line that says what is wrong
 
-with installed_by(SPEAKER, "pip install '.[models]'"):
+with installed_by(SPEAKER, "pip install 'tandemsim[models]'"):
     import torch
 
     from tandemsim.workloads.capture import save_tensors

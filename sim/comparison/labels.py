@@ -45,6 +45,12 @@ def _varying(reports: Sequence[Report]) -> list[str]:
     return [name for name in names if len({_stated(report, name) for report in reports}) > 1]
 
 
+def shared_settings(reports: Sequence[Report]) -> dict[str, object]:
+    """Return the settings that all of the runs have, with one value: what no label says."""
+    varying = _varying(reports)
+    return {name: value for name, value in reports[0].settings.items() if name not in varying}
+
+
 def _stated(report: Report, name: str) -> str:
     return repr(report.settings[name]) if name in report.settings else ""
 

@@ -22,6 +22,7 @@ from tandemsim.sim.comparison.words import (
     clocks_sentence,
     equal_sentence,
     heading,
+    shared_sentence,
 )
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.config import Setting
@@ -72,6 +73,7 @@ def _shown(runs: Runs) -> dict[str, Any]:
     return {
         "heading": heading(runs),
         "version": __version__,
+        "shared": shared_sentence(runs),
         "mark": MARK,
         "best": best_sentence(MARK),
         "speedup": SPEEDUP,

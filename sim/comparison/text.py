@@ -16,6 +16,7 @@ from tandemsim.sim.comparison.words import (
     equal_sentence,
     factor,
     heading,
+    shared_sentence,
 )
 from tandemsim.sim.report.format import plain, width_of
 from tandemsim.sim.report.layout import GAP, MIN_CELL, table, wrapped
@@ -34,7 +35,7 @@ LISTED = "--out and --json list them all"
 def comparison_text(runs: Runs, width: int = MAX_WIDTH) -> str:
     """Return the comparison as text of at most `width` columns, though never narrower than `MIN_WIDTH`."""
     width = min(max(width, MIN_WIDTH), MAX_WIDTH)
-    blocks = [[*wrapped(heading(runs), width), "─" * width]]
+    blocks = [[*wrapped(heading(runs), width), "─" * width, *wrapped(shared_sentence(runs), width)]]
     for section in runs.sections:
         blocks += _section(runs, section, width)
     blocks += [wrapped(best_sentence(MARK), width), wrapped(f"speedup: {SPEEDUP}.", width)]

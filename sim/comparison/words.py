@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.checks import shown
+from tandemsim.sim.comparison.labels import shared_settings
 from tandemsim.sim.comparison.metrics import METRICS
 from tandemsim.sim.comparison.runs import Group, Runs
-from tandemsim.sim.report.format import exact
+from tandemsim.sim.report.format import clean, exact
+from tandemsim.sim.report.summary import settings_text
 
 SPEEDUP = "the time of the first run of each table over the time of this one"
 
@@ -15,6 +17,12 @@ def heading(runs: Runs) -> str:
     names = [section.workload for section in runs.sections]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     return f"{len(runs.reports)} runs of {listed}"
+
+
+def shared_sentence(runs: Runs) -> str:
+    """Say what is set in all runs, without a stop; empty where nothing is."""
+    shared = shared_settings(runs.reports)
+    return f"set in all runs: {clean(settings_text(shared))}" if shared else ""
 
 
 def best_sentence(mark: str) -> str:

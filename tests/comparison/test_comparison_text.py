@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tandemsim.sim.comparison.comparison import compare
 from tandemsim.sim.comparison.ops import op_rows
+from tandemsim.sim.comparison.page import comparison_html
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.format import width_of
 from tests.comparison.made import make_op, make_report, several
@@ -84,6 +86,27 @@ def test_runs_of_different_scope_show_figures_and_no_ratio_and_say_why() -> None
         "No ratio between 'part' and 'whole': one ran 56.1 % of the model's MACs and the other 100.0 %"
         in said
     )
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ([{"array.rows": 16}, {"array.rows": 16}], "set in all runs: array.rows=16"),
+        (
+            [{"array.rows": 16, "clock_hz": 10, "memory": "hbm2"}, {"clock_hz": 10, "array.rows": 8}],
+            "set in all runs: clock_hz=10",
+        ),
+        ([{"a": [1, 2], "b": True}, {"b": True, "a": [1, 2]}], "set in all runs: a=1,2 b=True"),
+        ([{"b": True}, {"b": 1}], ""),
+        ([{"array.rows": 16}, {}], ""),
+        ([{}, {}], ""),
+    ],
+)
+def test_what_is_set_in_all_runs_is_said_once(settings: list[dict[str, Any]], said: str) -> None:
+    compared = compare([make_report(settings=own) for own in settings], ["one", "two"])
+    pages = [compared._repr_html_(), comparison_html(compared.runs, {})]
+    for text in (compared.table(), *pages):
+        assert text.count("set in all runs") == bool(said) and said in text
 
 
 def test_where_clocks_differ_no_count_of_cycles_is_marked() -> None:
