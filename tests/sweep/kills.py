@@ -102,7 +102,9 @@ class Disturbed:
 
     def _kill(self, sweep: subprocess.Popen[bytes]) -> int:
         """Send one kill; return 1, or 0 where the victim had gone."""
-        name = self.chance.choice(["sweep", "worker", "scheduler"] if self.cluster else ["sweep", "process"])
+        kinds = ["sweep", "worker", "scheduler"] if self.cluster else ["sweep", "process"]
+        fewest = min(self.killed[kind] for kind in kinds)  # so that each kind has its share of a few kills
+        name = self.chance.choice([kind for kind in kinds if self.killed[kind] == fewest])
         try:
             while not (victims := self._victims(name, sweep)) and sweep.poll() is None:
                 time.sleep(0.02)  # a sweep that begins has no process yet

@@ -193,7 +193,7 @@ GRID = f'[grid]\npattern = "{WORK}"\n'
         ("[grid]\nworkload = 'none.json'\n", "line 2: "),
         ("[grid]\npattern = 'slide:4'\n", "line 2: unknown pattern 'slide'; did you mean 'sliding'?"),
         ("[grid]\npattern = 'sliding:4,0'\n", "line 2: "),
-        ("[grid]\npattern = 4\n", "line 2: a pattern must be a text"),
+        ("[grid]\npattern = 4\n", "line 2: pattern must be a text"),
         (f"{GRID}rows = 1\n[[list]]\nrows = 2\n", "rows stands in list and in grid; set it in one of them"),
         (f"{GRID}rows = 1\narray.rows = 2\n", "line 4: 'rows' and 'array.rows' are one field"),
         (f"{GRID}[[list]]\n", "line 3: a table of list must have keys"),
