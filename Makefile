@@ -15,7 +15,7 @@ VENV ?= .venv
 export VENV
 
 PY := $(VENV)/bin/python
-PYTEST := $(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile
+PYTEST := $(PY) -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 environment = @command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) not found: tandemsim needs Python 3.11 or newer' >&2; exit 2; }; \
 	'$(PYTHON)' tools/environment.py
 

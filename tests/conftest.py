@@ -1,8 +1,9 @@
-"""What holds for every suite: how hypothesis searches, and that Ctrl-C is not ignored."""
+"""What holds for every suite: how hypothesis searches, which files begin, and that Ctrl-C is not ignored."""
 
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 
 # No example has a deadline: the first call of a kernel compiles it. In CI the examples are the same each
@@ -14,3 +15,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.load_profile("tandem-ci" if os.environ.get("CI") else "tandem")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of slow tests, so that no process is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -240,12 +240,12 @@ class Cluster:
             self._had_worker, self._waits = self._looked, False
             return
         without = self._looked - self._had_worker
-        if without >= GONE_SECONDS and self._owner is None:
-            gone = f"the cluster {self.address} has had no worker for {GONE_SECONDS:g} s"
-            raise SweepError(f"{gone}; the same command resumes")
         if without >= WORKER_SECONDS and not self._waits:
             self._waits = True
             self._tell(WAITING)
+        if without >= GONE_SECONDS and self._owner is None:
+            gone = f"the cluster {self.address} has had no worker for {GONE_SECONDS:g} s"
+            raise SweepError(f"{gone}; the same command resumes")
 
     def _next(self, waiting: deque[Work], alone: deque[Work]) -> list[Work]:
         if alone:

@@ -23,6 +23,7 @@ def verdicts(cases: list[tuple[str, int]], **options: object) -> list[Verdict]:
     return found
 
 
+@pytest.mark.slow
 def test_a_thousand_cases_of_all_modes_have_no_finding() -> None:
     found = verdicts(planned(MODES, COUNT))
     assert [line_of(verdict, fault) for verdict in found for fault in verdict.faults] == []

@@ -199,6 +199,7 @@ sys.stdout.buffer.write(simulate(request).report.as_json())
 """
 
 
+@pytest.mark.slow
 def test_without_the_jit_the_report_is_the_same(case: Case) -> None:
     machine, preset, _ = case
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}

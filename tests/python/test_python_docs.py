@@ -10,6 +10,7 @@ from tandemsim.sim.report.summary import SUMMARY_KEYS
 from tests.python.python_docs import PAGE, check, parts
 
 
+@pytest.mark.slow
 def test_examples_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(parts()[0], tmp_path, monkeypatch) >= 30
 

@@ -33,6 +33,7 @@ def trace() -> ts.Trace:
     return ts.load_trace("vil-tiny")
 
 
+@pytest.mark.slow
 def test_a_name_is_the_run_of_the_command_line(tmp_path: Path) -> None:
     assert ts.run("vil-tiny").report.as_json() == report_of(tmp_path, "vil-tiny")
 

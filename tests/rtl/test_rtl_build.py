@@ -19,6 +19,7 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
 
 
+@pytest.mark.slow
 def test_all_units_are_written_and_two_builds_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         assert build.main([*SMALL, "--out", str(tmp_path / name)]) == 0

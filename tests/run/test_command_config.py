@@ -260,6 +260,7 @@ def test_only_a_regular_file_of_some_size_is_read(
     assert message == f"tandem: cannot read the config file {path}: {rule}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["salo", "salo-dac22"])
 def test_every_number_of_every_format_runs_or_is_refused_in_one_line(place: Path, preset: str) -> None:
     chance = random.Random(preset)

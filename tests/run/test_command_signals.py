@@ -48,6 +48,7 @@ def parts(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(".*") if LEFT.fullmatch(path.name))
 
 
+@pytest.mark.slow
 def test_signals_at_random_moments_end_a_run_in_one_line_and_leave_nothing(
     tmp_path: Path, trace_file: Path
 ) -> None:

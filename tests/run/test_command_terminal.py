@@ -56,6 +56,7 @@ def test_no_bars_without_a_terminal(process: Any, place: Path, options: tuple[ob
     assert (done.returncode, done.stderr) == (0, b"") and done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_compiles_says_so_once_on_a_terminal(process: Any, place: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("TANDEM_CACHE_DIR", str(place / "cache"))
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")

@@ -73,6 +73,7 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
         assert steps[tile] == times_in_banks(found, tile, slot_of, groups, config, pattern.global_tokens)
 
 
+@pytest.mark.slow
 def test_bank_conflicts_stretch_both_phases_of_a_tile() -> None:
     """Fifteen keys from four banks with one port each: up to four cycles for one of QK or PV."""
     config = config_of(GlobalProjections.SHARED, 1)

@@ -240,6 +240,7 @@ def test_slurm_without_its_commands_is_one_message(tmp_path: Path, monkeypatch: 
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_jobs_of_slurm_run_the_points_and_end_with_the_sweep(
     local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

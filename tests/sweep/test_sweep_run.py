@@ -106,6 +106,7 @@ def test_points_that_go_wrong_are_rows_and_the_others_run() -> None:
     assert ends[1006] == ("failed", "out of memory")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("faulty")
 def test_a_point_that_timed_out_runs_again_only_with_more_time(tmp_path: Path) -> None:
     study, journal = grid(batch=[1, 1002]), tmp_path / NAME
