@@ -11,8 +11,9 @@ from typing import Any
 
 from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, require, to_dict
 from tandemsim.sim.arch.settings import keys_named
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.engine.kernel_cache import is_cold
-from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Progress, Values
+from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Values
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
 from tandemsim.sim.report.contract import NotRun

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tandemsim.sim.arch.types import Progress
     from tandemsim.sim.commands.combinations import Combination
     from tandemsim.sim.comparison.comparison import Comparison
-    from tandemsim.sim.machines.contract import Progress
     from tandemsim.sim.report.contract import Report
     from tandemsim.sim.shell.command_line import Parser
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tandemsim.sim.shell.stopping import cleaned_by, unstopped
 
 if TYPE_CHECKING:
-    from tandemsim.sim.machines.contract import Progress
+    from tandemsim.sim.arch.types import Progress
 
 
 @contextmanager

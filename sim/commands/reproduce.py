@@ -13,7 +13,7 @@ from tandemsim.sim.shell.command_line import Parser
 from tandemsim.sim.shell.files import require_writable_file, standard_output, written
 
 if TYPE_CHECKING:
-    from tandemsim.sim.machines.contract import Progress
+    from tandemsim.sim.arch.types import Progress
     from tandemsim.sim.papers.comparison import Ours, Paper
     from tandemsim.sim.report.contract import Report
 

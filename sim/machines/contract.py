@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tandemsim.sim.arch.family import Family
-from tandemsim.sim.arch.types import Progress as Progress  # here, too, for all who hand one to a machine
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.report.contract import DramTraffic, Energy, OpReport, ScratchpadTraffic, TensorTraffic
 from tandemsim.sim.report.timeline import Activity, Timeline
 from tandemsim.traces.schema import Op, Trace

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tandemsim.sim.arch.checks import ConfigError, require
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.engine.kernel_cache import code_digest
-from tandemsim.sim.machines.contract import Progress
 from tandemsim.sim.run import tell_of_compilation
 from tandemsim.sim.shell.files import refusals, require_writable_folder
 from tandemsim.sim.shell.temporaries import new_parents

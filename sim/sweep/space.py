@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.machines.contract import Progress
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.sweep.draws import fraction
 from tandemsim.sim.sweep.expressions import Constraint, Lookup
 from tandemsim.sim.sweep.fields import Fields, MissingError

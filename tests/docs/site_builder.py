@@ -17,7 +17,7 @@ def command(source: Path, target: Path) -> list[str]:
     words[0] = sys.executable
     words[words.index("--doctree-dir") + 1] = str(target / "doctrees")
     assert words[-2:] == ["docs", "build/site"]
-    return [*words[:-2], str(source), str(target / "html")]
+    return [*words[:-2], "--no-color", str(source), str(target / "html")]  # which CI would have colored
 
 
 def build(source: Path, target: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,8 @@ from typing import Any
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
 from tandemsim.sim.arch.salo.numerics import Normalisation
-from tandemsim.sim.machines.contract import Options, Progress
+from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.machines.contract import Options
 from tandemsim.sim.report.format import percent
 from tandemsim.sim.salo.layer.account import REASONS
 from tandemsim.sim.salo.layer.simulation import LayerResult

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
-from tandemsim.sim.machines.contract import Options, Outcome, Progress
+from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.traces.schema import Op, Trace
 

@@ -14,7 +14,8 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import area_mm2, salo_actions, salo_energy, sum_actions
 from tandemsim.sim.arch.salo.gates import array_mm2
 from tandemsim.sim.arch.sram import BufferConfig
-from tandemsim.sim.machines.contract import Options, Outcome, Progress
+from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.salo.explain import explain
 from tandemsim.sim.machines.salo.notes import notes
 from tandemsim.sim.machines.salo.timeline import activity, timeline

@@ -9,7 +9,7 @@ from typing import Any
 
 from tandemsim.sim.arch.checks import to_dict
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.machines.contract import Progress
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.salo.machine import SaloRun
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional

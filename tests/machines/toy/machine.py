@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tandemsim.sim.arch.family import Family
-from tandemsim.sim.machines.contract import Options, Outcome, Progress
+from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.report.contract import DramTraffic, Energy, OpReport
 from tandemsim.traces.scalesim import from_csv
 from tandemsim.traces.schema import Op, Trace
