@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.settings import keys_named
-from tandemsim.sim.shell.command_line import Parser
+from tandemsim.sim.shell.command_line import Parser, add_config_options
 from tandemsim.sim.shell.settings_files import NOTHING, combined, settings_from_file
 
 
@@ -18,23 +17,7 @@ class CircuitParser(Parser):
 
     def __init__(self, folder: str, **more: Any) -> None:
         super().__init__(**more)
-        self.add_argument(
-            "--preset", metavar="NAME", help="default: the family's first; see `tandem list presets`"
-        )
-        self.add_argument(
-            "--set",
-            metavar="KEY=VALUE",
-            dest="settings",
-            action="append",
-            default=[],
-            help="a config field, as in rows=8, array.exp_latency=2 or numerics=wide; may be repeated",
-        )
-        self.add_argument(
-            "--config",
-            metavar="FILE.toml|REPORT.json",
-            type=Path,
-            help="config fields as TOML, or the config and preset of a report; --preset and --set win",
-        )
+        add_config_options(self)
         self.add_argument("--out", metavar="DIR", default=folder, help="folder (default: %(default)s)")
 
 

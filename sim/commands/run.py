@@ -10,7 +10,7 @@ from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.commands.progress import progress
-from tandemsim.sim.shell.command_line import Parser
+from tandemsim.sim.shell.command_line import Parser, add_config_options
 from tandemsim.sim.shell.files import STDOUT, printable, standard_output
 from tandemsim.sim.shell.settings_files import (
     NOTHING,
@@ -57,25 +57,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         "--only", metavar="REGEX", help="run only ops in whose names the regular expression is found"
     )
     parser.add_argument("--machine", metavar="NAME", help="default: the machine for what the trace holds")
-    parser.add_argument(
-        "--preset", metavar="NAME", help="default: the machine's first; see `tandem list presets`"
-    )
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="set a config field, dotted"
-        " (array.rows=16) or by short name (rows=16, memory=hbm2): see `tandem list fields`; may be repeated",
-    )
-    parser.add_argument(
-        "--config",
-        metavar="FILE.toml|REPORT.json",
-        type=Path,
-        help="config fields as TOML, or the config, machine and preset of a report;"
-        " where --set, --machine or --preset say otherwise, they win",
-    )
+    add_config_options(parser)
     parser.add_argument(
         "--dump-config",
         action="store_true",

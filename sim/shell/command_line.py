@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tandemsim.sim.arch.checks import nearest, one_line, shown
@@ -47,6 +48,29 @@ class Parser(argparse.ArgumentParser):
         if word.startswith("-"):
             self.error(nearest("option", word.partition("=")[0], self._option_string_actions))
         self.error(f"unexpected argument {shown(word)}")
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a config: ``--preset``, ``--set`` (as `settings`) and ``--config``."""
+    parser.add_argument(
+        "--preset", metavar="NAME", help="default: the machine's first; see `tandem list presets`"
+    )
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="set a config field, dotted (array.rows=16) or by short name (rows=16, memory=hbm2):"
+        " see `tandem list fields`; may be repeated",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE.toml|REPORT.json",
+        type=Path,
+        help="config fields as TOML, or the config, machine and preset of a report;"
+        " where --set, --machine or --preset say otherwise, they win",
+    )
 
 
 def tell_fault(program: str, message: str, advice: str = "") -> None:
