@@ -216,6 +216,11 @@ class Report:
         return estimate
 
     @property
+    def further(self) -> dict[str, Any]:
+        """What `extra` holds beside the area, which is shown with the other area."""
+        return {name: value for name, value in self.extra.items() if name != AREA_ESTIMATE}
+
+    @property
     def power_w(self) -> Annotated[Amount, "energy over seconds"]:
         return ratio(self.energy_pj.total / PJ_PER_J, self.seconds)
 

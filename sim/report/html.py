@@ -18,7 +18,7 @@ from tandemsim.sim.report.glossary import UNKNOWN, cycles_word, multiplier_word,
 from tandemsim.sim.report.groups import NotRunGroup, OpGroup, grouped, not_run_groups
 from tandemsim.sim.report.pages import rendered
 from tandemsim.sim.report.rules import ratio
-from tandemsim.sim.report.text import ran_sentence
+from tandemsim.sim.report.text import counted_area, ran_sentence
 from tandemsim.sim.report.words import PARTS, Word
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def tiles(report: Report) -> Iterator[tuple[str, str, str, str]]:
         "power_w": ("Power", si(report.power_w, "W"), f"on average, at {clock}"),
     }
     if report.area_mm2 is not None:
-        figures["area_mm2"] = ("Area", f"{report.area_mm2:.3g} mm²", "")
+        figures["area_mm2"] = ("Area", f"{report.area_mm2:.3g} mm²", counted_area(report))
     for key, shown in figures.items():
         yield (*shown, word("run", key).meaning)
 
@@ -213,8 +213,8 @@ def _results(report: Report) -> Iterator[tuple[str, str, list[tuple[str, str, li
 
     A list of records is a table with a column for each record; single values share one table.
     """
-    single = {name: value for name, value in report.extra.items() if not isinstance(value, (Mapping, list))}
-    for name, value in report.extra.items():
+    single = {name: value for name, value in report.further.items() if not isinstance(value, (Mapping, list))}
+    for name, value in report.further.items():
         if name not in single:
             records = [value] if isinstance(value, Mapping) else value
             keys = dict.fromkeys(key for record in records for key in record)

@@ -61,6 +61,14 @@ def report_text(report: Report, width: int = MAX_WIDTH) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
+def counted_area(report: Report) -> str:
+    """Say by what area configurations are compared; nothing where that is the area of the report."""
+    counted = report.area_estimate_mm2
+    if counted is None or counted == report.area_mm2:
+        return ""
+    return f"{counted:.3g} mm² by our count of gates"
+
+
 def ran_sentence(report: Report) -> str:
     """Say what share of the model the figures are about."""
     if not report.ops:
@@ -83,6 +91,8 @@ def _heading(report: Report, width: int) -> list[str]:
 def _figures(report: Report, width: int) -> list[str]:
     energy = f"{si(report.energy_pj.total * PJ, 'J')}; {si(report.power_w, 'W')} on average"
     area = "" if report.area_mm2 is None else f"; {report.area_mm2:.3g} mm²"
+    if counted := counted_area(report):
+        area += f" ({counted})"
     figures = {
         "cycles": f"{report.cycles:,}; {si(report.seconds, 's')} at {exact(report.clock_hz, 'Hz')}",
         "work": f"{si(report.macs, 'MAC')} on {report.multipliers:,} multipliers",
@@ -214,9 +224,9 @@ def _not_run(report: Report, width: int) -> list[str]:
 def _extra(report: Report, width: int) -> list[str]:
     """Further results of the machine: single values in one line, then a line for each of the others."""
     single = {
-        name: value for name, value in report.extra.items() if not isinstance(value, (Mapping, list, tuple))
+        name: value for name, value in report.further.items() if not isinstance(value, (Mapping, list, tuple))
     }
-    others = {name: value for name, value in report.extra.items() if name not in single}
+    others = {name: value for name, value in report.further.items() if name not in single}
     texts = [plain(single)] if single else []
     texts += [f"{title(name)}: {plain(value)}" for name, value in others.items()]
     return [line for text in texts for line in wrapped(text, width, then=INDENT)]

@@ -43,6 +43,7 @@ def make_report(
     dram: tuple[int, int] = (4096, 1024),
     energy: tuple[float, float, float, float] = (10.0, 20.0, 30.0, 40.0),
     area_mm2: float | None = 4.5,
+    counted_mm2: float | None = None,  # the area on the basis that is compared, where it is another
     notes: tuple[str, ...] = (),
 ) -> Report:
     ops = tuple(ops if ops is not None else [make_op()])
@@ -74,7 +75,7 @@ def make_report(
         ops=ops,
         not_run=tuple(NotRun(name=name, kind="gemm", macs=macs, reason="why") for name, macs in not_run),
         notes=notes,
-        extra={"batch": batch},
+        extra={"batch": batch} | ({} if counted_mm2 is None else {"area_estimate_mm2": counted_mm2}),
     )
 
 
@@ -103,6 +104,7 @@ figures = {
     "dram": st.tuples(few, few),
     "energy": st.tuples(*[st.sampled_from([0.0, 1.5, 3.25])] * 4),
     "area_mm2": st.sampled_from([None, 1.5, 2.5, 2.5, 2.5]),
+    "counted_mm2": st.sampled_from([None, None, 2.0, 2.5]),
 }
 of_any_scope = st.builds(
     make_report,

@@ -23,7 +23,7 @@ FIGURES = {
     "stalled_cycles": lambda report: report.cycles - report.compute_cycles,
     "dram_bytes": lambda report: report.dram.read_bytes + report.dram.write_bytes,
     "energy_pj": lambda report: sum(report.energy_pj.parts.values()),
-    "area_estimate_mm2": lambda report: report.area_mm2,
+    "area_estimate_mm2": lambda report: report.extra.get("area_estimate_mm2", report.area_mm2),
     "stall_dram": lambda report: report.stall_cycles["dram"],
 }
 

@@ -199,3 +199,11 @@ def test_any_terminal_width_is_survived(
     stream = io.StringIO()
     print_report(report, stream)
     assert max(widths(stream.getvalue())) <= WIDEST
+
+
+def test_an_area_of_another_basis_is_said_beside_the_published_one(make_report) -> None:
+    text = report_text(make_report(area_mm2=4.56, extra={"area_estimate_mm2": 9.82, "batch": 1}))
+    assert "4.56 mm² (9.82 mm² by our count of gates)" in text
+    assert "\nbatch 1\n" in text and "estimate" not in text
+    same = report_text(make_report(area_mm2=4.56, extra={"area_estimate_mm2": 4.56}))
+    assert "4.56 mm²" in same and "count of gates" not in same

@@ -293,3 +293,13 @@ def test_progress_counts_points(tmp_path: Path) -> None:
     sweep(grid(rows=[4, 8]), workers=1, out=tmp_path, progress=lambda *what: told.append(what))
     of_points = [told_of for told_of in told if told_of[0] == POINTS]  # kernels may be compiled first
     assert of_points == [("points", 0, 2), ("points", 1, 2), ("points", 2, 2)]
+
+
+def test_the_front_compares_areas_of_one_basis() -> None:
+    """Of 32 rows the published circuit has a published area, smaller than what is counted for 16 rows."""
+    study = {"pareto": ["cycles", "area"], "grid": {"pattern": "sliding:256,33", "preset": "salo-dac22"}}
+    study["grid"]["rows"] = [16, 32]
+    table = sweep(study, workers=1).table
+    published, counted = table["area_mm2"].to_pylist(), table["area_estimate_mm2"].to_pylist()
+    assert published[0] > published[1] and counted[0] < counted[1]
+    assert table["on_front"].to_pylist() == [True, True]
