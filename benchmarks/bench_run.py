@@ -87,10 +87,10 @@ def scaling() -> None:
     print(f"\n{'the simulation alone':38}{'s, best':>8}{'tiles':>12}{'layers':>8}")
     found = []
     for name in (SHORT, LONG):
-        trace = codec.load(codec.find(name))
-        layers = simulate(trace, SALO).layers
+        ops = [op for op in codec.load(codec.find(name)).ops if op.pattern]
+        layers = simulate(ops, SALO).layers
         tiles = {id(layer.result): layer.result.program.tiles for layer in layers}  # equal layers run once
-        spent = seconds_of(lambda trace=trace: simulate(trace, SALO))
+        spent = seconds_of(lambda ops=ops: simulate(ops, SALO))
         found.append((spent, sum(tiles.values())))
         print(f"{name:38}{spent:8.3f}{sum(tiles.values()):12,}{len(tiles):8}")
     times, tiles = (long / short for short, long in zip(*found, strict=True))

@@ -1,8 +1,7 @@
-"""The SALO machine: which ops of a trace run, how long they take, and what they move.
+"""The SALO machine: how long the window attentions of a model take, and what they move.
 
-SALO runs `window_attention`; everything else of a model is left to other machines, and listed as such. Each
-layer starts with an idle array and its tensors in DRAM, since the projections before it ran elsewhere: equal
-layers take equal cycles.
+Each layer starts with an idle array and its tensors in DRAM, since the projections before it ran elsewhere:
+equal layers take equal cycles.
 """
 
 from __future__ import annotations
@@ -17,9 +16,7 @@ from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Pattern
-from tandemsim.traces.schema import Op, Trace
-
-KIND = "window_attention"
+from tandemsim.traces.schema import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +31,9 @@ class RunLayer:
 
 @dataclass(frozen=True, slots=True)
 class SaloRun:
-    """The result of a trace: the layers that ran, and the ops that did not."""
+    """The result of a run: its layers in their order, and what a reader must know of them."""
 
     layers: tuple[RunLayer, ...]
-    not_run: tuple[Op, ...]
     notes: tuple[str, ...]
 
     @property
@@ -54,14 +50,14 @@ class Case(NamedTuple):
     global_projections: bool  # the model projects its global tokens separately
 
 
-def simulate(trace: Trace, config: SaloConfig, batch: int = 1, progress: Progress | None = None) -> SaloRun:
-    """Run every window attention of `trace`; `progress` is told (what, steps done, steps in all).
+def simulate(
+    ops: Sequence[Op], config: SaloConfig, batch: int = 1, progress: Progress | None = None
+) -> SaloRun:
+    """Run window attentions, of which there is at least one, in their order.
 
-    Raises `ConfigError` when the machine cannot hold a layer, and for a trace without window attention.
+    `progress` is told (what, steps done, steps in all). Raises `ConfigError` when the machine cannot hold a
+    layer.
     """
-    ops = [op for op in trace.ops if op.kind == KIND]
-    if not ops:
-        raise ConfigError(f"SALO runs {KIND} ops, and the trace has none; try another machine")
     cases = [case_of(op, batch) for op in ops]
     layers: list[RunLayer] = []
     results: dict[Case, LayerResult] = {}
@@ -73,8 +69,7 @@ def simulate(trace: Trace, config: SaloConfig, batch: int = 1, progress: Progres
         start += results[case].cycles
         if progress:
             progress("layers", len(layers), len(ops))
-    others = tuple(op for op in trace.ops if op.kind != KIND)
-    return SaloRun(tuple(layers), others, tuple(_notes(config, ops, cases)))
+    return SaloRun(tuple(layers), tuple(_notes(config, ops, cases)))
 
 
 def simulate_op(op: Op, config: SaloConfig, batch: int = 1, progress: Progress | None = None) -> LayerResult:

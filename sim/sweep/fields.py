@@ -169,7 +169,6 @@ class Fields:
         origin, seen = self.study.origin, set()
         for value, place in _values(self.study, "workload"):
             with origin.of(*place):
-                require(isinstance(value, str), "a workload must be a name or a file", value)
                 if value in seen:
                     continue
                 seen.add(value)
@@ -220,9 +219,6 @@ class Fields:
     def _check_patterns(self) -> None:
         for value, place in _values(self.study, "pattern"):
             with self.study.origin.of(*place):
-                require(
-                    isinstance(value, str), "a pattern must be a text such as 'longformer:4096,512'", value
-                )
                 try:
                     pattern_trace(str(value))
                 except TraceError as error:

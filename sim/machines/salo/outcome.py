@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
@@ -27,21 +25,19 @@ from tandemsim.sim.salo.layer.simulation import LayerResult
 from tandemsim.sim.salo.layer.traffic import ABSORBED
 from tandemsim.sim.salo.machine import RunLayer, SaloRun, simulate
 from tandemsim.traces.pattern import Pattern
-from tandemsim.traces.schema import Op, Trace
+from tandemsim.traces.schema import Op
 from tandemsim.traces.summary import describe
 
 GLOBAL_PAD = "global_scratchpad.capacity_bytes"
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
-def outcome(
-    trace: Trace, ops: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None
-) -> Outcome:
+def outcome(ops: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None) -> Outcome:
     """Run `ops` on SALO. Raises `sim.arch.checks.UserError` for what does not fit."""
     config = with_room_for_globals(config, ops, GLOBAL_PAD in options.settings)
     tensors = options.values.tensors if options.values else None
     file = given_tensors(ops, tensors) if tensors else None
-    run = simulate(msgspec.structs.replace(trace, ops=tuple(ops)), config, options.batch, progress)
+    run = simulate(ops, config, options.batch, progress)
     checked = []
     if options.values:
         checked = [run_values(run, config, file, options.values.seed, progress, options.batch)]
