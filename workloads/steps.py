@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
-from tandemsim.workloads.aten import Lowered
+from tandemsim.workloads.operators import Lowered
 
 
 @dataclass(frozen=True, slots=True)

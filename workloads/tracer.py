@@ -6,7 +6,7 @@ shapes but no values. Rules, those of the trace format (`traces/schema.py`, `tra
 * views are aliases, not ops; what a model computes from parameters and constants alone, without matrix
   products or look-ups, is a constant of the trace (a compiler folds it too), not an op;
 * an op is named by the module that calls it, with the function appended where that module calls several;
-* an operator that `workloads.aten` does not know is an error, never dropped.
+* an operator that `workloads.operators` does not know is an error, never dropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.traces.schema import Source, Trace
-from tandemsim.workloads.aten import Call, Lowered, lower
+from tandemsim.workloads.operators import Call, Lowered, lower
 from tandemsim.workloads.fused import FusedAttention
 from tandemsim.workloads.recipes import Recipes
 from tandemsim.workloads.steps import Step, assemble, label
