@@ -21,6 +21,13 @@ FACTORIES = {
 }
 
 
+#: Operators that draw random numbers of a given shape; where they fill a tensor, in place.
+RANDOM = {
+    *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal", "uniform"),
+    *("exponential", "random", "geometric", "cauchy", "log_normal", "multinomial", "bernoulli"),
+}
+
+
 def tensors_of(values: Any) -> list[Tensor]:
     """Return the tensors in a nest of values, without empty ones, which hold nothing."""
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor) and leaf.numel()]

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_map
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.workloads.calls import (
     FACTORIES,
+    RANDOM,
     bare_name,
     bound,
     depends_on_values,
@@ -23,7 +24,7 @@ from tandemsim.workloads.calls import (
     tensors_of,
 )
 from tandemsim.workloads.location import Names
-from tandemsim.workloads.operators import Call, Lowered, lower
+from tandemsim.workloads.operators import Call, Lowered, lower, simpler
 from tandemsim.workloads.recipes import Recipes
 from tandemsim.workloads.steps import Step, label
 from tandemsim.workloads.tensors import TensorTable
@@ -91,6 +92,10 @@ class Recorder(TorchDispatchMode):
         if isinstance(func, HigherOrderOperator):
             raise ConfigError(f"operator {func.name()!r} has no kind in a trace: it runs code of its own")
         name = bare_name(func)
+        instead = simpler(name, args, kwargs)
+        if instead is not None:
+            with self:
+                return instead()
         try:
             result = func(*args, **kwargs)
         except Exception:
@@ -100,12 +105,18 @@ class Recorder(TorchDispatchMode):
         self.recipes.note(func, args, kwargs, result)
         if func._schema.is_mutable and not func._schema.returns:
             self._fail(_unknown(name))  # it writes to tensors that it does not return
-        outputs = tensors_of(result)
-        if outputs and not is_view(func, name):
-            if name in FACTORIES:
-                self._constants(outputs, name)
-            else:
-                self._record(Call(name, bound(func, args, kwargs), tensors_of((args, kwargs)), outputs))
+        inputs, outputs = tensors_of((args, kwargs)), tensors_of(result)
+        if name in FACTORIES:
+            self._constants(outputs, name)
+        elif torch.Tag.nondeterministic_seeded in func.tags and name in RANDOM:
+            self.note("random numbers that the model draws count as given")
+            self._constants(outputs, name)
+        elif is_view(func, name):
+            for tensor in outputs:
+                if inputs and tensor.dtype != inputs[0].dtype:
+                    self._record(Call("copy_as", {}, inputs[:1], [tensor]))
+        elif outputs:
+            self._record(Call(name, bound(func, args, kwargs), inputs, outputs))
         return result
 
     def _from_values(

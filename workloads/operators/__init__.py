@@ -2,6 +2,7 @@
 
 from tandemsim.workloads.operators import (
     attention,
+    backward,
     convolution,
     elementwise,
     images,
@@ -9,7 +10,9 @@ from tandemsim.workloads.operators import (
     linear,
     reductions,
 )
+from tandemsim.workloads.operators.decomposed import simpler
 from tandemsim.workloads.operators.table import PER_ELEMENT, SPECIAL, Call, Dims, Lowered, lower
 
-__all__ = ["PER_ELEMENT", "SPECIAL", "Call", "Dims", "Lowered", "lower"]
-__all__ += ["attention", "convolution", "elementwise", "images", "indexing", "linear", "reductions"]
+FAMILIES = (attention, backward, convolution, elementwise, images, indexing, linear, reductions)
+
+__all__ = ["FAMILIES", "PER_ELEMENT", "SPECIAL", "Call", "Dims", "Lowered", "lower", "simpler"]
