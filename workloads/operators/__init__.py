@@ -6,10 +6,20 @@ from tandemsim.workloads.operators import (
     elementwise,
     images,
     indexing,
+    language,
     linear,
     reductions,
 )
 from tandemsim.workloads.operators.table import PER_ELEMENT, SPECIAL, Call, Dims, Lowered, lower
 
 __all__ = ["PER_ELEMENT", "SPECIAL", "Call", "Dims", "Lowered", "lower"]
-__all__ += ["attention", "convolution", "elementwise", "images", "indexing", "linear", "reductions"]
+__all__ += [
+    "attention",
+    "convolution",
+    "elementwise",
+    "images",
+    "indexing",
+    "language",
+    "linear",
+    "reductions",
+]
