@@ -7,12 +7,13 @@ from tandemsim.workloads.operators import (
     elementwise,
     images,
     indexing,
+    language,
     linear,
     reductions,
 )
 from tandemsim.workloads.operators.decomposed import simpler
 from tandemsim.workloads.operators.table import PER_ELEMENT, SPECIAL, Call, Dims, Lowered, lower
 
-FAMILIES = (attention, backward, convolution, elementwise, images, indexing, linear, reductions)
+FAMILIES = (attention, backward, convolution, elementwise, images, indexing, language, linear, reductions)
 
 __all__ = ["FAMILIES", "PER_ELEMENT", "SPECIAL", "Call", "Dims", "Lowered", "lower", "simpler"]

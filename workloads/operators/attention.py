@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tandemsim.workloads.attention import pattern_of
+from tandemsim.workloads.attention import dims_of, pattern_of
 from tandemsim.workloads.operators.table import Call, Dims, Lowered, lowers
 
 OPERANDS = ("mask", "bias", "sinks")  # beyond q, k and v, in the order of the inputs
@@ -15,13 +15,19 @@ OPERANDS = ("mask", "bias", "sinks")  # beyond q, k and v, in the order of the i
 
 @lowers("window_attention")
 def _window_attention(call: Call) -> Lowered:
-    batch, heads, seq_len, head_dim = call.inputs[0].shape
     args = call.args
-    pattern = pattern_of(seq_len, args["bands"], args["global_tokens"], args["grid"])
-    dims: Dims = {"batch": batch, "heads": heads, "head_dim": head_dim, "seq_len": seq_len}
-    if pattern.grid is not None:
-        dims["grid"] = pattern.grid
-    return Lowered("window_attention", call.name, dims, call.inputs, call.outputs, pattern.attrs())
+    q, k, v = (args[name] for name in "qkv")
+    pattern = pattern_of(args["pattern"])
+    dims: Dims = {"batch": q.shape[0], "heads": q.shape[1], "head_dim": q.shape[3]}
+    dims |= {**dims_of(pattern), **_grouped(q, k, v)}
+    operands = {name: args[name] for name in OPERANDS if args.get(name) is not None}
+    attrs = {**pattern.attrs(), **_scores(q, args)}
+    if operands:
+        attrs["operands"] = list(operands)
+    own = [args[name] for name in ("global_q", "global_k", "global_v") if args[name] is not None]
+    return Lowered(
+        "window_attention", call.name, dims, [q, k, v, *own, *operands.values()], call.outputs, attrs
+    )
 
 
 @lowers("attention")
