@@ -102,7 +102,7 @@ def stated_fields(dims: Dims, attrs: Attrs) -> dict[str, Any]:
         fields["sink_tokens"] = read_integers(attrs, "sink_tokens", "[index, ...]")
     if "border" in attrs:
         if attrs["border"] not in BORDERS:
-            raise violation("border", f"must be one of {', '.join(BORDERS)}, or left out", attrs["border"])
+            raise violation("border", f"must be {' or '.join(BORDERS)}, or left out", attrs["border"])
         fields["clamped"] = True
     if "blocks" in attrs:
         fields["blocks"] = _read_blocks(attrs["blocks"])
