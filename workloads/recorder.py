@@ -121,7 +121,7 @@ class Recorder(TorchDispatchMode):
         inputs, outputs = tensors_of((args, kwargs)), tensors_of(result)
         if name in FACTORIES:
             self._constants(outputs, name)
-        elif torch.Tag.nondeterministic_seeded in func.tags and name in RANDOM:
+        elif name in RANDOM and (not inputs or name.endswith("_like") or func._schema.is_mutable):
             self.note("random numbers that the model draws count as given")
             self._constants(outputs, name)
         elif is_view(func, name):

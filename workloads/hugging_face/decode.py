@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
-from transformers.cache_utils import DynamicCache, StaticCache
+from transformers.cache_utils import DynamicCache
 
 from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.workloads.hugging_face.building import text_config
@@ -60,7 +60,9 @@ def cached_shapes(model: nn.Module, config: PreTrainedConfig, batch: int, length
 def _filled(config: PreTrainedConfig, length: int, cached: list[Tensor]) -> DynamicCache:
     """Return a cache after `length` tokens that holds these keys and values."""
     cache = DynamicCache(config=text_config(config))
-    while len(cache.layers) < len(cached) // 2:  # a config that names no kinds of layer: they are added as used
+    while (
+        len(cache.layers) < len(cached) // 2
+    ):  # a config that names no kinds of layer: they are added as used
         cache.layers.append(cache.layer_class_to_replicate())
     for layer, keys, values in zip(cache.layers, cached[::2], cached[1::2], strict=True):
         layer.lazy_initialization(keys, values)

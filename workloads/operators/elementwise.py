@@ -18,7 +18,7 @@ listed(
     "special_entr special_erfcx special_ndtri special_log_ndtr special_xlog1py special_zeta special_i0e",
     "special_i1 special_i1e tril triu roll flip repeat deg2rad rad2deg complex polar angle",
     "_conj_physical:conj conj_physical:conj clone:copy _to_copy:cast cat:concat stack:concat",
-    "native_dropout:dropout diag_embed copy_as:reinterpret",
+    "bernoulli normal poisson binomial native_dropout:dropout diag_embed copy_as:reinterpret",
 )
 listed(
     "act",
