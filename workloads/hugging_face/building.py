@@ -14,7 +14,9 @@ from tandemsim.workloads.hugging_face.marked_masks import Note
 from tandemsim.workloads.hugging_face.registrations import NAME
 
 
-def build(architecture: type[Any], config: PreTrainedConfig, note: Note, *, use_cache: bool = False) -> nn.Module:
+def build(
+    architecture: type[Any], config: PreTrainedConfig, note: Note, *, use_cache: bool = False
+) -> nn.Module:
     """Return the model in inference, on the device that is set. Call it within `registrations.interfaces`.
 
     Only classes that attend through transformers' interface get this package's attention: others read the

@@ -60,7 +60,9 @@ def described(name: str, replaced: Mapping[str, Any] | None = None) -> Described
 def _default_class(model_type: str) -> str:
     names = MODEL_MAPPING_NAMES.get(model_type)
     if names is None:
-        raise ConfigError(f"model type {model_type} has no model of its own; state {ARCHITECTURES} in --config")
+        raise ConfigError(
+            f"model type {model_type} has no model of its own; state {ARCHITECTURES} in --config"
+        )
     return names if isinstance(names, str) else str(names[0])
 
 

@@ -18,7 +18,13 @@ TOKENS = 512
 FRAMES, SAMPLES, PICTURES, SIDE = 1000, 32_000, 8, 224
 
 #: Fields that hold the length of one vector of speech features, the first that a config has.
-FEATURES = ("num_mel_bins", "feature_size", "input_feat_per_channel", "feature_projection_input_dim", "input_size")
+FEATURES = (
+    "num_mel_bins",
+    "feature_size",
+    "input_feat_per_channel",
+    "feature_projection_input_dim",
+    "input_size",
+)
 
 
 def default_inputs(
@@ -45,7 +51,9 @@ def _needs(name: str, config: PreTrainedConfig) -> bool:
 def _one(name: str, architecture: type[Any], config: PreTrainedConfig, tokens: int) -> InputSpec:
     if name in ("input_ids", "decoder_input_ids"):
         length = min(tokens, _field(config, "max_position_embeddings", "n_positions", default=tokens))
-        return InputSpec(shape=(1, max(length, 1)), dtype="int64", end=_field(config, "vocab_size", default=2))
+        return InputSpec(
+            shape=(1, max(length, 1)), dtype="int64", end=_field(config, "vocab_size", default=2)
+        )
     if name in ("pixel_values", "pixel_values_videos"):
         channels = _field(config, "num_channels", "in_channels", "in_chans", default=3)
         height, width = _image(config)
@@ -59,7 +67,9 @@ def _one(name: str, architecture: type[Any], config: PreTrainedConfig, tokens: i
         return InputSpec(shape=(1, FRAMES, size))
     if name == "input_values":
         if _has(config, "num_mel_bins"):
-            return InputSpec(shape=(1, _field(config, "max_length", default=FRAMES), _field(config, *FEATURES)))
+            return InputSpec(
+                shape=(1, _field(config, "max_length", default=FRAMES), _field(config, *FEATURES))
+            )
         channel = (1,) if _has(config, "audio_channels") else ()
         return InputSpec(shape=(1, *channel, SAMPLES))
     raise ConfigError(f"{architecture.__name__} takes {name}: give its shape with --input {name}=SHAPE")
