@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.workloads.dense_attention import attention
+from tandemsim.workloads.masked import Masked
 from tandemsim.workloads.recorder import Recorder
 
 #: Functions that make a tensor from numbers.
@@ -32,9 +33,9 @@ class FusedAttention(TorchFunctionMode):
     forgets.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, masked: Masked) -> None:
         super().__init__()
-        self._recorder = recorder
+        self._recorder, self._masked = recorder, masked
 
     def __torch_function__(
         self,
@@ -60,10 +61,14 @@ class FusedAttention(TorchFunctionMode):
         """Take what PyTorch's function takes."""
         if dropout_p:
             self._recorder.note("the dropout of attention weights is not modeled")
+        if is_causal and attn_mask is not None:
+            raise ConfigError("scaled_dot_product_attention must not have both attn_mask and is_causal")
         q, k, v = _aligned(query, key, value, enable_gqa)
         mask = None if attn_mask is None else _four(attn_mask, query)
-        named = {"mask": mask} if mask is not None and mask.dtype is torch.bool else {"bias": mask}
-        result = attention(q, k, v, causal=is_causal, scale=scale, **named)
+        if mask is None:
+            result = attention(q, k, v, causal=is_causal, scale=scale)
+        else:
+            result = self._masked.attention(q, k, v, mask, scale=scale)
         return result.reshape(*_leading(query, key, value), query.shape[-2], value.shape[-1])
 
 

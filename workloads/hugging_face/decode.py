@@ -59,9 +59,7 @@ def cached_shapes(model: nn.Module, config: PreTrainedConfig, batch: int, length
 def _filled(config: PreTrainedConfig, length: int, cached: list[Tensor]) -> DynamicCache:
     """Return a cache after `length` tokens that holds these keys and values."""
     cache = DynamicCache(config=config)
-    while (
-        len(cache.layers) < len(cached) // 2
-    ):  # a config that names no kinds of layer: they are added as used
+    while len(cache.layers) < len(cached) // 2:  # where the config does not say what layers there are
         cache.layers.append(cache.layer_class_to_replicate())
     for layer, keys, values in zip(cache.layers, cached[::2], cached[1::2], strict=True):
         layer.lazy_initialization(keys, values)
