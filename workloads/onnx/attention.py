@@ -28,7 +28,7 @@ def _attention(node: Node, recorder: Recorder) -> list[Value]:
         k, v = (with_cache(recorder, cache, new) for cache, new in ((past, k), (node.input(5), v)))
     scores = Scores(scale=node.attr("scale", 0.0) or None, softcap=node.attr("softcap", 0.0) or None)
     if node.has(3):
-        scores.masks.append((node.input(3), False))
+        scores.masks.append(node.input(3))
     if node.attr("is_causal", 0):
         before = past.shape[2] if past is not None and node.opset >= OFFSET else 0
         causal(scores, q.shape[2], k.shape[2], before)
