@@ -15,7 +15,7 @@ OFFSET = 24  # the opset since which `is_causal` counts the queries after those 
 
 @rule("Attention")
 def _attention(node: Node, recorder: Recorder) -> list[Value]:
-    """Operands of 4 axes, or of 3 with the heads side by side; a cache before the keys; results 1 and 2 are it."""
+    """Operands have 4 axes, or 3 with the heads side by side; a cache stands before the keys."""
     q, k, v = (node.input(position) for position in range(3))
     flat = len(q.shape) == 3
     if flat:

@@ -65,7 +65,7 @@ def _present(recorder: Recorder, k: Value, v: Value) -> Value:
 
 @rule("MultiHeadAttention", domain=MICROSOFT)
 def _multi_head(node: Node, recorder: Recorder) -> list[Value]:
-    """Queries (batch, tokens, width) with keys and values like them, packed, or of 4 axes as in cross attention."""
+    """Queries are (batch, tokens, width), keys and values too; or packed, or of 4 axes."""
     heads = node.attr("num_heads", 1)
     parts = _operands(node, recorder, heads)
     q, k, v = (_biased(node, recorder, value, which, heads, parts) for which, value in enumerate(parts))
