@@ -128,65 +128,56 @@ class OneOutput(nn.Module):
         return first
 
 
-def _hugging(family: str, suffix: str = "Model", **settings: Any) -> Callable[[], nn.Module]:
+def _hugging(
+    family: str, suffix: str = "Model", *, pooled: bool = True, **settings: Any
+) -> Callable[[], nn.Module]:
+    """Return what builds a transformers model; `pooled` keeps a pooler, whose output is the second."""
+
     def build() -> nn.Module:
         import transformers
 
         config = getattr(transformers, f"{family}Config")(**settings)
-        return OneOutput(getattr(transformers, f"{family}{suffix}")(config))
+        more = {} if pooled else {"add_pooling_layer": False}
+        return OneOutput(getattr(transformers, f"{family}{suffix}")(config, **more))
 
     return build
 
 
 _SMALL = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}
-_DECODER = {**_SMALL, "num_key_value_heads": 2, "vocab_size": 200, "use_cache": False}
+_TEXT = {**_SMALL, "vocab_size": 200}
+_DECODER = {**_TEXT, "num_key_value_heads": 2, "use_cache": False}
+_EAGER = {"attn_implementation": "eager"}
 _IMAGE = {"image_size": 32, "patch_size": 8}
+_IDS = "1x24:int64:200"
+_RESNET = {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 2], "layer_type": "basic"}
+_CONVNEXT = {"hidden_sizes": [8, 16, 24, 32], "depths": [1, 1, 1, 1]}
+_SWIN = {"embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4, "image_size": 64}
+_GPT2 = {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 200, "use_cache": False}
+_T5 = {"d_model": 64, "d_kv": 16, "d_ff": 96, "num_layers": 2, "num_heads": 4, "vocab_size": 200}
 
 MODELS: dict[str, Exported] = {
-    "resnet": Exported(
-        _hugging("ResNet", embedding_size=8, hidden_sizes=[16, 32], depths=[1, 2], layer_type="basic"),
-        ("2x3x32x32",),
-        18,
-    ),
+    "resnet": Exported(_hugging("ResNet", **_RESNET), ("2x3x32x32",), 18),
     "mobilenet": Exported(_hugging("MobileNetV2", depth_multiplier=0.35), ("1x3x64x64",), 21),
-    "convnext": Exported(
-        _hugging("ConvNext", hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1]), ("1x3x64x64",), 18
-    ),
-    "vit": Exported(_hugging("ViT", **_SMALL, **_IMAGE), ("1x3x32x32",), 18),
-    "swin": Exported(
-        _hugging("Swin", embed_dim=8, depths=[2, 2], num_heads=[2, 4], window_size=4, image_size=64, attn_implementation="eager"),
-        ("1x3x64x64",),
-        20,
-    ),
-    "bert": Exported(_hugging("Bert", **_SMALL, vocab_size=200), ("2x24:int64:200",), 18),
-    "bert_opset23": Exported(_hugging("Bert", **_SMALL, vocab_size=200), ("2x24:int64:200",), 23),
-    "gpt2": Exported(
-        _hugging("GPT2", n_embd=64, n_layer=2, n_head=4, vocab_size=200, use_cache=False),
-        ("1x24:int64:200",),
-        18,
-    ),
-    "llama": Exported(
-        _hugging("Llama", **_DECODER, attn_implementation="eager"), ("1x24:int64:200",), 21
-    ),
-    "mistral": Exported(
-        _hugging("Mistral", **_DECODER, sliding_window=8, attn_implementation="eager"), ("1x24:int64:200",), 18
-    ),
-    "llama_opset23": Exported(_hugging("Llama", **_DECODER), ("1x24:int64:200",), 23),
+    "convnext": Exported(_hugging("ConvNext", **_CONVNEXT), ("1x3x64x64",), 18),
+    "vit": Exported(_hugging("ViT", pooled=False, **_SMALL, **_IMAGE), ("1x3x32x32",), 18),
+    "swin": Exported(_hugging("Swin", **_SWIN, **_EAGER), ("1x3x64x64",), 20),
+    "bert": Exported(_hugging("Bert", pooled=False, **_TEXT), ("2x24:int64:200",), 18),
+    "bert_opset23": Exported(_hugging("Bert", pooled=False, **_TEXT), ("2x24:int64:200",), 23),
+    "gpt2": Exported(_hugging("GPT2", **_GPT2), (_IDS,), 18),
+    "llama": Exported(_hugging("Llama", **_DECODER, **_EAGER), (_IDS,), 21),
+    "llama_opset23": Exported(_hugging("Llama", **_DECODER), (_IDS,), 23),
+    "mistral": Exported(_hugging("Mistral", **_DECODER, sliding_window=8, **_EAGER), (_IDS,), 18),
     "modernbert": Exported(
-        _hugging("ModernBert", **_SMALL, vocab_size=200, local_attention=8, pad_token_id=0), ("1x48:int64:200",), 18
+        _hugging("ModernBert", **_TEXT, local_attention=8, pad_token_id=0), ("1x48:int64:200",), 18
     ),
-    "t5_encoder": Exported(
-        _hugging("T5", "EncoderModel", d_model=64, d_kv=16, d_ff=96, num_layers=2, num_heads=4, vocab_size=200, attn_implementation="eager"),
-        ("1x24:int64:200",),
-        18,
-    ),
+    "t5_encoder": Exported(_hugging("T5", "EncoderModel", **_T5, **_EAGER), (_IDS,), 18),
     "banded": Exported(BandedAttention, ("2x48x32",), 18),
     "unet": Exported(UNet, ("1x3x32x32",), 18),
     "volumes": Exported(Volumes, ("1x2x8x16x16",), 18),
     "audio": Exported(Audio, ("2x1x400",), 18),
     "recurrent": Exported(Recurrent, ("2x7x24",), 18),
     "contractions": Exported(Contractions, ("2x3x10x8", "2x3x10x8"), 18),
-}  # fmt: skip
+}
 
 
 def example(text: str) -> Tensor:

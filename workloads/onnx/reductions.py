@@ -112,7 +112,7 @@ def _embed_norm(node: Node, recorder: Recorder) -> list[Value]:
 
 @rule("GroupNorm", "SkipGroupNorm", domain=MICROSOFT)
 def _group_norm_of_microsoft(node: Node, recorder: Recorder) -> list[Value]:
-    """A group norm of (batch, height, width, channels), with a sum before it and a SiLU behind it if asked for."""
+    """A group norm of (batch, height, width, channels), a sum before it, a SiLU behind it if asked for."""
     value, added = node.input(0), None
     if node.op == "SkipGroupNorm":
         value = added = recorder.per_element("eltwise", "add", node.given(0, 3, 4), same(value))
