@@ -2,14 +2,18 @@
 
 from tandemsim.workloads.operators import (
     attention,
+    backward,
     convolution,
     elementwise,
     images,
     indexing,
+    language,
     linear,
     reductions,
 )
+from tandemsim.workloads.operators.decomposed import simpler
 from tandemsim.workloads.operators.table import PER_ELEMENT, SPECIAL, Call, Dims, Lowered, lower
 
-__all__ = ["PER_ELEMENT", "SPECIAL", "Call", "Dims", "Lowered", "lower"]
-__all__ += ["attention", "convolution", "elementwise", "images", "indexing", "linear", "reductions"]
+FAMILIES = (attention, backward, convolution, elementwise, images, indexing, language, linear, reductions)
+
+__all__ = ["FAMILIES", "PER_ELEMENT", "SPECIAL", "Call", "Dims", "Lowered", "lower", "simpler"]

@@ -58,14 +58,14 @@ def lowers(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def listed(kind: str, *names: str) -> None:
-    """Register operators without a rule, several in each string.
+def listed(kind: str, *names: str, suffix: str = "") -> None:
+    """Register operators without a rule, several in each string, each with the `suffix` after its name.
 
     The function is the operator's name, or what follows its colon.
     """
     for word in " ".join(names).split():
         name, _, function = word.partition(":")
-        PER_ELEMENT[name] = kind, function or name
+        PER_ELEMENT[name + suffix] = kind, (function or name) + suffix
 
 
 def per_element(kind: str, function: str, call: Call, reduced: int = 1) -> Lowered:
