@@ -156,6 +156,11 @@ ATTENTION = Kind(
     line="softmax(q k^T / sqrt(head_dim)) v over all pairs of query and key",
     required=("heads", "head_dim", "q_len", "kv_len"),
     optional={"batch": 1, "kv_heads": "heads", "v_dim": "head_dim"},
+    inputs=(
+        "q (batch, heads, q_len, head_dim), k (batch, kv_heads, kv_len, head_dim), v (batch, kv_heads, kv_len,"
+        " v_dim), then masks, or what `operands` names"
+    ),
+    counted="batch·heads·(head_dim + v_dim)·q_len·kv_len, masked or not",
     attrs=(_CAUSAL, _SCALE, _SOFTCAP, _operand_names("mask", "bias", "sinks")),
     input_counts=range(3, NO_LIMIT),
     operands=_operands,
@@ -168,6 +173,11 @@ WINDOW_ATTENTION = Kind(
     line="softmax attention over the pairs of a sparse pattern: bands, a 2-D window or blocks",
     required=("heads", "head_dim", "seq_len"),
     optional={"batch": 1, "kv_heads": "heads", "v_dim": "head_dim", "q_len": "seq_len"},
+    inputs=(
+        "q (batch, heads, q_len, head_dim), k (batch, kv_heads, seq_len, head_dim), v (batch, kv_heads,"
+        " seq_len, v_dim), then what `operands` names; or six, see below"
+    ),
+    counted="batch·heads·(head_dim + v_dim)·pairs",
     attrs=(_SCALE, _SOFTCAP, _operand_names("bias", "sinks")),
     input_counts=range(3, 7, 3),
     operands=_window_operands,

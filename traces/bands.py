@@ -120,7 +120,7 @@ def _continues(last: Band, band: Band) -> bool:
 
 
 def union(bands: Iterable[Band], reach: Reach) -> Bools:
-    """Return which offsets of a reach are in some band, bool [last - first + 1]; the first is `reach.first`."""
+    """Return which offsets of a reach are in some band, bool [last - first + 1], from `reach.first` on."""
     met: Bools = np.zeros(reach.last - reach.first + 1, np.bool_)
     for low, high, dilation in merged(bands, reach):
         met[low - reach.first : high - reach.first + 1 : dilation] = True

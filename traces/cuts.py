@@ -1,4 +1,4 @@
-"""What a query may see at most, whatever its window: keys of its chunks, and none after it where it is causal.
+"""What a query may see at most, whatever its window: keys of its chunks, and none after it if it is causal.
 
 For each query these are the keys of one span, and for each key the queries that may see it are one too.
 """

@@ -34,4 +34,8 @@ def _rules(kind: Kind) -> Schema:
     rules: Schema = {"description": kind.line, "properties": {"dims": dims}}
     if kind.attrs:
         rules["properties"]["attrs"] = {"properties": {attr.name: attr.schema for attr in kind.attrs}}
+    required = [attr.name for attr in kind.attrs if attr.required]
+    if required:
+        rules["properties"]["attrs"]["required"] = required
+        rules["required"] = ["attrs"]
     return kind.refined(rules)

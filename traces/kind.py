@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 
 MAX_DIM = 2**31 - 1  # assumed: what an int32 index holds
 NO_LIMIT = 2**31  # of the number of inputs
-PADS = ("pad_top", "pad_bottom", "pad_left", "pad_right")
+MAY_BE_ZERO = ("pad_", "output_pad_")  # what the names of dims begin with that are 0 or more
 
 
 class Operand(NamedTuple):
@@ -37,6 +37,7 @@ class Operands(NamedTuple):
     inputs: tuple[Operand, ...]  # the first ones; those beyond (bias, mask) are free
     output: Operand
     counts: range | None = None  # of inputs, where the op itself says how many
+    outputs: tuple[Operand, ...] = ()  # behind the first, where there must be so many
 
 
 class Attr(NamedTuple):
@@ -46,6 +47,7 @@ class Attr(NamedTuple):
     rule: str  # what it must be
     valid: Callable[[object], bool]
     schema: Schema
+    required: bool = False
 
 
 def no_macs(dims: Dims, attrs: Attrs) -> int:
@@ -73,6 +75,8 @@ class Kind:
     optional: Mapping[str, int | str] = field(default_factory=dict)
     """Dims with their defaults: a number, or the dim whose value is the default."""
     attrs: tuple[Attr, ...] = ()  # those that are checked; `pattern` checks its own
+    inputs: str  # its operands, in their order, for docs/traces.md
+    counted: str = "0"  # its MACs, for docs/traces.md
     input_counts: range
     operands: Callable[[Dims, Attrs], Operands]
     macs: Callable[[Dims, Attrs], int] = no_macs
@@ -100,7 +104,7 @@ class Kind:
         return math.prod(self.dim(dims, name) for name in names)
 
     def check(self, dims: Dims, attrs: Attrs) -> None:
-        """Raise `TraceError` for a dim that is missing, unknown or out of range, or an attr of a wrong value."""
+        """Raise `TraceError` for a dim that is missing, unknown or out of range, or a wrong attribute."""
         for name in self.required:
             self.dim(dims, name)
         for name, value in dims.items():
@@ -109,14 +113,17 @@ class Kind:
             if name not in self.required and name not in self.optional:
                 advice = hint(name, [*self.required, *self.optional])
                 raise TraceError(f"is not a dimension of {self.name}; {advice}", field=f"dims.{name}")
-            least, rule = (0, "a non-negative") if name in PADS else (1, "a positive")
+            least, rule = (0, "a non-negative") if name.startswith(MAY_BE_ZERO) else (1, "a positive")
             if not isinstance(value, int) or not least <= value <= MAX_DIM:
                 raise violation(f"dims.{name}", f"must be {rule} integer below 2**31", value)
         for attr in self.attrs:
-            if attr.name in attrs and not attr.valid(attrs[attr.name]):
+            if attr.name not in attrs:
+                if attr.required:
+                    raise TraceError("is missing", field=f"attrs.{attr.name}")
+            elif not attr.valid(attrs[attr.name]):
                 raise violation(f"attrs.{attr.name}", f"must be {attr.rule}", attrs[attr.name])
 
 
 def integer_schema(dim: str) -> Schema:
     """Return the JSON Schema of an integer dimension."""
-    return {"type": "integer", "minimum": 0 if dim in PADS else 1, "maximum": MAX_DIM}
+    return {"type": "integer", "minimum": 0 if dim.startswith(MAY_BE_ZERO) else 1, "maximum": MAX_DIM}

@@ -1,24 +1,9 @@
 """The kinds of op: which `dims` each states, and the MACs and shapes that follow from them.
 
-The operands stand in this order in `inputs`, with these shapes:
-
-* ``gemm``: a (batch·m·k elements), b (k·n or batch·k·n elements), then what is added. Output batch·m·n
-  elements. MACs = batch·m·n·k.
-* ``conv2d``: image (batch, in_channels, height, width), weight (out_channels, in_channels / groups, kernel_h,
-  kernel_w), then the bias. Output (batch, out_channels, out_h, out_w), where
-  out = (size + pads - dilation·(kernel - 1) - 1) // stride + 1.
-  MACs = output elements · in_channels / groups · kernel_h · kernel_w.
-* ``attention``: q (batch, heads, q_len, head_dim), k and v (batch, heads, kv_len, head_dim), then masks.
-  Output like q. MACs = 2·batch·heads·head_dim·q_len·kv_len, masked or not.
-* ``window_attention``: q, k, v (batch, heads, seq_len, head_dim) and, where the model projects its global
-  tokens separately, global_q (batch, heads, number of global tokens, head_dim), global_k and global_v (like
-  k). Output like q. The pattern is in ``dims.grid``, ``attrs.bands`` and ``attrs.global_tokens``, see
-  `traces.pattern`. MACs = 2·batch·heads·head_dim·(distinct pairs). ``seq_len`` may be left out when the grid
-  holds every token.
-* all others: ``elements`` of the first output, and ``reduced``, how many input elements make one of them
-  (the length of a softmax or a sum, the area of a pooling window, the candidates of a topk). No MACs.
-
-A dimension is a positive integer, a pad a non-negative one. Those with a default may be left out.
+A kind is one row: `traces.kind.Kind`. Checks, the JSON Schema, the summary and the table of `docs/traces.md`
+follow from it. The rows of attention, convolution and linear algebra are in `traces.attention`,
+`traces.convolution` and `traces.linear`. A dimension is a positive integer, a pad a non-negative one; a
+dimension with a default may be left out.
 """
 
 from __future__ import annotations
@@ -27,9 +12,10 @@ from collections.abc import Mapping
 
 from tandemsim.sim.arch.checks import hint
 from tandemsim.traces.attention import ATTENTION, WINDOW_ATTENTION
+from tandemsim.traces.convolution import CONVOLUTIONS
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.kind import NO_LIMIT, Kind, Operand, Operands
-from tandemsim.traces.linear import CONV2D, GEMM
+from tandemsim.traces.linear import LINEAR
 from tandemsim.traces.pattern_statement import Attrs, Dims
 
 MAX_MACS = 2**63 - 1  # what an int64 counter holds
@@ -56,6 +42,7 @@ def _per_element(name: str, line: str) -> Kind:
         line=line,
         required=("elements",),
         optional={"reduced": 1},
+        inputs="at least one",
         input_counts=range(1, NO_LIMIT),
         operands=_output_elements,
     )
@@ -67,13 +54,32 @@ def _output_elements(dims: Dims, attrs: Attrs) -> Operands:
     return Operands((), Operand(elements=(elements,)))
 
 
+def _cache_operands(dims: Dims, attrs: Attrs) -> Operands:
+    """The cache grows by the new elements, or has a fixed length of which they replace some."""
+    new, length = (CACHE_APPEND.dim(dims, name) for name in ("elements", "length"))
+    if new > length:
+        raise violation("dims.elements", f"must be at most the {length} of dims.length", new)
+    cache = Operand(elements=(length - new, length))
+    return Operands((cache, Operand(elements=(new,))), Operand(elements=(length,)))
+
+
+CACHE_APPEND = Kind(
+    name="cache_append",
+    line="new keys or values that join a cache: they alone are written, the cache stays where it is",
+    required=("elements", "length"),
+    inputs="cache of length elements, or of as many without the new ones; new of elements",
+    input_counts=range(2, NO_LIMIT),
+    operands=_cache_operands,
+)
+
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        GEMM,
-        CONV2D,
+        *LINEAR,
+        *CONVOLUTIONS,
         WINDOW_ATTENTION,
         ATTENTION,
+        CACHE_APPEND,
         _per_element("softmax", "softmax along one dimension"),
         _per_element("norm", "layer, batch, group or RMS normalization"),
         _per_element("eltwise", "arithmetic, comparisons, copies and casts, element by element"),

@@ -1,11 +1,10 @@
-"""The kinds ``gemm`` and ``conv2d``: dims, MACs and shapes, as the table of `traces.kinds` says."""
+"""The kinds of linear algebra: matrix products, triangular systems and Fourier transforms."""
 
 from __future__ import annotations
 
-import math
-
+from tandemsim.traces.bands import is_integer
 from tandemsim.traces.errors import violation
-from tandemsim.traces.kind import NO_LIMIT, PADS, Kind, Operand, Operands
+from tandemsim.traces.kind import NO_LIMIT, Attr, Kind, Operand, Operands
 from tandemsim.traces.pattern_statement import Attrs, Dims
 
 
@@ -20,41 +19,54 @@ def _gemm_operands(dims: Dims, attrs: Attrs) -> Operands:
     return Operands((Operand(elements=(batch * m * k,)), b), Operand(elements=(batch * m * n,)))
 
 
-def conv_output(dims: Dims) -> tuple[int, int]:
-    """Return (out_h, out_w) of a ``conv2d``. Raises `TraceError` for a kernel wider than the padded image."""
-    return (
-        _output_size(dims, "height", "h", ("pad_top", "pad_bottom")),
-        _output_size(dims, "width", "w", ("pad_left", "pad_right")),
-    )
+def _grouped_macs(dims: Dims, attrs: Attrs) -> int:
+    m, groups = (GROUPED_GEMM.dim(dims, name) for name in ("m", "groups"))
+    rows = attrs.get("rows")
+    if rows is not None and len(rows) != groups:
+        raise violation("attrs.rows", f"must be the rows of {groups} groups", len(rows))
+    if rows is not None and sum(rows) != m:
+        raise violation("attrs.rows", f"must add up to the {m} rows of dims.m", sum(rows))
+    return GROUPED_GEMM.product(dims, "m", "n", "k")
 
 
-def _output_size(dims: Dims, side: str, axis: str, pads: tuple[str, str]) -> int:
-    size, kernel, stride, dilation, before, after = (
-        CONV2D.dim(dims, name)
-        for name in (side, f"kernel_{axis}", f"stride_{axis}", f"dilation_{axis}", *pads)
-    )
-    padded, extent = size + before + after, dilation * (kernel - 1) + 1
-    if extent > padded:
-        raise violation(f"dims.kernel_{axis}", f"must span at most the padded {side} of {padded}", extent)
-    return (padded - extent) // stride + 1
+def _grouped_operands(dims: Dims, attrs: Attrs) -> Operands:
+    m, n, k, groups = (GROUPED_GEMM.dim(dims, name) for name in ("m", "n", "k", "groups"))
+    inputs = Operand(elements=(m * k,)), Operand(elements=(groups * k * n,))
+    return Operands(inputs, Operand(elements=(m * n,)))
 
 
-def _conv2d_macs(dims: Dims, attrs: Attrs) -> int:
-    groups = CONV2D.dim(dims, "groups")
-    for name in ("in_channels", "out_channels"):
-        if CONV2D.dim(dims, name) % groups:
-            raise violation(f"dims.{name}", f"must be a multiple of the {groups} groups", dims[name])
-    channels = CONV2D.product(dims, "batch", "in_channels", "out_channels") // groups
-    return channels * math.prod(conv_output(dims)) * CONV2D.product(dims, "kernel_h", "kernel_w")
+def _are_counts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(is_integer(item) and item >= 0 for item in value)
 
 
-def _conv2d_operands(dims: Dims, attrs: Attrs) -> Operands:
-    batch, in_channels, out_channels, height, width, kernel_h, kernel_w, groups = (
-        CONV2D.dim(dims, name) for name in (*_CONV_DIMS, "groups")
-    )
-    image = Operand((batch, in_channels, height, width))
-    weight = Operand((out_channels, in_channels // groups, kernel_h, kernel_w))
-    return Operands((image, weight), Operand((batch, out_channels, *conv_output(dims))))
+def _triangular_macs(dims: Dims, attrs: Attrs) -> int:
+    n = TRIANGULAR_SOLVE.dim(dims, "n")
+    return TRIANGULAR_SOLVE.product(dims, "batch", "columns") * (n * (n + 1) // 2)
+
+
+def _triangular_operands(dims: Dims, attrs: Attrs) -> Operands:
+    batch, n, columns = (TRIANGULAR_SOLVE.dim(dims, name) for name in ("batch", "n", "columns"))
+    matrix = Operand(elements=(n * n, batch * n * n))  # one for the whole batch, or one for each item of it
+    right = Operand(elements=(n * columns, batch * n * columns))
+    return Operands((matrix, right), Operand(elements=(batch * n * columns,)))
+
+
+def _fft_macs(dims: Dims, attrs: Attrs) -> int:
+    """Radix 2: ``length / 2 * log2 length`` butterflies of one complex product, which is four real ones.
+
+    Assumed, as libraries differ: a length that is not a power of two counts as many stages as the next one.
+    """
+    length = FFT.dim(dims, "length")
+    stages = (length - 1).bit_length()
+    products = 2 * FFT.product(dims, "batch", "length") * stages
+    return -(-products // 2) if attrs.get("real") else products
+
+
+def _fft_operands(dims: Dims, attrs: Attrs) -> Operands:
+    """The output of a real transform is half a spectrum, a whole one, or real numbers again."""
+    batch, length = (FFT.dim(dims, name) for name in ("batch", "length"))
+    whole, half = batch * length, batch * (length // 2 + 1)
+    return Operands((), Operand(elements=(half, whole) if attrs.get("real") else (whole,)))
 
 
 GEMM = Kind(
@@ -62,19 +74,55 @@ GEMM = Kind(
     line="matrix products, one or a batch, plus what is added",
     required=("m", "n", "k"),
     optional={"batch": 1},
+    inputs="a of batch·m·k elements, b of k·n or batch·k·n, then what is added",
+    counted="batch·m·n·k",
     input_counts=range(2, NO_LIMIT),
     operands=_gemm_operands,
     macs=_gemm_macs,
 )
 
-_CONV_DIMS = ("batch", "in_channels", "out_channels", "height", "width", "kernel_h", "kernel_w")
-_STRIDES = ("stride_h", "stride_w", "dilation_h", "dilation_w", "groups")
-CONV2D = Kind(
-    name="conv2d",
-    line="2-D convolution, also grouped, depthwise or dilated",
-    required=_CONV_DIMS,
-    optional=dict.fromkeys(_STRIDES, 1) | dict.fromkeys(PADS, 0),
+GROUPED_GEMM = Kind(
+    name="grouped_gemm",
+    line="rows in groups, each group with a matrix of its own, as experts have them",
+    required=("m", "n", "k", "groups"),
+    attrs=(
+        Attr(
+            "rows",
+            "a list of non-negative integers, the rows of each group",
+            _are_counts,
+            {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        ),
+    ),
+    inputs="a of m·k elements, b of groups·k·n, then what is added, and which rows are whose",
+    counted="m·n·k",
     input_counts=range(2, NO_LIMIT),
-    operands=_conv2d_operands,
-    macs=_conv2d_macs,
+    operands=_grouped_operands,
+    macs=_grouped_macs,
 )
+
+TRIANGULAR_SOLVE = Kind(
+    name="triangular_solve",
+    line="a triangular system of n equations, for each column of the right side",
+    required=("n", "columns"),
+    optional={"batch": 1},
+    inputs="matrix of n·n or batch·n·n elements, right side of n·columns or batch·n·columns",
+    counted="batch·columns·n·(n + 1) / 2",
+    input_counts=range(2, NO_LIMIT),
+    operands=_triangular_operands,
+    macs=_triangular_macs,
+)
+
+FFT = Kind(
+    name="fft",
+    line="Fourier transforms along one dimension, also of real numbers or to real numbers",
+    required=("length",),
+    optional={"batch": 1},
+    attrs=(Attr("real", "true or false", lambda value: isinstance(value, bool), {"type": "boolean"}),),
+    inputs="at least one",
+    counted="2·batch·length·⌈log2 length⌉, of real ones half of it, rounded up (assumed: radix 2)",
+    input_counts=range(1, NO_LIMIT),
+    operands=_fft_operands,
+    macs=_fft_macs,
+)
+
+LINEAR = (GEMM, GROUPED_GEMM, TRIANGULAR_SOLVE, FFT)

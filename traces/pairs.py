@@ -2,9 +2,9 @@
 
 The pairs of a pattern are those of the window, plus the columns of keys that every query sees, plus the rows
 of queries that see every key, each pair once. So the window's pairs that touch a row or a column are
-subtracted first (inclusion and exclusion over query and key), then rows and columns are added. Time and memory
-are linear in the numbers of queries, keys, global tokens and blocks, except for many bands with many global
-tokens, which have a limit (`traces.window_bands.MAX_MEETINGS`).
+subtracted first (inclusion and exclusion over query and key), then rows and columns are added. Time and
+memory are linear in the numbers of queries, keys, global tokens and blocks, except for many bands with many
+global tokens, which have a limit (`traces.window_bands.MAX_MEETINGS`).
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ def count_pairs(window: Window, cuts: Cuts, rows: Ints, cols: Ints) -> int:
 
 
 def find_empty(window: Window, cuts: Cuts, rows: Ints, cols: Ints, limit: int | None) -> Ints:
-    """Return the first `limit` query tokens that see no key in their window, and are not `rows` nor see `cols`."""
-    found: list[Ints] = []
-    for tokens in _steps(cuts.first, cuts.last):
-        if len(cols):
-            tokens = tokens[tokens < cols[0]] if cuts.causal else tokens[:0]
-        tokens = tokens[~np.isin(tokens, rows)]
-        found.append(tokens[window.keys(tokens, *cuts.keys(tokens)) == 0])
+    """Return the first `limit` query tokens, in their order, that see no key; None: all of them."""
+    last = cuts.last
+    if len(cols):  # who comes at the first of these or later sees it, and without causality everybody does
+        last = min(last, int(cols[0]) - 1) if cuts.causal else cuts.first - 1
+    found: list[Ints] = [np.empty(0, np.int64)]
+    for tokens in _steps(cuts.first, last):
+        others = tokens[~np.isin(tokens, rows)]
+        found.append(others[window.keys(others, *cuts.keys(others)) == 0])
         if limit is not None and sum(map(len, found)) >= limit:
             break
     return np.concatenate(found)[:limit]

@@ -269,7 +269,7 @@ class Pattern:
         return dims
 
     def attrs(self) -> dict[str, Any]:
-        """Return what a ``window_attention`` op states of the pattern in its attrs: bands, tokens and cuts."""
+        """Return what a ``window_attention`` op states of the pattern in its attrs."""
         windows: Sequence[Sequence[int]] = self.window_2d if self.window_2d is not None else self.bands
         attrs: dict[str, Any] = {"bands": [list(row) for row in windows]}
         attrs["global_tokens"] = list(self.global_tokens)

@@ -19,10 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tandemsim.sim.arch.checks import printable
+from tandemsim.traces.convolution import conv_output
 from tandemsim.traces.errors import TraceError, listed, violation
 from tandemsim.traces.kind import MAX_DIM
 from tandemsim.traces.kinds import macs
-from tandemsim.traces.linear import conv_output
 from tandemsim.traces.schema import Op, Role, Source, Tensor, Trace
 from tandemsim.traces.topology_columns import CONV_HEADER, GEMM_HEADER, STRIDES, Columns, read_header
 from tandemsim.traces.validate import seal

@@ -26,7 +26,12 @@ def check_shapes(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) ->
         raise violation("outputs", "must be at least 1 tensor", 0)
     for position, (tensor, operand) in enumerate(zip(inputs, expected.inputs, strict=False)):
         _check(f"inputs[{position}]", tensor, operand)
-    _check("outputs[0]", outputs[0], expected.output)
+    if expected.outputs and len(outputs) != 1 + len(expected.outputs):
+        raise violation("outputs", f"must be {1 + len(expected.outputs)} tensors", len(outputs))
+    for position, (tensor, operand) in enumerate(
+        zip(outputs, (expected.output, *expected.outputs), strict=False)
+    ):
+        _check(f"outputs[{position}]", tensor, operand)
 
 
 def _check(field: str, tensor: Tensor, operand: Operand) -> None:

@@ -27,7 +27,7 @@ class Side(NamedTuple):
         return np.maximum(places + max(self.low, 1 - self.length), 0)  # what is added fits an int64
 
     def last(self, places: Ints) -> Ints:
-        """Return the last place that a query at each of `places` sees; before the first where it sees none."""
+        """Return the last place that a query at each of `places` sees; below the first where it sees none."""
         if self.clamped:
             return self.first(places) + (self.high - self.low)
         return np.minimum(places + min(self.high, self.length - 1), self.length - 1)
@@ -49,7 +49,7 @@ class Side(NamedTuple):
 class BoxWindow:
     """A box on a grid that ends the sequence, behind `outside` other tokens. Obeys `traces.windows.Window`.
 
-    Tokens outside the grid have no window, and are in none. Nothing cuts a box, so that spans are not looked at.
+    Tokens outside the grid have no window, and are in none. Nothing cuts a box: spans are not looked at.
     """
 
     def __init__(self, rows: Side, cols: Side, outside: int) -> None:

@@ -33,6 +33,7 @@ CAUSAL = Kind(
     line="a kind that this test makes up",
     required=("heads", "head_dim", "seq_len"),
     optional={"batch": 1},
+    inputs="two rows",
     input_counts=range(2, 3),
     operands=causal_operands,
     macs=lambda dims, attrs: dims["head_dim"] * causal_pattern(dims, attrs).pairs(),

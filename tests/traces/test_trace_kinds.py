@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandemsim.traces.convolution import conv_output
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import KINDS, macs
-from tandemsim.traces.linear import conv_output
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 

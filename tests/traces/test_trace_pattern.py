@@ -362,7 +362,8 @@ def test_impossible_arguments_are_refused(constructor, message):
         (
             {"seq_len": 9},
             {"bands": [], "global_tokens": [0], "global_token": [1]},
-            "attrs.global_token is not an attribute of window_attention; did you mean 'global_tokens' or 'sink_tokens'?",
+            "attrs.global_token is not an attribute of window_attention; "
+            "did you mean 'global_tokens' or 'sink_tokens'?",
         ),
         (
             {"seq_len": 9},

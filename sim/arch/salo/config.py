@@ -70,6 +70,8 @@ class SaloArray:
     flush_cycles: int = 1  # artifact's cost model; clears the accumulators between passes
     # Of the weighted-sum unit: cycles from a partial sum at the last column to the merge buffer
     merge_latency: int = 1
+    # Rows may begin with a learned sink, one more logit in the denominator; as published they cannot.
+    sinks: bool = False
 
     def __post_init__(self) -> None:
         latencies = "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"
@@ -163,6 +165,11 @@ class SaloArray:
             return 0
         timing = self.timing
         return passes * self.pass_cycles(head_dim, v_dim) + (passes - 1) * timing.gap + timing.drain
+
+    def check_sinks(self) -> None:
+        """Raise `ConfigError` where rows cannot begin with a sink."""
+        if not self.sinks:
+            raise ConfigError("learned sinks need array.sinks=true, not false; --set array.sinks=true")
 
 
 class SaloTiming(NamedTuple):
