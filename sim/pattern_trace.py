@@ -89,12 +89,12 @@ def trace_of(
     """
     _check_sizes(heads=heads, head_dim=head_dim)
     apart = global_projections and bool(pattern.global_tokens)
-    long, short = (1, heads, pattern.seq_len, head_dim), (1, heads, len(pattern.global_tokens), head_dim)
-    shapes = [long] * 3 + ([short, long, long] if apart else [])
+    lengths = [pattern.q_len] + [pattern.seq_len] * 2
+    lengths += [len(pattern.global_tokens)] + [pattern.seq_len] * 2 if apart else []
+    shapes = [(1, heads, length, head_dim) for length in lengths]
     tensors = [Tensor(id=i, shape=shape, dtype="float32", role="input") for i, shape in enumerate(shapes)]
-    output = Tensor(id=len(tensors), shape=long, dtype="float32", role="output")
-    dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, "seq_len": pattern.seq_len}
-    dims |= {"grid": pattern.grid} if pattern.grid else {}
+    output = Tensor(id=len(tensors), shape=shapes[0], dtype="float32", role="output")
+    dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, **pattern.dims()}
     op = Op(
         id=0,
         kind=KIND,

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tandemsim.traces.bands import Band, Bools, merged
+from tandemsim.traces.bands import Band, Bools, Reach, merged
 from tandemsim.traces.errors import TraceError
 
 MAX_PIECES = 2**14  # assumed: far beyond what an array could run band by band
@@ -25,35 +25,35 @@ Run = tuple[int, int, int]  # length, step, first place
 
 
 @lru_cache(maxsize=256)
-def disjoint(bands: tuple[Band, ...], seq_len: int) -> tuple[Band, ...]:
-    """Return bands that share no offset and hold those of `bands` that two of `seq_len` tokens can have.
+def disjoint(bands: tuple[Band, ...], reach: Reach) -> tuple[Band, ...]:
+    """Return bands that share no offset and hold those of `bands` that are in `reach`.
 
     Sorted by dilation, then offset. A single offset has dilation 1. No two bands of one dilation continue one
     another. Raises `TraceError` for bands that overlap in too many ways (`MAX_PIECES`, `MAX_LOOKS`).
     """
-    inside = merged(bands, seq_len)
+    inside = merged(bands, reach)
     dilations = sorted({band.dilation for band in inside})
     result = [_single(band) for band in inside if band.dilation == dilations[0]]  # they share nothing
     if len(dilations) > 1:
-        result += _rest(inside, dilations, seq_len)
+        result += _rest(inside, dilations, reach)
     if len(result) > MAX_PIECES:
         raise _entangled()
     return tuple(sorted(_joined(result), key=lambda band: (band.dilation, band.low)))
 
 
-def _rest(inside: Sequence[Band], dilations: Sequence[int], seq_len: int) -> list[Band]:
+def _rest(inside: Sequence[Band], dilations: Sequence[int], reach: Reach) -> list[Band]:
     """Return what the bands of all dilations but the first add to it."""
-    reach = seq_len - 1
-    taken: Bools = np.zeros(2 * seq_len - 1, np.bool_)
+    first = reach.first
+    taken: Bools = np.zeros(reach.last - first + 1, np.bool_)
     result: list[Band] = []
     looks = _Looks()
     for position, dilation in enumerate(dilations):
-        own = [slice(b.low + reach, b.high + reach + 1, dilation) for b in inside if b.dilation == dilation]
+        own = [slice(b.low - first, b.high - first + 1, dilation) for b in inside if b.dilation == dilation]
         if position:
             parts = [np.arange(s.start, s.stop, s.step)[~taken[s]] for s in own]
             steps = sorted({math.lcm(dilation, other) for other in dilations[: position + 1]})
             runs = _progressions(np.sort(np.concatenate(parts)), steps, looks)
-            result += [Band(low - reach, high - reach, step) for low, high, step in runs]
+            result += [Band(low + first, high + first, step) for low, high, step in runs]
         for places in own:
             taken[places] = True
         if len(result) > MAX_PIECES:

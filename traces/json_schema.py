@@ -31,6 +31,10 @@ def json_schema() -> Schema:
 def _rules(kind: Kind) -> Schema:
     """Return what holds for the ops of one kind."""
     properties = {name: integer_schema(name) for name in kind.required}
-    properties |= {name: {**integer_schema(name), "default": value} for name, value in kind.optional.items()}
+    for name, value in kind.optional.items():
+        properties[name] = integer_schema(name) | ({"default": value} if isinstance(value, int) else {})
     dims = {"properties": properties, "required": list(kind.required), "additionalProperties": False}
-    return kind.refined({"description": kind.line, "properties": {"dims": dims}})
+    rules: Schema = {"description": kind.line, "properties": {"dims": dims}}
+    if kind.attrs:
+        rules["properties"]["attrs"] = {"properties": {attr.name: attr.schema for attr in kind.attrs}}
+    return kind.refined(rules)

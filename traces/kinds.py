@@ -30,7 +30,7 @@ from tandemsim.traces.attention import ATTENTION, WINDOW_ATTENTION
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.kind import NO_LIMIT, Kind, Operand, Operands
 from tandemsim.traces.linear import CONV2D, GEMM
-from tandemsim.traces.pattern import Attrs, Dims
+from tandemsim.traces.pattern_statement import Attrs, Dims
 
 MAX_MACS = 2**63 - 1  # what an int64 counter holds
 
@@ -42,7 +42,7 @@ def macs(kind: str, dims: Dims, attrs: Attrs) -> int:
     """
     if kind not in KINDS:
         raise TraceError(f"{kind!r} is unknown; {hint(kind, KINDS)}", field="kind")
-    KINDS[kind].check(dims)
+    KINDS[kind].check(dims, attrs)
     count = KINDS[kind].macs(dims, attrs)
     if count > MAX_MACS:
         raise violation("dims", "must stay below 2**63 multiply-accumulates", count)

@@ -6,7 +6,7 @@ import math
 
 from tandemsim.traces.errors import violation
 from tandemsim.traces.kind import NO_LIMIT, PADS, Kind, Operand, Operands
-from tandemsim.traces.pattern import Attrs, Dims
+from tandemsim.traces.pattern_statement import Attrs, Dims
 
 
 def _gemm_macs(dims: Dims, attrs: Attrs) -> int:

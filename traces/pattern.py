@@ -1,17 +1,25 @@
-"""Sparse attention patterns as data: bands, global tokens and, for images, a window on a grid.
+"""Sparse attention patterns as data: which keys each query of an attention sees.
 
-Obeys the ``window_attention`` contract of ``tandem-trace/1``. Query ``i`` attends key ``j`` if ``j - i`` is
-an offset of some band ``[low, high, dilation]`` (that is ``low, low + dilation, ..., high``, both ends
-included), or if ``i`` or ``j`` is a global token. With a grid of height × width tokens, row by row, the
-window is a box instead: ``[[low_y, high_y], [low_x, high_x]]``, cut off at the edges of the image. Tokens
-outside the grid come first in the sequence and must be global: grid token ``(y, x)`` has the index ``outside
-+ y * width + x``. A pair counts once, however many rules admit it; keys before the first and after the last
-token do not exist.
+Obeys the ``window_attention`` contract of ``tandem-trace/1``. The keys are the tokens 0 to ``seq_len`` - 1;
+query ``i`` stands at token ``t = i + q_offset``. Each query has a *window*, which is one of three:
+
+* **bands**: key ``j`` if ``j - t`` is an offset of some band ``[low, high, dilation]``, that is ``low,
+  low + dilation, ..., high``, both ends included. What lies before the first or after the last key does not
+  exist. A *clamped* band is moved inward at both ends instead, so that each query has as many keys (NATTEN);
+  with a dilation, among the tokens of its residue;
+* a **box** on a grid of height × width tokens, row by row: ``[[low_y, high_y], [low_x, high_x]]``, cut off at
+  the edges of the image, or clamped. Tokens outside the grid come first in the sequence and must be global:
+  grid token ``(y, x)`` has the index ``outside + y * width + x``;
+* **blocks**: a list of blocks of keys for each block of queries.
+
+`chunks` cut the window: a query sees keys of its own chunk and of some around it alone. Beside its window, a
+query sees every `sink_tokens` and every `global_tokens`, and a query that stands at a global token sees every
+key. `causal` cuts all of this: no key after ``t``. A pair counts once, however many rules admit it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -19,30 +27,34 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandemsim.traces.bands import Band, as_bands, check_bands, merged
+from tandemsim.traces.bands import Band, Reach, as_bands, check_bands
+from tandemsim.traces.cuts import Cuts
 from tandemsim.traces.disjoint import disjoint
 from tandemsim.traces.errors import TraceError, violation
-from tandemsim.traces.pairs import grid_pairs, sequence_pairs
+from tandemsim.traces.pairs import count_pairs, find_empty
+from tandemsim.traces.pattern_parts import Blocks, Chunks, check_blocks, check_chunks
 from tandemsim.traces.pattern_rules import (
-    check_attrs,
-    check_global_tokens,
+    check_clamped_band,
+    check_clamped_box,
+    check_flags,
     check_grid,
+    check_left_out,
+    check_lengths,
+    check_offset,
     check_positive,
-    check_seq_len,
-    read_integer,
-    read_integers,
-    read_rows,
+    check_tokens,
 )
+from tandemsim.traces.pattern_statement import Attrs, Dims, stated_as, stated_fields
+from tandemsim.traces.window_bands import BandWindow
+from tandemsim.traces.window_blocks import BlockWindow
+from tandemsim.traces.window_box import BoxWindow, Side
+from tandemsim.traces.window_clamped import ClampedWindow
+from tandemsim.traces.windows import Window
 
-__all__ = ["Band", "Pattern"]
+__all__ = ["Band", "Blocks", "Chunks", "Pattern"]
 
+Ints = NDArray[np.int64]
 Span = tuple[int, int]
-Dims = Mapping[str, int | tuple[int, ...]]
-Attrs = Mapping[str, Any]
-
-#: Where an op states the parts of a pattern.
-PLACES = {"seq_len": "dims.seq_len", "grid": "dims.grid", "bands": "attrs.bands"}
-PLACES["global_tokens"] = "attrs.global_tokens"
 
 
 class _WindowOp(Protocol):
@@ -58,26 +70,72 @@ class _WindowOp(Protocol):
 class Pattern:
     """The pairs (query, key) that an attention computes. Immutable and hashable.
 
-    `grid` and `window_2d` come together, and without `bands`. Raises `TraceError` for what breaks a rule.
+    `grid` and `window_2d` come together, and without `bands`; so does `blocks`. Raises `TraceError` for what
+    breaks a rule, and where one of the fields from `q_len` on is used and a query sees no key.
     """
 
-    seq_len: int  # tokens, those outside the grid included
+    seq_len: int  # keys; tokens, those outside the grid included
     bands: tuple[Band, ...] = ()
     global_tokens: tuple[int, ...] = ()  # in the order of the model's global queries
     grid: Span | None = None  # height, width
     window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
+    q_len: int = 0  # queries; 0 becomes `seq_len`
+    q_offset: int = 0  # token at which query 0 stands
+    causal: bool = False  # no key after the query's token
+    chunks: Chunks | None = None
+    sink_tokens: tuple[int, ...] = ()  # keys that every query sees; as queries they are ordinary
+    clamped: bool = False  # the window is moved inward at the borders, and not cut off
+    blocks: Blocks | None = None
 
     def __post_init__(self) -> None:
         # Rows of a list or a tuple are bands too: a pattern is hashable whatever it was made of.
         object.__setattr__(self, "bands", as_bands(self.bands))
         object.__setattr__(self, "global_tokens", tuple(self.global_tokens))
-        check_seq_len(self.seq_len)
-        check_global_tokens(self.global_tokens, self.seq_len)
-        check_bands(self.bands, self.seq_len)
+        object.__setattr__(self, "sink_tokens", tuple(self.sink_tokens))
+        object.__setattr__(self, "q_len", self.q_len or self.seq_len)
+        self._check()
+        if self.is_extended:
+            self._check_queries()
+
+    def _check(self) -> None:
+        check_lengths(seq_len=self.seq_len, q_len=self.q_len)
+        check_offset(self.q_offset)
+        check_flags(causal=self.causal, clamped=self.clamped)
+        check_tokens("global_tokens", self.global_tokens, self.seq_len)
+        check_tokens("sink_tokens", self.sink_tokens, self.seq_len)
+        if self.chunks is not None:
+            check_chunks(self.chunks)
+        check_bands(self.bands, self._reach)
         if self.grid is not None or self.window_2d is not None:
-            check_grid(self.seq_len, self.grid, self.window_2d, bool(self.bands), self.global_tokens)
-        elif not (self.bands or self.global_tokens):
+            self._check_grid()
+        elif self.blocks is not None:
+            stated = {"bands": bool(self.bands), "clamped": self.clamped}
+            check_left_out(stated, "beside blocks")
+            check_blocks(self.blocks, self.q_len, self.seq_len)
+        elif self.clamped:
+            check_clamped_band(self.bands, self.seq_len)
+        elif not (self.bands or self.global_tokens or self.sink_tokens):
             raise TraceError("must hold a band, or there must be a global token", field="bands")
+
+    def _check_grid(self) -> None:
+        check_grid(self.seq_len, self.grid, self.window_2d, bool(self.bands), self.global_tokens)
+        stated = {
+            "q_len": self.q_len != self.seq_len,
+            "q_offset": bool(self.q_offset),
+            "causal": self.causal,
+            "chunks": self.chunks is not None,
+            "sink_tokens": bool(self.sink_tokens),
+            "blocks": self.blocks is not None,
+        }
+        check_left_out(stated, "on a grid")
+        if self.clamped and self.grid is not None and self.window_2d is not None:
+            check_clamped_box(self.window_2d, self.grid)
+
+    def _check_queries(self) -> None:
+        empty = self.empty_queries(1)
+        if len(empty):
+            field = "blocks" if self.blocks is not None else "bands"
+            raise TraceError(f"must let each query see a key, and query {empty[0]} sees none", field=field)
 
     @classmethod
     def sliding(cls, seq_len: int, window: int) -> Pattern:
@@ -138,13 +196,55 @@ class Pattern:
         Its random keys are not a band: a `random_keys` other than 0 is an error.
         """
         if random_keys:
-            raise violation("random_keys", "must be 0, as random keys are not supported", random_keys)
+            raise violation("random_keys", "must be 0, as random keys are stated as blocks", random_keys)
         return cls.longformer(seq_len, window, range(global_tokens))
 
     @classmethod
     def dense(cls, seq_len: int) -> Pattern:
         """Every query attends every key: one full band."""
         return cls(seq_len=seq_len, bands=(Band(1 - seq_len, seq_len - 1, 1),))
+
+    @classmethod
+    def causal_window(
+        cls, seq_len: int, window: int, sinks: int = 0, q_len: int = 0, q_offset: int = 0
+    ) -> Pattern:
+        """The query and the `window` - 1 keys before it, as in Mistral; `seq_len` of them are all before it.
+
+        Every query sees the first `sinks` keys too, but none after it (StreamingLLM, arXiv 2309.17453). A
+        decode step has `q_len` 1 and `q_offset` ``seq_len - 1``.
+        """
+        check_positive(window=window)
+        return cls(
+            seq_len=seq_len,
+            bands=(Band(1 - window, 0, 1),),
+            sink_tokens=tuple(range(sinks)),
+            causal=sinks > 0,
+            q_len=q_len,
+            q_offset=q_offset,
+        )
+
+    @classmethod
+    def chunked(cls, seq_len: int, size: int, causal: bool = True) -> Pattern:
+        """Chunks of `size` tokens whose queries see their own chunk alone, up to themselves (Llama 4)."""
+        check_positive(size=size)
+        band = Band(1 - size, 0 if causal else size - 1, 1)
+        return cls(seq_len=seq_len, bands=(band,), chunks=Chunks(size))
+
+    @classmethod
+    def neighborhood(cls, height: int, width: int, window: int) -> Pattern:
+        """Neighborhood attention (NATTEN, arXiv 2204.07143): `window` × `window` tokens for every query.
+
+        At the edges of the grid of `height` × `width` tokens, the window is moved inward.
+        """
+        low, high, _ = _centered(window, 1)
+        return cls(
+            seq_len=height * width, grid=(height, width), window_2d=((low, high), (low, high)), clamped=True
+        )
+
+    @classmethod
+    def block_sparse(cls, seq_len: int, query: int, key: int, rows: Iterable[Iterable[int]]) -> Pattern:
+        """For each block of `query` queries, the blocks of `key` keys that it sees, in `rows`."""
+        return cls(seq_len=seq_len, blocks=Blocks(query, key, tuple(map(tuple, rows))))
 
     @classmethod
     def from_op(cls, op: _WindowOp) -> Pattern:
@@ -155,14 +255,53 @@ class Pattern:
     def from_statement(cls, dims: Dims, attrs: Attrs) -> Pattern:
         """Return the pattern that the `dims` and `attrs` of a ``window_attention`` state."""
         try:
-            return cls(**_stated(dims, attrs))
+            return cls(**stated_fields(dims, attrs))
         except TraceError as error:
             raise stated_as(error) from None
 
+    def dims(self) -> dict[str, int | tuple[int, ...]]:
+        """Return what a ``window_attention`` op states of the pattern in its dims: lengths and grid."""
+        dims: dict[str, int | tuple[int, ...]] = {"seq_len": self.seq_len}
+        if self.q_len != self.seq_len:
+            dims["q_len"] = self.q_len
+        if self.grid is not None:
+            dims["grid"] = self.grid
+        return dims
+
     def attrs(self) -> dict[str, Any]:
-        """Return ``bands`` and ``global_tokens`` as a ``window_attention`` op states them."""
-        bands: Sequence[Sequence[int]] = self.window_2d if self.window_2d is not None else self.bands
-        return {"bands": [list(band) for band in bands], "global_tokens": list(self.global_tokens)}
+        """Return what a ``window_attention`` op states of the pattern in its attrs: bands, tokens and cuts."""
+        windows: Sequence[Sequence[int]] = self.window_2d if self.window_2d is not None else self.bands
+        attrs: dict[str, Any] = {"bands": [list(row) for row in windows]}
+        attrs["global_tokens"] = list(self.global_tokens)
+        if self.q_offset:
+            attrs["q_offset"] = self.q_offset
+        if self.causal:
+            attrs["causal"] = True
+        if self.chunks is not None:
+            attrs["chunks"] = list(self.chunks)
+        if self.sink_tokens:
+            attrs["sink_tokens"] = list(self.sink_tokens)
+        if self.clamped:
+            attrs["border"] = "clamped"
+        if self.blocks is not None:
+            attrs["blocks"] = {**self.blocks._asdict(), "rows": [list(row) for row in self.blocks.rows]}
+        return attrs
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether the pattern is more than bands or a box that are cut off at the ends, and global tokens.
+
+        Such a pattern needs a machine that knows its fields from `q_len` on.
+        """
+        return (
+            self.q_len != self.seq_len
+            or self.q_offset != 0
+            or self.causal
+            or self.chunks is not None
+            or bool(self.sink_tokens)
+            or self.clamped
+            or self.blocks is not None
+        )
 
     @property
     def outside(self) -> int:
@@ -172,58 +311,96 @@ class Pattern:
     @property
     def density(self) -> float:
         """Share of the full score matrix that is computed, 0..1."""
-        return self.pairs() / self.seq_len**2
+        return self.pairs() / (self.q_len * self.seq_len)
+
+    @property
+    def _reach(self) -> Reach:
+        """Offsets that a key can have from the token of a query."""
+        first = self.q_offset
+        return Reach(-(first + self.q_len - 1), self.seq_len - 1 - first, self.seq_len)
+
+    @property
+    def window(self) -> Window:
+        """The window of each query, before `chunks` and `causal` cut it."""
+        if self.grid is not None and self.window_2d is not None:
+            (low_y, high_y), (low_x, high_x) = self.window_2d
+            rows = Side(low_y, high_y, self.grid[0], self.clamped)
+            return BoxWindow(rows, Side(low_x, high_x, self.grid[1], self.clamped), self.outside)
+        if self.blocks is not None:
+            return BlockWindow(self.blocks, self.seq_len, self.q_len, self.q_offset)
+        if self.clamped:
+            return ClampedWindow(self.bands[0], self.seq_len)
+        return BandWindow(self.bands, self.seq_len, self._reach)
+
+    @property
+    def cuts(self) -> Cuts:
+        """What `chunks` and `causal` let each query see at most."""
+        last = self.q_offset + self.q_len - 1
+        return Cuts(self.seq_len, self.q_offset, last, self.chunks, self.causal)
+
+    def _always(self) -> tuple[Ints, Ints]:
+        """Return the query tokens that see every key, and the keys that every query sees, both sorted."""
+        tokens = np.unique(np.array(self.global_tokens, np.int64))
+        rows = tokens[(tokens >= self.q_offset) & (tokens < self.q_offset + self.q_len)]
+        return rows, np.union1d(tokens, np.array(self.sink_tokens, np.int64))
 
     def disjoint_bands(self) -> tuple[Band, ...]:
         """Return bands without common offsets and with the same union, cut to the sequence.
 
-        See `traces.disjoint`. Raises `TraceError` for bands that overlap in too many ways, and on a grid,
-        where a window is not a set of offsets.
+        They are also cut to what `causal` and `chunks` let any query see; within this, chunks cut query by
+        query. Offsets are from the query's token. See `traces.disjoint`. Raises `TraceError` for bands that
+        overlap in too many ways, and where a window is not a set of offsets: on a grid, of blocks, clamped.
         """
         if self.grid is not None:
             raise TraceError("must be without a grid: a 2-D window is not a set of offsets", field="grid")
-        return disjoint(self.bands, self.seq_len)
+        if self.blocks is not None:
+            raise TraceError("must be bands: blocks are not a set of offsets", field="blocks")
+        if self.clamped:
+            raise TraceError("must be cut off: a clamped window is not a set of offsets", field="clamped")
+        return disjoint(self.bands, self.cuts.narrowed(self._reach))
 
     def pairs(self) -> int:
-        """Return the exact number of distinct (query, key) pairs, in time linear in `seq_len`.
+        """Return the exact number of distinct (query, key) pairs, in time linear in `q_len` and `seq_len`.
 
         Raises `TraceError` for more bands and global tokens than can be counted, see `traces.pairs`.
         """
         return _pairs(self)
+
+    def empty_queries(self, limit: int | None = None) -> Ints:
+        """Return the queries that see no key, in their order; the first `limit` of them."""
+        rows, cols = self._always()
+        return find_empty(self.window, self.cuts, rows, cols, limit) - self.q_offset
 
     def mask(self, queries: ArrayLike, keys: ArrayLike | None = None) -> NDArray[np.bool_]:
         """Return bool [len(queries), len(keys)]: which keys each query attends, by the definition above.
 
         `keys` are all tokens unless some are given.
         """
-        query = np.asarray(queries, np.int64)[:, None]
+        token = np.asarray(queries, np.int64)[:, None] + self.q_offset
         key = np.asarray(np.arange(self.seq_len) if keys is None else keys, np.int64)[None, :]
-        tokens = np.array(self.global_tokens, np.int64)
-        attends: NDArray[np.bool_] = np.isin(query, tokens) | np.isin(key, tokens)
-        for low, high, dilation in merged(self.bands, self.seq_len):
-            offset = key - query
-            attends |= (low <= offset) & (offset <= high) & ((offset - low) % dilation == 0)
-        if self.grid is not None and self.window_2d is not None:
-            query, key = query - self.outside, key - self.outside
-            attends |= _in_box(query, key, self.grid, self.window_2d)  # what is outside is global
-        return attends
+        attends = self.window.holds(token, key)
+        if self.chunks is not None:
+            size, before, after, phase = self.chunks
+            apart = (key + phase) // size - (token + phase) // size
+            attends &= (-before <= apart) & (apart <= after)
+        everything = np.array(self.global_tokens, np.int64)
+        attends |= np.isin(token, everything) | np.isin(key, everything)
+        attends |= np.isin(key, np.array(self.sink_tokens, np.int64))
+        return attends & (key <= token) if self.causal else attends
 
-    def reach(self, queries: ArrayLike) -> NDArray[np.int64]:
+    def reach(self, queries: ArrayLike) -> Ints:
         """Return keys, sorted, among which are all that `queries` attend; few where the window is narrow."""
-        query = np.asarray(queries, np.int64)
-        tokens = np.array(sorted(self.global_tokens), np.int64)
-        if len(query) == 0:
-            return tokens
-        if np.isin(query, tokens).any():
-            return np.arange(self.seq_len)
-        first, last = int(query.min()), int(query.max())
-        if self.grid is not None and self.window_2d is not None:
-            spans = [_rows_in_reach(first - self.outside, last - self.outside, self.grid, self.window_2d[0])]
-            spans = [(low + self.outside, high + self.outside) for low, high in spans]
+        token = np.asarray(queries, np.int64) + self.q_offset
+        always = np.array(sorted({*self.global_tokens, *self.sink_tokens}), np.int64)
+        if len(token) == 0:
+            return always
+        if np.isin(token, np.array(self.global_tokens, np.int64)).any():
+            keys = np.arange(self.seq_len)
         else:
-            spans = [(first + band.low, last + band.high) for band in merged(self.bands, self.seq_len)]
-        near = [np.arange(max(low, 0), min(high, self.seq_len - 1) + 1) for low, high in spans]
-        return np.unique(np.concatenate([tokens, *near]))
+            first, last = self.cuts.keys(np.array([token.min(), token.max()]))
+            near = self.window.near(token)
+            keys = np.union1d(always, near[(near >= first[0]) & (near <= last[1])])
+        return keys[keys <= token.max()] if self.causal else keys
 
     @property
     def overhang(self) -> int:
@@ -234,59 +411,16 @@ class Pattern:
         if self.grid is not None and self.window_2d is not None:
             sides = zip(self.window_2d, self.grid, strict=True)
             return max(max(-low, high, length - 1) - (length - 1) for (low, high), length in sides)
-        apart = self.seq_len - 1
-        return max((max(-band.low, band.high, apart) - apart for band in self.bands), default=0)
-
-
-def stated_as(error: TraceError) -> TraceError:
-    """Return an error of a pattern as one of the op that states it."""
-    return TraceError(error.message, field=PLACES.get(error.field, error.field))
-
-
-def _in_box(
-    query: NDArray[np.int64], key: NDArray[np.int64], grid: Span, window: tuple[Span, Span]
-) -> NDArray[np.bool_]:
-    height, width = grid
-    (low_y, high_y), (low_x, high_x) = _clipped(window[0], height), _clipped(window[1], width)
-    dy, dx = key // width - query // width, key % width - query % width
-    inside: NDArray[np.bool_] = (low_y <= dy) & (dy <= high_y) & (low_x <= dx) & (dx <= high_x)
-    return inside
-
-
-def _clipped(span: Span, length: int) -> Span:
-    """Return the offsets of a window that two places of a side can have: all fit an int64."""
-    return max(span[0], 1 - length), min(span[1], length - 1)
-
-
-def _rows_in_reach(first: int, last: int, grid: Span, window: Span) -> Span:
-    """Return the first and the last place, row by row, of the rows that places `first` to `last` meet."""
-    height, width = grid
-    low, high = _clipped(window, height)
-    return max(first // width + low, 0) * width, (min(last // width + high, height - 1) + 1) * width - 1
+        first, last, _ = self._reach
+        return max((max(first - band.low, band.high - last, 0) for band in self.bands), default=0)
 
 
 @lru_cache(maxsize=256)
 def _pairs(pattern: Pattern) -> int:
-    if pattern.grid is None or pattern.window_2d is None:
-        return sequence_pairs(pattern.seq_len, pattern.bands, pattern.global_tokens)
-    rows, cols = (Band(low, high, 1) for low, high in pattern.window_2d)
-    return grid_pairs(pattern.seq_len, pattern.grid, (rows, cols), pattern.global_tokens)
+    return count_pairs(pattern.window, pattern.cuts, *pattern._always())
 
 
 def _centered(window: int, dilation: int) -> Band:
     check_positive(window=window, dilation=dilation)
     before, after = window // 2, window - 1 - window // 2
     return Band(-before * dilation, after * dilation, dilation)
-
-
-def _stated(dims: Dims, attrs: Attrs) -> dict[str, Any]:
-    """Return the fields of a `Pattern` from an op."""
-    check_attrs(attrs)
-    fields: dict[str, Any] = {"global_tokens": read_integers(attrs, "global_tokens", "[index, ...]")}
-    if "grid" not in dims:
-        rows = read_rows(attrs, "bands", "[[low, high, dilation], ...]", 3)
-        return fields | {"seq_len": read_integer(dims, "seq_len"), "bands": tuple(Band(*row) for row in rows)}
-    height, width = grid = read_integers(dims, "grid", "[height, width]", 2)
-    window = read_rows(attrs, "bands", "[[low_y, high_y], [low_x, high_x]] on a grid", 2, count=2)
-    seq_len = read_integer({"seq_len": height * width, **dims}, "seq_len")
-    return fields | {"seq_len": seq_len, "grid": grid, "window_2d": window}

@@ -24,7 +24,9 @@ SCHEMA: Literal["tandem-trace/1"] = "tandem-trace/1"
 
 #: Bits that one element takes in memory, unless its `Quant` says otherwise.
 DTYPE_BITS = {
-    **{"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16, "float8": 8},
+    **{"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16},
+    **{"float8": 8, "float8_e4m3fn": 8, "float8_e5m2": 8},
+    **{"complex128": 128, "complex64": 64, "complex32": 32},
     **{"int64": 64, "int32": 32, "int16": 16, "int8": 8, "uint8": 8, "int4": 4, "uint4": 4, "bool": 8},
 }
 
@@ -103,6 +105,11 @@ class Op(TracePart, frozen=True, kw_only=True):
     def has_global_projections(self) -> bool:
         """Whether a window attention has queries, keys and values of its own for the global tokens."""
         return KINDS[self.kind].pattern is not None and len(self.inputs) == len(OPERANDS)
+
+    def operand(self, name: str) -> Id | None:
+        """Return the tensor that is the "mask", "bias" or "sinks" of an attention, None if it has none."""
+        place = KINDS[self.kind].place(self.attrs, name, len(self.inputs))
+        return None if place is None else self.inputs[place]
 
 
 class Source(TracePart, frozen=True, kw_only=True):

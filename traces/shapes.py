@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tandemsim.traces.errors import violation
-from tandemsim.traces.kind import Operand
+from tandemsim.traces.kind import NO_LIMIT, Operand
 from tandemsim.traces.kinds import KINDS
 from tandemsim.traces.schema import Op, Tensor
 
@@ -18,11 +18,12 @@ from tandemsim.traces.schema import Op, Tensor
 def check_shapes(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
     """Raise `TraceError` if the tensors contradict the op's dims, which are valid."""
     kind = KINDS[op.kind]
-    if len(inputs) not in kind.input_counts:
-        raise violation("inputs", f"must be {_described(kind.input_counts)} tensors", len(inputs))
+    expected = kind.operands(op.dims, op.attrs)
+    counts = expected.counts or kind.input_counts
+    if len(inputs) not in counts:
+        raise violation("inputs", f"must be {_described(counts)} tensors", len(inputs))
     if not outputs:
         raise violation("outputs", "must be at least 1 tensor", 0)
-    expected = kind.operands(op.dims, op.attrs)
     for position, (tensor, operand) in enumerate(zip(inputs, expected.inputs, strict=False)):
         _check(f"inputs[{position}]", tensor, operand)
     _check("outputs[0]", outputs[0], expected.output)
@@ -33,6 +34,13 @@ def _check(field: str, tensor: Tensor, operand: Operand) -> None:
         _fail(field, tensor, f"have shape {list(operand.shape)}")
     if operand.elements and tensor.elements not in operand.elements:
         _fail(field, tensor, f"hold {operand.elements[-1]} elements")
+    if operand.broadcast is not None and not _broadcasts(tensor.shape, operand.broadcast):
+        _fail(field, tensor, f"broadcast to shape {list(operand.broadcast)}")
+
+
+def _broadcasts(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    pairs = zip(reversed(shape), reversed(wanted), strict=False)
+    return len(shape) <= len(wanted) and all(size in (1, full) for size, full in pairs)
 
 
 def _fail(field: str, tensor: Tensor, rule: str) -> None:
@@ -41,4 +49,4 @@ def _fail(field: str, tensor: Tensor, rule: str) -> None:
 
 def _described(counts: range) -> str:
     """Say which numbers of inputs are allowed."""
-    return f"at least {counts.start}" if counts.step == 1 else " or ".join(map(str, counts))
+    return f"at least {counts.start}" if counts.stop >= NO_LIMIT else " or ".join(map(str, counts))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tandemsim.sim.arch.checks import ConfigError, UserError, shown
+from tandemsim.sim.arch.checks import shown
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads.inputs import parse_input
 from tandemsim.workloads.tracer import trace
@@ -56,12 +56,7 @@ def traced(
         exporter_version=VERSION,
         origin=origin,
     )
-    try:
-        return trace(module, inputs, source)
-    except UserError:
-        raise
-    except Exception as error:  # the user's code may raise anything
-        raise ConfigError(f"running {name} failed: {type(error).__name__}: {error}") from error
+    return trace(module, inputs, source)
 
 
 def _without_values(module: nn.Module) -> nn.Module:

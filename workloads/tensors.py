@@ -30,6 +30,9 @@ DTYPES = {
 }
 
 
+_Address = tuple[int, torch.dtype]
+
+
 @dataclass(slots=True)
 class _Memory:
     """One storage: the first tensor in it, the number of its present value, how often it was overwritten."""
@@ -46,7 +49,7 @@ class TensorTable:
 
     def __init__(self) -> None:
         self.records: list[TraceTensor] = []
-        self._memories: dict[int, _Memory] = {}
+        self._memories: dict[_Address, _Memory] = {}
         self._numbers: dict[tuple[int, int, tuple[int, ...]], int] = {}  # see `_key`
 
     def add_input(self, tensor: torch.Tensor) -> None:
@@ -133,9 +136,12 @@ def _key(tensor: torch.Tensor, memory: _Memory) -> tuple[int, int, tuple[int, ..
     return id(tensor), memory.version, tuple(tensor.shape)
 
 
-def _address(tensor: torch.Tensor) -> int:
-    """Return what identifies a memory; unlike the data pointer, it exists on `meta` too."""
-    return int(tensor.untyped_storage()._cdata)
+def _address(tensor: torch.Tensor) -> _Address:
+    """Return what identifies a memory; unlike the data pointer, it exists on `meta` too.
+
+    A memory that is shown in another type counts as another one.
+    """
+    return int(tensor.untyped_storage()._cdata), tensor.dtype
 
 
 def _is_whole(tensor: torch.Tensor) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tandemsim.traces import disjoint as module
-from tandemsim.traces.bands import MAX_BANDS, Band, check_bands, merged, union
+from tandemsim.traces.bands import MAX_BANDS, Band, Reach, check_bands, merged, union
 from tandemsim.traces.disjoint import MAX_PIECES, disjoint
 from tandemsim.traces.errors import TraceError
 
@@ -29,24 +29,24 @@ def band_lists(draw):
 @given(band_lists(), st.integers(1, 50))
 def test_union_is_that_of_the_bands_within_the_sequence(bands, seq_len):
     wanted = set().union(*map(offsets, bands)) & set(range(1 - seq_len, seq_len))
-    assert set().union(*map(offsets, disjoint(bands, seq_len))) == wanted
+    assert set().union(*map(offsets, disjoint(bands, Reach.of(seq_len)))) == wanted
 
 
 @given(band_lists(), st.integers(1, 50))
 def test_no_offset_is_in_two_bands(bands, seq_len):
-    split = disjoint(bands, seq_len)
+    split = disjoint(bands, Reach.of(seq_len))
     assert sum(len(offsets(band)) for band in split) == len(set().union(*map(offsets, split)))
 
 
 @given(band_lists(), st.integers(1, 50))
 def test_neighbors_of_one_dilation_are_joined(bands, seq_len):
-    for one, other in permutations(disjoint(bands, seq_len), 2):
+    for one, other in permutations(disjoint(bands, Reach.of(seq_len)), 2):
         assert one.dilation != other.dilation or one.high + one.dilation != other.low
 
 
 @given(band_lists(), st.integers(1, 50))
 def test_order_of_the_bands_does_not_matter(bands, seq_len):
-    assert disjoint(bands, seq_len) == disjoint(bands[::-1], seq_len)
+    assert disjoint(bands, Reach.of(seq_len)) == disjoint(bands[::-1], Reach.of(seq_len))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,9 @@ def test_order_of_the_bands_does_not_matter(bands, seq_len):
     ],
 )
 def test_bands_of_a_sequence_of_100_are_split(bands, split):
-    assert disjoint(tuple(Band(*band) for band in bands), 100) == tuple(Band(*band) for band in split)
+    assert disjoint(tuple(Band(*band) for band in bands), Reach.of(100)) == tuple(
+        Band(*band) for band in split
+    )
 
 
 def greedy(bands, seq_len):
@@ -124,18 +126,20 @@ def test_bands_come_apart_by_the_rule(bands, seq_len):
             wanted = [band for band in wanted if band not in joined] + [
                 Band(one.low, other.high, one.dilation)
             ]
-    assert disjoint(bands, seq_len) == tuple(sorted(wanted, key=key))
+    assert disjoint(bands, Reach.of(seq_len)) == tuple(sorted(wanted, key=key))
 
 
 @given(band_lists(), st.integers(1, 50))
 def test_union_is_a_set_of_offsets(bands, seq_len):
     wanted = set().union(*map(offsets, bands))
-    assert list(union(bands, seq_len)) == [offset in wanted for offset in range(1 - seq_len, seq_len)]
+    assert list(union(bands, Reach.of(seq_len))) == [
+        offset in wanted for offset in range(1 - seq_len, seq_len)
+    ]
 
 
 @given(band_lists(), st.integers(1, 50))
 def test_merged_bands_of_one_dilation_share_no_offset(bands, seq_len):
-    found = merged(bands, seq_len)
+    found = merged(bands, Reach.of(seq_len))
     for dilation in {band.dilation for band in found}:
         own = [offsets(band) for band in found if band.dilation == dilation]
         assert sum(map(len, own)) == len(set().union(*own))
@@ -145,43 +149,43 @@ def test_merged_bands_of_one_dilation_share_no_offset(bands, seq_len):
 
 def test_bands_that_overlap_in_too_many_ways_are_refused(monkeypatch):
     many = tuple(Band(-5000 // d * d, 5000 // d * d, d) for d in range(101, 149))
-    assert len(disjoint(many, 5000)) < MAX_PIECES
+    assert len(disjoint(many, Reach.of(5000))) < MAX_PIECES
     for limit in ("MAX_PIECES", "MAX_LOOKS"):
         with monkeypatch.context() as patch:
             patch.setattr(module, limit, 100)
             disjoint.cache_clear()
             with pytest.raises(TraceError, match=r"^bands must split into at most \d+ bands"):
-                disjoint(many, 5000)
+                disjoint(many, Reach.of(5000))
     disjoint.cache_clear()
 
 
 def test_two_hundred_coprime_dilations_come_apart():
     primes = [p for p in range(569, 3000) if all(p % q for q in range(2, 60))][:200]
     many = tuple(Band(-(262143 // p * p), 262143 // p * p, p) for p in primes)
-    split = disjoint(many, 262144)
+    split = disjoint(many, Reach.of(262144))
     assert len(primes) == 200 and len(split) == 399  # they share offset 0 alone: one stays whole
     wanted = set().union(*map(offsets, many))
     assert set().union(*map(offsets, split)) == wanted and sum(band.length for band in split) == len(wanted)
 
 
 def test_more_bands_than_are_counted_are_refused():
-    check_bands((Band(0, 0, 1),) * MAX_BANDS, 9)
+    check_bands((Band(0, 0, 1),) * MAX_BANDS, Reach.of(9))
     with pytest.raises(TraceError, match="^bands must be at most 256 bands, not 257$"):
-        check_bands((Band(0, 0, 1),) * (MAX_BANDS + 1), 9)
+        check_bands((Band(0, 0, 1),) * (MAX_BANDS + 1), Reach.of(9))
 
 
 def test_more_offsets_than_are_visited_are_refused():
     last = 2**24 - 1
-    check_bands(tuple(Band(-last, last, 1) for _ in range(200)), 2**24)  # all one
+    check_bands(tuple(Band(-last, last, 1) for _ in range(200)), Reach.of(2**24))  # all one
     many = (Band(-last, last - 1, 1), *(Band(-(last // d) * d, last // d * d, d) for d in range(2, 200)))
-    total = sum(band.length for band in merged(many, 2**24))
+    total = sum(band.length for band in merged(many, Reach.of(2**24)))
     assert total > 2**27
     with pytest.raises(TraceError, match=f"^bands must hold at most {2**27} offsets in all, not {total}$"):
-        check_bands(many, 2**24)
+        check_bands(many, Reach.of(2**24))
 
 
 def test_a_million_tokens_are_no_trouble():
-    split = disjoint((Band(-(2**20), 2**20, 1), Band(-(2**20), 2**20, 1024)), 2**20)
+    split = disjoint((Band(-(2**20), 2**20, 1), Band(-(2**20), 2**20, 1024)), Reach.of(2**20))
     assert split == (Band(1 - 2**20, 2**20 - 1, 1),)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandemsim.traces import pairs
+from tandemsim.traces import pairs, window_bands
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.pattern import Band, Pattern, _pairs
@@ -72,7 +72,7 @@ def test_count_is_that_of_the_definition(pattern):
 @given(patterns)
 def test_count_of_many_global_tokens_is_that_of_the_definition(pattern):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs, "FEW", 0)
+        patch.setattr(window_bands, "FEW", 0)
         patch.setattr(pairs, "AT_ONCE", 7)
         _pairs.cache_clear()
         assert pattern.pairs() == len(pairs_by_definition(pattern))
@@ -149,8 +149,9 @@ def test_more_bands_and_global_tokens_than_can_be_counted_are_refused():
     pattern = Pattern(seq_len=2**16, bands=bands, global_tokens=tuple(range(2**15)))
     dims = {"heads": 1, "head_dim": 1, "seq_len": 2**16}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs, "MAX_MEETINGS", 2**17)
-        wanted = "bands must split into at most 4 bands without common offsets beside 32768 global tokens"
+        patch.setattr(window_bands, "MAX_MEETINGS", 2**17)
+        beside = "beside 32768 global and sink tokens"
+        wanted = f"bands must split into at most 4 bands without common offsets {beside}"
         with pytest.raises(TraceError, match=f"^{wanted}, not [0-9]+$"):
             pattern.pairs()
         with pytest.raises(TraceError, match="^attrs.bands must split"):
@@ -252,7 +253,9 @@ def test_strided_sparse_is_that_of_the_paper(seq_len, local, stride):
 
 def test_bigbird_is_a_window_and_its_first_tokens():
     assert Pattern.bigbird(64, 6, 2) == Pattern.longformer(64, 6, (0, 1))
-    with pytest.raises(TraceError, match="^random_keys must be 0, as random keys are not supported, not 3$"):
+    with pytest.raises(
+        TraceError, match="^random_keys must be 0, as random keys are stated as blocks, not 3$"
+    ):
         Pattern.bigbird(64, 6, 2, random_keys=3)
 
 
@@ -354,12 +357,12 @@ def test_impossible_arguments_are_refused(constructor, message):
         (
             {"seq_len": 9},
             {"bands": [], "global_tokens": [0], "random_blocks": 3},
-            "attrs.random_blocks is not supported: a pattern is bands and global tokens",
+            "attrs.random_blocks is not supported: random keys are stated as blocks",
         ),
         (
             {"seq_len": 9},
             {"bands": [], "global_tokens": [0], "global_token": [1]},
-            "attrs.global_token is not an attribute of window_attention; did you mean 'global_tokens'?",
+            "attrs.global_token is not an attribute of window_attention; did you mean 'global_tokens' or 'sink_tokens'?",
         ),
         (
             {"seq_len": 9},

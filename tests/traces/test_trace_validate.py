@@ -83,7 +83,7 @@ def tensor_of(document, op, field, position):
         (
             "ops.4.attrs.random_blocks",
             3,
-            "op 4 'layer.4': attrs.random_blocks is not supported: a pattern is bands and global tokens",
+            "op 4 'layer.4': attrs.random_blocks is not supported: random keys are stated as blocks",
         ),
         (
             "ops.5.attrs.global_tokens",

@@ -230,7 +230,8 @@ def test_a_tensor_that_changes_its_shape_in_place_is_another_view():
 
 def test_an_unknown_operator_is_an_error_that_names_it_and_its_module():
     model = nn.Sequential(nn.Linear(4, 4), Function(torch.linalg.inv))
-    with pytest.raises(ConfigError, match="'linalg_inv_ex', called by module '1', has no kind in a trace"):
+    line = r"operator 'linalg_inv_ex' has no kind in a trace \(in module '1', .*test_tracer.py:\d+\)"
+    with pytest.raises(ConfigError, match=f"^{line}$"):
         traced(model, (4, 4))
 
 
@@ -247,14 +248,6 @@ def test_an_operator_that_only_writes_is_an_error_too():
 def test_a_transposed_convolution_is_refused():
     with pytest.raises(ConfigError, match=r"must be 1-D or 2-D and not transposed \(in the model itself\)"):
         traced(nn.ConvTranspose2d(2, 2, 3), (1, 2, 8, 8))
-
-
-def test_attention_with_fewer_key_heads_is_refused():
-    def grouped(q, k):
-        return functional.scaled_dot_product_attention(q, k, k, enable_gqa=True)
-
-    with pytest.raises(ConfigError, match="a traced attention must have q, k, v of shape"):
-        traced(grouped, (1, 4, 5, 8), (1, 2, 5, 8))
 
 
 def test_a_value_that_follows_from_shapes_is_known():
