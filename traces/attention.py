@@ -123,16 +123,22 @@ def _of_heads(kind: Kind, dims: Dims, heads: str, length: int, size: str) -> Ope
     return Operand((kind.dim(dims, "batch"), kind.dim(dims, heads), length, kind.dim(dims, size)))
 
 
-def _named_place(attrs: Attrs, name: str, inputs: int) -> int | None:
-    """Return which input is the operand of a name, None if there is none."""
+def _place(attrs: Attrs, name: str, inputs: int) -> int | None:
+    """Return which of a dense attention's `inputs` is its "mask", "bias" or "sinks", None if it has none.
+
+    Without ``attrs.operands``, what stands behind q, k and v are masks.
+    """
+    unnamed = ("mask",) if inputs > len(QKV) and "operands" not in attrs else ()
+    return _window_place({"operands": unnamed, **attrs}, name, inputs)
+
+
+def _window_place(attrs: Attrs, name: str, inputs: int) -> int | None:
+    """Return which of a window attention's `inputs` is its "bias" or "sinks", None if it has none.
+
+    Without ``attrs.operands``, six inputs are the projections of the global tokens, and none is a mask.
+    """
     names: Sequence[str] = attrs.get("operands", ())
     return len(QKV) + list(names).index(name) if name in names else None
-
-
-def _place(attrs: Attrs, name: str, inputs: int) -> int | None:
-    """Return the same; without ``attrs.operands``, what stands behind q, k and v are masks."""
-    are_masks = "operands" not in attrs and inputs > len(QKV)
-    return _named_place({"operands": ["mask"]} if are_masks else attrs, name, inputs)
 
 
 def _grid_tokens(dims: Dims) -> int:
@@ -185,7 +191,7 @@ WINDOW_ATTENTION = Kind(
     attrs=(_SCALE, _SOFTCAP, _operand_names("bias", "sinks")),
     input_counts=range(3, 7, 3),
     operands=_window_operands,
-    place=_named_place,
+    place=_window_place,
     macs=_window_macs,
     implied={"seq_len": _grid_tokens},
     lists=("grid",),
