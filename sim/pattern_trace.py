@@ -126,6 +126,7 @@ def trace_of(
     stated = {"heads": heads, "head_dim": head_dim, "global_tokens": len(pattern.global_tokens)}
     if kv_heads is not None and kv_heads != heads:
         _check_sizes(kv_heads=kv_heads)
+        require(heads % kv_heads == 0, f"kv_heads must divide the {heads} heads", kv_heads)
         dims["kv_heads"] = stated["kv_heads"] = kv_heads
     apart = global_projections and bool(pattern.global_tokens)
     apart = apart and not pattern.is_extended and "kv_heads" not in dims
