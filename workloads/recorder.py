@@ -90,6 +90,10 @@ class Recorder(TorchDispatchMode):
         """Count a line about something that is computed and that the trace does not say."""
         self.notes[line] += 1
 
+    def noted(self) -> list[str]:
+        """Return the lines, with how often each came up if more than once."""
+        return [line if count == 1 else f"{line} ({count} times)" for line, count in self.notes.items()]
+
     def value(self, tensor: Tensor) -> Tensor | None:
         """Return the tensor's value on the CPU, None if it depends on an input, a weight or chance."""
         return self.recipes.value(tensor)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
-from tandemsim.workloads.operators import Lowered
+from tandemsim.workloads.lowered import Lowered
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Step:
     """One op as it was seen: the module that called it, what it became, the numbers of its tensors."""
 
     owner: str
-    lowered: Lowered
+    lowered: Lowered[Any]
     inputs: list[int]
     outputs: list[int]
 

@@ -10,7 +10,6 @@ from transformers import PreTrainedConfig
 from transformers.cache_utils import DynamicCache
 
 from tandemsim.sim.arch.checks import ConfigError, UserError
-from tandemsim.workloads.hugging_face.building import text_config
 
 #: Layers whose tokens are `keys` and `values`.
 DYNAMIC, WINDOW = "DynamicLayer", "DynamicSlidingWindowLayer"
@@ -34,12 +33,12 @@ class DecodeStep(nn.Module):
         return self._step[0](input_ids=input_ids, past_key_values=cache, use_cache=True)[0]
 
 
-def cached_shapes(model: nn.Module, config: PreTrainedConfig, batch: int, length: int) -> list[torch.Size]:
-    """Return the shapes of keys and values of each layer after `length` tokens of `batch` texts.
+def cached_shapes(model: nn.Module, config: PreTrainedConfig, batch: int, length: int) -> list[Tensor]:
+    """Return keys and values of each layer after `length` tokens of `batch` texts, without values.
 
     Read from a run of two tokens on `meta`. Raises `ConfigError` for a model without such a cache.
     """
-    cache = DynamicCache(config=text_config(config))
+    cache = DynamicCache(config=config)
     try:
         with torch.no_grad(), torch.device("meta"):
             model(input_ids=torch.ones(batch, 2, dtype=torch.int64), past_key_values=cache, use_cache=True)
@@ -53,16 +52,14 @@ def cached_shapes(model: nn.Module, config: PreTrainedConfig, batch: int, length
         if kind not in (DYNAMIC, WINDOW) or not layer.is_initialized:
             raise ConfigError(f"--decode takes caches of keys and values, not {kind}")
         kept = min(length, layer.sliding_window - 1) if kind == WINDOW else length
-        shapes += [torch.Size((batch, t.shape[1], kept, t.shape[3])) for t in (layer.keys, layer.values)]
+        shapes += [t.new_empty(batch, t.shape[1], kept, t.shape[3]) for t in (layer.keys, layer.values)]
     return shapes
 
 
 def _filled(config: PreTrainedConfig, length: int, cached: list[Tensor]) -> DynamicCache:
     """Return a cache after `length` tokens that holds these keys and values."""
-    cache = DynamicCache(config=text_config(config))
-    while (
-        len(cache.layers) < len(cached) // 2
-    ):  # a config that names no kinds of layer: they are added as used
+    cache = DynamicCache(config=config)
+    while len(cache.layers) < len(cached) // 2:  # where the config does not say what layers there are
         cache.layers.append(cache.layer_class_to_replicate())
     for layer, keys, values in zip(cache.layers, cached[::2], cached[1::2], strict=True):
         layer.lazy_initialization(keys, values)
