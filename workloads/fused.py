@@ -2,7 +2,8 @@
 
 `scaled_dot_product_attention` is one fused kernel on real devices, but on the `meta` device it falls apart
 into two matrix products, a softmax and copies. Under `FusedAttention` it stays the one op that
-`traces/kinds.py` calls ``attention``. Models need not know.
+`traces/kinds.py` calls ``attention``. Models need not know. Where gradients are asked for it falls apart, as
+the backward pass runs through its parts.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class FusedAttention(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is scaled_dot_product_attention:
+        if func is scaled_dot_product_attention and not _learns(args, kwargs):
             return self._fused(*args, **kwargs)
         result = func(*args, **kwargs)
         if func in _FROM_NUMBERS and result.device.type == "meta" and not isinstance(args[0], Tensor):
@@ -70,6 +71,12 @@ class FusedAttention(TorchFunctionMode):
         else:
             result = self._masked.attention(q, k, v, mask, scale=scale)
         return result.reshape(*_leading(query, key, value), query.shape[-2], value.shape[-1])
+
+
+def _learns(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether a gradient will be asked for: then autograd must see the products inside."""
+    tensors = (value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _aligned(q: Tensor, k: Tensor, v: Tensor, grouped: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -62,6 +62,7 @@ class Recorder(TorchDispatchMode):
         self.notes: Counter[str] = Counter()  # what a trace does not say, a line each, with how often
         self.higher_order: dict[str, Callable[[tuple[Any, ...]], Any]] = {}  # operators that run functions
         self._owners = [""]
+        self._forward: dict[int, str] = {}  # owners, by autograd's numbers
         self._collect = collect
         self._missing: dict[str, Missing] = {}
 
@@ -72,6 +73,18 @@ class Recorder(TorchDispatchMode):
     def leave(self) -> None:
         """End the submodule that was entered last."""
         self._owners.pop()
+
+    def _owner(self) -> str:
+        """Return the submodule that runs; of an operator of the backward pass, the one that it belongs to.
+
+        Autograd numbers what it will run backward when the forward operator is called.
+        """
+        node = torch._C._current_autograd_node()
+        if node is not None:
+            return label(self._forward.get(node._sequence_nr(), ""), "backward")
+        if torch.is_grad_enabled():
+            self._forward[torch.autograd._get_sequence_nr() - 1] = self._owners[-1]
+        return self._owners[-1]
 
     def note(self, line: str) -> None:
         """Count a line about something that is computed and that the trace does not say."""
@@ -175,7 +188,7 @@ class Recorder(TorchDispatchMode):
             outputs = [self.tensors.add_result(tensor) for tensor in lowered.outputs]
         except ConfigError as error:
             raise ConfigError(f"operator {call.name!r}: {error}") from None
-        self.steps.append(Step(self._owners[-1], lowered, inputs, outputs))
+        self.steps.append(Step(self._owner(), lowered, inputs, outputs))
 
     def _is_folded(self, call: Call, lowered: Lowered) -> bool:
         """Return whether the op's result is a constant: of constants alone, and not to be counted."""
@@ -185,7 +198,7 @@ class Recorder(TorchDispatchMode):
 
     def _constants(self, tensors: Sequence[Tensor], function: str) -> None:
         for tensor in tensors:
-            self.tensors.add_constant(tensor, label(self._owners[-1], function))
+            self.tensors.add_constant(tensor, label(self._owner(), function))
 
     def _fail(self, what: str) -> None:
         """Raise `ConfigError`, or count what is missing."""

@@ -8,12 +8,11 @@ never dropped. In-place variants (``add_``) share the entry of their plain form.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-Dims = dict[str, int | tuple[int, ...]]
+from tandemsim.workloads import lowered
 
 
 class Call(NamedTuple):
@@ -25,18 +24,8 @@ class Call(NamedTuple):
     outputs: list[Tensor]
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """An op of the trace, before it has a name and its tensors have numbers."""
-
-    kind: str
-    function: str  # the operator in plain words
-    dims: Dims
-    inputs: list[Tensor]
-    outputs: list[Tensor]
-    attrs: dict[str, Any] = field(default_factory=dict)
-
-
+Dims = lowered.Dims
+Lowered = lowered.Lowered[Tensor]
 Rule = Callable[[Call], Lowered]
 
 #: Operators with a rule of their own.
