@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 from onnx import GraphProto, NodeProto
 
 from tandemsim.sim.arch.checks import ConfigError, shown
@@ -76,8 +75,6 @@ class Walk:
                 scope[name] = value
 
     def _made(self, node: Node, named: Mapping[str, Value]) -> list[Value]:
-        if node.op in ("Shape", "Size") and not node.domain:
-            return [_of_shape(node)]
         node.results = results(node.proto, named, self.opsets, self.ir_version)
         fixed = all(value.constant for value in named.values())
         entry = OPERATORS[domain_of(node.proto), node.op]
@@ -109,11 +106,3 @@ def _whole(node: Node) -> bool:
         "int32",
         "bool",
     )
-
-
-def _of_shape(node: Node) -> Value:
-    shape = node.input(0).shape
-    if node.op == "Size":
-        return constants.known(np.asarray(node.input(0).elements, np.int64), "int64")
-    start, end = node.attr("start", 0), node.attr("end", len(shape))
-    return constants.known(np.asarray(shape[slice(start, end)], np.int64), "int64")
