@@ -46,8 +46,9 @@ def _is_positive_number(value: object) -> bool:
 
 def _operand_names(*names: str) -> Attr:
     def valid(value: object) -> bool:
-        is_list = isinstance(value, (list, tuple)) and all(name in names for name in value)
-        return is_list and len(set(value)) == len(value)
+        if not isinstance(value, (list, tuple)):
+            return False
+        return all(name in names for name in value) and len(set(value)) == len(value)
 
     schema = {"type": "array", "items": {"enum": list(names)}, "uniqueItems": True}
     return Attr("operands", f"a list of {', '.join(names)}, each at most once", valid, schema)
@@ -157,8 +158,8 @@ ATTENTION = Kind(
     required=("heads", "head_dim", "q_len", "kv_len"),
     optional={"batch": 1, "kv_heads": "heads", "v_dim": "head_dim"},
     inputs=(
-        "q (batch, heads, q_len, head_dim), k (batch, kv_heads, kv_len, head_dim), v (batch, kv_heads, kv_len,"
-        " v_dim), then masks, or what `operands` names"
+        "q (batch, heads, q_len, head_dim), k (batch, kv_heads, kv_len, head_dim), v (batch, kv_heads,"
+        " kv_len, v_dim), then masks, or what `operands` names"
     ),
     counted="batch·heads·(head_dim + v_dim)·q_len·kv_len, masked or not",
     attrs=(_CAUSAL, _SCALE, _SOFTCAP, _operand_names("mask", "bias", "sinks")),
