@@ -20,6 +20,7 @@ DENIED = (
     -1e4
 )  # a summand of at most this denies a pair: published masks have -1e4, -65504 or the least number
 ROWS = 512  # that are compared at once
+LOOKS = 9  # queries whose keys say which offsets there are
 
 
 def allowed_pairs(mask: NDArray[Any]) -> Bools | None:
@@ -98,9 +99,13 @@ def _with_sinks(allowed: Bools, offset: int) -> Pattern | None:
 
 
 def _offsets(allowed: Bools, counted: Bools) -> set[int]:
-    """Return the offsets, key minus query, that the first and the last query see among counted keys."""
-    queries = allowed.shape[0]
-    rows = {0, queries // 2, queries - 1}
+    """Return the offsets, key minus query, of counted keys that some queries from first to last see."""
+    seen = np.flatnonzero(allowed.any(1))
+    rows = (
+        {int(row) for row in seen[np.linspace(0, len(seen) - 1, LOOKS, dtype=np.int64)]}
+        if len(seen)
+        else set()
+    )
     return {int(key) - row for row in rows for key in np.flatnonzero(allowed[row] & counted)}
 
 
