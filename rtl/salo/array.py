@@ -7,7 +7,7 @@ injected at every segment of the columns. Model: `sim.salo.array`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from amaranth import Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
@@ -18,6 +18,7 @@ from tandemsim.rtl.lib.pipeline import delayed, named
 from tandemsim.rtl.lib.wires import layout, shape
 from tandemsim.rtl.salo.pe import PE
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.rtl.salo.sink import SinkUnit
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloConfig
 from tandemsim.sim.arch.salo.geometry import slot_of
@@ -27,6 +28,14 @@ from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.arch.salo.wires import wires
 
 Unit = TypeVar("Unit")
+
+
+class Start(NamedTuple):
+    """With what a row begins: a state that is not nothing, where `valid`; its sums over values are 0."""
+
+    valid: Value
+    merged_max: Value
+    merged_sum: Value
 
 
 class PEArray(wiring.Component):
@@ -174,10 +183,11 @@ class PEArray(wiring.Component):
     def _wire_outputs(self, m: Module, local: list[list[PE]], global_: list[list[PE]]) -> None:
         """Merge each row's passes. Global rows end apart: the earlier ones wait for the last."""
         array = self.config.array
+        starts = self._starts(m) if array.sinks else {}
         lag = array.cols + array.global_cols
         first = self._late(m, self.command.first, lag)
         for i, row in enumerate(local):
-            merge = self._merge_unit(m, WeightedSum, f"merge_{i}", row[-1], first)
+            merge = self._merge_unit(m, WeightedSum, f"merge_{i}", row[-1], first, starts.get(lag))
             m.d.comb += self.output.rows[i].eq(merge.output)
         in_values = self.stage == Stage.WEIGHTED_SUM
         leaving = self._late(m, Cat(in_values & self.command.last, self.end), array.output_lag)
@@ -185,7 +195,9 @@ class PEArray(wiring.Component):
         for g, row in enumerate(global_):
             lag = array.cols + g + 1
             first = self._late(m, self.command.global_first[g], lag)
-            merge = self._merge_unit(m, GlobalWeightedSum, f"global_merge_{g}", row[-1], first)
+            merge = self._merge_unit(
+                m, GlobalWeightedSum, f"global_merge_{g}", row[-1], first, starts.get(lag)
+            )
             output = self._late(m, merge.output, array.global_rows - 1 - g)
             m.d.comb += self.global_output.rows[g].eq(Mux(self.global_output.valid[g], output, 0))
         if global_:
@@ -197,8 +209,25 @@ class PEArray(wiring.Component):
                 self.global_output.end.eq(leaving[-1]),
             ]
 
+    def _starts(self, m: Module) -> dict[int, Start]:
+        """Return, by its lag behind column 0, with what a row begins: nothing, or the sink of its head.
+
+        The command stands from the first SCORE on, so the unit has its answer in time for ROW_SUM.
+        """
+        array = self.config.array
+        unit = self._add(m, SinkUnit, "sink")
+        m.d.comb += unit.sink.eq(self.command.sink[0])
+        late = named(m, Cat(self.command.sink_valid[0], unit.merged_sum, unit.merged_max), "start")
+        ends = len(unit.merged_sum) + 1
+        found, before = {}, 0
+        lags = {array.cols + array.global_cols, *(array.cols + g + 1 for g in range(array.global_rows))}
+        for lag in sorted(lags):
+            late, before = delayed(m, late, lag - before, "start"), lag
+            found[lag] = Start(late[0], late[ends:].as_signed(), late[1:ends])
+        return found
+
     def _merge_unit(
-        self, m: Module, kind: type[WeightedSum], name: str, end: PE, first: Value
+        self, m: Module, kind: type[WeightedSum], name: str, end: PE, first: Value, start: Start | None
     ) -> WeightedSum:
         merge = self._add(m, kind, name)
         m.d.comb += [
@@ -208,6 +237,12 @@ class PEArray(wiring.Component):
             merge.psum.eq(end.psum_out),
             merge.first.eq(first),
         ]
+        if start is not None:
+            m.d.comb += [
+                merge.restore.eq(start.valid),
+                merge.restored_max.eq(start.merged_max),
+                merge.restored_sum.eq(start.merged_sum),
+            ]
         return merge
 
     def _late(self, m: Module, value: Value, cycles: int) -> Value:

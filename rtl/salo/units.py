@@ -8,6 +8,7 @@ from tandemsim.rtl.salo.controller import Controller
 from tandemsim.rtl.salo.exp import ExpUnit
 from tandemsim.rtl.salo.pe import PE
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.rtl.salo.sink import SinkUnit
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from tandemsim.sim.arch.salo.config import SaloConfig
@@ -26,6 +27,7 @@ UNITS = Units(
     kinds=(
         ExpUnit,
         ReciprocalUnit,
+        SinkUnit,
         PE,
         WeightedSum,
         GlobalWeightedSum,

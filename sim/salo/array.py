@@ -22,6 +22,7 @@ from tandemsim.sim.salo.row import Projection, RowScratch, row_scratch, run_row
 from tandemsim.sim.salo.row_states import RowStates, begin, finish, join, row_states, spill
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.scheduling.tiles import Slots, takes_part
+from tandemsim.sim.salo.sink import sink_state
 from tandemsim.sim.salo.tile_words import GlobalOutputWord, OperandWord, OutputWord, TileCommand
 
 
@@ -80,16 +81,26 @@ class PEArray:
 
     def __init__(self, config: SaloConfig) -> None:
         array, numerics = config.array, config.numerics
-        self._array = array
+        self._config = config
         self._constants = array_constants(numerics, array.normalisation, array.head_dim)
         self._local = merge_constants(numerics, array.normalisation, global_row=False)
         self._global = merge_constants(numerics, array.normalisation, global_row=True)
 
-    def run(self, schedule: Schedule, own: Projection, for_globals: Projection | None = None) -> HeadResult:
-        """Run one head on its raw queries, keys and values; `for_globals` are those of global queries."""
-        seq_len, head_dim = own.query.shape
+    def run(
+        self,
+        schedule: Schedule,
+        own: Projection,
+        for_globals: Projection | None = None,
+        sink: int | None = None,
+    ) -> HeadResult:
+        """Run one head, `HeadOperands`. Raises `ConfigError` for a sink where the array takes none."""
+        array, seq_len, head_dim = self._config.array, *own.query.shape
         out = np.zeros((seq_len, head_dim), np.int64)
         counters = no_saturations()
+        start = self._constants.exponent_minimum, 0
+        if sink is not None:
+            array.check_sinks()
+            start = sink_state(sink, self._constants, counters)
         spills = seq_len if schedule.spill.any() else 0
         units = schedule.block_rows.shape[1] + schedule.row_query.shape[1]
         _run_tiles(
@@ -98,8 +109,9 @@ class PEArray:
             for_globals if for_globals is not None else own,
             self._constants,
             (self._local, self._global),
-            row_states(units, spills, head_dim, self._constants.exponent_minimum),
-            row_scratch(self._array.cols + self._array.global_cols, head_dim),
+            start,
+            row_states(units, spills, head_dim, start),
+            row_scratch(array.cols + array.global_cols, head_dim),
             out,
             counters,
         )
@@ -133,12 +145,15 @@ def _run_tiles(
     for_globals: Projection,
     constants: SaloConstants,
     merges: tuple[MergeConstants, MergeConstants],
+    start: tuple[int, int],
     states: RowStates,
     scratch: RowScratch,
     out: Integers,
     counters: Integers,
 ) -> None:
-    """Run every row of every tile; `merges` are the constants of local and of global rows."""
+    """Run every row of every tile; `merges` are the constants of local and of global rows, `start` is the
+    (row_max, row_sum) with which each begins.
+    """
     rows = tiles.block_rows.shape[1]
     for tile in range(len(tiles.block)):
         for unit in range(len(states.row_max)):
@@ -148,7 +163,7 @@ def _run_tiles(
             block, is_local = tiles.block[tile], unit < rows
             merge = merges[0] if is_local else merges[1]
             if first:
-                begin(states, unit, query, is_local and tiles.restore[block], constants)
+                begin(states, unit, query, is_local and tiles.restore[block], start)
             count = _keys(tiles, tile, unit, scratch.keys)
             if count > 0:
                 source = for_globals if from_globals else own

@@ -34,6 +34,14 @@ class Projection(NamedTuple):
     key_norm: Doubles
 
 
+class HeadOperands(NamedTuple):
+    """What the array is given for one head, raw."""
+
+    own: Projection
+    for_globals: Projection | None = None  # of the global queries, where they have one of their own
+    sink: int | None = None  # the logit of its sink, `SaloNumerics.score`; None: it has none
+
+
 class RowScratch(NamedTuple):
     """What a row holds in a pass: int64 [PEs of the longest row], except psum."""
 

@@ -1,8 +1,9 @@
 """The state of the weighted-sum units of all rows, and of spilled rows: what outlives a pass.
 
-Obeys: `sim.salo.weighted_sum`. A restored block begins with exactly the state with which its queries were
-spilled; a query that was never spilled begins from nothing. So a row that is spilled and restored gives the
-same result as one that is never interrupted.
+Obeys: `sim.salo.weighted_sum`. A row begins from nothing, or with the sink of its head (`sim.salo.sink`). A
+restored block begins with exactly the state with which its queries were spilled, and a query that was never
+spilled like any row. So a row that is spilled and restored gives the same result as one that is never
+interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.arch.salo.constants import MergeConstants, SaloConstants
+from tandemsim.sim.arch.salo.constants import MergeConstants
 from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.salo.reciprocal import reciprocal
@@ -29,23 +30,25 @@ class RowStates(NamedTuple):
     spilled_psum: Integers  # [n, head_dim]
 
 
-def row_states(units: int, spills: int, head_dim: int, lowest: int) -> RowStates:
-    """Return cleared states; `spills` is the number of tokens, or 0 when nothing is spilled."""
+def row_states(units: int, spills: int, head_dim: int, start: tuple[int, int]) -> RowStates:
+    """Return states of rows that have seen no key; `spills` is the number of tokens, or 0 when nothing is
+    spilled, and `start` the (row_max, row_sum) with which a row begins.
+    """
     return RowStates(
-        np.full(units, lowest, np.int64),
-        np.zeros(units, np.int64),
+        np.full(units, start[0], np.int64),
+        np.full(units, start[1], np.int64),
         np.zeros((units, head_dim), np.int64),
-        np.full(spills, lowest, np.int64),
-        np.zeros(spills, np.int64),
+        np.full(spills, start[0], np.int64),
+        np.full(spills, start[1], np.int64),
         np.zeros((spills, head_dim), np.int64),
     )
 
 
 @jit
-def begin(states: RowStates, unit: int, query: int, restore: bool, constants: SaloConstants) -> None:
-    """Clear a unit, or load the state with which its query was spilled."""
-    states.row_max[unit] = states.spilled_max[query] if restore else constants.exponent_minimum
-    states.row_sum[unit] = states.spilled_sum[query] if restore else 0
+def begin(states: RowStates, unit: int, query: int, restore: bool, start: tuple[int, int]) -> None:
+    """Give a unit the state with which a row begins, or that with which its query was spilled."""
+    states.row_max[unit] = states.spilled_max[query] if restore else start[0]
+    states.row_sum[unit] = states.spilled_sum[query] if restore else start[1]
     for n in range(states.psum.shape[1]):
         states.psum[unit, n] = states.spilled_psum[query, n] if restore else 0
 

@@ -19,7 +19,7 @@ from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.arch.types import Integers, Tokens
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
-from tandemsim.sim.salo.row import Projection
+from tandemsim.sim.salo.row import HeadOperands
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.tile_words import (
     GlobalOutputWord,
@@ -111,21 +111,21 @@ class TileEngine:
         self._config = config
 
     def run(
-        self, schedule: Schedule, heads: Sequence[tuple[Projection, Projection | None]], gaps: Gaps = NO_GAPS
+        self, schedule: Schedule, heads: Sequence[HeadOperands], gaps: Gaps = NO_GAPS
     ) -> dict[str, list[Transfer]]:
-        """Return what goes over each stream, and when, for the tiles of one head after the other.
-
-        A head is its projection, and that of the global queries where they have one of their own.
-        """
-        tiles = commands(schedule, self._config, heads[0][0].query.shape[1])
+        """Return what goes over each stream, and when, for the tiles of one head after the other."""
+        tiles: list[TileCommand] = []
         fed: list[list[OperandWord]] = []
         leaving: list[tuple[Words, Words]] = []
-        for own, for_globals in heads:
-            for tile, (command, tokens) in enumerate(tiles):
-                fed.append(words(command, tokens, own, for_globals or own, int(schedule.source[tile])))
-            outputs = PEArray(self._config).run(schedule, own, for_globals).output
+        for head in heads:
+            own, for_globals = head.own, head.for_globals or head.own
+            commanded = commands(schedule, self._config, own.query.shape[1], head.sink)
+            for tile, (command, tokens) in enumerate(commanded):
+                tiles.append(command)
+                fed.append(words(command, tokens, own, for_globals, int(schedule.source[tile])))
+            outputs = PEArray(self._config).run(schedule, *head).output
             leaving += [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
-        return self._cycles([command for command, _ in tiles] * len(heads), fed, leaving, gaps)
+        return self._cycles(tiles, fed, leaving, gaps)
 
     def _leaving(self, schedule: Schedule, tile: int, outputs: Integers) -> tuple[Words, Words]:
         """Return the words that leave after a tile."""

@@ -37,6 +37,8 @@ class TileCommand(NamedTuple):
     global_last: Bools
     private: bool
     private_valid: Bools
+    sink_valid: Bools
+    sink: Integers
 
 
 class TileTokens(NamedTuple):
@@ -74,19 +76,25 @@ class GlobalOutputWord(NamedTuple):
     end: bool
 
 
-def commands(schedule: Schedule, config: SaloConfig, head_dim: int) -> list[tuple[TileCommand, TileTokens]]:
-    """Return the tiles of one head as the circuit takes them.
+def commands(
+    schedule: Schedule, config: SaloConfig, head_dim: int, sink: int | None = None
+) -> list[tuple[TileCommand, TileTokens]]:
+    """Return the tiles of one head as the circuit takes them; `sink` is that of its `HeadOperands`.
 
-    Raises `ConfigError` where the schedule needs what the circuit does not have: partial results that are put
-    aside and restored between two sweeps.
+    Raises `ConfigError` where a head needs what the circuit does not have: a port for its sink, or partial
+    results that are put aside and restored between two sweeps.
     """
     config.check_head(head_dim)
+    if sink is not None:
+        config.array.check_sinks()
     if schedule.spill.any() or schedule.restore.any():
         raise ConfigError("the SALO circuit merges a query's tiles in one sweep, not in several")
-    return [_tile(schedule, config.array, head_dim, tile) for tile in range(schedule.tiles)]
+    return [_tile(schedule, config.array, head_dim, tile, sink) for tile in range(schedule.tiles)]
 
 
-def _tile(schedule: Schedule, array: SaloArray, head_dim: int, tile: int) -> tuple[TileCommand, TileTokens]:
+def _tile(
+    schedule: Schedule, array: SaloArray, head_dim: int, tile: int, sink: int | None
+) -> tuple[TileCommand, TileTokens]:
     slots, rows = schedule.slots, schedule.block_rows[schedule.block[tile]]
     chained = not schedule.split[tile]
     kv, valid, tag = slots.keys[tile].copy(), slots.local_valid[tile].copy(), slots.key_tag[tile] == 1
@@ -117,6 +125,8 @@ def _tile(schedule: Schedule, array: SaloArray, head_dim: int, tile: int) -> tup
         global_last=schedule.row_last[tile],
         private=private,
         private_valid=(takes if private else takes & False) if has_ports else no_ports,
+        sink_valid=np.full(int(array.sinks), sink is not None),
+        sink=np.full(int(array.sinks), sink or 0, np.int64),
     )
     tokens = TileTokens(
         query=rows,

@@ -153,7 +153,8 @@ class WeightedSum:
     What, by `stage`:
 
       ROW_SUM       first: the state is cleared (lowest exponent, row sum 0, sums 0), or, with `restore`,
-                    taken from the restored ports: as spilled, as if the row had never stopped. Then `align`.
+                    taken from the restored ports: as spilled, as if the row had never stopped, or that of a
+                    sink (`sim.salo.sink`). Then `align`.
       after it      per_pass: weight <- `pass_weight`. Deferred: inverse <- `reciprocal` of merged_sum.
       WEIGHTED_SUM  merged[n] <- `merge` of merged[n] (0 or restored in a first pass) and psum; n counts from
                     0 after each ROW_SUM. One cycle later the output register takes `output` of it.

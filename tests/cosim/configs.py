@@ -16,7 +16,7 @@ def small(numerics: SaloNumerics, tiles: int = 2, **array: object) -> SaloConfig
     return replace(made, output_scratchpad=output)
 
 
-CONFIGS = {
+PLAIN = {
     "deferred": small(
         PUBLISHED,
         rows=4,
@@ -68,3 +68,33 @@ CONFIGS = {
         normalisation=Normalisation.DEFERRED,
     ),
 }
+# Arrays whose rows may begin with a sink.
+SINKS = {
+    "sinks": small(
+        PUBLISHED,
+        rows=3,
+        cols=4,
+        head_dim=5,
+        column_segments=2,
+        global_rows=2,
+        global_projections=GlobalProjections.PRIVATE,
+        normalisation=Normalisation.DEFERRED,
+        sinks=True,
+    ),
+    "sinks_per_pass": small(
+        WIDE,
+        tiles=3,
+        rows=2,
+        cols=3,
+        head_dim=6,
+        global_cols=2,
+        normalisation=Normalisation.PER_PASS,
+        flush_cycles=2,
+        exp_latency=3,
+        reciprocal_latency=2,
+        normalise_latency=2,
+        merge_latency=2,
+        sinks=True,
+    ),
+}
+CONFIGS = PLAIN | SINKS

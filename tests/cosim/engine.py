@@ -11,7 +11,7 @@ import numpy as np
 from tandemsim.rtl.salo.tile_engine import TileEngine as Circuit
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
-from tandemsim.sim.salo.row import Projection, projection
+from tandemsim.sim.salo.row import HeadOperands, projection
 from tandemsim.sim.salo.tile_engine import NO_GAPS, Gaps, TileEngine, Transfer
 from tests.cosim import harness
 
@@ -22,7 +22,7 @@ TABLES = {
     "global_output": global_output_fields,
 }
 SOURCES = ("command", "operands")
-Heads = list[tuple[Projection, Projection | None]]
+Heads = list[HeadOperands]
 
 
 class Expected(NamedTuple):
@@ -101,13 +101,30 @@ def _first_difference(stream: str, fields: Any, found: list[tuple[int, int]], wa
 def random_heads(
     config: SaloConfig, seq_len: int, head_dim: int, apart: bool, seed: int, heads: int = 1
 ) -> Heads:
-    """Return N(0, 1) operands of heads; with projections of their own for the global tokens if `apart`."""
+    """Return N(0, 1) operands of heads; with projections of their own for the global tokens if `apart`, and
+    sinks where the array takes some, but for the second head.
+    """
     rng = np.random.default_rng(seed)
     raw = [
         [config.numerics.stored.quantize(rng.standard_normal((seq_len, head_dim)))[0] for _ in range(6)]
         for _ in range(heads)
     ]
-    return [(projection(*six[:3]), projection(*six[3:]) if apart else None) for six in raw]
+    sinks = [random_sink(rng, config) if config.array.sinks and head != 1 else None for head in range(heads)]
+    return [
+        HeadOperands(projection(*six[:3]), projection(*six[3:]) if apart else None, sink)
+        for six, sink in zip(raw, sinks, strict=True)
+    ]
+
+
+def random_sink(rng: np.random.Generator, config: SaloConfig) -> int:
+    """Return a raw logit: some doublings above or below the scores, or one that saturates."""
+    score = config.numerics.score
+    raw = round(rng.normal(0, 4) * 2**config.array.score_shift * score.scale)
+    return (
+        int(np.clip(raw, score.minimum, score.maximum))
+        if rng.random() < 0.8
+        else int(rng.choice([score.minimum, score.maximum]))
+    )
 
 
 def random_gaps(seed: int) -> Gaps:

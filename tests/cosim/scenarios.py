@@ -10,6 +10,7 @@ from tests.cosim import engine
 from tests.cosim.tiles import random_tiles
 
 SOME, MANY = 12, 120  # tiles in `make test`, and in `make cosim`
+HEADS = 4  # that follow one another where each has a sink of its own
 
 Scenario = tuple[Any, engine.Heads, Gaps]  # schedule, operands, pauses
 
@@ -30,9 +31,10 @@ def short(config: SaloConfig, count: int) -> Scenario:
 
 
 def _random(config: SaloConfig, count: int, head_dim: int, seed: int, gaps: Gaps) -> Scenario:
-    schedule = random_tiles(config.array, count, seed)
+    heads = HEADS if config.array.sinks else 1
+    schedule = random_tiles(config.array, count // heads, seed)
     return (
         schedule,
-        engine.random_heads(config, schedule.seq_len, head_dim, apart=True, seed=seed + 1),
+        engine.random_heads(config, schedule.seq_len, head_dim, apart=True, seed=seed + 1, heads=heads),
         gaps,
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cosim import engine, scenarios
-from tests.cosim.configs import CONFIGS
+from tests.cosim.configs import CONFIGS, SINKS
 from tests.cosim.sample import ARRAYS, ON_EACH, ON_EVERY, WHOLE
 
 TILES = scenarios.MANY if WHOLE else scenarios.SOME
@@ -30,6 +30,13 @@ def test_pauses_at_every_stream_lose_nothing_and_are_foreseen(name, simulator):
 @pytest.mark.parametrize("name", ARRAYS)
 def test_heads_of_one_element_leave_no_cycle_to_spare(name, simulator):
     assert_twins(name, simulator, scenarios.short, "short")
+
+
+@ON_EACH
+@pytest.mark.parametrize("name", SINKS)
+def test_rows_begin_with_the_sink_of_their_head(name, simulator):
+    """Heads back to back, each with a sink of its own, one without; streams pause."""
+    assert_twins(name, simulator, scenarios.pauses, "sinks")
 
 
 @ON_EVERY

@@ -49,7 +49,7 @@ def multiply(width_a: int, width_b: int) -> float:
 
 def test_the_multiply_accumulate_slots_of_a_run_are_used_or_idle() -> None:
     # Four PEs for 2 passes of 4 + 4 cycles have 64 slots; 6 pairs use 8 each.
-    work = SaloWork(cycles=99, passes=2, head_dim=4, pairs=6, merged_rows=3, finished_rows=2)
+    work = SaloWork(cycles=99, passes=2, head_dim=4, v_dim=4, pairs=6, merged_rows=3, finished_rows=2)
     found = salo_actions(TINY, work)
     assert (found.qk_macs, found.pv_macs, found.idle_slots) == (24, 24, 16)
     assert (found.exponentials, found.row_sums, found.normalisations) == (6, 6, 6)
@@ -57,7 +57,7 @@ def test_the_multiply_accumulate_slots_of_a_run_are_used_or_idle() -> None:
 
 
 def test_per_pass_divides_twice_a_row_and_pass_and_deferred_once_a_row() -> None:
-    work = SaloWork(cycles=1, passes=20, head_dim=4, pairs=6, merged_rows=30, finished_rows=2)
+    work = SaloWork(cycles=1, passes=20, head_dim=4, v_dim=4, pairs=6, merged_rows=30, finished_rows=2)
     assert salo_actions(PER_PASS, work).reciprocals == 60
     deferred = salo_actions(DEFERRED, work)
     assert (deferred.reciprocals, deferred.normalisations) == (2, 0)
@@ -65,7 +65,7 @@ def test_per_pass_divides_twice_a_row_and_pass_and_deferred_once_a_row() -> None
 
 def test_more_pairs_than_the_passes_can_hold_are_refused() -> None:
     with pytest.raises(ConfigError, match="SaloWork.pairs must fit the PEs of its passes, not 9"):
-        salo_actions(TINY, SaloWork(cycles=1, passes=2, head_dim=4, pairs=9, merged_rows=0, finished_rows=0))
+        salo_actions(TINY, SaloWork(cycles=1, passes=2, head_dim=4, v_dim=4, pairs=9, merged_rows=0, finished_rows=0))
 
 
 def test_actions_of_ops_add_up() -> None:

@@ -20,11 +20,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from tandemsim.rtl.lib import fixed
-from tandemsim.rtl.salo import exp, pe, weighted_sum
+from tandemsim.rtl.salo import exp, pe, sink, weighted_sum
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.numerics import NUMERICS
 
-UNITS = (pe.PE, weighted_sum.WeightedSum, weighted_sum.GlobalWeightedSum)  # the PE's exponential included
+# The PE's exponential included.
+UNITS = (pe.PE, sink.SinkUnit, weighted_sum.WeightedSum, weighted_sum.GlobalWeightedSum)
 
 
 class Use(NamedTuple):
@@ -124,7 +125,7 @@ def uses() -> list[Use]:
 
         return noted
 
-    modules = (exp, pe, weighted_sum)
+    modules = (exp, pe, sink, weighted_sum)
     places = [(module, name) for module, name in itertools.product(modules, CLAIMS) if hasattr(module, name)]
     noted = {name: noting(name, getattr(fixed, name)) for name in CLAIMS}
     with contextlib.ExitStack() as stack:

@@ -54,6 +54,7 @@ def _array(rng: random.Random) -> SaloArray:
         normalise_latency=rng.randint(1, 3),
         flush_cycles=rng.randint(1, 2),
         merge_latency=rng.randint(1, 3),
+        sinks=rng.random() < 0.5,
     )
 
 

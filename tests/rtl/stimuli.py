@@ -18,6 +18,7 @@ from tandemsim.sim.salo.controller import Controller, ControllerInputs
 from tandemsim.sim.salo.exp import ExpUnitInputs
 from tandemsim.sim.salo.pe import PEInputs
 from tandemsim.sim.salo.reciprocal import ReciprocalUnitInputs
+from tandemsim.sim.salo.sink import SinkUnitInputs
 from tandemsim.sim.salo.weighted_sum import WeightedSumInputs
 
 BROKEN_OFF = 70  # cycles of work, some tiles of a small array, that a reset breaks off before a run begins
@@ -47,6 +48,11 @@ def exp_unit(config: SaloConfig, seed: int, count: int) -> list[ExpUnitInputs]:
     inside = 1 << (score.fraction + config.array.score_shift + config.numerics.exp.exponent_width - 1)
     found = [ExpUnitInputs(value(rng, score)) for _ in range(count // 2)]
     return found + [ExpUnitInputs(rng.randint(-inside, inside - 1)) for _ in range(count - count // 2)]
+
+
+def sink_unit(config: SaloConfig, seed: int, count: int) -> list[SinkUnitInputs]:
+    """Sinks of every size."""
+    return [SinkUnitInputs(inputs.score) for inputs in exp_unit(config, seed, count)]
 
 
 def reciprocal_unit(config: SaloConfig, seed: int, count: int) -> list[ReciprocalUnitInputs]:

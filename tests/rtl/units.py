@@ -9,9 +9,10 @@ from tandemsim.rtl.salo import controller as rtl_controller
 from tandemsim.rtl.salo import exp as rtl_exp
 from tandemsim.rtl.salo import pe as rtl_pe
 from tandemsim.rtl.salo import reciprocal as rtl_reciprocal
+from tandemsim.rtl.salo import sink as rtl_sink
 from tandemsim.rtl.salo import weighted_sum as rtl_weighted_sum
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.salo import controller, exp, pe, reciprocal, weighted_sum
+from tandemsim.sim.salo import controller, exp, pe, reciprocal, sink, weighted_sum
 from tests.rtl import stimuli
 
 SEED, SOME, MANY = 1, 1500, 5000  # of the inputs; how many in `make test`, and in `make cosim`
@@ -51,6 +52,9 @@ UNITS: dict[str, Unit] = {
         reciprocal.ReciprocalUnit,
         stimuli.reciprocal_unit,
         lambda config: config.array.reciprocal_latency - 1,
+    ),
+    "sink_unit": Unit(
+        rtl_sink.SinkUnit, sink.SinkUnit, stimuli.sink_unit, lambda config: config.array.exp_latency
     ),
     "pe": Unit(rtl_pe.PE, pe.PE, lambda config, seed, count: stimuli.pe(config, seed, count // 20), _one),
     "weighted_sum": Unit(

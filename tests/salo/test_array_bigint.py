@@ -60,9 +60,13 @@ class Oracle:
 
     def power_of_two(self, query: list[int], key: list[int]) -> tuple[int, int]:
         """(exponent, mantissa) of 2^score."""
-        exp, score = self.numerics.exp, 0
+        score = 0
         for q, k in zip(query, key, strict=True):
             score = self.clip("score", score + q * k, self.numerics.score)
+        return self.exponential(score)
+
+    def exponential(self, score: int) -> tuple[int, int]:
+        exp = self.numerics.exp
         root = math.ceil(math.log2(math.sqrt(self.array.head_dim)))
         log2 = Fraction(score, self.numerics.score.scale) / 2**root
         cut = math.floor(log2 * 2**exp.fraction_bits)
@@ -166,13 +170,20 @@ class Oracle:
             factor *= self.reciprocal(row.total) * self.numerics.row_sum.scale
         return [self.clip("output", half_up(one * factor), out) for one in row.sums]
 
-    def run(self, s, own: Any, apart: Any) -> np.ndarray:
+    def fresh(self, sink: int | None) -> Row:
+        """A row that has seen no key; the sink is a score, its row sum a mantissa in the sum's fraction."""
+        top, total, n = -(2 ** (self.numerics.exp.exponent_width - 1)), 0, self.numerics
+        if sink is not None:
+            top, mantissa = self.exponential(sink)
+            total = half_up(Fraction(mantissa * n.row_sum.scale, 2**n.exp.fraction_bits))
+        return Row(top, total, [0] * self.array.head_dim)
+
+    def run(self, s, own: Any, apart: Any, sink: int | None = None) -> np.ndarray:
         """A schedule, PE by PE."""
-        head_dim, lowest = self.array.head_dim, -(2 ** (self.numerics.exp.exponent_width - 1))
-        fresh = Row(lowest, 0, [0] * head_dim)
+        fresh = self.fresh(sink)
         units: dict[tuple[str, int], Row] = {}
         spilled: dict[int, Row] = {}
-        out = np.zeros((s.seq_len, head_dim), np.int64)
+        out = np.zeros((s.seq_len, self.array.head_dim), np.int64)
 
         def work(
             unit: tuple[str, int], query: int, keys: list[int], operands: Any, merge: Fixed, start: Row | None
@@ -281,12 +292,19 @@ class Case:
             global_cols=int(rng.integers(0, 3)),
             head_dim=int(rng.integers(3, 20)),
             normalisation=normalisation,
+            sinks=seed % 2 == 1,
         )
         self.schedule = random_schedule(rng, self.array, blank)
         shape, spread = (TOKENS, self.array.head_dim), rng.choice([0.5, 1.0, 3.0])
         self.raw = [numerics.input.quantize(rng.standard_normal(shape) * spread)[0] for _ in range(6)]
         config: Any = SimpleNamespace(array=self.array, numerics=numerics)
-        self.found = PEArray(config).run(self.schedule, projection(*self.raw[:3]), projection(*self.raw[3:]))
+        self.sink = None
+        if self.array.sinks:
+            score = numerics.score
+            raw = rng.normal(0, 4) * score.scale * 2**self.array.score_shift
+            self.sink = int(np.clip(raw, score.minimum, score.maximum))
+        own, apart = projection(*self.raw[:3]), projection(*self.raw[3:])
+        self.found = PEArray(config).run(self.schedule, own, apart, self.sink)
 
 
 @pytest.mark.parametrize("normalisation", list(Normalisation))
@@ -298,7 +316,7 @@ def test_every_output_and_every_saturation_is_that_of_exact_rationals(
     case = Case(seed, FORMATS[name], normalisation, blank_schedule)
     oracle = Oracle(case.array, FORMATS[name])
     own, apart = ([array.tolist() for array in half] for half in (case.raw[:3], case.raw[3:]))
-    np.testing.assert_array_equal(case.found.output, oracle.run(case.schedule, own, apart))
+    np.testing.assert_array_equal(case.found.output, oracle.run(case.schedule, own, apart, case.sink))
     assert {key: count for key, count in case.found.saturations.items() if count} == dict(oracle.clipped)
 
 

@@ -6,6 +6,7 @@ to register. It must give the values of the array model, and leave in the cycles
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.pe import PE, PEInputs, PEOutputs
 from tandemsim.sim.salo.reciprocal import ReciprocalUnit, ReciprocalUnitInputs
 from tandemsim.sim.salo.row import projection
+from tandemsim.sim.salo.sink import SinkUnit, SinkUnitInputs
 from tandemsim.sim.salo.weighted_sum import (
     GlobalWeightedSum,
     WeightedSum,
@@ -74,7 +76,10 @@ class Controller:
 class Systolic:
     """The wired array."""
 
-    def __init__(self, config: SaloConfig, schedule: Any, operands: list[np.ndarray]) -> None:
+    def __init__(
+        self, config: SaloConfig, schedule: Any, operands: list[np.ndarray], sink: int | None = None
+    ) -> None:
+        self.start = None if sink is None else SinkUnit(config)(SinkUnitInputs(sink))
         self.config, self.array, self.schedule = config, config.array, schedule
         self.controller = Controller(config, schedule, operands)
         a = self.array
@@ -192,8 +197,9 @@ class Systolic:
         tile = self.controller.at(self.cycle - lag)[0]
         flags = self.schedule.row_first[:, row[1]] if row[0] == "global" else self.schedule.first
         first = tile >= 0 and bool(flags[tile])
+        sums = end.row_max_out, end.row_sum_out, end.psum_out
         return WeightedSumInputs(
-            end.stage_out, end.row_max_out, end.row_sum_out, end.psum_out, first, False, 0, 0, 0
+            end.stage_out, *sums, first, self.start is not None, *(self.start or (0, 0)), 0
         )
 
     def run(self) -> dict[Tag, np.ndarray]:
@@ -226,13 +232,15 @@ def random_tiles(rng: np.random.Generator, array: SaloArray, tiles: int, blank_s
     return s
 
 
-def assert_same(config: SaloConfig, schedule: Any, rng: np.random.Generator) -> Systolic:
+def assert_same(
+    config: SaloConfig, schedule: Any, rng: np.random.Generator, sink: int | None = None
+) -> Systolic:
     """Run both and compare the rows' results; return the stepped array."""
     numerics, shape = config.numerics, (schedule.seq_len, config.array.head_dim)
     operands = [numerics.stored.quantize(rng.standard_normal(shape) * 1.5)[0] for _ in range(3)]
-    stepped = Systolic(config, schedule, operands)
+    stepped = Systolic(config, schedule, operands, sink)
     outputs = stepped.run()
-    found = PEArray(config).run(schedule, projection(*operands)).output
+    found = PEArray(config).run(schedule, projection(*operands), sink=sink).output
     for row, result in outputs.items():
         kind, index = row
         query = schedule.block_rows[0, index] if kind == "local" else schedule.row_query[0, index]
@@ -273,6 +281,18 @@ def test_longer_latencies_shift_the_stages(machine: Any, blank_schedule: Any) ->
     rng = np.random.default_rng(7)
     stepped = assert_same(machine(array, PUBLISHED), random_tiles(rng, array, 2, blank_schedule), rng)
     assert stepped.last_psum == array.total_cycles(2, 5)
+
+
+@pytest.mark.parametrize("normalisation", list(Normalisation))
+@pytest.mark.parametrize("doublings", [-3, 0, 2, 5])
+def test_a_sink_takes_no_cycle(
+    doublings: int, normalisation: Normalisation, machine: Any, blank_schedule: Any
+) -> None:
+    array = SaloArray(rows=3, cols=4, head_dim=5, global_rows=2, normalisation=normalisation, sinks=True)
+    rng = np.random.default_rng(doublings + 10)
+    sink = doublings << (PUBLISHED.score.fraction + array.score_shift)
+    stepped = assert_same(machine(array, PUBLISHED), random_tiles(rng, array, 3, blank_schedule), rng, sink)
+    assert stepped.last_psum == array.total_cycles(3, 5) == replace(array, sinks=False).total_cycles(3, 5)
 
 
 def test_private_ports_feed_the_global_rows(machine: Any, blank_schedule: Any) -> None:

@@ -14,6 +14,7 @@ from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.memory.scratchpad import Residency
 from tandemsim.sim.salo.layer.banks import cycles_per_step
 from tandemsim.sim.salo.layer.layout import Layer
+from tandemsim.sim.salo.layer.order import tile_order
 from tandemsim.sim.salo.layer.needs import granules
 from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
@@ -62,7 +63,7 @@ def test_a_tile_waits_for_the_bank_that_holds_most_of_its_keys(
     slot = np.random.default_rng(banks).permutation(count)
     groups = banks // config.array.rows or 1
     residency = Residency(np.arange(count), slot, np.zeros(count, np.int64), np.full(count, -1), groups)
-    steps = cycles_per_step(found, 1, residency, partition, config.key_scratchpad)
+    steps = cycles_per_step(found, tile_order(found, 1, 1), residency, partition, config.key_scratchpad)
     for tile in range(found.tiles):
         dilation = found.dilation[found.block[tile]]
         slot_of = {

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
 from tandemsim.sim.salo.scheduling.schedule import GLOBAL, Schedule, schedule
-from tandemsim.traces.pattern import Band, Pattern
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.pattern import Band, Blocks, Chunks, Pattern
 
 
 def times_computed(found: Schedule, array: SaloArray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often the array computes each (query, key) pair, int [seq_len, seq_len], and which slots of
+    """Return how often the array computes each (query, key) pair, int [q_len, seq_len], and which slots of
     the stream it uses.
     """
-    count = np.zeros((found.seq_len, found.seq_len), int)
+    count = np.zeros((found.q_len, found.seq_len), int)
     used = np.zeros(found.slots.keys.shape, np.bool_)
     rows, width = array.rows, array.cols // array.column_segments
     for tile in range(found.tiles):
@@ -55,7 +56,7 @@ def assert_exact(
 ) -> Schedule:
     """Schedule a pattern and hold it to the brute force."""
     found = schedule(pattern, array, scheduling, global_projections=separate)
-    expected = pattern.mask(np.arange(pattern.seq_len)).astype(int)
+    expected = pattern.mask(np.arange(pattern.q_len)).astype(int)
     count, used = times_computed(found, array)
     np.testing.assert_array_equal(count, expected)
     np.testing.assert_array_equal(found.slots.keys >= 0, used, "a key is streamed in vain")
@@ -64,8 +65,9 @@ def assert_exact(
         right = found.slots.keys[~found.split, 1, array.segment_cols :]
         assert ((left == right) | (left < 0) | (right < 0)).all(), "one place in the stream, two keys"
     assert found.pairs.sum() == expected.sum() == pattern.pairs()
-    assert sorted(written(found)) == list(range(pattern.seq_len))
-    on_rows = pattern.global_tokens[: array.global_rows]
+    assert sorted(written(found)) == list(range(pattern.q_len))
+    queries = [token - pattern.q_offset for token in pattern.global_tokens]
+    on_rows = [query for query in queries if 0 <= query < pattern.q_len][: array.global_rows]
     assert set(found.row_query[found.row_query >= 0].tolist()) == set(on_rows), "an idle global row"
     return found
 
@@ -121,6 +123,92 @@ def patterns_2d(draw: st.DrawFn) -> Pattern:
     inside = draw(st.lists(st.integers(0, seq_len - 1), max_size=3, unique=True))
     tokens = draw(st.permutations(sorted({*range(outside), *inside})))
     return Pattern(seq_len=seq_len, grid=(height, width), window_2d=window, global_tokens=tuple(tokens))
+
+
+@st.composite
+def bands(draw: st.DrawFn, seq_len: int, most: int) -> tuple[Band, ...]:
+    found = []
+    for _ in range(draw(st.integers(0, most))):
+        dilation = draw(st.sampled_from([1, 1, 1, 2, 3]))
+        steps = draw(st.integers(0, seq_len))
+        high = draw(st.sampled_from([0, 0, 1, -3, seq_len // 2]))
+        found.append(Band(high - steps * dilation, high, dilation))
+    return tuple(found)
+
+
+def tokens(seq_len: int, most: int) -> st.SearchStrategy[tuple[int, ...]]:
+    some = st.lists(st.integers(0, seq_len - 1), max_size=most, unique=True)
+    return st.one_of(some, st.integers(0, most).map(lambda count: range(min(count, seq_len)))).map(tuple)
+
+
+def chunks(seq_len: int) -> st.SearchStrategy[Chunks | None]:
+    sizes = st.integers(1, seq_len).flatmap(
+        lambda size: st.builds(
+            Chunks, st.just(size), st.integers(0, 2), st.integers(0, 2), st.integers(0, size - 1)
+        )
+    )
+    return st.none() | sizes
+
+
+@st.composite
+def extended(draw: st.DrawFn) -> Pattern:
+    """Bands, clamped ones and lists of blocks, of queries with an offset, cut by chunks and by causality."""
+    seq_len = draw(st.integers(1, 50))
+    q_len = draw(st.just(seq_len) | st.integers(1, 50))
+    q_offset = draw(st.sampled_from([0, seq_len - q_len]) | st.integers(-5, 20))
+    some = {
+        "causal": draw(st.booleans()),
+        "chunks": draw(chunks(seq_len)),
+        "sink_tokens": draw(tokens(seq_len, 20)),
+        "global_tokens": draw(st.just(()) | tokens(seq_len, 5)),
+    }
+    kind = draw(st.sampled_from(["bands", "clamped", "blocks"]))
+    if kind == "bands":
+        some["bands"] = draw(bands(seq_len, 3))
+    elif kind == "clamped":
+        dilation = draw(st.integers(1, max(1, seq_len // 2)))
+        length = draw(st.integers(1, seq_len // dilation))
+        shift = draw(st.integers(-length, 1))
+        band = Band(shift * dilation, (shift + length - 1) * dilation, dilation)
+        some |= {"bands": (band,), "clamped": True}
+    else:
+        query, key = draw(st.integers(1, 12)), draw(st.integers(1, 12))
+        row = st.lists(st.integers(0, -(-seq_len // key) - 1), unique=True).map(tuple)
+        rows = -(-q_len // query)
+        listed = draw(st.lists(row, min_size=rows, max_size=rows).map(tuple))
+        some["blocks"] = Blocks(query, key, listed)
+    try:
+        return Pattern(seq_len=seq_len, q_len=q_len, q_offset=q_offset, **some)
+    except TraceError:  # a query without a key, a band beyond the text, nothing at all
+        reject()
+
+
+@st.composite
+def neighborhoods(draw: st.DrawFn) -> Pattern:
+    height, width, outside = draw(st.integers(1, 7)), draw(st.integers(1, 7)), draw(st.integers(0, 2))
+    (low_y, high_y), (low_x, high_x) = (
+        (low, low + draw(st.integers(0, side - 1)))
+        for side in (height, width)
+        for low in [draw(st.integers(1 - side, 1))]
+    )
+    seq_len = height * width + outside
+    inside = draw(st.lists(st.integers(outside, seq_len - 1), max_size=2, unique=True))
+    window = (low_y, high_y), (low_x, high_x)
+    globals_ = (*range(outside), *inside)
+    try:
+        return Pattern(
+            seq_len=seq_len, grid=(height, width), window_2d=window, global_tokens=globals_, clamped=True
+        )
+    except TraceError:
+        reject()
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(extended() | neighborhoods(), arrays, schedulings)
+def test_every_pair_of_a_language_model_s_pattern_is_computed_exactly_once(
+    pattern: Pattern, array: SaloArray, scheduling: SaloScheduling
+) -> None:
+    assert_exact(pattern, array, scheduling, separate=False)
 
 
 @settings(max_examples=250, deadline=None)

@@ -70,6 +70,8 @@ class SaloArray:
     flush_cycles: int = 1  # artifact's cost model; clears the accumulators between passes
     # Of the weighted-sum unit: cycles from a partial sum at the last column to the merge buffer
     merge_latency: int = 1
+    # Rows may begin with a learned sink, one more logit in the denominator; as published they cannot.
+    sinks: bool = False
 
     def __post_init__(self) -> None:
         latencies = "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"
@@ -151,18 +153,23 @@ class SaloArray:
         gap = self.flush_cycles + (self.drain if self.overlap is PassOverlap.DRAIN else 0)
         return SaloTiming(between, self.drain, gap, self.merge_latency, self.last_output)
 
-    def pass_cycles(self, head_dim: int) -> int:
-        """Cycles that column 0 works on one pass of a head of `head_dim`."""
-        return 2 * head_dim + self.timing.between
+    def pass_cycles(self, head_dim: int, v_dim: int = 0) -> int:
+        """Cycles that column 0 works on one pass of a head of `head_dim`; 0 values' elements: as many."""
+        return head_dim + (v_dim or head_dim) + self.timing.between
 
-    def total_cycles(self, passes: int, head_dim: int) -> int:
+    def total_cycles(self, passes: int, head_dim: int, v_dim: int = 0) -> int:
         """Cycles of `passes` passes that never wait for data: the last partial sum leaves in the last of
-        them.
+        them. `v_dim` as in `pass_cycles`.
         """
         if passes == 0:
             return 0
         timing = self.timing
-        return passes * self.pass_cycles(head_dim) + (passes - 1) * timing.gap + timing.drain
+        return passes * self.pass_cycles(head_dim, v_dim) + (passes - 1) * timing.gap + timing.drain
+
+    def check_sinks(self) -> None:
+        """Raise `ConfigError` where rows cannot begin with a sink."""
+        if not self.sinks:
+            raise ConfigError("learned sinks need array.sinks=true, not false; --set array.sinks=true")
 
 
 class SaloTiming(NamedTuple):

@@ -46,6 +46,7 @@ class SaloWork(NamedTuple):
     cycles: int  # of the clock, stalled ones too
     passes: int
     head_dim: int
+    v_dim: int  # elements of a value and of an output
     pairs: int  # (query, key) pairs computed, over all heads
     merged_rows: int  # rows that entered a weighted-sum unit, over all passes
     finished_rows: int  # rows that left it, over all heads
@@ -68,21 +69,20 @@ class SaloActions(NamedTuple):
 
 def salo_actions(array: SaloArray, work: SaloWork) -> SaloActions:
     """Count the actions of `work`."""
-    macs = work.pairs * work.head_dim
-    idle = 2 * (array.pes * work.passes * work.head_dim - macs)
+    idle = (array.pes * work.passes - work.pairs) * (work.head_dim + work.v_dim)
     require(idle >= 0, "SaloWork.pairs must fit the PEs of its passes", work.pairs)
     per_pass = array.normalisation is Normalisation.PER_PASS
     return SaloActions(
-        qk_macs=macs,
-        pv_macs=macs,
+        qk_macs=work.pairs * work.head_dim,
+        pv_macs=work.pairs * work.v_dim,
         idle_slots=idle,
         exponentials=work.pairs,
         row_sums=work.pairs,
         normalisations=work.pairs if per_pass else 0,
         # per_pass: one of the row's sum and one of the merged sum in every pass; deferred: one at the end.
         reciprocals=2 * work.merged_rows if per_pass else work.finished_rows,
-        merged=work.merged_rows * work.head_dim,
-        outputs=work.finished_rows * work.head_dim,
+        merged=work.merged_rows * work.v_dim,
+        outputs=work.finished_rows * work.v_dim,
         cycles=work.cycles,
     )
 

@@ -64,6 +64,9 @@ def skew_bits(array: SaloArray, numerics: SaloNumerics) -> int:
     bits += sum((max(Stage).bit_length() + element + 1) * lag for lag in range(1, globals_ + 1))
     if array.global_projections is GlobalProjections.PRIVATE:
         bits += sum((element + 2) * (j + g + 1) for g in range(globals_) for j in range(cols))
+    if array.sinks:  # whether a row begins with one, its exponent, its row sum
+        sink = 1 + numerics.exp.exponent_width + numerics.highest_sink.bit_length()
+        bits += sink * (cols + max(array.global_cols, globals_))
     behind = array.merge_latency + array.reciprocal_latency
     bits += 3 * (cols + array.global_cols) + 2 * behind  # first of a block; outputs leave; the last of them
     if array.normalisation is PER_PASS:  # the row's maximum waits for the reciprocal

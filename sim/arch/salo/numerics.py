@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, require_integers
-from tandemsim.sim.arch.formats import MAX_WIDTH, Fixed, Rounding
+from tandemsim.sim.arch.formats import MAX_WIDTH, Fixed, Rounding, shift_half_up
 from tandemsim.sim.arch.reciprocal import ReciprocalConfig
 from tandemsim.sim.arch.salo.exp2 import PUBLISHED_EXP, WIDE_EXP, ExpConfig
 from tandemsim.sim.arch.types import Half
@@ -183,6 +183,11 @@ class SaloNumerics:
         return mantissa << -drop if drop <= 0 else (mantissa + (1 << (drop - 1))) >> drop
 
     @property
+    def highest_sink(self) -> int:
+        """Raw row sum of a sink with the highest mantissa, relative to its exponent."""
+        return int(shift_half_up(self.exp.maximum_mantissa, self.exp.fraction_bits - self.row_sum.fraction))
+
+    @property
     def merge_sum(self) -> Fixed:
         """Format of the merged row sum."""
         return Fixed(self.renormalise_at + self.row_sum.fraction + 1, self.row_sum.fraction)
@@ -231,7 +236,12 @@ def score_shift(head_dim: int) -> int:
 
 def query_factor(head_dim: int, array_head_dim: int) -> float:
     """Return c, by which a query of `head_dim` is multiplied on an array of `array_head_dim`."""
-    return math.log2(math.e) * (1 << score_shift(array_head_dim)) / math.sqrt(head_dim)
+    return sink_factor(array_head_dim) / math.sqrt(head_dim)
+
+
+def sink_factor(array_head_dim: int) -> float:
+    """Return what turns the logit of a sink into a score of an array of `array_head_dim`."""
+    return math.log2(math.e) * (1 << score_shift(array_head_dim))
 
 
 PUBLISHED = SaloNumerics(

@@ -19,6 +19,7 @@ SALO = SaloConfig(
         column_segments=2,  # two 15-wide bands of ViL in one pass
         normalisation=Normalisation.DEFERRED,  # 130 cycles per pass in place of 163
         global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token separately
+        sinks=True,  # gpt-oss has one for each head
     ),
     numerics=PUBLISHED,
     # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.

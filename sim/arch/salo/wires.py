@@ -34,6 +34,7 @@ class SaloWires(NamedTuple):
     global_merge: Wire
     merge_weight: Wire  # 0 to 1.0
     output: Wire
+    sink_sum: Wire  # row sum of a sink alone
 
 
 def wires(config: SaloConfig) -> SaloWires:
@@ -61,4 +62,5 @@ def wires(config: SaloConfig) -> SaloWires:
         global_merge=Wire(sums.global_merge.width, True),
         merge_weight=Wire(numerics.merge_weight_fraction + 1),
         output=Wire(numerics.output.width, True),
+        sink_sum=Wire(numerics.highest_sink.bit_length()),
     )

@@ -47,7 +47,8 @@ class _Laid:
 
     tracks: dict[int, Slices]
     blocks: Integers  # [T] number of the run of tiles of one block and head, ascending
-    heads: Integers  # [T]
+    turns: Integers  # [T] heads, or the groups of heads that take turns block by block; ascending
+    side_by_side: int  # heads of such a group
 
 
 def timeline(run: SaloRun, config: SaloConfig) -> Timeline:
@@ -95,11 +96,11 @@ def _placed(run: SaloRun, tracks: dict[int, dict[int, Slices]], notes: list[str]
 
 def _laid(result: LayerResult, config: SaloConfig) -> _Laid:
     plan, times = result.program, result.times
-    tiling = plan.schedule
-    tile = np.arange(plan.tiles)
-    head, block = tile // tiling.tiles, tiling.block[tile % tiling.tiles].astype(np.int64)
+    tiling, order = plan.schedule, plan.order
+    tile, head = np.arange(plan.tiles), order.head
+    block = tiling.block[order.tile].astype(np.int64)
     changed = (np.diff(head) != 0) | (np.diff(block) != 0)
-    kind = np.where(tiling.source == GLOBAL, 1, np.where(tiling.local_pairs == 0, 2, 0))[tile % tiling.tiles]
+    kind = np.where(tiling.source == GLOBAL, 1, np.where(tiling.local_pairs == 0, 2, 0))[order.tile]
     tiles = Slices(
         label=np.full(plan.tiles, TILE),
         start=times.tile_start,
@@ -123,16 +124,17 @@ def _laid(result: LayerResult, config: SaloConfig) -> _Laid:
         READS: moved.chosen(np.flatnonzero(transfers.is_write == 0)),
         WRITES: moved.chosen(np.flatnonzero(transfers.is_write == 1)),
     }
-    return _Laid(tracks, np.cumsum(np.concatenate(([0], changed))), head)
+    return _Laid(tracks, np.cumsum(np.concatenate(([0], changed))), order.turn, order.side_by_side)
 
 
 def stalls(result: LayerResult, config: SaloConfig) -> Slices:
     """Return the intervals in which the array waits, each with its cause, in the order of their starts."""
-    times, timing, head_dim = result.times, config.array.timing, result.program.layer.head_dim
+    times, timing, layer = result.times, config.array.timing, result.program.layer
+    elements = np.array([layer.head_dim, layer.value_dim])  # by phase
     ready = np.concatenate(([0], times.tile_end[:-1] + timing.gap))
-    qk_end = times.tile_start + head_dim * result.steps[:, Phase.QK]
-    pv_end = times.pv_start + head_dim * result.steps[:, Phase.PV]
-    slower = head_dim * (result.steps - 1)
+    qk_end = times.tile_start + layer.head_dim * result.steps[:, Phase.QK]
+    pv_end = times.pv_start + layer.value_dim * result.steps[:, Phase.PV]
+    slower = elements * (result.steps - 1)
     operands = np.full(len(ready), Stall.DRAM)
     operands[0] = Stall.COLD_FILL
     computed = times.tile_end[-1:] + timing.drain + timing.merge
@@ -155,16 +157,18 @@ def stalls(result: LayerResult, config: SaloConfig) -> Slices:
 
 def _coarser_tiles(laid: dict[int, _Laid], times: Counter[int], notes: list[str]) -> dict[int, Slices]:
     """Return the tiles of each layer: each, or those of so many blocks of a head, or of so many heads."""
-    if sum(len(layer.heads) * times[key] for key, layer in laid.items()) <= MOST[ARRAY]:
+    if sum(len(layer.turns) * times[key] for key, layer in laid.items()) <= MOST[ARRAY]:
         return {key: layer.tracks[ARRAY] for key, layer in laid.items()}
-    heads = max(int(layer.heads[-1]) + 1 for layer in laid.values())
-    blocks = max((int(layer.blocks[-1]) + 1) // (int(layer.heads[-1]) + 1) for layer in laid.values())
+    turns = max(int(layer.turns[-1]) + 1 for layer in laid.values())
+    blocks = max((int(layer.blocks[-1]) + 1) // (int(layer.turns[-1]) + 1) for layer in laid.values())
     levels = [(BLOCK, 1 << bits) for bits in range(blocks.bit_length())]
-    levels += [(HEAD, 1 << bits) for bits in range(heads.bit_length() + 1)]
+    levels += [(HEAD, 1 << bits) for bits in range(turns.bit_length() + 1)]
     for level, size in levels:
         new = {key: _beginnings(layer, level, size) for key, layer in laid.items()}
         if sum(int(begins.sum()) * times[key] for key, begins in new.items()) <= MOST[ARRAY]:
             break
+    together = max(layer.side_by_side for layer in laid.values())
+    size *= together if level == HEAD else 1
     what = f"{size} {LABELS[level]}s" if size > 1 else f"a {LABELS[level]}"
     notes.append(f"Track {TRACKS[ARRAY]!r}: the tiles of {what} are joined")
     return {key: _relabeled(join_runs(layer.tracks[ARRAY], new[key]), level) for key, layer in laid.items()}
@@ -173,11 +177,11 @@ def _coarser_tiles(laid: dict[int, _Laid], times: Counter[int], notes: list[str]
 def _beginnings(layer: _Laid, level: int, size: int) -> npt.NDArray[np.bool_]:
     """Say of each tile whether it begins a group of `size` blocks of one head, or of `size` heads."""
     if level == HEAD:
-        group = layer.heads // size
+        group = layer.turns // size
     else:
-        first_of_head = np.concatenate(([True], np.diff(layer.heads) != 0))
-        within = layer.blocks - layer.blocks[first_of_head][layer.heads]
-        group = layer.heads * (int(within.max()) // size + 1) + within // size
+        first_of_turn = np.concatenate(([True], np.diff(layer.turns) != 0))
+        within = layer.blocks - layer.blocks[first_of_turn][layer.turns]
+        group = layer.turns * (int(within.max()) // size + 1) + within // size
     return np.concatenate(([True], np.diff(group) != 0))
 
 
@@ -196,11 +200,11 @@ def activity(run: SaloRun) -> Activity:
     heads = []
     for layer in run.layers:
         times, plan = layer.result.times, layer.result.program
-        work = np.tile(plan.schedule.pairs, plan.layer.heads) * 2 * plan.layer.head_dim
+        work = plan.schedule.pairs[plan.order.tile] * (plan.layer.head_dim + plan.layer.value_dim)
         macs += _spread(work, times.tile_start + layer.start, times.tile_end + layer.start, edges)
         at, size = layer.result.traffic
         moved += _spread(size, at[:-1] + layer.start, at[1:] + layer.start, edges)
-        heads.append(times.tile_start[:: plan.schedule.tiles] + layer.start)
+        heads.append(times.tile_start[plan.order.turn_start] + layer.start)
     return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved, heads=np.concatenate(heads))
 
 

@@ -1,6 +1,6 @@
 """Accounts of a layer: what every multiplier-cycle was spent on, and which tensors moved over the DRAM pins.
 
-A multiplier-cycle is one multiplier for one cycle of column 0. A tile multiplies for 2 head_dim cycles; each
+A multiplier-cycle is one multiplier for one cycle of column 0. A tile multiplies for head_dim cycles, and for v_dim; each
 PE spends them on a pair of its own (`useful`), or on none, for the first of these reasons that holds: its row
 has no query (`idle_rows`: only the global rows work; `last_block`: the block is shorter than the array), its
 column stands for no offset of the band (`idle_columns`), or its key is outside the sequence, the image or the
@@ -25,9 +25,9 @@ REASONS = (
 
 def multiplier_cycles(config: SaloConfig, plan: Program, stalls: dict[str, int]) -> dict[str, int]:
     """Return all multiplier-cycles of a layer by reason: `REASONS`, and then ``stall_<cause>``."""
-    array, timing, head_dim = config.array, config.array.timing, plan.layer.head_dim
+    array, timing, layer = config.array, config.array.timing, plan.layer
     by_pe = {
-        reason: 2 * head_dim * plan.layer.heads * count
+        reason: (layer.head_dim + layer.value_dim) * layer.heads * count
         for reason, count in _by_pe(plan.schedule, array.rows, array.cols).items()
     }
     draining = array.drain if array.overlap is PassOverlap.DRAIN else 0
@@ -82,5 +82,4 @@ def _separate(base: dict[str, int], name: str) -> bool:
 
 
 def _rows(layer: Layer, name: str) -> int:
-    tokens = len(layer.global_tokens) if name == "global_query" else layer.seq_len
-    return layer.heads * tokens
+    return layer.heads * len(layer.global_tokens) if name == "global_query" else layer.rows(name)

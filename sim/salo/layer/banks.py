@@ -14,6 +14,7 @@ from tandemsim.sim.arch.types import Bools, Integers, Tokens
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.scratchpad import Residency, service_cycles
 from tandemsim.sim.salo.layer.needs import Numbering, Partition, granule_of
+from tandemsim.sim.salo.layer.order import Order
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 
 DILATION, OUTSIDE, KEYS = (Numbering._fields.index(name) for name in ("dilation", "outside", "keys"))
@@ -21,12 +22,12 @@ DILATION, OUTSIDE, KEYS = (Numbering._fields.index(name) for name in ("dilation"
 
 def cycles_per_step(
     schedule: Schedule,
-    heads: int,
+    order: Order,
     residency: Residency,
     partition: Partition,
     scratchpad: ScratchpadConfig,
 ) -> Integers:
-    """Return int64 [heads * T]: scratchpad cycles for each cycle of QK or PV; 1 without conflicts."""
+    """Return int64 [steps]: scratchpad cycles for each cycle of QK or PV; 1 without conflicts."""
     columns = schedule.column_keys
     # Global tokens have a scratchpad of their own.
     of_scratchpad = np.where((columns >= 0) & ~schedule.is_global[columns], columns, -1)
@@ -35,7 +36,7 @@ def cycles_per_step(
         schedule.split,
         schedule.slots.col_mask.shape[1] // schedule.slots.keys.shape[1],
         of_scratchpad,
-        heads,
+        order.tile,
         (residency.granule, residency.slot, residency.first_use),
         len(partition.granules.start),
         partition.table,
@@ -52,7 +53,7 @@ def _cycles_per_step(
     split: Bools,
     segment_cols: int,
     column_keys: Tokens,
-    heads: int,
+    tile_of: Integers,
     loads: tuple[Integers, Integers, Integers],
     granules: int,
     table: Integers,
@@ -62,16 +63,16 @@ def _cycles_per_step(
     ports: int,
 ) -> Integers:
     loaded, slot_of_load, first_use = loads
-    tiles, segments, width = keys.shape
+    segments, width = keys.shape[1], keys.shape[2]
     slot_of = np.zeros(granules, np.int64)
     in_bank = np.zeros(banks, np.int64)
-    steps = np.ones(heads * tiles, np.int64)
+    steps = np.ones(len(tile_of), np.int64)
     load = 0
-    for step in range(heads * tiles):
+    for step in range(len(tile_of)):
         while load < len(loaded) and first_use[load] <= step:
             slot_of[loaded[load] % granules] = slot_of_load[load]
             load += 1
-        tile = step % tiles
+        tile = tile_of[step]
         numbering = table[kind[tile]]
         in_bank[:] = 0
         for segment in range(segments):

@@ -75,6 +75,7 @@ class Timing(NamedTuple):
     """Cycles of a tile."""
 
     head_dim: int
+    v_dim: int  # elements of a value
     between: int  # QK to PV
     gap: int  # PV to the next tile's QK
     drain: int  # last column behind column 0, and the merge
@@ -256,11 +257,11 @@ def _begin_pv(loop: Loop, cycle: int) -> None:
 
 @jit
 def _start_pv(loop: Loop, cycle: int) -> None:
-    state, tiles, head_dim = loop.state[0], loop.tiles, loop.timing.head_dim
+    state, tiles, v_dim = loop.state[0], loop.tiles, loop.timing.v_dim
     tile = state.tile
     start = max(cycle, state.ready)
     loop.stalls[Stall.OUTPUT] += start - state.ready
     loop.times.pv_start[tile] = start
-    loop.stalls[Stall.SCRATCHPAD] += head_dim * (tiles.steps[tile, Phase.PV] - 1)
+    loop.stalls[Stall.SCRATCHPAD] += v_dim * (tiles.steps[tile, Phase.PV] - 1)
     state.step = Step.PV
-    push(loop.queue, start + head_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)
+    push(loop.queue, start + v_dim * tiles.steps[tile, Phase.PV], Event.PV_FINISHED, tile)

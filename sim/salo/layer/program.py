@@ -2,12 +2,12 @@
 
 It says what moves and what waits for what; `sim.salo.layer.loop` computes when. Keys and values live in
 circular scratchpads, a granule (as many keys as the array has rows) in each slot; the keys of the next head
-are loaded while the present head still computes.
+are loaded while the present head still computes. Tiles and triggers are counted in the order in which the
+tiles of all heads run (`sim.salo.layer.order`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from tandemsim.sim.memory.runs import runs
 from tandemsim.sim.memory.scratchpad import Residency, bank_groups, plan_residency
 from tandemsim.sim.salo.layer.layout import Layer, place_tensors
 from tandemsim.sim.salo.layer.needs import Granules, Needs, Partition, granules, needs
+from tandemsim.sim.salo.layer.order import Order, tile_order
 from tandemsim.sim.salo.layer.transfers import (
     PHASES,
     START,
@@ -37,6 +38,7 @@ class Program:
 
     layer: Layer
     schedule: Schedule  # of one head
+    order: Order
     transfers: Transfers
     residencies: tuple[Residency, Residency]  # of keys, of values
     partition: Partition  # of the keys of one head into granules
@@ -50,12 +52,13 @@ class Program:
         return self.schedule.tiles * self.layer.heads
 
 
-def global_bytes_held(global_tokens: Sequence[int], outside: int, row_bytes: int) -> int:
-    """Return the bytes that global tokens take in the global scratchpad for as long as a head runs.
+def global_bytes_held(global_tokens: int, sinks: int, outside: int, row_bytes: int) -> int:
+    """Return the bytes that special tokens take in the global scratchpad for as long as a head runs.
 
-    Two heads; query, key and value, and key and value of the other projection of tokens outside.
+    Two heads; query, key and value of global tokens, key and value of sinks, and of the other projection of
+    tokens outside the grid.
     """
-    return 2 * (3 * len(global_tokens) + 2 * outside) * row_bytes
+    return 2 * (3 * global_tokens + 2 * sinks + 2 * outside) * row_bytes
 
 
 def program(config: SaloConfig, schedule: Schedule, layer: Layer) -> Program:
@@ -69,9 +72,9 @@ class _Planner:
     def __init__(self, config: SaloConfig, schedule: Schedule, layer: Layer) -> None:
         self.config, self.schedule, self.layer = config, schedule, layer
         self.placement = place_tensors(config, schedule, layer)
-        self.row_bytes = self.placement.row_bytes["key"]
+        self.row_bytes = self.placement.row_bytes
+        self.order = tile_order(schedule, layer.heads, layer.group)
         self.heads = np.arange(layer.heads, dtype=np.int64)
-        self.head_start = self.heads * schedule.tiles  # first tile of each head
         self.list = TransferList()
         blocks = np.flatnonzero(schedule.first)
         self.first_tile = np.full(len(schedule.block_rows), -1, np.int64)
@@ -96,6 +99,7 @@ class _Planner:
         return Program(
             layer=self.layer,
             schedule=self.schedule,
+            order=self.order,
             transfers=self.list.ordered(buffers),
             residencies=residencies,
             partition=partition,
@@ -114,11 +118,11 @@ class _Planner:
 
     def _keys_and_values(self, of_head: Granules, per_head: Needs) -> tuple[Residency, Residency]:
         """Load granules of keys and values in the order of their use, as each scratchpad is buffered."""
-        used, count = per_head.offsets[-1], len(of_head.start)
-        offsets = np.append(
-            (per_head.offsets[:-1] + self.heads[:, None] * used).ravel(), used * len(self.heads)
-        )
-        needed = (per_head.granule + self.heads[:, None] * count).ravel()
+        tile, count = self.order.tile, len(of_head.start)
+        first, many = per_head.offsets[tile], np.diff(per_head.offsets)[tile]
+        offsets = np.concatenate(([0], np.cumsum(many)))
+        place = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], many)
+        needed = per_head.granule[place] + np.repeat(self.order.head // self.layer.group, many) * count
         keys = self._load(Kind.KEY, Phase.QK, self.config.key_scratchpad, of_head, offsets, needed)
         values = self._load(Kind.VALUE, Phase.PV, self.config.value_scratchpad, of_head, offsets, needed)
         return keys, values
@@ -133,21 +137,26 @@ class _Planner:
         needed: Integers,
     ) -> Residency:
         """Load the granules of one scratchpad; `phase` is the one that uses them."""
-        name, granule_bytes = kind.name.lower(), self.config.array.rows * self.row_bytes
+        name = kind.name.lower()
+        row_bytes = self.row_bytes[name]
+        granule_bytes = self.config.array.rows * row_bytes
         most = int(np.diff(offsets).max(initial=1))
         least = most if scratchpad.buffering is Buffering.CIRCULAR else 2 * most
         slots = self._slots(name, scratchpad.capacity_bytes, granule_bytes, least)
         groups = bank_groups(scratchpad.banks, self.config.array.rows, slots)
         residency = plan_residency(offsets, needed, slots, scratchpad.buffering, groups)
-        head, granule = np.divmod(residency.granule, len(of_head.start))
+        shared, granule = np.divmod(residency.granule, len(of_head.start))
+        head = shared * self.layer.group
         start, rows = of_head.start[granule], of_head.rows[granule]
         own, separate = self.placement.at(name, head, start), self.placement.at(f"global_{name}", head, start)
         base = np.where(of_head.source[granule] == GLOBAL, separate, own)
-        stride, trigger = of_head.stride[granule] * self.row_bytes, self._after(residency.after, phase)
-        self.list.add(
-            kind, base, rows, self.row_bytes, stride, trigger, tile=residency.first_use, phase=phase
-        )
+        stride, trigger = of_head.stride[granule] * row_bytes, self._after(residency.after, phase)
+        self.list.add(kind, base, rows, row_bytes, stride, trigger, tile=residency.first_use, phase=phase)
         return residency
+
+    def _steps(self, tile: int) -> Integers:
+        """Return the step in which each head runs a tile of its schedule."""
+        return self.order.step[:, tile]
 
     def _after(self, tile: Integers, phase: Phase) -> Integers:
         """Return the trigger "this phase of the tile has ended"; START where `tile` is negative."""
@@ -155,29 +164,23 @@ class _Planner:
 
     def _queries(self) -> None:
         """Load the queries of each block, each into the slot of an earlier block that has finished."""
-        block_bytes = self.config.array.rows * self.row_bytes
+        row_bytes = self.row_bytes["query"]
+        block_bytes = self.config.array.rows * row_bytes
         capacity = self.config.query_scratchpad.capacity_bytes
         slots = self._slots("query", capacity, block_bytes, QUERY_GRANULES)
-        first = (self.first_tile[self.blocks] + self.head_start[:, None]).ravel()
-        last = (self.last_tile[self.blocks] + self.head_start[:, None]).ravel()
-        freed_by = np.concatenate((np.full(slots, -1, np.int64), last))[: len(last)]
-        trigger = self._after(freed_by, Phase.QK).reshape(len(self.heads), -1)
-        first_of = first.reshape(len(self.heads), -1)
+        first_of = self.order.step[:, self.first_tile[self.blocks]]
+        in_turn = np.argsort(first_of, axis=None)
+        last = self.order.step[:, self.last_tile[self.blocks]].ravel()[in_turn]
+        freed_by = np.empty_like(last)
+        freed_by[in_turn] = np.concatenate((np.full(slots, -1, np.int64), last))[: len(last)]
+        trigger = self._after(freed_by, Phase.QK).reshape(first_of.shape)
         for index, block in enumerate(self.blocks):
             source = self.schedule.source[self.first_tile[block]]
             name = "global_query" if source == GLOBAL else "query"
             for token, count, step in self._rows_of(int(block)):
                 base = self.placement.at(name, self.heads, token)
-                stride = step * self.row_bytes
-                self.list.add(
-                    Kind.QUERY,
-                    base,
-                    count,
-                    self.row_bytes,
-                    stride,
-                    trigger[:, index],
-                    tile=first_of[:, index],
-                )
+                when = {"trigger": trigger[:, index], "tile": first_of[:, index]}
+                self.list.add(Kind.QUERY, base, count, row_bytes, step * row_bytes, **when)
 
     def _rows_of(self, block: int) -> list[tuple[int, int, int]]:
         rows = self.schedule.block_rows[block]
@@ -190,7 +193,7 @@ class _Planner:
             if self.schedule.spill[block]:
                 continue
             pieces = self._rows_of(int(block))
-            trigger = self._after(self.last_tile[block] + self.head_start, Phase.OUTPUT)
+            trigger = self._after(self._steps(self.last_tile[block]), Phase.OUTPUT)
             for index, (token, count, step) in enumerate(pieces):
                 base = self.placement.at("output", self.heads, token)
                 staged = int(index == len(pieces) - 1)
@@ -199,14 +202,14 @@ class _Planner:
                 )
         for tile, row in np.argwhere(self.schedule.row_last):
             base = self.placement.at("output", self.heads, self.schedule.row_query[tile, row])
-            trigger = self._after(tile + self.head_start, Phase.OUTPUT)
+            trigger = self._after(self._steps(tile), Phase.OUTPUT)
             self.list.add(Kind.OUTPUT, base, 1, row_bytes, row_bytes, trigger, write=True)
 
     def _partials(self) -> None:
         """Write partial results at the end of a sweep, and read them before the next sweep's first merge."""
         row_bytes = self.placement.row_bytes["partial"]
         # The block that wrote the partial result of each query.
-        spilled_by = np.full(self.layer.seq_len, -1, np.int64)
+        spilled_by = np.full(self.layer.queries, -1, np.int64)
         read_back = np.full(len(self.schedule.block_rows), -1, np.int64)  # first tile that reads of a block's
         for block in self.blocks:
             rows = self.schedule.block_rows[block]
@@ -216,28 +219,30 @@ class _Planner:
                 sources = np.unique(spilled_by[queries])  # each sweep goes over all queries
                 assert sources[0] >= 0
                 read_back[sources] = np.where(read_back[sources] < 0, tile, read_back[sources])
-                ready = self._after(self.last_tile[sources].max() + self.head_start, Phase.OUTPUT)
+                ready = self._after(self._steps(self.last_tile[sources].max()), Phase.OUTPUT)
                 for token, count, step in self._rows_of(int(block)):
                     base, stride = self.placement.at("partial", self.heads, token), step * row_bytes
-                    needed = {"tile": tile + self.head_start, "phase": Phase.PV}
+                    needed = {"tile": self._steps(tile), "phase": Phase.PV}
                     self.list.add(Kind.PARTIAL, base, count, row_bytes, stride, ready, **needed)
             if self.schedule.spill[block]:
                 spilled_by[queries] = block
         for block in self.blocks[self.schedule.spill[self.blocks]]:
-            trigger = self._after(self.last_tile[block] + self.head_start, Phase.OUTPUT)
+            trigger = self._after(self._steps(self.last_tile[block]), Phase.OUTPUT)
             for token, count, step in self._rows_of(int(block)):
                 base, stride = self.placement.at("partial", self.heads, token), step * row_bytes
-                tile = read_back[block] + self.head_start
+                tile = self._steps(read_back[block])
                 self.list.add(Kind.PARTIAL, base, count, row_bytes, stride, trigger, tile=tile, write=True)
 
     def _global_tokens(self) -> None:
         """Load what the global scratchpad holds for each head: queries of the global rows, keys and values of
         the global columns, and keys and values of tokens outside the grid, which no granule holds.
 
-        The scratchpad has room for two heads, the present one and the next.
+        The scratchpad has room for two heads, the present one and the next; heads that take turns have one
+        place.
         """
-        last_tile = self.head_start + self.schedule.tiles - 1
-        freed_by = np.concatenate((np.full(2, -1, np.int64), last_tile))[: len(self.heads)]
+        heads = self.heads[:: self.order.side_by_side]
+        last_step = np.append(self.order.turn_start[1:], self.order.step.size) - 1
+        freed_by = np.concatenate((np.full(2, -1, np.int64), last_step))[: len(heads)]
         column_keys = np.unique(self.schedule.column_keys[self.schedule.column_keys >= 0])
         # Other keys in the global columns are leftovers of a window; they come with their granules.
         column_keys = column_keys[self.schedule.is_global[column_keys]]
@@ -256,21 +261,25 @@ class _Planner:
         for names, tokens, using in loads:
             if len(tokens) == 0:
                 continue
-            tile = int(np.argmax(using)) + self.head_start
+            tile = self.order.step[heads, int(np.argmax(using))]
             for tensor in names:
-                phase = Phase.PV if tensor.endswith("value") else Phase.QK
+                phase, row_bytes = Phase.PV if tensor.endswith("value") else Phase.QK, self.row_bytes[tensor]
                 for token, count, step in runs(tokens):
-                    base = self.placement.at(tensor, self.heads, token)
-                    stride = step * self.row_bytes
+                    base, stride = self.placement.at(tensor, heads, token), step * row_bytes
                     trigger = self._after(freed_by, Phase.PV)
                     self.list.add(
-                        Kind.GLOBAL, base, count, self.row_bytes, stride, trigger, tile=tile, phase=phase
+                        Kind.GLOBAL, base, count, row_bytes, stride, trigger, tile=tile, phase=phase
                     )
 
     def _private_keys(self) -> None:
         """Stream the sequence past the global rows through their own ports, `cols` keys in some tiles."""
-        held = global_bytes_held(self.layer.global_tokens, self.schedule.outside, self.row_bytes)
-        share_bytes = 2 * self.config.array.cols * self.row_bytes  # keys and values
+        key_bytes, value_bytes = self.row_bytes["key"], self.row_bytes["value"]
+        widest = max(key_bytes, value_bytes)
+        global_tokens = list(self.layer.global_tokens)
+        columns = np.unique(self.schedule.column_keys[self.schedule.column_keys >= 0])
+        sinks = np.setdiff1d(columns[self.schedule.is_global[columns]], global_tokens)
+        held = global_bytes_held(len(global_tokens), len(sinks), self.schedule.outside, widest)
+        share_bytes = self.config.array.cols * (key_bytes + value_bytes)
         shares = self.schedule.row_keys.valid.any(axis=(1, 2))
         private = self.schedule.private_rows and bool(shares.any())
         capacity = self.config.global_scratchpad.capacity_bytes
@@ -281,13 +290,12 @@ class _Planner:
         keys = self.schedule.row_keys.keys[tile, 0]
         first = np.where(keys >= 0, keys, self.layer.seq_len).min(axis=1)
         count = (keys >= 0).sum(axis=1)
-        at = (tile + self.head_start[:, None]).ravel()
+        at = self.order.step[:, tile].ravel()
         freed_by = np.concatenate((np.full(slots, -1, np.int64), at))[: len(at)]
         head = np.repeat(self.heads, len(tile))
         for phase, name in ((Phase.QK, "global_key"), (Phase.PV, "global_value")):
             base = self.placement.at(name, head, np.tile(first, len(self.heads)))
             rows = np.tile(count, len(self.heads))
             trigger = self._after(freed_by, phase)
-            self.list.add(
-                Kind.GLOBAL, base, rows, self.row_bytes, self.row_bytes, trigger, tile=at, phase=phase
-            )
+            row_bytes = self.row_bytes[name]
+            self.list.add(Kind.GLOBAL, base, rows, row_bytes, row_bytes, trigger, tile=at, phase=phase)

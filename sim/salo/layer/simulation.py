@@ -58,7 +58,8 @@ class LayerResult:
     @property
     def macs(self) -> int:
         """Useful multiply-accumulates."""
-        return 2 * self.program.layer.head_dim * self.work.pairs
+        layer = self.program.layer
+        return (layer.head_dim + layer.value_dim) * self.work.pairs
 
 
 def simulate_layer(
@@ -75,6 +76,7 @@ def simulate_layer(
     machine cannot hold the layer.
     """
     config.check_head(layer.head_dim)
+    config.check_head(layer.value_dim)
     check_size(config, pattern, layer.heads)
     report = progress or _nobody
     memory = compile_beside("tandemsim.sim.memory.warm")
@@ -115,24 +117,27 @@ def _tiles(config: SaloConfig, plan: Program) -> Tiles:
     np.add.at(awaited, (plan.transfers.tile[reads], plan.transfers.phase[reads]), 1)
     scratchpads = config.key_scratchpad, config.value_scratchpad
     steps = [
-        cycles_per_step(plan.schedule, plan.layer.heads, residency, plan.partition, scratchpad)
+        cycles_per_step(plan.schedule, plan.order, residency, plan.partition, scratchpad)
         for residency, scratchpad in zip(plan.residencies, scratchpads, strict=True)
     ]
     finished = np.zeros(plan.tiles, np.bool_)
     triggers = plan.transfers.trigger[plan.transfers.trigger % PHASES == Phase.OUTPUT]
     finished[triggers // PHASES] = True
-    return Tiles(awaited, np.stack(steps, axis=1), np.tile(plan.staging, plan.layer.heads), finished)
+    return Tiles(awaited, np.stack(steps, axis=1), plan.staging[plan.order.tile], finished)
 
 
 def _loop(config: SaloConfig, plan: Program, tiles: Tiles) -> Loop:
     """Return the loop of a run that has not begun."""
-    timing, head_dim = config.array.timing, plan.layer.head_dim
+    timing, layer = config.array.timing, plan.layer
+    ends = timing.drain + timing.merge
     return Loop(
         state=new_state(),
         queue=new_queue(_pending_events(config, plan.layer)),
         tiles=tiles,
         staging=new_resources([plan.staging_buffers], 1),
-        timing=Timing(head_dim, timing.between, timing.gap, timing.drain + timing.merge, timing.output),
+        timing=Timing(
+            layer.head_dim, layer.value_dim, timing.between, timing.gap, ends, timing.output
+        ),
         stalls=new_counters(Stall),
         times=_no_times(plan.tiles, len(plan.transfers.base)),
     )
@@ -140,7 +145,7 @@ def _loop(config: SaloConfig, plan: Program, tiles: Tiles) -> Loop:
 
 def _pending_events(config: SaloConfig, layer: Layer) -> int:
     """Return the most events that wait at a time: the present tile's, and outputs of the tiles before it."""
-    timing, tile_cycles = config.array.timing, config.array.pass_cycles(layer.head_dim)
+    timing, tile_cycles = config.array.timing, config.array.pass_cycles(layer.head_dim, layer.value_dim)
     return 2 + timing.output // (tile_cycles + timing.gap) + 1
 
 

@@ -33,7 +33,7 @@ def dram_counts(dma: Dma) -> dict[str, int]:
 def scratchpad_traffic(config: SaloConfig, plan: Program) -> dict[str, SramTraffic]:
     """Return the bytes through the ports of each scratchpad, over all heads."""
     schedule, layer = plan.schedule, plan.layer
-    element = layer.head_dim * config.element_bytes
+    key, value = (size * config.element_bytes for size in (layer.head_dim, layer.value_dim))
     queries = schedule.queries
     column_keys = schedule.column_keys
     windowed = (column_keys >= 0) & ~schedule.is_global[column_keys]  # leftovers of a window
@@ -41,14 +41,14 @@ def scratchpad_traffic(config: SaloConfig, plan: Program) -> dict[str, SramTraff
     streamed = _streamed(schedule, config.array.segment_cols) + windowed.sum(axis=1)
     private = schedule.row_keys.valid.any(axis=1).sum(axis=1) * int(schedule.private_rows)
     row_queries = schedule.row_keys.valid.any(axis=2).sum(axis=1)
-    output = layer.head_dim * config.output_bytes
+    output = layer.value_dim * config.output_bytes
     written = int(queries[schedule.last].sum() + schedule.row_last.sum())
     loaded = _loaded(plan)
     read = {
-        "query": int(queries.sum()) * element,
-        "key": int(streamed.sum()) * element,
-        "value": int(streamed.sum()) * element,
-        "global": int(2 * private.sum() + 2 * of_global.sum() + row_queries.sum()) * element,
+        "query": int(queries.sum()) * key,
+        "key": int(streamed.sum()) * key,
+        "value": int(streamed.sum()) * value,
+        "global": int(private.sum() + of_global.sum()) * (key + value) + int(row_queries.sum()) * key,
         "output": written * output,
     }
     write = {name: loaded[name] for name in read} | {"output": written * output * layer.heads}
@@ -83,6 +83,7 @@ def layer_work(plan: Program, cycles: int) -> SaloWork:
         cycles=cycles,
         passes=plan.tiles,
         head_dim=plan.layer.head_dim,
+        v_dim=plan.layer.value_dim,
         pairs=int(schedule.pairs.sum()) * heads,
         merged_rows=int(queries.sum() + schedule.row_keys.valid.any(axis=2).sum()) * heads,
         finished_rows=int(queries[finished].sum() + schedule.row_last.sum()) * heads,

@@ -22,14 +22,17 @@ class Field(IntEnum):
     BLOCK = 0  # query block
     BASE = 1  # position of slot 0, counted without the skipped run
     START = 2  # where the stream starts in the token table
-    LENGTH = 3  # tokens in the stream
-    SKIP_AT = 4  # position of the first skipped key
-    SKIP_LENGTH = 5  # keys skipped
-    WIDTH = 6  # offsets in the chunk
-    SPAN = 7  # columns it lies on: segment_cols or cols
-    IMAGE_ROW = 8  # image rows between query and key
-    TAGGED = 9  # 1: a PE takes part only if the image-row tags of query and key agree
-    GLOBAL_KEYS = 10  # 1: global keys count as keys of the local rows too (blocks of global queries)
+    FIRST = 3  # position of the first key of the stream that belongs to the band
+    END = 4  # and the one after the last
+    SKIP_AT = 5  # position of the first skipped key
+    SKIP_LENGTH = 6  # keys skipped
+    WIDTH = 7  # offsets in the chunk
+    SPAN = 8  # columns it lies on: segment_cols or cols
+    IMAGE_ROW = 9  # image rows between query and key
+    TAGGED = 10  # 1: a PE takes part only if the image-row tags of query and key agree
+    # Special keys at these tokens, STREAMED_TO - 1 the last, are keys of the local rows as others are.
+    STREAMED_FROM = 11
+    STREAMED_TO = 12
 
 
 Chunk = list[int]  # one integer per `Field`; kernels take int64 [chunks, FIELDS]
@@ -40,18 +43,18 @@ class Sequence(NamedTuple):
     """The tokens of a pattern as the kernels take them."""
 
     tokens: Tokens  # all streams, one after the other
-    is_global: Bools  # [seq_len]
+    is_special: Bools  # [seq_len] keys that reach the local rows through the global column
     outside: int  # tokens before the grid
     grid_width: int  # 0 in 1-D
 
 
 @jit
 def slot_token(chunk: Integers, slot: int, tokens: Tokens) -> int:
-    """Return the token in a slot of `chunk`, -1 beyond the ends of its stream."""
+    """Return the token in a slot of `chunk`, -1 beyond the ends of its band."""
     position = chunk[Field.BASE] + slot
     if position >= chunk[Field.SKIP_AT]:
         position += chunk[Field.SKIP_LENGTH]
-    if position < 0 or position >= chunk[Field.LENGTH]:
+    if position < chunk[Field.FIRST] or position >= chunk[Field.END]:
         return -1
     return int(tokens[chunk[Field.START] + position])
 
@@ -64,8 +67,12 @@ def image_row(token: int, sequence: Sequence) -> int:
 
 @jit
 def usable(chunk: Integers, token: int, sequence: Sequence) -> bool:
-    """Whether the local rows may use the key: global keys reach them through the global column."""
-    return bool(token >= 0 and (chunk[Field.GLOBAL_KEYS] == 1 or not sequence.is_global[token]))
+    """Whether the local rows may use the key: special keys reach them through the global column, unless the
+    chunk says that they stream.
+    """
+    if token < 0 or not sequence.is_special[token]:
+        return bool(token >= 0)
+    return bool(chunk[Field.STREAMED_FROM] <= token < chunk[Field.STREAMED_TO])
 
 
 @jit

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.salo.config import SaloArray
+from tandemsim.sim.arch.types import Bools
 from tandemsim.sim.salo.scheduling.blocks import NO_TAG, BlockTable, StreamBand
-from tandemsim.sim.salo.scheduling.chunks import Sequence
+from tandemsim.sim.salo.scheduling.streams import Streams
 
 
 class Skip(NamedTuple):
@@ -29,10 +30,12 @@ def narrowed(band: StreamBand, skip: Skip) -> StreamBand:
     return band._replace(high=band.high - skip.length)
 
 
-def skipped_run(block: int, table: BlockTable, array: SaloArray, sequence: Sequence) -> Skip:
+def skipped_run(
+    block: int, table: BlockTable, array: SaloArray, streams: Streams, is_special: Bools
+) -> Skip:
     """Return the run that would save the block a pass, nearest to its middle row; else `NOTHING_SKIPPED`.
 
-    The run must lie in the sequence and in the window of every row, and hold no global key, since global keys
+    The run must lie in the sequence and in the window of every row, and hold no special key, since those
     reach the rows through the global column anyway. 2-D patterns have no such run: the window of an image row
     is narrower than its band, and the global column compares no image-row tags.
     """
@@ -45,14 +48,14 @@ def skipped_run(block: int, table: BlockTable, array: SaloArray, sequence: Seque
     if length == 0 or width < array.cols:
         return NOTHING_SKIPPED
     rows = np.flatnonzero(table.rows[block] >= 0) + table.position[block]
-    lowest = max(int(rows[-1]) + band.low, 0)
-    highest = min(int(rows[0]) + band.high, int(table.lengths[band.stream]) - 1) - length + 1
+    stream = streams[band.stream]
+    lowest = max(int(rows[-1]) + band.low, band.first)
+    highest = min(int(rows[0]) + band.high, band.end - 1, len(stream) - 1) - length + 1
     if lowest > highest:
         return NOTHING_SKIPPED
     starts = np.arange(lowest, highest + 1)
-    stream = sequence.tokens[table.starts[band.stream] :][: table.lengths[band.stream]]
-    globals_before = np.concatenate(([0], np.cumsum(sequence.is_global[stream])))
-    free = starts[globals_before[starts + length] == globals_before[starts]]
+    special_before = np.concatenate(([0], np.cumsum(is_special[stream])))
+    free = starts[special_before[starts + length] == special_before[starts]]
     if len(free) == 0:
         return NOTHING_SKIPPED
     middle = table.position[block] + array.rows // 2

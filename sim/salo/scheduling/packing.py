@@ -5,6 +5,7 @@ Steps 2 and 4 of docs/salo.md, "The schedule".
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Items
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,13 @@ from tandemsim.sim.arch.salo.config import SaloArray, SaloScheduling
 from tandemsim.sim.salo.scheduling.blocks import NO_TAG, BlockTable, StreamBand
 from tandemsim.sim.salo.scheduling.chunks import FIELDS, Chunk, Field, Sequence, count_pairs
 from tandemsim.sim.salo.scheduling.leftovers import NOTHING_SKIPPED, Skip, narrowed, skipped_run
+from tandemsim.sim.salo.scheduling.special_keys import (
+    BlockKeys,
+    SpecialKeys,
+    block_keys,
+    with_window_streamed,
+)
+from tandemsim.sim.salo.scheduling.streams import Streams
 
 
 class Pass(NamedTuple):
@@ -24,10 +32,34 @@ class Pass(NamedTuple):
     source: int = 0  # 1: queries, keys and values of the global projections
 
 
+class Plan(NamedTuple):
+    """What chunks are made of: the array, the queries and the tokens."""
+
+    array: SaloArray
+    scheduling: SaloScheduling
+    table: BlockTable
+    streams: Streams
+    special: SpecialKeys
+    image: tuple[int, int]  # tokens before the grid, and its width; 0 and 0 in 1-D
+
+    @property
+    def sequence(self) -> Sequence:
+        """The tokens of all streams as the kernels take them."""
+        return Sequence(self.streams.tokens, self.special.is_special, *self.image)
+
+
 def cut(band: StreamBand, position: int, array: SaloArray) -> list[tuple[int, int, int]]:
-    """Cut a band to chunks (lowest key position, width, span): whole passes first, then one segment."""
+    """Cut a band to chunks (lowest key position, width, span): whole passes, and what one segment holds.
+
+    A band that ends at the query is cut from there, so that the blocks at the beginning of a text have as few
+    chunks as they have keys; all others from their lowest offset.
+    """
     pieces = []
     base, width = position + band.low, band.high - band.low + 1
+    rest = width % array.cols
+    if rest and band.high <= 0 and band.image_row == NO_TAG:
+        pieces.append((base, rest, array.segment_cols if rest <= array.segment_cols else array.cols))
+        base, width = base + rest, width - rest
     while width > array.segment_cols:
         taken = min(width, array.cols)
         pieces.append((base, taken, array.cols))
@@ -41,53 +73,69 @@ def band_chunks(
     block: int,
     band: StreamBand,
     position: int,
-    table: BlockTable,
-    array: SaloArray,
+    plan: Plan,
     skip: Skip = NOTHING_SKIPPED,
-    *,
-    global_keys: bool = False,
+    streamed: tuple[int, int] = (0, 0),
 ) -> list[Chunk]:
-    """Return the chunks of one band of a block."""
+    """Return the chunks of one band of a block; special keys at tokens ``streamed`` stream."""
     tagged = band.image_row != NO_TAG
-    common = [int(table.starts[band.stream]), int(table.lengths[band.stream]), skip.at, skip.length]
-    tail = [band.image_row if tagged else 0, int(tagged), int(global_keys)]
-    return [[block, base, *common, width, span, *tail] for base, width, span in cut(band, position, array)]
+    length, array = len(plan.streams[band.stream]), plan.array
+    first, end = band.first, min(band.end, length)
+    common = [plan.streams.start(band.stream), first, end, skip.at, skip.length]
+    tail = [band.image_row if tagged else 0, int(tagged), *streamed]
+    pieces = cut(band, position, array)
+    if plan.scheduling.skip_masked:  # those that lie wholly outside are not worth a look
+        shift = skip.length + array.rows
+        pieces = [piece for piece in pieces if piece[0] < end and piece[0] + piece[1] + shift > first]
+    return [[block, base, *common, width, span, *tail] for base, width, span in pieces]
 
 
-def pack(
-    array: SaloArray, scheduling: SaloScheduling, table: BlockTable, sequence: Sequence, global_stream: int
-) -> list[Pass]:
-    """Return the passes of all blocks, in order.
+def pack(plan: Plan, q_offset: int, whole_stream: int) -> list[Pass]:
+    """Return the passes of all blocks, in order: of several ways to pack a block the first that takes fewest.
 
-    `global_stream` is the stream that lists the global tokens (it may be empty): every block needs each of
-    them, through the global columns while those are free, else as a band of its own.
+    A block may leave out a run of leftover keys, and may stream special keys that lie in its window.
+    `whole_stream` is the stream of all tokens in order.
     """
-    start = int(table.starts[global_stream])
-    global_tokens = tuple(sequence.tokens[start : start + int(table.lengths[global_stream])].tolist())
-    skips = [NOTHING_SKIPPED] * len(table.group)
-    # Every block with its whole windows, and again with the leftover keys taken out of them.
-    plain = _kept_chunks(array, scheduling, table, sequence, skips)
-    if scheduling.leftover_keys and array.global_cols:
-        skips = [skipped_run(block, table, array, sequence) for block in range(len(table.group))]
-    fewer = _kept_chunks(array, scheduling, table, sequence, skips) if any(s.length for s in skips) else plain
+    table = plan.table
+    nothing = [NOTHING_SKIPPED] * len(table.group)
+    skips = nothing
+    if plan.scheduling.leftover_keys and plan.array.global_cols:
+        of = plan.array, plan.streams, plan.special.is_special
+        skips = [skipped_run(block, table, *of) for block in range(len(table.group))]
+    keys = block_keys(table, plan.special, q_offset)
+    streamed = with_window_streamed(keys, table, q_offset, whole_stream)
+    ways = [(nothing, keys)]
+    ways += [(skips, keys)] if any(skip.length for skip in skips) else []
+    if streamed != keys:
+        ways += [(skip, streamed) for skip, _ in ways]
+    packed = [_packed(plan, *way) for way in ways]
     passes: list[Pass] = []
-    for block, group in enumerate(table.group):
-        # Later sweeps merge with the result of the first, which has seen the global keys.
-        column_keys = global_tokens if group.sweep == 0 else ()
-        streamed, skip = _paired(plain[block], array), skips[block]
-        if skip.length:
-            # The run goes through the global column if that saves a pass and the column has room for it.
-            without = _paired(fewer[block], array)
-            at = _column_slot(without, skip, array)
-            fits = at + skip.length + len(column_keys) <= array.global_cols * len(without)
-            if len(without) < len(streamed) and fits:
-                streamed = without
-                first = int(table.starts[group.bands[0].stream]) + skip.at
-                run = tuple(sequence.tokens[first : first + skip.length].tolist())
-                # Global keys fill the slots before and after the run; -1 is an idle slot.
-                column_keys = (*column_keys[:at], *[-1] * (at - len(column_keys)), *run, *column_keys[at:])
-        passes += _with_column_keys(block, streamed, column_keys, array, table, global_stream)
+    for choices in zip(*packed, strict=True):
+        possible = [choice for choice in choices if choice is not None]
+        passes += min(possible, key=len)
     return passes
+
+
+def _packed(plan: Plan, skips: Items[Skip], keys: Items[BlockKeys]) -> list[list[Pass] | None]:
+    """Return the passes of each block, None where the run that it leaves out finds no room."""
+    return [
+        _block_passes(block, _paired(chunks, plan.array), skips[block], keys[block].column, plan)
+        for block, chunks in enumerate(_kept_chunks(plan, skips, keys))
+    ]
+
+
+def _block_passes(
+    block: int, streamed: list[tuple[Chunk, ...]], skip: Skip, column: tuple[int, ...], plan: Plan
+) -> list[Pass] | None:
+    if skip.length:
+        at = _column_slot(streamed, skip, plan.array)
+        if at + skip.length + len(column) > plan.array.global_cols * len(streamed):
+            return None
+        stream = plan.streams[plan.table.group[block].bands[0].stream]
+        run = tuple(stream[skip.at : skip.at + skip.length].tolist())
+        # Special keys fill the slots before and after the run; -1 is an idle slot.
+        column = (*column[:at], *[-1] * (at - len(column)), *run, *column[at:])
+    return _with_column_keys(block, streamed, column, plan)
 
 
 def _column_slot(streamed: list[tuple[Chunk, ...]], skip: Skip, array: SaloArray) -> int:
@@ -103,20 +151,26 @@ def _column_slot(streamed: list[tuple[Chunk, ...]], skip: Skip, array: SaloArray
     return 0
 
 
-def _kept_chunks(
-    array: SaloArray, scheduling: SaloScheduling, table: BlockTable, sequence: Sequence, skips: list[Skip]
-) -> list[list[Chunk]]:
+def _kept_chunks(plan: Plan, skips: Items[Skip], keys: Items[BlockKeys]) -> list[list[Chunk]]:
     """Return the chunks of each block that cover a pair; all of them when masked ones are not skipped."""
+    table = plan.table
     chunks = [
         chunk
-        for block, (group, skip) in enumerate(zip(table.group, skips, strict=True))
+        for block, group in enumerate(table.group)
         for band in group.bands
-        for chunk in band_chunks(block, narrowed(band, skip), table.position[block], table, array, skip)
+        for chunk in band_chunks(
+            block,
+            narrowed(band, skips[block]),
+            table.position[block],
+            plan,
+            skips[block],
+            (keys[block].streamed_from, keys[block].streamed_to),
+        )
     ]
-    pairs = count_pairs(np.array(chunks, np.int64).reshape(-1, FIELDS), table.rows, sequence)
+    pairs = count_pairs(np.array(chunks, np.int64).reshape(-1, FIELDS), table.rows, plan.sequence)
     kept: list[list[Chunk]] = [[] for _ in table.group]
     for chunk, count in zip(chunks, pairs.tolist(), strict=True):
-        if count or not scheduling.skip_masked:
+        if count or not plan.scheduling.skip_masked:
             kept[chunk[Field.BLOCK]].append(chunk)
     return kept
 
@@ -145,29 +199,21 @@ def _paired(chunks: list[Chunk], array: SaloArray) -> list[tuple[Chunk, ...]]:
 
 
 def _with_column_keys(
-    block: int,
-    streamed: list[tuple[Chunk, ...]],
-    keys: tuple[int, ...],
-    array: SaloArray,
-    table: BlockTable,
-    global_stream: int,
+    block: int, streamed: list[tuple[Chunk, ...]], keys: tuple[int, ...], plan: Plan
 ) -> list[Pass]:
     """Hand the keys to the global columns, one per column and pass; the rest takes passes of its own.
 
     These passes either use the global columns alone, or stream the rest as a band that every row needs whole,
     whichever takes fewer passes.
     """
-    width = array.global_cols
-    free = width * len(streamed)
-    left = len(keys) - free
+    width = plan.array.global_cols
+    left = len(keys) - width * len(streamed)
     extra: list[tuple[Chunk, ...]] = []
     if left > 0:
-        rows = int(table.rows.shape[1])
-        band = StreamBand(global_stream, -(rows - 1), left - 1, NO_TAG)
-        dense = band_chunks(block, band, 0, table, array, global_keys=True)
-        for chunk in dense:
-            chunk[Field.LENGTH] = left  # the first `left` global tokens stream, the others take the columns
-        extra = _paired(dense, array)
+        # The first keys that are left stream, the others take the columns.
+        rest = StreamBand(plan.streams.add(keys[:left]), -(plan.array.rows - 1), left - 1, NO_TAG)
+        everywhere = 0, len(plan.special.is_special)
+        extra = _paired(band_chunks(block, rest, 0, plan, streamed=everywhere), plan.array)
         if width and -(-left // width) <= len(extra):
             extra = [()] * -(-left // width)
         else:

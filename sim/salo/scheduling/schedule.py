@@ -14,8 +14,8 @@ import numpy as np
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloScheduling
 from tandemsim.sim.arch.types import Bools, Bytes, Integers, Tokens
 from tandemsim.sim.salo.scheduling import tiles as tl
-from tandemsim.sim.salo.scheduling.blocks import NO_TAG, Layout, StreamBand, block_table, layout
-from tandemsim.sim.salo.scheduling.chunks import FIELDS, Field, Sequence
+from tandemsim.sim.salo.scheduling.blocks import NO_TAG, StreamBand, block_table
+from tandemsim.sim.salo.scheduling.chunks import FIELDS, Field
 from tandemsim.sim.salo.scheduling.global_rows import (
     GlobalRows,
     joined_rows,
@@ -24,7 +24,10 @@ from tandemsim.sim.salo.scheduling.global_rows import (
     take_in_free_slots,
     take_in_order,
 )
-from tandemsim.sim.salo.scheduling.packing import Pass, band_chunks, pack
+from tandemsim.sim.salo.scheduling.groups import query_groups
+from tandemsim.sim.salo.scheduling.packing import Pass, Plan, band_chunks, pack
+from tandemsim.sim.salo.scheduling.special_keys import special_keys
+from tandemsim.sim.salo.scheduling.streams import Streams
 from tandemsim.traces.pattern import Pattern
 
 LOCAL, GLOBAL = 0, 1  # `source` of a tile: which projections it streams
@@ -37,11 +40,12 @@ class Schedule:
     T tiles, B blocks, R rows, C columns, S segments, L slots of a segment, G global rows, K global columns.
     """
 
-    seq_len: int
+    seq_len: int  # keys
+    q_len: int  # queries
     outside: int  # tokens before the grid; 0 in 1-D
-    is_global: Bools  # [seq_len] the token is global
+    is_global: Bools  # [seq_len] the key is a global token or a sink: it has a place of its own
     block: Tokens  # [T] query block
-    block_rows: Tokens  # [B, R] token of the query in each row, -1 = none
+    block_rows: Tokens  # [B, R] the query in each row, -1 = none
     dilation: Tokens  # [B] keys of the block lie in residue classes of this dilation
     slots: tl.Slots  # keys and masks of the local rows, see there
     split: Bools  # [T] the segments stream different bands, not one band chained
@@ -103,36 +107,43 @@ class _Plan:
         self, pattern: Pattern, array: SaloArray, scheduling: SaloScheduling, *, separate: bool
     ) -> None:
         self.array = array
+        self.pattern, self.separate = pattern, separate
         self.seq_len = pattern.seq_len
-        self.separate = separate
-        self.is_global = np.zeros(pattern.seq_len, np.bool_)
-        self.is_global[list(pattern.global_tokens)] = True
-        on_rows = min(array.global_rows, len(pattern.global_tokens))
-        self.row_queries = pattern.global_tokens[:on_rows]
-        everything = np.arange(pattern.seq_len, dtype=np.int32)
-        own = layout(pattern)
-        self.global_stream, self.whole_stream = len(own.streams), len(own.streams) + 1
-        streams = (*own.streams, np.array(pattern.global_tokens, np.int32), everything)
-        self.sweeps = own.sweeps
-        self.table = block_table(Layout(streams, own.groups, own.sweeps), self.is_global, array.rows)
+        self.streams = Streams()
+        special = special_keys(pattern)
+        groups = query_groups(pattern, self.streams, special, array.rows)
+        self.sweeps = 1 + max((group.sweep for group in groups), default=0)
+        # Global queries; a global token that is not among the queries is a key alone.
+        tokens = np.array(pattern.global_tokens, np.int64) - pattern.q_offset
+        queries = tuple(tokens[(tokens >= 0) & (tokens < pattern.q_len)].tolist())
+        is_global = np.zeros(pattern.q_len, np.bool_)
+        is_global[list(queries)] = True
+        self.row_queries = queries[: array.global_rows]
+        self.table = block_table(groups, is_global, array.rows)
         width = pattern.grid[1] if pattern.grid else 0
-        self.sequence = Sequence(np.concatenate(streams), self.is_global, pattern.outside, width)
-        self.passes = pack(array, scheduling, self.table, self.sequence, self.global_stream)
-        self._add_blocks_of_global_queries(pattern.global_tokens[on_rows:])
+        self.whole_stream = self.streams.add(np.arange(pattern.seq_len))
+        self.plan = Plan(array, scheduling, self.table, self.streams, special, (pattern.outside, width))
+        self.passes = pack(self.plan, pattern.q_offset, self.whole_stream)
+        self._add_blocks_of_global_queries(queries[array.global_rows :])
 
     def _add_blocks_of_global_queries(self, queries: tuple[int, ...]) -> None:
         """Put the global queries that have no global row on local rows, in blocks that meet every key.
 
         The last block stays empty; tiles where only global rows work refer to it.
         """
-        rows = self.array.rows
-        blocks = [queries[i : i + rows] for i in range(0, len(queries), rows)]
+        rows, first = self.array.rows, len(self.table.rows)
+        blocks = _blocks_of_global(queries, rows, in_order=self.pattern.causal)
         added = np.full((len(blocks) + 1, rows), -1, np.int32)
-        first = len(self.table.rows)
         for index, block in enumerate(blocks):
             added[index, : len(block)] = block
-            band = StreamBand(self.whole_stream, -(len(block) - 1), self.seq_len - 1, NO_TAG)
-            for chunk in band_chunks(first + index, band, 0, self.table, self.array, global_keys=True):
+            token = block[0] + self.pattern.q_offset
+            low, high = -(len(block) - 1), self.seq_len - 1
+            if self.pattern.causal:  # neighbors, each of which sees the keys up to itself
+                low, high = -(token + len(block) - 1), 0
+            band = StreamBand(self.whole_stream, low, high, NO_TAG)
+            position = token if self.pattern.causal else 0
+            everywhere = 0, self.seq_len
+            for chunk in band_chunks(first + index, band, position, self.plan, streamed=everywhere):
                 chunk[Field.SPAN] = self.array.cols
                 self.passes.append(Pass(first + index, (chunk,), source=int(self.separate)))
         self.empty_block = first + len(blocks)
@@ -156,11 +167,11 @@ class _Plan:
 
     def _stream_to_rows(self, stream: int, source: int) -> list[Pass]:
         """Return passes without local queries in which every key of `stream` leaves the bottom once."""
-        band = StreamBand(
-            stream, -(self.array.rows - 1), int(self.table.lengths[stream]) - self.array.rows, NO_TAG
-        )
+        length, rows = len(self.streams[stream]), self.array.rows
+        # Position 0 is that of the last row here: no chunk of the band is without a key.
+        band = StreamBand(stream, -(rows - 1), length - rows, NO_TAG)
         passes = []
-        for chunk in band_chunks(self.empty_block, band, 0, self.table, self.array):
+        for chunk in band_chunks(self.empty_block, band, 0, self.plan):
             chunk[Field.SPAN] = self.array.cols
             passes.append(Pass(self.empty_block, (chunk,), source=source))
         return passes
@@ -173,7 +184,7 @@ class _Plan:
             tile_chunks[tile, : len(p.chunks)] = range(index, index + len(p.chunks))
             index += len(p.chunks)
         slots = tl.empty_slots(len(passes), self.array)
-        tl.fill(chunks, tile_chunks, self.block_rows, self.sequence, slots)
+        tl.fill(chunks, tile_chunks, self.block_rows, self.plan.sequence, slots)
         return slots
 
     def assembled(self, *, private: bool) -> Schedule:
@@ -196,6 +207,9 @@ class _Plan:
         """Feed the global rows from the stream; append tiles for the keys that no tile has shown them."""
         fed = np.array([p.source == int(self.separate) for p in self.passes], np.bool_)
         taken = np.zeros((len(self.row_queries), self.seq_len), np.bool_)
+        if self.pattern.causal:  # what comes after a query is done with
+            tokens = np.array(self.row_queries, np.int64) + self.pattern.q_offset
+            taken = np.arange(self.seq_len) > tokens[:, None]
         block = np.array([p.block for p in self.passes], np.int32)
         used, _ = tl.local_use(slots, self.block_rows, block)
         take_first_seen(slots, self.array.rows, fed, used, taken, rows)
@@ -204,11 +218,7 @@ class _Plan:
         missing = missing[take_in_free_slots(slots, self.array.rows, fed, missing, taken, rows) :]
         if len(missing) == 0:
             return slots, rows
-        stream = len(self.table.starts)
-        starts = np.append(self.table.starts, len(self.sequence.tokens))
-        self.table = self.table._replace(starts=starts, lengths=np.append(self.table.lengths, len(missing)))
-        self.sequence = self.sequence._replace(tokens=np.concatenate((self.sequence.tokens, missing)))
-        added = self._stream_to_rows(stream, int(self.separate))
+        added = self._stream_to_rows(self.streams.add(missing), int(self.separate))
         more = self._filled(added)
         more_rows = no_global_rows(len(added), self.array.global_rows, self.array.cols)
         take_first_seen(
@@ -251,8 +261,9 @@ class _Plan:
         dilation[: len(sweep)] = [group.dilation for group in self.table.group]
         return Schedule(
             seq_len=self.seq_len,
-            outside=self.sequence.outside,
-            is_global=self.is_global,
+            q_len=self.pattern.q_len,
+            outside=self.pattern.outside,
+            is_global=self.plan.special.is_special,
             block=block,
             block_rows=self.block_rows,
             dilation=dilation,
@@ -277,3 +288,16 @@ class _Plan:
         return self.array.column_segments > 1 and any(
             chunk[Field.SPAN] != self.array.cols for chunk in p.chunks
         )
+
+
+def _blocks_of_global(queries: tuple[int, ...], rows: int, *, in_order: bool) -> list[tuple[int, ...]]:
+    """Return global queries in blocks of up to `rows`; `in_order`: each of neighbors alone."""
+    if not in_order:
+        return [queries[i : i + rows] for i in range(0, len(queries), rows)]
+    blocks: list[tuple[int, ...]] = []
+    for query in sorted(queries):
+        if blocks and blocks[-1][-1] == query - 1 and len(blocks[-1]) < rows:
+            blocks[-1] += (query,)
+        else:
+            blocks.append((query,))
+    return blocks

@@ -1,9 +1,9 @@
 """The functional run: real queries, keys and values through the schedule and the fixed-point array.
 
-Obeys: `sim.arch.salo.numerics` for the quantization. The query is multiplied by `query_factor` and quantized
-once, keys and values are quantized as they are; `sim.salo.array` does the rest. The result is compared with
-float64 softmax attention over the exact pattern (`sim.salo.values.reference`), which knows nothing of the
-schedule.
+Obeys: `sim.arch.salo.numerics` for the quantization. The query is multiplied by `query_factor`, a sink by
+`sink_factor`, and quantized once, keys and values are quantized as they are; `sim.salo.array` does the rest.
+The result is compared with float64 softmax attention over the exact pattern (`sim.salo.values.reference`),
+which knows nothing of the schedule.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy as np
 from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.arch.formats import Fixed
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.numerics import query_factor
+from tandemsim.sim.arch.salo.numerics import query_factor, sink_factor
 from tandemsim.sim.arch.types import Doubles, Floats
 from tandemsim.sim.salo.array import PEArray
-from tandemsim.sim.salo.row import Projection, projection
+from tandemsim.sim.salo.row import HeadOperands, Projection, projection
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.values.reference import PairSet, attention
 from tandemsim.sim.salo.values.tensors import Tensors
@@ -93,8 +93,8 @@ def attend(
     saturations: Counter[str] = Counter()
 
     def run_head(head: int) -> dict[str, int]:
-        own, for_globals, clipped = operands(tensors, head, global_tokens, config)
-        result = array.run(schedule, own, for_globals)
+        raw, clipped = operands(tensors, head, global_tokens, config)
+        result = array.run(schedule, *raw)
         out[head] = config.numerics.output.dequantize(result.output)
         return clipped | result.saturations
 
@@ -108,6 +108,8 @@ def attend(
 
 def _check(schedule: Schedule, global_tokens: Sequence[int], tensors: Tensors, config: SaloConfig) -> None:
     config.check_head(tensors.head_dim)
+    if tensors.sinks is not None:
+        config.array.check_sinks()
     if tensors.seq_len != schedule.seq_len:
         raise UserError(f"the tensors must have the trace's {schedule.seq_len} tokens, not {tensors.seq_len}")
     if tensors.global_query is not None and tensors.global_query.shape[1] != len(global_tokens):
@@ -117,19 +119,25 @@ def _check(schedule: Schedule, global_tokens: Sequence[int], tensors: Tensors, c
 
 def operands(
     tensors: Tensors, head: int, global_tokens: Sequence[int], config: SaloConfig
-) -> tuple[Projection, Projection | None, dict[str, int]]:
-    """Return the raw operands of a head, those of its global queries (or None), and what saturated."""
+) -> tuple[HeadOperands, dict[str, int]]:
+    """Return the raw operands of a head, and how many of each saturated."""
     factor = query_factor(tensors.head_dim, config.array.head_dim)
     stored = config.numerics.stored
     own, clipped = _quantized(
         stored, tensors.query[head] * np.float64(factor), tensors.key[head], tensors.value[head]
     )
+    sink = None
+    if tensors.sinks is not None:
+        logit = tensors.sinks[head] * np.float64(sink_factor(config.array.head_dim))
+        raw, clipped["sink"] = config.numerics.score.quantize(logit)
+        sink = int(raw)
     if tensors.global_query is None or tensors.global_key is None or tensors.global_value is None:
-        return own, None, clipped
+        return HeadOperands(own, None, sink), clipped
     query = np.zeros((tensors.seq_len, tensors.head_dim))
     query[list(global_tokens)] = tensors.global_query[head] * np.float64(factor)
     separate, more = _quantized(stored, query, tensors.global_key[head], tensors.global_value[head])
-    return own, separate, {name: count + more[name] for name, count in clipped.items()}
+    both = {name: count + more.get(name, 0) for name, count in clipped.items()}
+    return HeadOperands(own, separate, sink), both
 
 
 def _quantized(stored: Fixed, query: Floats, key: Floats, value: Floats) -> tuple[Projection, dict[str, int]]:

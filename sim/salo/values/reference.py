@@ -1,8 +1,9 @@
 """Attention over a sparse pattern in float64: what the fixed-point array is measured against.
 
-Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, and nothing
-of the array: no schedule, no tiles. Blocks of queries, and the keys in their reach alone, keep the memory
-linear in the sequence length and the time linear in the pairs of narrow windows.
+Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, a learned
+sink one more term of the denominator, and nothing of the array: no schedule, no tiles. Blocks of queries, and
+the keys in their reach alone, keep the memory linear in the sequence length and the time linear in the pairs
+of narrow windows.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
     out = np.zeros(tensors.query.shape)
     tokens = np.array(pattern.global_tokens, np.int64)
     others = np.setdiff1d(np.arange(tensors.seq_len), tokens)
-    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, out)
+    sinks = np.full(tensors.heads, -np.inf) if tensors.sinks is None else np.float64(tensors.sinks)
+    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, sinks, out)
     queries, keys, values = tensors.query[:, tokens], tensors.key, tensors.value
     if (
         tensors.global_query is not None
@@ -47,7 +49,7 @@ def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
         and tensors.global_value is not None
     ):
         queries, keys, values = tensors.global_query, tensors.global_key, tensors.global_value
-    _attend(pattern, tokens, queries, keys, values, out)
+    _attend(pattern, tokens, queries, keys, values, sinks, out)
     return out
 
 
@@ -57,6 +59,7 @@ def _attend(
     queries: Floats,
     keys: Floats,
     values: Floats,
+    sinks: Doubles,
     out: Doubles,
 ) -> None:
     for start in range(0, len(tokens), BLOCK):
@@ -71,12 +74,18 @@ def _attend(
             for head in range(len(queries)):
                 query = queries[head, some].astype(np.float64)
                 key, value = (t[head, attended].astype(np.float64) for t in (keys, values))
-                out[head, block] = _softmax(query @ key.T / np.sqrt(query.shape[1]), mask) @ value
+                scores = query @ key.T / np.sqrt(query.shape[1])
+                out[head, block] = _softmax(scores, mask, sinks[head]) @ value
 
 
-def _softmax(scores: Doubles, mask: Bools) -> Doubles:
-    highest = scores.max(axis=1, initial=-np.inf, where=mask, keepdims=True)
+def _softmax(scores: Doubles, mask: Bools, sink: float) -> Doubles:
+    """Return the weights of the pairs in `mask`: those of a row and of `sink`, a logit, add up to 1. -inf: it
+    has none.
+    """
+    highest = scores.max(axis=1, initial=sink, where=mask, keepdims=True)
     powers: Doubles = np.exp(scores - highest, where=mask, out=np.zeros_like(scores))
     total = powers.sum(axis=1, keepdims=True)
+    if sink > -np.inf:
+        total += np.exp(sink - highest)
     np.divide(powers, total, where=total > 0, out=powers)
     return powers

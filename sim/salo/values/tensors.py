@@ -1,16 +1,16 @@
 """Queries, keys and values of one attention layer in floating point: random, or read from an ``.npz``.
 
 Obeys: the ``window_attention`` contract of the trace, whose inputs are q, k, v and, where the model projects
-its global tokens separately, global_q (of those tokens alone), global_k and global_v (of all). ``python -m
-workloads.export --tensors`` writes such files, with the op's name before each array's:
-``layer.0.attention/q``.
+its global tokens separately, global_q (of those tokens alone), global_k and global_v (of all), or, where it
+has learned them, sinks, one for each head. ``python -m workloads.export --tensors`` writes such files, with
+the op's name before each array's: ``layer.0.attention/q``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from tandemsim.traces.npz import ArrayFile, Header, open_arrays
 
 NAMES = ("q", "k", "v")
 GLOBAL_NAMES = ("global_q", "global_k", "global_v")
+SINKS = "sinks"
 LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
 AT_ONCE = 2**20  # numbers that are looked at together
 AXES = 3  # heads, tokens, head_dim
@@ -39,12 +40,15 @@ class Tensors:
     global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
+    sinks: Floats | None = None  # [heads], logits
 
     def __post_init__(self) -> None:
         shape = self.query.shape
         if len(shape) != AXES or not shape == self.key.shape == self.value.shape:
             shapes = ", ".join(str(list(array.shape)) for array in (self.query, self.key, self.value))
             raise UserError(f"q, k and v must have one shape (heads, seq_len, head_dim), not {shapes}")
+        if self.sinks is not None and self.sinks.shape != shape[:1]:
+            raise UserError(f"sinks must have shape [{shape[0]}], not {list(self.sinks.shape)}")
         if self.global_query is None or self.global_key is None or self.global_value is None:
             return
         fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == shape[::2]
@@ -74,19 +78,22 @@ class Tensors:
     def head(self, index: int) -> Tensors:
         """Return the operands of one head."""
         one = slice(index, index + 1)
-        own = self.query[one], self.key[one], self.value[one]
-        if self.global_query is None or self.global_key is None or self.global_value is None:
-            return Tensors(*own)
-        return Tensors(*own, self.global_query[one], self.global_key[one], self.global_value[one])
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        return Tensors(**{name: part if part is None else part[one] for name, part in parts.items()})
 
 
-def random_tensors(heads: int, seq_len: int, head_dim: int, *, seed: int, global_tokens: int = 0) -> Tensors:
-    """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0."""
+def random_tensors(
+    heads: int, seq_len: int, head_dim: int, *, seed: int, global_tokens: int = 0, sinks: bool = False
+) -> Tensors:
+    """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0, and
+    with `sinks`.
+    """
     generator = np.random.default_rng(seed)
     shape = (heads, seq_len, head_dim)
     queries = (heads, global_tokens, head_dim)
     shapes = [shape, shape, shape, *([queries, shape, shape] if global_tokens else [])]
-    return Tensors(*(generator.standard_normal(one, np.float32) for one in shapes))
+    operands = [generator.standard_normal(one, np.float32) for one in shapes]
+    return Tensors(*operands, sinks=generator.standard_normal(heads, np.float32) if sinks else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +106,12 @@ class Operands:
     seq_len: int
     head_dim: int
     global_tokens: int
+    sinks: bool = False
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Return the shape of an operand by name, with the batch axis."""
+        """Return the shape of an operand by name, with the batch axis, which sinks do not have."""
+        if name == SINKS:
+            return (self.heads,)
         tokens = self.global_tokens if name == "global_q" else self.seq_len
         return self.batch, self.heads, tokens, self.head_dim
 
@@ -120,11 +130,19 @@ def load_tensors(path: Path, need: Operands) -> Tensors:
             raise UserError(
                 f"{_name(path)} must hold all of {', '.join(GLOBAL_NAMES)}, not only {', '.join(there)}"
             )
-        names = (*NAMES, *there)
+        has_sinks = prefix + SINKS in arrays.names
+        if has_sinks != need.sinks:
+            rule = f"must{'' if need.sinks else ' not'} hold {SINKS}, which op {shown(need.op)}"
+            raise UserError(f"{_name(path)} {rule} {'has' if need.sinks else 'does not have'}")
+        names = (*NAMES, *there, *([SINKS] if has_sinks else []))
         for name in names:
             _check_header(path, name, arrays.header(prefix + name), need)
-        operands = [_finite(path, name, arrays.read(prefix + name)) for name in names]
-    return Tensors(*(array.reshape(-1, *array.shape[-2:]) for array in operands))
+        found = {name: _finite(path, name, arrays.read(prefix + name)) for name in names}
+    sinks = found.pop(SINKS, None)
+    return Tensors(
+        *(array.reshape(-1, *array.shape[-2:]) for array in found.values()),
+        sinks=None if sinks is None else np.tile(sinks, need.batch),
+    )
 
 
 def stored_op(path: Path, ops: Sequence[str]) -> int:
@@ -179,8 +197,9 @@ def _check_header(path: Path, name: str, header: Header, need: Operands) -> None
     if header.dtype.kind not in "iuf":
         raise UserError(f"{_name(path)}: {name} must hold real numbers, not {shown(str(header.dtype))[1:-1]}")
     needed = need.shape(name)
-    if header.shape != needed and (need.batch != 1 or header.shape != needed[1:]):
-        shape, actual = list(needed if need.batch != 1 else needed[1:]), shown(list(header.shape))
+    unbatched = needed[1:] if need.batch == 1 and name != SINKS else needed
+    if header.shape not in (needed, unbatched):
+        shape, actual = list(unbatched), shown(list(header.shape))
         rule = f"{name} must have the shape {shape} of op {shown(need.op)}"
         raise UserError(f"{_name(path)}: {rule}, not {actual}")
 
