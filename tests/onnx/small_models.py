@@ -42,7 +42,7 @@ def graph(
             else ("float", given)
         )
         infos.append(helper.make_tensor_value_info(key, TYPES[typed[0]], typed[1]))
-    results = [helper.make_empty_tensor_value_info(key) for key in outputs.split()]
+    results = [helper.make_empty_tensor_value_info(key) for key in outputs.split() if key != "_"]
     stored = [numpy_helper.from_array(np.asarray(array), key) for key, array in (constants or {}).items()]
     return helper.make_graph(list(nodes), name, infos, results, stored)
 

@@ -6,12 +6,13 @@ Matrix products, convolutions and look-ups of constants stay ops, as in the trac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from onnx import GraphProto, NodeProto
 
-from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.arch.checks import ConfigError, UserError, shown
 from tandemsim.workloads.onnx import constants, control, softmax_attention
 from tandemsim.workloads.onnx.files import domain_of
 from tandemsim.workloads.onnx.inference import results
@@ -55,7 +56,8 @@ class Walk:
     def _attention(self, chain: softmax_attention.Chain, scope: Scope) -> bool:
         """Record a chain of products around a softmax as one attention, if that is what it is."""
         self.recorder.owner = owner_of(chain.last)
-        result = softmax_attention.record(chain, scope, self.recorder)
+        with _fitting(chain.last):
+            result = softmax_attention.record(chain, scope, self.recorder)
         if result is None:
             return False
         scope[chain.last.output[0]] = result
@@ -66,10 +68,13 @@ class Walk:
         named = {name: value for name, value in zip(proto.input, inputs, strict=True) if value is not None}
         node = Node(proto, self.opsets.get("", 1), inputs, self.folder)
         self.recorder.owner = node.owner
-        if node.op in control.CONTROL and not node.domain:
-            made = control.run(node, self.recorder, lambda graph, own: self.graph(graph, {**scope, **own}))
-        else:
-            made = self._made(node, named)
+        with _fitting(proto):
+            if node.op in control.CONTROL and not node.domain:
+                made = control.run(
+                    node, self.recorder, lambda graph, own: self.graph(graph, {**scope, **own})
+                )
+            else:
+                made = self._made(node, named)
         for name, value in zip(proto.output, made, strict=False):
             if name:
                 scope[name] = value
@@ -93,6 +98,20 @@ class Walk:
         return made
 
 
+@contextmanager
+def _fitting(proto: NodeProto) -> Iterator[None]:
+    """Turn what a rule meets in a malformed node into an error that names it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        where = f"({proto.op_type}, node {shown(owner_of(proto))})"
+        raise ConfigError(
+            f"inputs and attributes do not fit: {type(error).__name__}: {error} {where}"
+        ) from error
+
+
 def _found(name: str, scope: Scope, reader: str) -> Value:
     if name not in scope:
         raise ConfigError(f"{shown(reader)} reads {shown(name)}, which nothing before it makes")
@@ -101,8 +120,5 @@ def _found(name: str, scope: Scope, reader: str) -> Value:
 
 def _whole(node: Node) -> bool:
     """Whether a look-up reads whole numbers: positions and shapes, not the rows of an embedding."""
-    return node.op.startswith(("Gather", "Scatter", "TopK")) and node.input(0).dtype in (
-        "int64",
-        "int32",
-        "bool",
-    )
+    looks_up = node.op.startswith(("Gather", "Scatter", "TopK"))
+    return looks_up and node.input(0).dtype in ("int64", "int32", "bool")

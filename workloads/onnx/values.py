@@ -48,6 +48,8 @@ class Value:
     strided: Layout | None = None
     number: int | None = None  # of its tensor in the trace, once it is used
     quant: dict[str, Any] = field(default_factory=dict)  # of a weight that the file holds in few bits
+    later: Callable[[], int] | None = None  # records the copy that makes it, once it is used
+    repeated: Value | None = None  # what a copy repeats along axis 1, each part as often in a row
 
     @property
     def elements(self) -> int:
