@@ -15,7 +15,7 @@ from tandemsim.workloads.mask_patterns import Whole, pattern_of_mask
 from tandemsim.workloads.onnx.known_masks import allowed_pairs
 from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
-from tandemsim.workloads.onnx.values import Value, contiguous
+from tandemsim.workloads.onnx.values import Value, contiguous, steps
 
 
 @dataclass
@@ -94,7 +94,7 @@ def _unrepeated(value: Value) -> Value | None:
     if layout.shape[1] > 1 and layout.strides[1] == 0:  # one for all
         return value.shown_as(layout[:, :1])
     whole = value.root or value
-    if whole.repeated is None or whole.shape != value.shape or whole.layout.strides != layout.strides:
+    if whole.repeated is None or whole.shape != value.shape or steps(whole.layout) != steps(layout):
         return None
     return whole.repeated
 

@@ -18,7 +18,7 @@ from tandemsim.traces.schema import Quant, Role, Source, Tensor, Trace
 from tandemsim.workloads.lowered import Dims, Lowered
 from tandemsim.workloads.onnx.dtypes import WHOLE
 from tandemsim.workloads.onnx.node import Result
-from tandemsim.workloads.onnx.values import Layout, Value, contiguous
+from tandemsim.workloads.onnx.values import Layout, Value, contiguous, steps
 from tandemsim.workloads.steps import Step, assemble
 
 MOST_OPS = 2**17  # assumed: loops within loops are unrolled, and a file of more could not be read
@@ -131,9 +131,9 @@ class Recorder:
 
     def _view(self, value: Value, root: Value) -> int:
         base = self.number(root)
-        if value.shape == root.shape and value.layout.strides == contiguous(root.shape).strides:
+        if value.shape == root.shape and steps(value.layout) == steps(contiguous(root.shape)):
             return base
-        key = (base, value.shape, value.layout.strides)
+        key = (base, value.shape, steps(value.layout))
         if key not in self._views:
             self._views[key] = self._append(value, self._records[base].role, base)
         return self._views[key]

@@ -91,3 +91,10 @@ def contiguous(shape: Sequence[int]) -> Layout:
     """Return a layout without gaps, the last axis innermost."""
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     return as_strided(_BYTE, tuple(shape), strides, writeable=False)
+
+
+def steps(layout: Layout) -> tuple[int, ...]:
+    """Return the strides of a layout; those of axes of length 1, which mean nothing, as 0."""
+    return tuple(
+        stride if length > 1 else 0 for stride, length in zip(layout.strides, layout.shape, strict=True)
+    )
