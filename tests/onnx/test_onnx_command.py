@@ -189,7 +189,10 @@ def _write_mistakes() -> None:
         ),
         (["contrib.onnx"], "is unknown; did you mean 'FusedConv'"),
         (["random.onnx"], "first in node 'noise', is random, and a trace is of what follows from its inputs"),
-        (["nonzero.onnx"], "first in node 'where', makes as many elements as its values say"),
+        (
+            ["nonzero.onnx"],
+            "it makes as many elements as its values say, and a trace knows only shapes (NonZero, node",
+        ),
         (["words.onnx"], "first in node 'words', reads or makes text, and a trace holds numbers"),
         (["old.onnx"], "old.onnx: opset must be in 7.."),
         (["future.onnx"], "future.onnx: opset must be in 7.."),

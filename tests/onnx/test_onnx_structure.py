@@ -50,6 +50,14 @@ def test_arithmetic_of_shapes_is_done_and_leaves_nothing() -> None:
     assert one(trace, "gemm").dims == {"batch": 1, "m": 7, "n": 5, "k": 12}
 
 
+def test_places_of_constants_are_found() -> None:
+    """As exporters pick the columns that a constant mask leaves."""
+    nodes = [node("NonZero", "mask", "at"), node("Squeeze", "at zero", "i"), node("Gather", "x i", axis=1)]
+    constants = {"mask": np.array([True, False, True, True]), "zero": ints(0)}
+    trace = traced(nodes, {"x": (5, 4)}, constants=constants)
+    assert (kinds(trace), shapes(trace)) == (["gather"], [(5, 3)])
+
+
 def test_an_empty_cache_is_no_tensor_and_copies_nothing() -> None:
     nodes = [node("Concat", "past x", "k", axis=1), node("Add", "k k")]
     trace = traced(nodes, {"past": (2, 0, 4), "x": (2, 3, 4)})

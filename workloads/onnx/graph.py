@@ -84,10 +84,7 @@ class Walk:
         fixed = all(value.constant for value in named.values())
         entry = OPERATORS[domain_of(node.proto), node.op]
         if fixed and (entry.folds or _whole(node)):
-            made = [
-                Value(*node.result(i)) if node.wants(i) else Value((0,), "bool")
-                for i in range(len(node.proto.output))
-            ]
+            made = [self._constant(node, position, named) for position in range(len(node.proto.output))]
         else:
             made = entry.rule(node, self.recorder)
         if fixed:
@@ -96,6 +93,16 @@ class Walk:
                     elements = value.elements
                     value.constant = constants.computed(node.proto, position, named, elements, self.opsets)
         return made
+
+    def _constant(self, node: Node, position: int, named: Mapping[str, Value]) -> Value:
+        """Return a result of a node of constants; where its shape depends on values, they are computed."""
+        if not node.wants(position):
+            return Value((0,), "bool")
+        if node.results[position] is not None:
+            return Value(*node.result(position))
+        most = max((value.elements for value in named.values()), default=1)
+        array = constants.computed(node.proto, position, named, most, self.opsets).array()
+        return Value(*node.result(position)) if array is None else constants.known(array, str(array.dtype))
 
 
 @contextmanager
