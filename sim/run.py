@@ -181,7 +181,12 @@ def _not_run(
             reasons[op.id] = REASON
         elif op.kind not in machine.runs:
             reasons[op.id] = machine.reason(op)
-    ran = [(op.name, op.kind, op.macs * batch) for op in trace.ops if op.id not in reasons]
+    useful = outcome.useful_macs
+    ran = [
+        (op.name, op.kind, min(op.macs * batch, useful.get(op.id, op.macs * batch)))
+        for op in trace.ops
+        if op.id not in reasons
+    ]
     reported = [(op.name, op.kind, op.macs) for op in outcome.ops]
     name = machine.family.name
     check(ran == reported, f"{name} reports {len(reported)} ops of the {len(ran)} that it ran")

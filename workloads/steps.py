@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
-from tandemsim.workloads.aten import Lowered
+from tandemsim.workloads.lowered import Lowered
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Step:
     """One op as it was seen: the module that called it, what it became, the numbers of its tensors."""
 
     owner: str
-    lowered: Lowered
+    lowered: Lowered[Any]
     inputs: list[int]
     outputs: list[int]
 
@@ -37,7 +38,8 @@ def assemble(
     others are renumbered. Raises `TraceError` where a rule of the format is broken.
     """
     read = {number for step in steps for number in step.inputs} | set(returned)
-    outputs = [[n for position, n in enumerate(step.outputs) if position == 0 or n in read] for step in steps]
+    read |= {base for number in read if (base := tensors[number].alias_of) is not None}
+    outputs = [_kept(step, read) for step in steps]
     used = read.union(*outputs)
     used |= {base for number in used if (base := tensors[number].alias_of) is not None}
     number = {old: new for new, old in enumerate(sorted(used))}
@@ -56,6 +58,13 @@ def assemble(
     ]
     kept_tensors = [_renumbered(tensors[old], number) for old in sorted(used)]
     return seal(source=source, tensors=kept_tensors, ops=ops)
+
+
+def _kept(step: Step, read: set[int]) -> list[int]:
+    """Return the outputs that are used, and the first; of gradients all, as their op says which it has."""
+    if step.lowered.kind == "conv_backward":
+        return step.outputs
+    return [number for position, number in enumerate(step.outputs) if position == 0 or number in read]
 
 
 def names(steps: Sequence[Step]) -> list[str]:

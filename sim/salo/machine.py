@@ -1,4 +1,4 @@
-"""The SALO machine: how long the window attentions of a model take, and what they move.
+"""The SALO machine: how long the attentions of a model take, and what they move.
 
 Each layer starts with an idle array and its tensors in DRAM, since the projections before it ran elsewhere:
 equal layers take equal cycles.
@@ -17,6 +17,9 @@ from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
+
+
+ATTENTION = "attention"  # the kind whose pairs are all, or all before each query
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Case(NamedTuple):
 def simulate(
     ops: Sequence[Op], config: SaloConfig, batch: int = 1, progress: Progress | None = None
 ) -> SaloRun:
-    """Run window attentions, of which there is at least one, in their order.
+    """Run attentions, of which there is at least one, in their order.
 
     `progress` is told (what, steps done, steps in all). Raises `ConfigError` when the machine cannot hold a
     layer.
@@ -73,16 +76,32 @@ def simulate(
 
 
 def simulate_op(op: Op, config: SaloConfig, batch: int = 1, progress: Progress | None = None) -> LayerResult:
-    """Run one window attention from an idle machine. Raises `ConfigError` when the machine cannot hold it."""
+    """Run one attention from an idle machine. Raises `ConfigError` when the machine cannot hold it."""
     return _simulate_case(op, case_of(op, batch), config, progress)
 
 
 def case_of(op: Op, batch: int) -> Case:
-    """Return the case of a window attention that runs `batch` times side by side."""
-    pattern = Pattern.from_op(op)
-    heads = batch * op.dim("batch") * op.dim("heads")
-    layer = Layer(heads, op.dim("head_dim"), pattern.seq_len, pattern.global_tokens)
+    """Return the case of an attention that runs `batch` times side by side."""
+    pattern = pattern_of(op)
+    times = batch * op.dim("batch")
+    layer = Layer(
+        heads=times * op.dim("heads"),
+        head_dim=op.dim("head_dim"),
+        seq_len=pattern.seq_len,
+        global_tokens=pattern.global_tokens,
+        kv_heads=times * op.dim("kv_heads"),
+        v_dim=op.dim("v_dim"),
+        q_len=pattern.q_len,
+    )
     return Case(pattern, layer, op.has_global_projections)
+
+
+def pattern_of(op: Op) -> Pattern:
+    """Return the pattern of a window attention, or of causal attention to all keys: one band."""
+    if op.kind != ATTENTION:
+        return Pattern.from_op(op)
+    length = op.dim("kv_len")
+    return Pattern.causal_window(length, length)
 
 
 def _simulate_case(op: Op, case: Case, config: SaloConfig, progress: Progress | None) -> LayerResult:

@@ -1,5 +1,6 @@
 """The windowed-attention operator equals a dense softmax under a mask written out pair by pair."""
 
+import json
 import math
 
 import pytest
@@ -12,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.traces.errors import TraceError
+from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads import attention
-from tandemsim.workloads.attention import window_attention
+from tandemsim.workloads.attention import pattern_attention, window_attention
 
 BLOCK = attention.BLOCK
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}  # float32, sums of at most some hundred terms
@@ -123,6 +125,25 @@ def test_global_rows_use_their_own_projections_and_nobody_else_does(tokens):
     torch.testing.assert_close(actual, expected, **TOLERANCE)
 
 
+@given(st.sampled_from([1, 2, 4]), st.integers(1, 6), st.booleans(), st.sampled_from([None, 1.5]))
+@settings(max_examples=20, deadline=None)
+def test_grouped_heads_sinks_bias_and_softcap_equal_the_softmax_written_out(kv_heads, v_dim, sunk, softcap):
+    generator = torch.Generator().manual_seed(kv_heads)
+    q, k, v, bias, sinks = (
+        torch.randn(shape, generator=generator)
+        for shape in ((2, 4, 20, 3), (2, kv_heads, 20, 3), (2, kv_heads, 20, v_dim), (1, 4, 20, 20), (4,))
+    )
+    attends = with_globals(in_bands(20, [[-3, 0, 1]]), [2])
+    scores = 0.7 * torch.einsum("bhid,bhjd->bhij", q, torch.cat([k] * (4 // kv_heads), 2).view(2, 4, 20, 3))
+    scores = scores if softcap is None else softcap * torch.tanh(scores / softcap)
+    powers = torch.where(attends, (scores + bias).exp(), 0.0)
+    total = powers.sum(-1, keepdim=True) + (sinks.exp()[:, None, None] if sunk else 0)
+    expected = powers / total @ torch.cat([v] * (4 // kv_heads), 2).view(2, 4, 20, v_dim)
+    pattern = Pattern(seq_len=20, bands=((-3, 0, 1),), global_tokens=(2,))
+    more = {"bias": bias, "sinks": sinks if sunk else None, "scale": 0.7, "softcap": softcap}
+    torch.testing.assert_close(pattern_attention(q, k, v, pattern, **more), expected, **TOLERANCE)
+
+
 def test_a_query_without_any_key_yields_zeros():
     q, k, v = random_qkv(10)
     out = window_attention(q, k, v, bands=[[4, 6, 1]])
@@ -134,6 +155,12 @@ def test_large_scores_do_not_overflow():
     q, k, v = random_qkv(12)
     out = window_attention(1e4 * q, 1e4 * k, v, bands=[[-3, 3, 1]], global_tokens=[0])
     assert torch.isfinite(out).all()
+
+
+def stated(seq_len, bands, tokens=(), grid=None):
+    """Return a pattern as the operator takes it."""
+    dims = {"seq_len": seq_len} | ({"grid": grid} if grid else {})
+    return json.dumps({"dims": dims, "attrs": {"bands": bands, "global_tokens": list(tokens)}})
 
 
 class LargestTensor(TorchDispatchMode):
@@ -157,7 +184,7 @@ def test_memory_does_not_grow_with_the_square_of_the_sequence(grid, monkeypatch)
         q, k, v = random_qkv(1024 * factor, batch=1, heads=1)
         with LargestTensor() as mode:
             attention._window_attention._init_fn(
-                q, k, v, None, None, None, sum(bands, []), [], list(taller or ())
+                q, k, v, *[None] * 5, stated(len(q[0, 0]), bands, grid=taller), None, None
             )
         largest.append(mode.elements)
     assert largest[1] <= 2 * largest[0]
@@ -165,7 +192,8 @@ def test_memory_does_not_grow_with_the_square_of_the_sequence(grid, monkeypatch)
 
 def test_the_operator_keeps_the_rules_of_pytorch():
     q, k, v = random_qkv(9)
-    arguments = (q, k, v, q[:, :, [0]], k, v, [-2, 2, 1], [0], [])
+    pattern = stated(9, [[-2, 2, 1]], [0])
+    arguments = (q, k, v, q[:, :, [0]], k, v, None, torch.zeros(2), pattern, 0.5, None)
     torch.library.opcheck(
         torch.ops.tandem.window_attention.default, arguments, test_utils=("test_schema", "test_faketensor")
     )
@@ -198,7 +226,7 @@ def test_a_pattern_that_breaks_a_rule_is_refused():
 
 def test_shapes_that_do_not_fit_are_refused():
     q, k, v = random_qkv(8)
-    with pytest.raises(ConfigError, match="q, k and v must have one shape"):
+    with pytest.raises(ConfigError, match="where kv_heads divides heads"):
         window_attention(q, k[:, :, 1:], v, bands=[[-1, 1, 1]])
     with pytest.raises(ConfigError, match="global q must have shape"):
         window_attention(q, k, v, (q, k, v), bands=[[-1, 1, 1]], global_tokens=[0])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
@@ -11,37 +10,39 @@ from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.energy import area_mm2, salo_actions, salo_energy, sum_actions
 from tandemsim.sim.arch.salo.gates import array_mm2
-from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.salo.explain import explain
+from tandemsim.sim.machines.salo.fitted import fitted
 from tandemsim.sim.machines.salo.notes import notes
+from tandemsim.sim.machines.salo.scope import selected
 from tandemsim.sim.machines.salo.timeline import activity, timeline
 from tandemsim.sim.machines.salo.values import given_tensors, run_values, unchecked
 from tandemsim.sim.machines.totals import energy, summed, tensor_traffic
 from tandemsim.sim.report.contract import AREA_ESTIMATE, DramTraffic, OpReport, ScratchpadTraffic
-from tandemsim.sim.salo.layer.program import global_bytes_held
+from tandemsim.sim.report.format import si
 from tandemsim.sim.salo.layer.simulation import LayerResult
 from tandemsim.sim.salo.layer.traffic import ABSORBED
-from tandemsim.sim.salo.machine import RunLayer, SaloRun, simulate
+from tandemsim.sim.salo.machine import ATTENTION, RunLayer, SaloRun, simulate
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 from tandemsim.traces.summary import describe
 
-GLOBAL_PAD = "global_scratchpad.capacity_bytes"
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
-def outcome(ops: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None) -> Outcome:
-    """Run `ops` on SALO. Raises `sim.arch.checks.UserError` for what does not fit."""
-    config = with_room_for_globals(config, ops, GLOBAL_PAD in options.settings)
+def outcome(given: Sequence[Op], options: Options, progress: Progress | None) -> Outcome:
+    """Run those of the `given` ops that SALO runs. Raises `sim.arch.checks.UserError` for what does not fit."""
+    ops, left_out = selected(given)
+    options = fitted(options, ops)
+    config: SaloConfig = options.configured({})
     tensors = options.values.tensors if options.values else None
     file = given_tensors(ops, tensors) if tensors else None
     run = simulate(ops, config, options.batch, progress)
     checked = []
     if options.values:
         checked = [run_values(run, config, file, options.values.seed, progress, options.batch)]
-    explanation = explain(run, _fitted(options, ops), progress) if options.explain else ()
+    explanation = explain(run, options, progress) if options.explain else ()
     results = [layer.result for layer in run.layers]
     dram = summed(result.dram for result in results)
     pads = {name: _sum_traffic(results, name) for name in results[0].scratchpads}
@@ -50,6 +51,10 @@ def outcome(ops: Sequence[Op], config: SaloConfig, options: Options, progress: P
     return Outcome(
         config=config,
         ops=tuple(_op_report(layer, config, options.batch) for layer in run.layers),
+        left_out=left_out,
+        useful_macs={
+            layer.op.id: layer.result.macs for layer in run.layers if layer.op.kind == ATTENTION
+        },
         cycles=run.cycles,
         compute_cycles=sum(result.compute_cycles for result in results),
         stall_cycles=summed(result.stalls for result in results),
@@ -64,7 +69,7 @@ def outcome(ops: Sequence[Op], config: SaloConfig, options: Options, progress: P
         area_mm2=area_mm2(config.array, config.numerics),
         timeline=lambda: timeline(run, config),
         activity=lambda: activity(run),
-        notes=(*run.notes, *unchecked(checked), *notes(config, options.preset, traffic)),
+        notes=(*run.notes, *_causal(run, options.batch), *unchecked(checked), *notes(config, options.preset, traffic)),
         multiplier_cycles=summed(result.multiplier_cycles for result in results),
         dram_tensors=traffic,
         energy_actions_pj=actions,
@@ -76,28 +81,16 @@ def outcome(ops: Sequence[Op], config: SaloConfig, options: Options, progress: P
     )
 
 
-def with_room_for_globals(config: SaloConfig, ops: Sequence[Op], as_set: bool) -> SaloConfig:
-    """Return the config with a global scratchpad that holds the global tokens of every op; where its capacity
-    is set, as it is.
-    """
-    if as_set:
-        return config
-    patterns = [Pattern.from_op(op) for op in ops]
-    row_bytes = config.array.head_dim * config.element_bytes
-    shares = 2 * 2 * config.array.cols * row_bytes  # keys and values, at work and on their way
-    held = max((global_bytes_held(p.global_tokens, p.outside, row_bytes) for p in patterns), default=0)
-    capacity = max(config.global_scratchpad.capacity_bytes, held + shares)
-    return replace(config, global_scratchpad=BufferConfig(capacity_bytes=capacity))
-
-
-def _fitted(options: Options, ops: Sequence[Op]) -> Options:
-    """Return the options whose further configs have room for global tokens too."""
-
-    def configured(settings: Mapping[str, object]) -> SaloConfig:
-        as_set = GLOBAL_PAD in {**options.settings, **settings}
-        return with_room_for_globals(options.configured(settings), ops, as_set)
-
-    return replace(options, configured=configured)
+def _causal(run: SaloRun, batch: int) -> Iterator[str]:
+    """Say how the MACs of causal attention are counted."""
+    causal = [layer for layer in run.layers if layer.op.kind == ATTENTION]
+    if causal:
+        useful = si(sum(layer.result.macs for layer in causal), "MAC")
+        stated = si(sum(layer.op.macs for layer in causal) * batch, "MAC")
+        yield (
+            f"Causal attention counts the pairs that it lets in: {useful} of the {stated} that the trace states"
+            " for it, masked ones included."
+        )
 
 
 def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
@@ -125,6 +118,7 @@ def _op_report(layer: RunLayer, config: SaloConfig, batch: int) -> OpReport:
             "heads": op.dim("heads") * batch,
             "head_dim": op.dim("head_dim"),
             "seq_len": pattern.seq_len,
+            **_grown(op, pattern),
             "tiles_per_head": tiling.tiles,
             "global_projections": feed,
         },
@@ -138,6 +132,19 @@ def _pattern_numbers(pattern: Pattern) -> dict[str, object]:
     else:
         window = {"grid": list(pattern.grid), "window": [list(side) for side in pattern.window_2d]}
     return {**window, "global_tokens": len(pattern.global_tokens)}
+
+
+def _grown(op: Op, pattern: Pattern) -> dict[str, object]:
+    """Return the sizes of an attention that are left out where they are those of the others."""
+    sizes = {
+        "kv_heads": (op.dim("kv_heads"), op.dim("heads")),
+        "v_dim": (op.dim("v_dim"), op.dim("head_dim")),
+        "q_len": (pattern.q_len, pattern.seq_len),
+        "q_offset": (pattern.q_offset, 0),
+        "causal": (pattern.causal, False),
+        "sink_tokens": (len(pattern.sink_tokens), 0),
+    }
+    return {name: size for name, (size, default) in sizes.items() if size != default}
 
 
 def _energy_actions(

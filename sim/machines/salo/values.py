@@ -10,12 +10,11 @@ from typing import Any
 from tandemsim.sim.arch.checks import to_dict
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.types import Progress
-from tandemsim.sim.salo.machine import SaloRun
+from tandemsim.sim.salo.machine import SaloRun, pattern_of
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional
 from tandemsim.sim.salo.values.tensors import Operands, Tensors, load_tensors, random_tensors, stored_op
 from tandemsim.sim.shell.files import printable
-from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 
 
@@ -39,7 +38,7 @@ def given_tensors(ops: Sequence[Op], path: Path) -> FileTensors:
 
 def operands_of(op: Op) -> Operands:
     """Return the shapes of what a file must hold for an op."""
-    pattern = Pattern.from_op(op)
+    pattern = pattern_of(op)
     sizes = op.dim("batch"), op.dim("heads"), pattern.seq_len, op.dim("head_dim")
     return Operands(op.name, *sizes, len(pattern.global_tokens))
 

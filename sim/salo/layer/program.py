@@ -8,7 +8,6 @@ tiles of all heads run (`sim.salo.layer.order`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,12 +52,13 @@ class Program:
         return self.schedule.tiles * self.layer.heads
 
 
-def global_bytes_held(global_tokens: Sequence[int], outside: int, row_bytes: int) -> int:
-    """Return the bytes that global tokens take in the global scratchpad for as long as a head runs.
+def global_bytes_held(global_tokens: int, sinks: int, outside: int, row_bytes: int) -> int:
+    """Return the bytes that special tokens take in the global scratchpad for as long as a head runs.
 
-    Two heads; query, key and value, and key and value of the other projection of tokens outside.
+    Two heads; query, key and value of global tokens, key and value of sinks, and of the other projection of
+    tokens outside the grid.
     """
-    return 2 * (3 * len(global_tokens) + 2 * outside) * row_bytes
+    return 2 * (3 * global_tokens + 2 * sinks + 2 * outside) * row_bytes
 
 
 def program(config: SaloConfig, schedule: Schedule, layer: Layer) -> Program:
@@ -275,7 +275,10 @@ class _Planner:
         """Stream the sequence past the global rows through their own ports, `cols` keys in some tiles."""
         key_bytes, value_bytes = self.row_bytes["key"], self.row_bytes["value"]
         widest = max(key_bytes, value_bytes)
-        held = global_bytes_held(self.layer.global_tokens, self.schedule.outside, widest)
+        global_tokens = list(self.layer.global_tokens)
+        columns = np.unique(self.schedule.column_keys[self.schedule.column_keys >= 0])
+        sinks = np.setdiff1d(columns[self.schedule.is_global[columns]], global_tokens)
+        held = global_bytes_held(len(global_tokens), len(sinks), self.schedule.outside, widest)
         share_bytes = self.config.array.cols * (key_bytes + value_bytes)
         shares = self.schedule.row_keys.valid.any(axis=(1, 2))
         private = self.schedule.private_rows and bool(shares.any())

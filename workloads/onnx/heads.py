@@ -1,0 +1,117 @@
+"""Records an attention: dims, patterns and operands from queries, keys and values of any rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tandemsim.traces.pattern import Pattern
+from tandemsim.workloads.lowered import Dims
+from tandemsim.workloads.masks import allowed_pairs, is_causal, pattern_of
+from tandemsim.workloads.onnx.node import Result
+from tandemsim.workloads.onnx.recorder import Recorder
+from tandemsim.workloads.onnx.values import Value, contiguous
+
+
+@dataclass
+class Scores:
+    """What happens to the scores between the two products."""
+
+    scale: float | None = None  # None: 1 / sqrt(head_dim)
+    softcap: float | None = None
+    causal: bool = False  # every key after the query is denied, both counted from the start
+    pattern: Pattern | None = None
+    masks: list[Value] = field(default_factory=list)  # of booleans, true where a pair is allowed; or added
+    sinks: Value | None = None
+
+
+def attend(recorder: Recorder, q: Value, k: Value, v: Value, scores: Scores) -> Value:
+    """Record an attention of q (batch, heads, q_len, head_dim), k and v (batch, kv_heads, kv_len, ...).
+
+    Return (batch, heads, q_len, v_dim), whose heads of one token lie side by side. A mask whose values are
+    known becomes a pattern; what is left of the masks stays an operand.
+    """
+    batch, heads, q_len, head_dim = q.shape
+    kv_heads, kv_len, v_dim = k.shape[1], k.shape[2], v.shape[3]
+    left = _unread(scores, q_len, kv_len)
+    pattern = scores.pattern
+    if any(value.dtype == "bool" for value in left):  # beside which a trace can state no pattern
+        left, pattern = scores.masks, None
+    attrs = _attrs(scores, head_dim)
+    dims: Dims = {"batch": batch, "heads": heads, "head_dim": head_dim}
+    dims |= {"kv_heads": kv_heads} if kv_heads != heads else {}
+    dims |= {"v_dim": v_dim} if v_dim != head_dim else {}
+    if pattern is not None:
+        kind = "window_attention"
+        dims |= pattern.dims()
+        attrs |= pattern.attrs()
+    else:
+        kind = "attention"
+        dims |= {"q_len": q_len, "kv_len": kv_len}
+        attrs |= {"causal": True} if scores.causal else {}
+    operands = {
+        "mask" if value.dtype == "bool" else "bias": value for value in _as_one(recorder, left, q.dtype)
+    }
+    if scores.sinks is not None:
+        operands["sinks"] = scores.sinks
+    if set(operands) - {"mask"}:
+        attrs["operands"] = list(operands)
+    made = Result((batch, heads, q_len, v_dim), v.dtype)
+    (value,) = recorder.op(kind, kind, dims, [q, k, v, *operands.values()], [made], attrs)
+    value.strided = contiguous((batch, q_len, heads, v_dim)).transpose(0, 2, 1, 3)
+    return value
+
+
+def split_heads(recorder: Recorder, value: Value, heads: int) -> Value:
+    """Return (batch, tokens, heads · size) as (batch, heads, tokens, size)."""
+    batch, tokens, width = value.shape
+    return recorder.reshape(value, (batch, tokens, heads, width // heads)).transposed((0, 2, 1, 3))
+
+
+def joined_heads(recorder: Recorder, value: Value) -> Value:
+    """Return (batch, heads, tokens, size) as (batch, tokens, heads · size)."""
+    batch, heads, tokens, size = value.shape
+    return recorder.reshape(value.transposed((0, 2, 1, 3)), (batch, tokens, heads * size))
+
+
+def _attrs(scores: Scores, head_dim: int) -> dict[str, Any]:
+    attrs: dict[str, Any] = {}
+    if scores.scale is not None and not math.isclose(scores.scale, head_dim**-0.5, rel_tol=1e-5):
+        attrs["scale"] = scores.scale
+    if scores.softcap:
+        attrs["softcap"] = scores.softcap
+    return attrs
+
+
+def _unread(scores: Scores, q_len: int, kv_len: int) -> list[Value]:
+    """Turn the masks whose values are known into a pattern; return those that stay operands."""
+    if scores.causal or scores.pattern is not None:
+        return scores.masks
+    allowed = np.ones((q_len, kv_len), np.bool_)
+    left: list[Value] = []
+    for value in scores.masks:
+        array = value.constant.array() if value.constant else None
+        pairs = None if array is None else allowed_pairs(array)
+        if pairs is None:
+            left.append(value)
+        else:
+            allowed = allowed & pairs
+    if allowed.all():
+        return left
+    if is_causal(allowed) and not any(value.dtype == "bool" for value in left):
+        scores.causal = True
+        return left
+    scores.pattern = pattern_of(allowed)
+    return left if scores.pattern is not None else scores.masks
+
+
+def _as_one(recorder: Recorder, masks: Sequence[Value], dtype: str) -> Sequence[Value]:
+    """Return several masks as their sum."""
+    if len(masks) < 2:
+        return masks
+    shape = np.broadcast_shapes(*(value.shape for value in masks))
+    return [recorder.per_element("eltwise", "add", masks, Result(shape, dtype))]

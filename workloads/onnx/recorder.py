@@ -1,0 +1,137 @@
+"""Collects the ops of a graph, and the tensors of a trace that its values become.
+
+Obeys the tensor rules of the trace format: a view has `alias_of` and its memory's role, constants are
+weights, whole numbers that steer are indices. A value without elements holds nothing and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.schema import Quant, Role, Source, Tensor, Trace
+from tandemsim.workloads.lowered import Dims, Lowered
+from tandemsim.workloads.onnx.dtypes import WHOLE
+from tandemsim.workloads.onnx.node import Result
+from tandemsim.workloads.onnx.values import Value, contiguous
+from tandemsim.workloads.steps import Step, assemble
+
+
+class Recorder:
+    """The trace in the making. `owner` is the module that the following ops belong to."""
+
+    def __init__(self) -> None:
+        self.owner = ""
+        self._steps: list[Step] = []
+        self._records: list[Tensor] = []
+        self._views: dict[tuple[int, tuple[int, ...], tuple[int, ...]], int] = {}
+
+    def add_input(self, value: Value) -> None:
+        """Enter an input of the model."""
+        if value.elements:
+            value.number = self._append(value, "input")
+
+    def op(
+        self,
+        kind: str,
+        function: str,
+        dims: Dims,
+        inputs: Sequence[Value],
+        results: Sequence[Result | None],
+        attrs: dict[str, Any] | None = None,
+    ) -> list[Value]:
+        """Record one op; return its results, in the order of `results` (without those that are None).
+
+        Raises `ConfigError` for dims that break a rule of the trace format.
+        """
+        attrs = attrs or {}
+        try:
+            macs(kind, dims, attrs)
+        except TraceError as error:
+            raise ConfigError(f"{error} ({function}, node {shown(self.owner)})") from None
+        numbers = [self.number(value) for value in inputs if value.elements]
+        outputs = [Value(*result) for result in results if result is not None]
+        lowered: Lowered[Value] = Lowered(kind, function, dims, list(inputs), outputs, attrs)
+        for value in outputs:
+            index = value.dtype in WHOLE and kind not in ("gemm", "conv2d")
+            value.number = self._append(value, "index" if index else "activation")
+        self._steps.append(
+            Step(self.owner, lowered, numbers, [v.number for v in outputs if v.number is not None])
+        )
+        return outputs
+
+    def per_element(
+        self, kind: str, function: str, inputs: Sequence[Value], result: Result, reduced: int = 1
+    ) -> Value:
+        """Record an op without multiply-accumulates; `reduced` input elements make one of its result."""
+        return self.per_elements(kind, function, inputs, [result], reduced)[0]
+
+    def per_elements(
+        self, kind: str, function: str, inputs: Sequence[Value], results: Sequence[Result], reduced: int = 1
+    ) -> list[Value]:
+        """Record an op without multiply-accumulates that makes several results, the first of which counts."""
+        empty = [Value(*result) for result in results]
+        if not empty[0].elements:
+            return empty
+        dims: Dims = {"elements": empty[0].elements}
+        if reduced > 1:
+            dims["reduced"] = reduced
+        return self.op(kind, function, dims, inputs, results, {"function": function})
+
+    def reshape(self, value: Value, shape: Sequence[int]) -> Value:
+        """Return a value in another shape: a view where the strides allow it, else a copy."""
+        view = value.reshaped(shape)
+        if view is not None:
+            return view
+        return self.per_element("eltwise", "copy", [value], Result(tuple(shape), value.dtype))
+
+    def number(self, value: Value) -> int:
+        """Return the number of a value's tensor; a new one is a constant or a view."""
+        if value.number is None:
+            if value.root is None:
+                value.number = self._append(value, "index" if value.dtype in WHOLE else "weight")
+            else:
+                value.number = self._view(value, value.root)
+        return value.number
+
+    def trace(self, source: Source, outputs: Sequence[Value]) -> Trace:
+        """Return the checked trace of all ops. Raises `TraceError`."""
+        returned = [self.number(value) for value in outputs if value.elements]
+        for number in returned:
+            record = self._records[number]
+            if record.alias_of is not None or record.role in ("activation", "index"):
+                self._records[number] = replace(record, role="output")
+        for record in self._records:
+            if record.alias_of is not None and record.id not in returned:
+                self._records[record.id] = replace(record, role=self._records[record.alias_of].role)
+        return assemble(source, self._steps, self._records, returned)
+
+    def _view(self, value: Value, root: Value) -> int:
+        base = self.number(root)
+        if value.shape == root.shape and value.layout.strides == contiguous(root.shape).strides:
+            return base
+        key = (base, value.shape, value.layout.strides)
+        if key not in self._views:
+            self._views[key] = self._append(value, self._records[base].role, base)
+        return self._views[key]
+
+    def _append(self, value: Value, role: Role, alias_of: int | None = None) -> int:
+        number = len(self._records)
+        quant = Quant(**value.quant) if value.quant else None
+        name = value.name if alias_of is None and role in ("input", "weight", "index") else ""
+        record = Tensor(
+            id=number,
+            shape=value.shape,
+            dtype=value.dtype,
+            role=role,
+            alias_of=alias_of,
+            quant=quant,
+            name=name,
+        )
+        self._records.append(record)
+        return number
