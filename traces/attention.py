@@ -46,8 +46,9 @@ def _is_positive_number(value: object) -> bool:
 
 def _operand_names(*names: str) -> Attr:
     def valid(value: object) -> bool:
-        is_list = isinstance(value, (list, tuple)) and all(name in names for name in value)
-        return is_list and len(set(value)) == len(value)
+        if not isinstance(value, (list, tuple)):
+            return False
+        return all(name in names for name in value) and len(set(value)) == len(value)
 
     schema = {"type": "array", "items": {"enum": list(names)}, "uniqueItems": True}
     return Attr("operands", f"a list of {', '.join(names)}, each at most once", valid, schema)
@@ -123,11 +124,20 @@ def _of_heads(kind: Kind, dims: Dims, heads: str, length: int, size: str) -> Ope
 
 
 def _place(attrs: Attrs, name: str, inputs: int) -> int | None:
-    """Return which of an attention's `inputs` is its "mask", "bias" or "sinks", None if it has none.
+    """Return which of a dense attention's `inputs` is its "mask", "bias" or "sinks", None if it has none.
 
     Without ``attrs.operands``, what stands behind q, k and v are masks.
     """
-    names: Sequence[str] = attrs.get("operands", ("mask",) if inputs > len(QKV) else ())
+    unnamed = ("mask",) if inputs > len(QKV) and "operands" not in attrs else ()
+    return _window_place({"operands": unnamed, **attrs}, name, inputs)
+
+
+def _window_place(attrs: Attrs, name: str, inputs: int) -> int | None:
+    """Return which of a window attention's `inputs` is its "bias" or "sinks", None if it has none.
+
+    Without ``attrs.operands``, six inputs are the projections of the global tokens, and none is a mask.
+    """
+    names: Sequence[str] = attrs.get("operands", ())
     return len(QKV) + list(names).index(name) if name in names else None
 
 
@@ -157,8 +167,8 @@ ATTENTION = Kind(
     required=("heads", "head_dim", "q_len", "kv_len"),
     optional={"batch": 1, "kv_heads": "heads", "v_dim": "head_dim"},
     inputs=(
-        "q (batch, heads, q_len, head_dim), k (batch, kv_heads, kv_len, head_dim), v (batch, kv_heads, kv_len,"
-        " v_dim), then masks, or what `operands` names"
+        "q (batch, heads, q_len, head_dim), k (batch, kv_heads, kv_len, head_dim), v (batch, kv_heads,"
+        " kv_len, v_dim), then masks, or what `operands` names"
     ),
     counted="batch·heads·(head_dim + v_dim)·q_len·kv_len, masked or not",
     attrs=(_CAUSAL, _SCALE, _SOFTCAP, _operand_names("mask", "bias", "sinks")),
@@ -181,7 +191,7 @@ WINDOW_ATTENTION = Kind(
     attrs=(_SCALE, _SOFTCAP, _operand_names("bias", "sinks")),
     input_counts=range(3, 7, 3),
     operands=_window_operands,
-    place=_place,
+    place=_window_place,
     macs=_window_macs,
     implied={"seq_len": _grid_tokens},
     lists=("grid",),

@@ -18,10 +18,12 @@ import msgspec
 
 from tandemsim.sim.arch.checks import nearest
 from tandemsim.sim.shell.files import written
+from tandemsim.traces.compact import compacted
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.json_text import check_keys
 from tandemsim.traces.limits import as_text, check_marks, read_document
 from tandemsim.traces.messages import explain
+from tandemsim.traces.repeats import Document, OpRepeat, TensorRepeat, expanded
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.validate import check
 
@@ -29,7 +31,8 @@ SUFFIXES = (".json", ".json.gz")
 CONVERT = (
     "is a table; of a SCALE-Sim topology make a trace: python -m traces convert FILE.csv --out FILE.json"
 )
-_DECODER = msgspec.json.Decoder(Trace)
+PLAIN_BYTES = 2**18  # assumed: a document of this size is still read and compared line by line
+_DECODER = msgspec.json.Decoder(Document)
 
 
 def load(path: str | Path) -> Trace:
@@ -47,26 +50,32 @@ def loads(data: bytes, *, file: str = "") -> Trace:
     """Return the trace in a JSON document. `file` is what messages call it."""
     try:
         check_marks(data)
-        trace = _decoded(data)
+        trace = expanded(_decoded(data))
         check(trace)
     except TraceError as error:
         raise error.located(file=file) from None
     return trace
 
 
-def _decoded(data: bytes) -> Trace:
+def _decoded(data: bytes) -> Document:
     refused = check_keys(as_text(data))
     try:
-        trace = _DECODER.decode(data.removeprefix(BOM_UTF8))
+        document = _DECODER.decode(data.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, RecursionError) as error:
         raise explain(error, as_text(data)) from None
     if refused:
         raise explain(refused, as_text(data))
-    return trace
+    return document
 
 
 def dumps(trace: Trace) -> bytes:
-    """Return the JSON document of a trace."""
+    """Return the JSON document of a trace; if it is larger than `PLAIN_BYTES`, with layers stored once."""
+    plain = document_text(trace)
+    return plain if len(plain) <= PLAIN_BYTES else document_text(compacted(trace))
+
+
+def document_text(trace: Trace | Document) -> bytes:
+    """Return the JSON of a document, one tensor or op a line."""
     fields = [b'"schema": %s' % _json(trace.schema), b'"digest": %s' % _json(trace.digest)]
     fields.append(b'"source": %s' % _json(trace.source))
     if trace.arrays:
@@ -127,4 +136,11 @@ def _json(value: object) -> bytes:
 
 
 def _lines(items: Iterable[object]) -> bytes:
-    return b"[\n" + b",\n".join(map(_json, items)) + b"\n]"
+    return b"[\n" + b",\n".join(map(_line, items)) + b"\n]"
+
+
+def _line(item: object) -> bytes:
+    """Return an item as one line; a repeat as one for each of its items, with one before and one after."""
+    if isinstance(item, (TensorRepeat, OpRepeat)):
+        return b'["%s",%d,%s]' % (item.word.encode(), item.turns, _lines(item.items))
+    return _json(item)

@@ -10,18 +10,21 @@ import msgspec
 
 from tandemsim.traces.kind import Kind, Schema, integer_schema
 from tandemsim.traces.kinds import KINDS
-from tandemsim.traces.schema import SCHEMA, Trace
+from tandemsim.traces.repeats import Document
+from tandemsim.traces.schema import SCHEMA
 
 
 def json_schema() -> Schema:
     """Return the schema, in the dialect 2020-12."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    schema = {"$schema": dialect, "title": SCHEMA, **msgspec.json.schema(Trace)}
+    schema = {"$schema": dialect, "title": SCHEMA, **msgspec.json.schema(Document)}
     cases = [
         {"if": {"properties": {"kind": {"const": name}}}, "then": _rules(kind)}
         for name, kind in KINDS.items()
     ]
-    schema["$defs"]["Op"]["allOf"] = cases
+    schema["$defs"]["Kinds"] = {"allOf": cases}
+    for name in ("Op", "RepeatedOp"):
+        schema["$defs"][name]["allOf"] = [{"$ref": "#/$defs/Kinds"}]
     return schema
 
 

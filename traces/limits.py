@@ -42,9 +42,14 @@ def as_text(data: bytes) -> str:
         raise TraceError(f"is not text in UTF-8: byte {wrong:#04x} at position {error.start}") from None
 
 
+def count_marks(data: bytes) -> int:
+    """Return how many values a document may hold: those marks within strings count too."""
+    return sum(data.count(mark) for mark in MARKS)
+
+
 def check_marks(data: bytes) -> None:
     """Raise `TraceError` for a document of more values than are decoded."""
-    marks = sum(data.count(mark) for mark in MARKS)  # those within strings count too: a little too strict
+    marks = count_marks(data)
     if marks > MAX_MARKS:
         rule = f"must hold at most {MAX_MARKS} commas, colons and opening brackets"
         raise TraceError(f"{rule}, not {marks}")

@@ -14,7 +14,8 @@ import msgspec
 from tandemsim.sim.arch.checks import hint, shown
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.json_text import find_fault, path_text
-from tandemsim.traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor, Trace
+from tandemsim.traces.repeats import Document, Word
+from tandemsim.traces.schema import SCHEMA, ArrayInfo, Op, Quant, Role, Source, Tensor
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "ops": Op,
@@ -24,14 +25,16 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "quant": Quant,
 }
 
+REPEAT_PARTS = ("word", "turns", "items")
+
 
 def explain(error: Exception, text: str) -> TraceError:
     """Return the `TraceError` for a document that a reader refused."""
     fault = find_fault(text)
     if fault:
         path = path_text(fault.path)
-        where = _where(fault.document, path)
-        return TraceError(fault.rule, op=where, field=path.partition(".")[2] if where else path)
+        where, field = _place(fault.document, path)
+        return TraceError(fault.rule, op=where, field=field)
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as broken:
@@ -42,13 +45,12 @@ def explain(error: Exception, text: str) -> TraceError:
         return TraceError(f"must be {SCHEMA!r}, not {shown(found)}", field="schema")
     said, _, place = str(error).partition(" - at `$")
     path = _with_key(document, place.rstrip("`").lstrip("."), said)
-    return _message(said.replace("`", ""), path, _where(document, path), path, _at(document, path))
+    return _message(said.replace("`", ""), path, _place(document, path), _at(document, path))
 
 
-def _message(text: str, path: str, where: str, field: str, value: object) -> TraceError:
+def _message(text: str, path: str, place: tuple[str, str], value: object) -> TraceError:
     """Translate one of msgspec's sentences about the `value` at a path."""
-    if where:
-        field = field.partition(".")[2]
+    where, field = place
     if match := re.match(r"Object missing required field (\w+)", text):
         return TraceError("is missing", op=where, field=".".join(filter(None, (field, match[1]))))
     if match := re.match(r"Object contains unknown field (.+)", text):
@@ -57,7 +59,7 @@ def _message(text: str, path: str, where: str, field: str, value: object) -> Tra
             f"is not a field; {advice}", op=where, field=".".join(filter(None, (field, match[1])))
         )
     if match := re.match(r"Invalid enum value '?(.*?)'?$", text):
-        choices = get_args(Role) if field == "role" else [SCHEMA]
+        choices = {"role": get_args(Role), "schema": [SCHEMA]}.get(field, get_args(Word))
         return TraceError(f"{match[1]!r} is unknown; {hint(match[1], choices)}", op=where, field=field)
     if match := re.match(r"Expected (.+), got (.+)", text):
         return TraceError(f"must be {match[1]}, not {match[2]}", op=where, field=field)
@@ -91,20 +93,29 @@ def _type(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _where(document: dict[str, Any], path: str) -> str:
-    """Name the op or tensor that a path like ``ops[3].dims`` leads to."""
-    match = re.match(r"(ops|tensors)\[(\d+)\]", path)
+def _place(document: dict[str, Any], path: str) -> tuple[str, str]:
+    """Return the op or tensor that a path like ``ops[3].dims.m`` leads to, and the field of it: ``dims.m``.
+
+    An item of a repeat, ``ops[3][2][0].dims.m``, is named like any other, and the repeat itself ``ops[3]``.
+    """
+    match = re.match(r"(ops|tensors)\[(\d+)\](?:\[(\d)\](?:\[(\d+)\])?)?", path)
     if match is None:
-        return ""
-    item = document[match[1]][int(match[2])]
+        return "", path
+    what, position, part, inner = match.groups()
+    item = document[what][int(position)]
+    if part is not None and inner is None:
+        return f"{what}[{position}]", (*REPEAT_PARTS, "")[min(int(part), len(REPEAT_PARTS))]
+    if inner is not None:
+        item = item[int(part)][int(inner)]
+    field = path[match.end() :].lstrip(".")
     if not isinstance(item, dict):
-        return match[0]
-    what = match[1].rstrip("s")
-    name = f" {shown(item['name'])}" if what == "op" and "name" in item else ""
-    return f"{what} {shown(item['id'])}{name}" if "id" in item else match[0] + name
+        return match[0], field
+    kind = what.rstrip("s")
+    name = f" {shown(item['name'])}" if kind == "op" and "name" in item else ""
+    return (f"{kind} {shown(item['id'])}{name}" if "id" in item else match[0] + name), field
 
 
 def _record(path: str) -> type[msgspec.Struct]:
     """Return the type of the object that a path leads to."""
     names = [name for name in re.findall(r"[a-z]+", path) if name in RECORDS]
-    return RECORDS[names[-1]] if names else Trace
+    return RECORDS[names[-1]] if names else Document

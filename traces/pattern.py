@@ -19,7 +19,7 @@ key. `causal` cuts all of this: no key after ``t``. A pair counts once, however 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -27,24 +27,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandemsim.traces.bands import Band, Reach, as_bands, check_bands
+from tandemsim.traces.bands import Band, as_bands
 from tandemsim.traces.cuts import Cuts
 from tandemsim.traces.disjoint import disjoint
 from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.pairs import count_pairs, find_empty
-from tandemsim.traces.pattern_parts import Blocks, Chunks, check_blocks, check_chunks
-from tandemsim.traces.pattern_rules import (
-    check_clamped_band,
-    check_clamped_box,
-    check_flags,
-    check_grid,
-    check_left_out,
-    check_lengths,
-    check_offset,
-    check_positive,
-    check_tokens,
-)
-from tandemsim.traces.pattern_statement import Attrs, Dims, stated_as, stated_fields
+from tandemsim.traces.pattern_parts import Blocks, Chunks, PatternParts, as_blocks, as_chunks
+from tandemsim.traces.pattern_rules import check_parts, check_positive
+from tandemsim.traces.pattern_statement import Attrs, Dims, attrs_of, dims_of, stated_as, stated_fields
 from tandemsim.traces.window_bands import BandWindow
 from tandemsim.traces.window_blocks import BlockWindow
 from tandemsim.traces.window_box import BoxWindow, Side
@@ -54,7 +44,6 @@ from tandemsim.traces.windows import Window
 __all__ = ["Band", "Blocks", "Chunks", "Pattern"]
 
 Ints = NDArray[np.int64]
-Span = tuple[int, int]
 
 
 class _WindowOp(Protocol):
@@ -67,25 +56,12 @@ class _WindowOp(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
+class Pattern(PatternParts):
     """The pairs (query, key) that an attention computes. Immutable and hashable.
 
     `grid` and `window_2d` come together, and without `bands`; so does `blocks`. Raises `TraceError` for what
     breaks a rule, and where one of the fields from `q_len` on is used and a query sees no key.
     """
-
-    seq_len: int  # keys; tokens, those outside the grid included
-    bands: tuple[Band, ...] = ()
-    global_tokens: tuple[int, ...] = ()  # in the order of the model's global queries
-    grid: Span | None = None  # height, width
-    window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
-    q_len: int = 0  # queries; 0 becomes `seq_len`
-    q_offset: int = 0  # token at which query 0 stands
-    causal: bool = False  # no key after the query's token
-    chunks: Chunks | None = None
-    sink_tokens: tuple[int, ...] = ()  # keys that every query sees; as queries they are ordinary
-    clamped: bool = False  # the window is moved inward at the borders, and not cut off
-    blocks: Blocks | None = None
 
     def __post_init__(self) -> None:
         # Rows of a list or a tuple are bands too: a pattern is hashable whatever it was made of.
@@ -93,47 +69,12 @@ class Pattern:
         object.__setattr__(self, "global_tokens", tuple(self.global_tokens))
         object.__setattr__(self, "sink_tokens", tuple(self.sink_tokens))
         object.__setattr__(self, "q_len", self.q_len or self.seq_len)
-        self._check()
-        if self.is_extended:
-            self._check_queries()
-
-    def _check(self) -> None:
-        check_lengths(seq_len=self.seq_len, q_len=self.q_len)
-        check_offset(self.q_offset)
-        check_flags(causal=self.causal, clamped=self.clamped)
-        check_tokens("global_tokens", self.global_tokens, self.seq_len)
-        check_tokens("sink_tokens", self.sink_tokens, self.seq_len)
         if self.chunks is not None:
-            check_chunks(self.chunks)
-        check_bands(self.bands, self._reach)
-        if self.grid is not None or self.window_2d is not None:
-            self._check_grid()
-        elif self.blocks is not None:
-            stated = {"bands": bool(self.bands), "clamped": self.clamped}
-            check_left_out(stated, "beside blocks")
-            check_blocks(self.blocks, self.q_len, self.seq_len)
-        elif self.clamped:
-            check_clamped_band(self.bands, self.seq_len)
-        elif not (self.bands or self.global_tokens or self.sink_tokens):
-            raise TraceError("must hold a band, or there must be a global token", field="bands")
-
-    def _check_grid(self) -> None:
-        check_grid(self.seq_len, self.grid, self.window_2d, bool(self.bands), self.global_tokens)
-        stated = {
-            "q_len": self.q_len != self.seq_len,
-            "q_offset": bool(self.q_offset),
-            "causal": self.causal,
-            "chunks": self.chunks is not None,
-            "sink_tokens": bool(self.sink_tokens),
-            "blocks": self.blocks is not None,
-        }
-        check_left_out(stated, "on a grid")
-        if self.clamped and self.grid is not None and self.window_2d is not None:
-            check_clamped_box(self.window_2d, self.grid)
-
-    def _check_queries(self) -> None:
-        empty = self.empty_queries(1)
-        if len(empty):
+            object.__setattr__(self, "chunks", as_chunks(self.chunks))
+        if self.blocks is not None:
+            object.__setattr__(self, "blocks", as_blocks(self.blocks))
+        check_parts(self)
+        if self.is_extended and len(empty := self.empty_queries(1)):
             field = "blocks" if self.blocks is not None else "bands"
             raise TraceError(f"must let each query see a key, and query {empty[0]} sees none", field=field)
 
@@ -261,63 +202,16 @@ class Pattern:
 
     def dims(self) -> dict[str, int | tuple[int, ...]]:
         """Return what a ``window_attention`` op states of the pattern in its dims: lengths and grid."""
-        dims: dict[str, int | tuple[int, ...]] = {"seq_len": self.seq_len}
-        if self.q_len != self.seq_len:
-            dims["q_len"] = self.q_len
-        if self.grid is not None:
-            dims["grid"] = self.grid
-        return dims
+        return dims_of(self)
 
     def attrs(self) -> dict[str, Any]:
         """Return what a ``window_attention`` op states of the pattern in its attrs."""
-        windows: Sequence[Sequence[int]] = self.window_2d if self.window_2d is not None else self.bands
-        attrs: dict[str, Any] = {"bands": [list(row) for row in windows]}
-        attrs["global_tokens"] = list(self.global_tokens)
-        if self.q_offset:
-            attrs["q_offset"] = self.q_offset
-        if self.causal:
-            attrs["causal"] = True
-        if self.chunks is not None:
-            attrs["chunks"] = list(self.chunks)
-        if self.sink_tokens:
-            attrs["sink_tokens"] = list(self.sink_tokens)
-        if self.clamped:
-            attrs["border"] = "clamped"
-        if self.blocks is not None:
-            attrs["blocks"] = {**self.blocks._asdict(), "rows": [list(row) for row in self.blocks.rows]}
-        return attrs
-
-    @property
-    def is_extended(self) -> bool:
-        """Whether the pattern is more than bands or a box that are cut off at the ends, and global tokens.
-
-        Such a pattern needs a machine that knows its fields from `q_len` on.
-        """
-        return (
-            self.q_len != self.seq_len
-            or self.q_offset != 0
-            or self.causal
-            or self.chunks is not None
-            or bool(self.sink_tokens)
-            or self.clamped
-            or self.blocks is not None
-        )
-
-    @property
-    def outside(self) -> int:
-        """Number of tokens before the grid; 0 without a grid."""
-        return self.seq_len - self.grid[0] * self.grid[1] if self.grid else 0
+        return attrs_of(self)
 
     @property
     def density(self) -> float:
         """Share of the full score matrix that is computed, 0..1."""
         return self.pairs() / (self.q_len * self.seq_len)
-
-    @property
-    def _reach(self) -> Reach:
-        """Offsets that a key can have from the token of a query."""
-        first = self.q_offset
-        return Reach(-(first + self.q_len - 1), self.seq_len - 1 - first, self.seq_len)
 
     @property
     def window(self) -> Window:
@@ -330,7 +224,7 @@ class Pattern:
             return BlockWindow(self.blocks, self.seq_len, self.q_len, self.q_offset)
         if self.clamped:
             return ClampedWindow(self.bands[0], self.seq_len)
-        return BandWindow(self.bands, self.seq_len, self._reach)
+        return BandWindow(self.bands, self.seq_len, self.offsets)
 
     @property
     def cuts(self) -> Cuts:
@@ -357,7 +251,7 @@ class Pattern:
             raise TraceError("must be bands: blocks are not a set of offsets", field="blocks")
         if self.clamped:
             raise TraceError("must be cut off: a clamped window is not a set of offsets", field="clamped")
-        return disjoint(self.bands, self.cuts.narrowed(self._reach))
+        return disjoint(self.bands, self.cuts.narrowed(self.offsets))
 
     def pairs(self) -> int:
         """Return the exact number of distinct (query, key) pairs, in time linear in `q_len` and `seq_len`.
@@ -368,6 +262,9 @@ class Pattern:
 
     def empty_queries(self, limit: int | None = None) -> Ints:
         """Return the queries that see no key, in their order; the first `limit` of them."""
+        at_home = 0 <= self.q_offset <= self.seq_len - self.q_len  # where a query stands, there is a key
+        if at_home and not self.clamped and any(band.clipped(0, 0) for band in self.bands):
+            return np.empty(0, np.int64)  # each sees itself
         rows, cols = self._always()
         return find_empty(self.window, self.cuts, rows, cols, limit) - self.q_offset
 
@@ -411,7 +308,7 @@ class Pattern:
         if self.grid is not None and self.window_2d is not None:
             sides = zip(self.window_2d, self.grid, strict=True)
             return max(max(-low, high, length - 1) - (length - 1) for (low, high), length in sides)
-        first, last, _ = self._reach
+        first, last, _ = self.offsets
         return max((max(first - band.low, band.high - last, 0) for band in self.bands), default=0)
 
 

@@ -1,16 +1,18 @@
-"""The parts of a pattern that are more than a number: chunks of a sequence, and lists of blocks.
+"""The fields of a pattern, and those of them that are more than numbers: chunks and blocks.
 
 Obeys the ``window_attention`` contract of ``tandem-trace/1``; bands are in `traces.bands`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from tandemsim.traces.bands import is_integer
-from tandemsim.traces.errors import TraceError, violation
+from tandemsim.traces.bands import Band, Reach
+from tandemsim.traces.errors import violation
 
-MAX_BLOCKS = 2**20  # assumed: of all rows together; about as many as a trace's document has room for
+Span = tuple[int, int]
 
 
 class Chunks(NamedTuple):
@@ -33,34 +35,60 @@ class Blocks(NamedTuple):
     rows: tuple[tuple[int, ...], ...]  # blocks of keys, each once in a row, in any order
 
 
-def check_chunks(chunks: Chunks) -> None:
-    """Raise `TraceError` for chunks that break a rule."""
-    if not all(map(is_integer, chunks)):
-        raise violation("chunks", "must hold integers", list(chunks))
-    if chunks.size < 1:
-        raise violation("chunks", "must have a positive size", list(chunks))
-    if chunks.before < 0 or chunks.after < 0:
-        raise violation("chunks", "must see 0 or more chunks before and after", list(chunks))
-    if not 0 <= chunks.phase < chunks.size:
-        raise violation("chunks", f"must have a phase in 0..{chunks.size - 1}", list(chunks))
+def as_chunks(parts: Iterable[int]) -> Chunks:
+    """Return (size, before, after, phase) as chunks; what stands at the end may be left out."""
+    sizes = list(parts)
+    if not 1 <= len(sizes) <= len(Chunks._fields):
+        raise violation("chunks", "must be (size, before, after, phase)", sizes)
+    return Chunks(*sizes)
 
 
-def check_blocks(blocks: Blocks, q_len: int, seq_len: int) -> None:
-    """Raise `TraceError` for blocks that break a rule: sizes, one row a block of queries, keys that exist."""
-    for name in ("query", "key"):
-        size = getattr(blocks, name)
-        if not is_integer(size) or size < 1:
-            raise violation(f"blocks.{name}", "must be a positive integer", size)
-    rows, cols = -(-q_len // blocks.query), -(-seq_len // blocks.key)
-    if len(blocks.rows) != rows:
-        rule = f"must be {rows} rows, one for each {blocks.query} of {q_len} queries"
-        raise violation("blocks.rows", rule, len(blocks.rows))
-    count = sum(map(len, blocks.rows))
-    if count > MAX_BLOCKS:
-        raise violation("blocks.rows", f"must hold at most {MAX_BLOCKS} blocks in all", count)
-    for position, row in enumerate(blocks.rows):
-        wrong = next((block for block in row if not is_integer(block) or not 0 <= block < cols), None)
-        if wrong is not None:
-            raise violation(f"blocks.rows[{position}]", f"must be blocks in 0..{cols - 1}", wrong)
-        if len(set(row)) < len(row):
-            raise TraceError("must name each block once", field=f"blocks.rows[{position}]")
+def as_blocks(blocks: Blocks | tuple[int, int, Iterable[Iterable[int]]]) -> Blocks:
+    """Return (query, key, rows) as blocks, which can be hashed."""
+    query, key, rows = blocks
+    return Blocks(query, key, tuple(map(tuple, rows)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternParts:
+    """The fields of a `traces.pattern.Pattern`, which says what they mean."""
+
+    seq_len: int  # keys; tokens, those outside the grid included
+    bands: tuple[Band, ...] = ()
+    global_tokens: tuple[int, ...] = ()  # in the order of the model's global queries
+    grid: Span | None = None  # height, width
+    window_2d: tuple[Span, Span] | None = None  # (low_y, high_y), (low_x, high_x)
+    q_len: int = 0  # queries; 0 becomes `seq_len`
+    q_offset: int = 0  # token at which query 0 stands
+    causal: bool = False  # no key after the query's token
+    chunks: Chunks | None = None
+    sink_tokens: tuple[int, ...] = ()  # keys that every query sees; as queries they are ordinary
+    clamped: bool = False  # the window is moved inward at the borders, and not cut off
+    blocks: Blocks | None = None
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether the pattern is more than bands or a box that are cut off at the ends, and global tokens.
+
+        Such a pattern needs a machine that knows its fields from `q_len` on.
+        """
+        return (
+            self.q_len != self.seq_len
+            or self.q_offset != 0
+            or self.causal
+            or self.chunks is not None
+            or bool(self.sink_tokens)
+            or self.clamped
+            or self.blocks is not None
+        )
+
+    @property
+    def outside(self) -> int:
+        """Number of tokens before the grid; 0 without a grid."""
+        return self.seq_len - self.grid[0] * self.grid[1] if self.grid else 0
+
+    @property
+    def offsets(self) -> Reach:
+        """Offsets that a key can have from the token of a query."""
+        first = self.q_offset
+        return Reach(-(first + self.q_len - 1), self.seq_len - 1 - first, self.seq_len)

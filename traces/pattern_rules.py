@@ -7,10 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tandemsim.traces.bands import Band, Reach, check_span, is_integer
+from tandemsim.traces.bands import Band, Reach, check_bands, check_span, is_integer
 from tandemsim.traces.errors import TraceError, violation
+from tandemsim.traces.pattern_parts import Blocks, Chunks, PatternParts
 
 MAX_SEQ_LEN = 2**24  # assumed: sixteen million tokens, so that an array of that length stays affordable
+MAX_BLOCKS = 2**20  # assumed: of all rows together; about as many as a trace's document has room for
+
+
+def check_parts(parts: PatternParts) -> None:
+    """Raise `TraceError` for the first rule that the fields of a pattern break."""
+    check_lengths(seq_len=parts.seq_len, q_len=parts.q_len)
+    check_offset(parts.q_offset)
+    check_flags(causal=parts.causal, clamped=parts.clamped)
+    check_tokens("global_tokens", parts.global_tokens, parts.seq_len)
+    check_tokens("sink_tokens", parts.sink_tokens, parts.seq_len)
+    if parts.chunks is not None:
+        check_chunks(parts.chunks)
+    check_bands(parts.bands, parts.offsets)
+    if parts.grid is not None or parts.window_2d is not None:
+        check_grid(parts)
+    elif parts.blocks is not None:
+        check_left_out({"bands": bool(parts.bands), "clamped": parts.clamped}, "beside blocks")
+        check_blocks(parts.blocks, parts.q_len, parts.seq_len)
+    elif parts.clamped:
+        check_clamped_band(parts.bands, parts.seq_len)
+    elif not (parts.bands or parts.global_tokens or parts.sink_tokens):
+        raise TraceError("must hold a band, or there must be a global token", field="bands")
 
 
 def check_lengths(**lengths: int) -> None:
@@ -51,27 +74,33 @@ def check_flags(**flags: bool) -> None:
             raise violation(name, "must be true or false", flag)
 
 
-def check_grid(
-    seq_len: int,
-    grid: tuple[int, int] | None,
-    window: tuple[tuple[int, int], tuple[int, int]] | None,
-    has_bands: bool,
-    global_tokens: Sequence[int],
-) -> None:
-    """Check a window on a grid, and that every token outside the grid is global."""
-    if grid is None or window is None or has_bands:
+def check_grid(parts: PatternParts) -> None:
+    """Check a window on a grid: what comes with it, and that every token outside the grid is global."""
+    seq_len, grid, window = parts.seq_len, parts.grid, parts.window_2d
+    if grid is None or window is None or parts.bands:
         raise TraceError("must come with a 2-D window and without 1-D bands", field="grid")
+    stated = {
+        "q_len": parts.q_len != seq_len,
+        "q_offset": parts.q_offset != 0,
+        "causal": parts.causal,
+        "chunks": parts.chunks is not None,
+        "sink_tokens": bool(parts.sink_tokens),
+        "blocks": parts.blocks is not None,
+    }
+    check_left_out(stated, "on a grid")
     height, width = grid
     if not all(is_integer(side) and side >= 1 for side in grid) or height * width > seq_len:
         raise violation("grid", f"must be [height, width] within the {seq_len} tokens", list(grid))
     for (low, high), length, unit in zip(window, grid, ("rows", "columns"), strict=True):
         check_span(low, high, Reach.of(length), unit)
     outside = seq_len - height * width
-    covered = set(global_tokens)
+    covered = set(parts.global_tokens)
     missing = next((token for token in range(outside) if token not in covered), None)
     if missing is not None:
         rule = f"must hold each of the {outside} tokens outside the grid"
         raise TraceError(f"{rule}, and token {missing} is missing", field="global_tokens")
+    if parts.clamped:
+        check_clamped_box(window, grid)
 
 
 def check_left_out(stated: Mapping[str, bool], where: str) -> None:
@@ -101,3 +130,36 @@ def check_clamped_box(window: tuple[tuple[int, int], tuple[int, int]], grid: tup
         if high - low >= length:
             rule = f"must hold at most {length} {unit}, as the window is moved inward and not cut off"
             raise violation("bands", rule, [low, high])
+
+
+def check_chunks(chunks: Chunks) -> None:
+    """Raise `TraceError` for chunks that break a rule."""
+    if not all(map(is_integer, chunks)):
+        raise violation("chunks", "must hold integers", list(chunks))
+    if chunks.size < 1:
+        raise violation("chunks", "must have a positive size", list(chunks))
+    if chunks.before < 0 or chunks.after < 0:
+        raise violation("chunks", "must see 0 or more chunks before and after", list(chunks))
+    if not 0 <= chunks.phase < chunks.size:
+        raise violation("chunks", f"must have a phase in 0..{chunks.size - 1}", list(chunks))
+
+
+def check_blocks(blocks: Blocks, q_len: int, seq_len: int) -> None:
+    """Raise `TraceError` for blocks that break a rule: sizes, one row a block of queries, keys that exist."""
+    for name in ("query", "key"):
+        size = getattr(blocks, name)
+        if not is_integer(size) or size < 1:
+            raise violation(f"blocks.{name}", "must be a positive integer", size)
+    rows, cols = -(-q_len // blocks.query), -(-seq_len // blocks.key)
+    if len(blocks.rows) != rows:
+        rule = f"must be {rows} rows, one for each {blocks.query} of {q_len} queries"
+        raise violation("blocks.rows", rule, len(blocks.rows))
+    count = sum(map(len, blocks.rows))
+    if count > MAX_BLOCKS:
+        raise violation("blocks.rows", f"must hold at most {MAX_BLOCKS} blocks in all", count)
+    for position, row in enumerate(blocks.rows):
+        wrong = next((block for block in row if not is_integer(block) or not 0 <= block < cols), None)
+        if wrong is not None:
+            raise violation(f"blocks.rows[{position}]", f"must be blocks in 0..{cols - 1}", wrong)
+        if len(set(row)) < len(row):
+            raise TraceError("must name each block once", field=f"blocks.rows[{position}]")

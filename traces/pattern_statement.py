@@ -7,13 +7,13 @@ field.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandemsim.sim.arch.checks import hint
 from tandemsim.traces.bands import Band, is_integer
 from tandemsim.traces.errors import TraceError, violation
-from tandemsim.traces.pattern_parts import Blocks, Chunks
+from tandemsim.traces.pattern_parts import Blocks, Chunks, PatternParts
 
 Dims = Mapping[str, int | tuple[int, ...]]
 Attrs = Mapping[str, Any]
@@ -54,6 +54,36 @@ def check_names(attrs: Attrs) -> None:
             raise TraceError("is missing", field=name)
 
 
+def dims_of(parts: PatternParts) -> dict[str, int | tuple[int, ...]]:
+    """Return what the ``dims`` of an op state of a pattern."""
+    dims: dict[str, int | tuple[int, ...]] = {"seq_len": parts.seq_len}
+    if parts.q_len != parts.seq_len:
+        dims["q_len"] = parts.q_len
+    if parts.grid is not None:
+        dims["grid"] = parts.grid
+    return dims
+
+
+def attrs_of(parts: PatternParts) -> dict[str, Any]:
+    """Return what the ``attrs`` of an op state of a pattern; what is at its default is left out."""
+    windows: Sequence[Sequence[int]] = parts.window_2d if parts.window_2d is not None else parts.bands
+    attrs: dict[str, Any] = {"bands": [list(row) for row in windows]}
+    attrs["global_tokens"] = list(parts.global_tokens)
+    if parts.q_offset:
+        attrs["q_offset"] = parts.q_offset
+    if parts.causal:
+        attrs["causal"] = True
+    if parts.chunks is not None:
+        attrs["chunks"] = list(parts.chunks)
+    if parts.sink_tokens:
+        attrs["sink_tokens"] = list(parts.sink_tokens)
+    if parts.clamped:
+        attrs["border"] = "clamped"
+    if parts.blocks is not None:
+        attrs["blocks"] = {**parts.blocks._asdict(), "rows": [list(row) for row in parts.blocks.rows]}
+    return attrs
+
+
 def stated_fields(dims: Dims, attrs: Attrs) -> dict[str, Any]:
     """Return the fields of a `traces.pattern.Pattern` from an op. Errors name them, not the op's fields."""
     check_names(attrs)
@@ -72,7 +102,7 @@ def stated_fields(dims: Dims, attrs: Attrs) -> dict[str, Any]:
         fields["sink_tokens"] = read_integers(attrs, "sink_tokens", "[index, ...]")
     if "border" in attrs:
         if attrs["border"] not in BORDERS:
-            raise violation("border", f"must be one of {', '.join(BORDERS)}, or left out", attrs["border"])
+            raise violation("border", f"must be {' or '.join(BORDERS)}, or left out", attrs["border"])
         fields["clamped"] = True
     if "blocks" in attrs:
         fields["blocks"] = _read_blocks(attrs["blocks"])

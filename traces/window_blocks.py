@@ -52,7 +52,7 @@ class Lines:
 
 
 class BlockWindow:
-    """Blocks over the keys ``0..seq_len - 1``. Obeys `traces.windows.Window`. Query 0 stands at `q_offset`."""
+    """Blocks over the keys ``0..seq_len - 1``; query 0 is at `q_offset`. Obeys `traces.windows.Window`."""
 
     def __init__(self, blocks: Blocks, seq_len: int, q_len: int, q_offset: int) -> None:
         self.blocks, self.seq_len, self.q_len, self.q_offset = blocks, seq_len, q_len, q_offset

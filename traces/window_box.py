@@ -30,11 +30,13 @@ class Side(NamedTuple):
         """Return the last place that a query at each of `places` sees; below the first where it sees none."""
         if self.clamped:
             return self.first(places) + (self.high - self.low)
-        return np.minimum(places + min(self.high, self.length - 1), self.length - 1)
+        last: Ints = np.minimum(places + min(self.high, self.length - 1), self.length - 1)
+        return last
 
     def keys(self, places: Ints) -> Ints:
         """Return how many places a query at each of `places` sees."""
-        return np.maximum(self.last(places) - self.first(places) + 1, 0)
+        count: Ints = np.maximum(self.last(places) - self.first(places) + 1, 0)
+        return count
 
     def queries(self, places: Ints) -> Ints:
         """Return how many queries along the side see each of `places`."""

@@ -26,7 +26,7 @@ class ClampedWindow:
     def _first(self, tokens: Ints) -> Ints:
         """Return the first key of each window; the others follow, one dilation apart."""
         place, residue = np.divmod(tokens, self.step)
-        start = np.clip(place + self.low // self.step, 0, self._last_start(residue))
+        start: Ints = np.clip(place + self.low // self.step, 0, self._last_start(residue))
         return start * self.step + residue
 
     def _last_start(self, residue: Ints) -> Ints:
@@ -51,7 +51,8 @@ class ClampedWindow:
     def keys(self, tokens: Ints, first: Ints, last: Ints) -> Ints:
         """Return how many keys of ``first..last`` each window holds."""
         start, stop = self._cut(tokens, first, last)
-        return np.maximum((stop - start) // self.step + 1, 0)
+        count: Ints = np.maximum((stop - start) // self.step + 1, 0)
+        return count
 
     def _cut(self, tokens: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
         """Return the first key of each window in ``first..last``, and where the last one must be."""
@@ -69,7 +70,8 @@ class ClampedWindow:
         shift = self.low // self.step
         begins = np.where(place < self.length, lowest, place - self.length + 1 - shift)
         ends = np.where(place < self._last_start(residue), place - shift, highest)
-        return np.maximum(np.minimum(ends, highest) - np.maximum(begins, lowest) + 1, 0)
+        count: Ints = np.maximum(np.minimum(ends, highest) - np.maximum(begins, lowest) + 1, 0)
+        return count
 
     def among(self, tokens: Ints, keys: Ints, first: Ints, last: Ints) -> int:
         """Return how many pairs of `tokens` and `keys` are in a window."""

@@ -110,7 +110,7 @@ def pattern_attention(
 
 def statement_of(pattern: Pattern) -> str:
     """Return a pattern as the operator takes it: JSON of what its op states in a trace."""
-    return json.dumps({"dims": dims_of(pattern), "attrs": pattern.attrs()})
+    return json.dumps({"dims": pattern.dims(), "attrs": pattern.attrs()})
 
 
 @lru_cache(maxsize=256)
@@ -121,16 +121,8 @@ def pattern_of(statement: str) -> Pattern:
     return Pattern.from_statement(dims, stated["attrs"])
 
 
-def dims_of(pattern: Pattern) -> dict[str, int | tuple[int, ...]]:
-    """Return the dims of an op that state a part of its pattern."""
-    dims: dict[str, int | tuple[int, ...]] = {"seq_len": pattern.seq_len}
-    if pattern.grid is not None:
-        dims["grid"] = pattern.grid
-    return dims
-
-
 def _check_pattern(q: Tensor, k: Tensor, pattern: Pattern) -> None:
-    queries, keys = pattern.seq_len, pattern.seq_len
+    queries, keys = pattern.q_len, pattern.seq_len
     if (q.shape[2], k.shape[2]) != (queries, keys):
         raise ConfigError(
             f"q and k must have the {queries} and {keys} tokens of their pattern, "
@@ -192,7 +184,7 @@ def _flops(
 
 def _global_queries(pattern: Pattern, queries: int) -> np.ndarray:
     """Return the queries that are global tokens, sorted: they look at keys far from their neighbors'."""
-    places = np.array(sorted(pattern.global_tokens), np.int64) - getattr(pattern, "q_offset", 0)
+    places = np.array(sorted(pattern.global_tokens), np.int64) - pattern.q_offset
     return places[(places >= 0) & (places < queries)]
 
 

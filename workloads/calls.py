@@ -36,7 +36,7 @@ def tensors_of(values: Any) -> list[Tensor]:
 def bare_name(func: OpOverload) -> str:
     """Return the operator's name without namespace, overload and the underscore of an in-place variant."""
     name = func._schema.name.rpartition("::")[2]
-    return name.removesuffix("_")
+    return name.strip("_") if name.endswith("__") else name.removesuffix("_")
 
 
 def is_view(func: OpOverload, name: str) -> bool:

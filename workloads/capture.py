@@ -47,15 +47,15 @@ def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | Non
 def capture(workload: Workload, count: int, seed: int) -> list[dict[str, np.ndarray]]:
     """Run the model up to its `count`-th window attention; return the operands of each."""
     torch.manual_seed(seed)
-    module = workload.build().eval()
-    generator = torch.Generator().manual_seed(seed)
-    inputs = [spec.random(generator) for spec in workload.inputs]
     recorder = _Recorder(count)
-    try:
-        with torch.no_grad(), recorder:
-            module(*inputs)
-    except _EnoughError:
-        pass
+    with workload.around(lambda note: None):
+        module = workload.build().eval()
+        listed, named = workload.inputs.random(torch.Generator().manual_seed(seed))
+        try:
+            with torch.no_grad(), recorder:
+                module(*listed, **named)
+        except _EnoughError:
+            pass
     return recorder.calls
 
 

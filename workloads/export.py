@@ -1,4 +1,4 @@
-"""``python -m workloads.export NAME|module:callable``: write the trace of a PyTorch model.
+"""``python -m workloads.export NAME|module:callable|transformers:MODEL``: write the trace of a PyTorch model.
 
 The trace depends on the shapes of the model alone, so exporting a named model again rewrites its file in
 `traces/data` byte for byte. ``--tensors`` writes what its windowed attention is given in a run with random
@@ -17,6 +17,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.sim.shell.command_line import USER_FAULT, Parser, installed_by, tell_fault
@@ -27,22 +28,39 @@ SPEAKER = "workloads"  # begins the line that says what is wrong
 
 with installed_by(SPEAKER, "pip install 'tandemsim[models]'"):
     import torch
+    from torch import Tensor, nn
 
     from tandemsim.workloads.capture import save_tensors
-    from tandemsim.workloads.inputs import parse_input
+    from tandemsim.workloads.inputs import parse_arguments
     from tandemsim.workloads.modules import traced
-    from tandemsim.workloads.registry import WORKLOADS
+    from tandemsim.workloads.recorder import Missing, Recorder
+    from tandemsim.workloads.registry import WORKLOADS, Workload
     from tandemsim.workloads.targets import Target, build_module, resolve
+    from tandemsim.workloads.tracer import missing
 
 
-def export(target: Target) -> Trace:
+def export(target: Target, recorder: Recorder | None = None) -> Trace:
     """Return the target's trace. The model is built and run on the `meta` device, without any arithmetic."""
-    workload = target.workload
+    workload, recorder = target.workload, recorder or Recorder()
+    with workload.around(recorder.note):
+        module, listed, named = _on_meta(workload)
+        configuration = {**workload.configuration, "inputs": workload.inputs.lines()}
+        return traced(
+            module, listed, workload.name, configuration, target.origin, named=named, recorder=recorder
+        )
+
+
+def all_missing(target: Target) -> list[Missing]:
+    """Return everything that the target's trace cannot say, most frequent first, from one run."""
+    with target.workload.around(lambda line: None):
+        module, listed, named = _on_meta(target.workload)
+        return missing(module, listed, named=named)
+
+
+def _on_meta(workload: Workload) -> tuple[nn.Module, list[Tensor], dict[str, Any]]:
     with torch.device("meta"):
         module = build_module(workload).to("meta")
-    configuration = {**workload.configuration, "inputs": [str(spec) for spec in workload.inputs]}
-    inputs = [spec.meta() for spec in workload.inputs]
-    return traced(module, inputs, workload.name, configuration, target.origin)
+    return (module, *workload.inputs.meta())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,8 +80,14 @@ def _run(options: argparse.Namespace) -> None:
         return
     if not options.model:
         raise ConfigError(f"a model is missing; known: {', '.join(WORKLOADS)}, or module:callable")
-    target = resolve(options.model, tuple(parse_input(text) for text in options.input))
-    exported = export(target)
+    target = resolve(options.model, parse_arguments(options.input), options.config, options.decode)
+    if options.all_missing:
+        print("\n".join(_listed(all_missing(target))))
+        return
+    recorder = Recorder()
+    exported = export(target, recorder)
+    for line in recorder.noted():
+        _say(f"{target.workload.name}: {line}")
     if options.out is not None or options.tensors is None:
         out = options.out or target.out
         save(exported, out)
@@ -73,16 +97,36 @@ def _run(options: argparse.Namespace) -> None:
         _say(f"{options.tensors}: {', '.join(arrays)}")
 
 
+def _listed(found: Sequence[Missing]) -> list[str]:
+    """Return the table of ``--all-missing``."""
+    if not found:
+        return ["nothing is missing"]
+    return [f"{item.count:6}  {item.what}{f' (first in {item.place})' * bool(item.place)}" for item in found]
+
+
 def _parser() -> Parser:
     summary = "Write the trace of a PyTorch model."
     parser = Parser("python -m workloads.export", SPEAKER, description=summary)
-    parser.add_argument("model", nargs="?", help="a name from --list, or module:callable giving an nn.Module")
+    model = "a name from --list, module:callable giving an nn.Module, or transformers:MODEL, a model type of "
+    model += "Hugging Face's transformers or a public model by its name"
+    parser.add_argument("model", nargs="?", help=model)
     parser.add_argument("--list", action="store_true", help="list the named models and stop")
     inputs = (
-        "an input of the model, one for each argument: 1x3x224x224, or 1x128:int64:30522 for whole numbers "
+        "an input of the model: 1x3x224x224, or 1x128:int64:30522 for whole numbers below 30522; with the "
     )
-    inputs += "below 30522; a named model has its own"
-    parser.add_argument("--input", action="append", default=[], metavar="SHAPE[:TYPE[:END]]", help=inputs)
+    inputs += (
+        "argument's name, ids=1x128:int64, and then also a number, true or false; a named model has its own"
+    )
+    metavar = "[NAME=]SHAPE[:TYPE[:END]]"
+    parser.add_argument("--input", action="append", default=[], metavar=metavar, help=inputs)
+    config = "fields of a transformers model's config, a JSON object or a file of one"
+    parser.add_argument("--config", metavar="JSON", help=config)
+    decode = (
+        "of a transformers model: one step of generation with CACHE_LEN tokens of BATCH texts in its cache"
+    )
+    parser.add_argument("--decode", metavar="BATCH,CACHE_LEN", help=decode)
+    every = "list every operator that a trace has no kind for, with how often and where first, and stop"
+    parser.add_argument("--all-missing", action="store_true", help=every)
     out = (
         "the trace, .json or .json.gz (default: traces/data/NAME.json for a named model, else CALLABLE.json "
     )

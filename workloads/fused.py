@@ -2,7 +2,8 @@
 
 `scaled_dot_product_attention` is one fused kernel on real devices, but on the `meta` device it falls apart
 into two matrix products, a softmax and copies. Under `FusedAttention` it stays the one op that
-`traces/kinds.py` calls ``attention``. Models need not know.
+`traces/kinds.py` calls ``attention``. Models need not know. Where gradients are asked for it falls apart, as
+the backward pass runs through its parts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.workloads.dense_attention import attention
+from tandemsim.workloads.masked import Masked
 from tandemsim.workloads.recorder import Recorder
 
 #: Functions that make a tensor from numbers.
@@ -32,9 +34,9 @@ class FusedAttention(TorchFunctionMode):
     forgets.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, masked: Masked) -> None:
         super().__init__()
-        self._recorder = recorder
+        self._recorder, self._masked = recorder, masked
 
     def __torch_function__(
         self,
@@ -44,7 +46,7 @@ class FusedAttention(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is scaled_dot_product_attention:
+        if func is scaled_dot_product_attention and not _learns(args, kwargs):
             return self._fused(*args, **kwargs)
         result = func(*args, **kwargs)
         if func in _FROM_NUMBERS and result.device.type == "meta" and not isinstance(args[0], Tensor):
@@ -60,11 +62,21 @@ class FusedAttention(TorchFunctionMode):
         """Take what PyTorch's function takes."""
         if dropout_p:
             self._recorder.note("the dropout of attention weights is not modeled")
+        if is_causal and attn_mask is not None:
+            raise ConfigError("scaled_dot_product_attention must not have both attn_mask and is_causal")
         q, k, v = _aligned(query, key, value, enable_gqa)
         mask = None if attn_mask is None else _four(attn_mask, query)
-        named = {"mask": mask} if mask is not None and mask.dtype is torch.bool else {"bias": mask}
-        result = attention(q, k, v, causal=is_causal, scale=scale, **named)
+        if mask is None:
+            result = attention(q, k, v, causal=is_causal, scale=scale)
+        else:
+            result = self._masked.attention(q, k, v, mask, scale=scale)
         return result.reshape(*_leading(query, key, value), query.shape[-2], value.shape[-1])
+
+
+def _learns(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether a gradient will be asked for: then autograd must see the products inside."""
+    tensors = (value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _aligned(q: Tensor, k: Tensor, v: Tensor, grouped: bool) -> tuple[Tensor, Tensor, Tensor]:

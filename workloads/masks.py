@@ -76,7 +76,9 @@ def _bands(allowed: Bools, offset: int) -> Pattern | None:
 
 def _with_global_tokens(allowed: Bools, offset: int) -> Pattern | None:
     """Tokens that see all and are seen by all, beside bands."""
-    tokens = allowed.all(0) & allowed.all(1) if offset == 0 else np.zeros(allowed.shape[1], np.bool_)
+    if offset:
+        return None
+    tokens: Bools = np.asarray(allowed.all(0) & allowed.all(1))
     if not tokens.any():
         return None
     met = _offsets(allowed & ~tokens[:, None], ~tokens)
@@ -90,7 +92,7 @@ def _with_sinks(allowed: Bools, offset: int) -> Pattern | None:
     if not count:
         return None
     sinks = np.arange(allowed.shape[1]) < count
-    rest = allowed & ~sinks[None, :]
+    rest: Bools = allowed & ~sinks[None, :]
     bands = _offsets(rest, ~sinks)
     return _pattern(allowed, offset, bands, causal=True, sink_tokens=tuple(range(count)))
 

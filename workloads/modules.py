@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from tandemsim.sim.arch.checks import shown
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads.inputs import parse_input
-from tandemsim.workloads.tracer import trace
+from tandemsim.workloads.recorder import Recorder
+from tandemsim.workloads.steps import assemble
+from tandemsim.workloads.tracer import run
 
 EXPORTER = "workloads.export"
 VERSION = "1"  # raised whenever the same model gives another trace
@@ -47,16 +49,25 @@ def traced(
     name: str,
     configuration: Mapping[str, Any],
     origin: str = "",
+    *,
+    named: Mapping[str, Any] | None = None,
+    recorder: Recorder | None = None,
 ) -> Trace:
-    """Return the trace of ``module(*inputs)``, both on the `meta` device. Raises `ConfigError`."""
+    """Return the trace of ``module(*inputs, **named)``, all on the `meta` device. Raises `ConfigError`.
+
+    What the `recorder` notes is in the configuration of the source too, as `not_modeled`.
+    """
+    recorder = recorder or Recorder()
+    returned = run(recorder, module, inputs, named or {}, name)
+    noted = {"not_modeled": recorder.noted()} if recorder.notes else {}
     source = Source(
         model=name,
-        configuration=dict(configuration),
+        configuration={**configuration, **noted},
         exporter=f"{EXPORTER}, torch {torch.__version__.partition('+')[0]}",
         exporter_version=VERSION,
         origin=origin,
     )
-    return trace(module, inputs, source)
+    return assemble(source, recorder.steps, recorder.tensors.records, returned)
 
 
 def _without_values(module: nn.Module) -> nn.Module:

@@ -7,6 +7,7 @@ running again, on the CPU, those calls that led to it, writes in place included.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ class Recipes:
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
         self._known: set[int] = set()  # memories whose values follow from the entries
+        self._writes: Counter[int] = Counter()  # in place, by memory
         self._blank: set[int] = set()  # memories that were made and not yet set
 
     def define(self, tensor: Tensor, value: Tensor) -> None:
@@ -58,6 +60,7 @@ class Recipes:
         targets = written(func, args, kwargs) if func._schema.is_mutable else []
         results = _tensors(result)
         writes = {_memory(tensor) for tensor in (*targets, *results)}
+        self._writes.update(_memory(tensor) for tensor in targets)
         reads = {_memory(tensor) for tensor in operands}
         random = torch.Tag.nondeterministic_seeded in func.tags
         if random or not all(self._follows(operand) for operand in operands):
@@ -73,6 +76,12 @@ class Recipes:
         elif reads & self._blank:
             self._blank |= writes
         self._known |= writes
+
+    def state(self, tensor: Tensor) -> tuple[Any, ...]:
+        """Return what identifies a tensor's present value: it changes when its memory is written."""
+        memory = _memory(tensor)
+        place = tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset()
+        return (memory, self._writes[memory], *place)
 
     def knows(self, tensor: Tensor) -> bool:
         """Return whether the tensor's value follows from shapes alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -33,6 +33,9 @@ from tandemsim.workloads.tensors import TensorTable
 #: and so do look-ups, so that an embedding's table is counted and not the rows it yields.
 FOLDED = {"eltwise", "reduce"}
 
+#: Kinds that are folded when all their operands follow from shapes alone, as tables of positions do.
+PLACED = {"act", "gather", "pool", "scatter", "softmax", "topk"}
+
 
 class Missing(NamedTuple):
     """Something that a trace cannot say: in one line, how often it was met, and where first."""
@@ -57,7 +60,9 @@ class Recorder(TorchDispatchMode):
         self.steps: list[Step] = []
         self.names = Names()
         self.notes: Counter[str] = Counter()  # what a trace does not say, a line each, with how often
+        self.higher_order: dict[str, Callable[[tuple[Any, ...]], Any]] = {}  # operators that run functions
         self._owners = [""]
+        self._forward: dict[int, str] = {}  # owners, by autograd's numbers
         self._collect = collect
         self._missing: dict[str, Missing] = {}
 
@@ -69,13 +74,35 @@ class Recorder(TorchDispatchMode):
         """End the submodule that was entered last."""
         self._owners.pop()
 
+    def _owner(self) -> str:
+        """Return the submodule that runs; of an operator of the backward pass, the one that it belongs to.
+
+        Autograd numbers what it will run backward when the forward operator is called.
+        """
+        node = torch._C._current_autograd_node()
+        if node is not None:
+            return label(self._forward.get(node._sequence_nr(), ""), "backward")
+        if torch.is_grad_enabled():
+            self._forward[torch.autograd._get_sequence_nr() - 1] = self._owners[-1]
+        return self._owners[-1]
+
     def note(self, line: str) -> None:
         """Count a line about something that is computed and that the trace does not say."""
         self.notes[line] += 1
 
+    def noted(self) -> list[str]:
+        """Return the lines, with how often each came up if more than once."""
+        return [line if count == 1 else f"{line} ({count} times)" for line, count in self.notes.items()]
+
     def value(self, tensor: Tensor) -> Tensor | None:
         """Return the tensor's value on the CPU, None if it depends on an input, a weight or chance."""
         return self.recipes.value(tensor)
+
+    def constant(self, value: Tensor) -> Tensor:
+        """Return a tensor without values that stands for one that is known."""
+        tensor = torch.empty_like(value, device="meta")
+        self.recipes.define(tensor, value)
+        return tensor
 
     def missing(self) -> list[Missing]:
         """Return what was collected, most frequent first."""
@@ -90,6 +117,9 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
+            if func.name() in self.higher_order:
+                with self:
+                    return self.higher_order[func.name()](args)
             raise ConfigError(f"operator {func.name()!r} has no kind in a trace: it runs code of its own")
         name = bare_name(func)
         instead = simpler(name, args, kwargs)
@@ -108,7 +138,7 @@ class Recorder(TorchDispatchMode):
         inputs, outputs = tensors_of((args, kwargs)), tensors_of(result)
         if name in FACTORIES:
             self._constants(outputs, name)
-        elif torch.Tag.nondeterministic_seeded in func.tags and name in RANDOM:
+        elif name in RANDOM and (not inputs or name.endswith("_like") or func._schema.is_mutable):
             self.note("random numbers that the model draws count as given")
             self._constants(outputs, name)
         elif is_view(func, name):
@@ -125,20 +155,13 @@ class Recorder(TorchDispatchMode):
         """Return the result of an operator that looks at values, where these follow from shapes."""
         known = self.recipes.run(func, args, kwargs)
         if known is not None:
-            return tree_map(self._without_value, known)
+            return tree_map(lambda leaf: self.constant(leaf) if isinstance(leaf, Tensor) else leaf, known)
         if name in ("_local_scalar_dense", "equal"):
             self._fail("the model asks for a tensor's value, and a trace knows only shapes")
             return 1 if name == "_local_scalar_dense" and not args[0].dtype.is_floating_point else 1.0
         raise ConfigError(
             f"operator {name!r} gives a tensor whose shape depends on values, and a trace knows only shapes"
         )
-
-    def _without_value(self, value: Any) -> Any:
-        if not isinstance(value, Tensor):
-            return value
-        tensor = torch.empty_like(value, device="meta")
-        self.recipes.define(tensor, value)
-        return tensor
 
     def _record(self, call: Call) -> None:
         try:
@@ -155,7 +178,7 @@ class Recorder(TorchDispatchMode):
     def _enter(self, call: Call, lowered: Lowered) -> None:
         try:
             inputs = [self.tensors.number(tensor) for tensor in lowered.inputs]
-            if lowered.kind in FOLDED and all(self.tensors.is_constant(tensor) for tensor in call.inputs):
+            if self._is_folded(call, lowered):
                 self._constants(lowered.outputs, lowered.function)
                 return
             base = self.tensors.partly_written(lowered.outputs[0])
@@ -165,11 +188,17 @@ class Recorder(TorchDispatchMode):
             outputs = [self.tensors.add_result(tensor) for tensor in lowered.outputs]
         except ConfigError as error:
             raise ConfigError(f"operator {call.name!r}: {error}") from None
-        self.steps.append(Step(self._owners[-1], lowered, inputs, outputs))
+        self.steps.append(Step(self._owner(), lowered, inputs, outputs))
+
+    def _is_folded(self, call: Call, lowered: Lowered) -> bool:
+        """Return whether the op's result is a constant: of constants alone, and not to be counted."""
+        if lowered.kind in FOLDED:
+            return all(self.tensors.is_constant(tensor) for tensor in call.inputs)
+        return lowered.kind in PLACED and all(self.recipes.knows(tensor) for tensor in call.inputs)
 
     def _constants(self, tensors: Sequence[Tensor], function: str) -> None:
         for tensor in tensors:
-            self.tensors.add_constant(tensor, label(self._owners[-1], function))
+            self.tensors.add_constant(tensor, label(self._owner(), function))
 
     def _fail(self, what: str) -> None:
         """Raise `ConfigError`, or count what is missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -11,20 +12,24 @@ from torch import nn
 
 from tandemsim.sim.arch.checks import to_dict
 from tandemsim.workloads import longformer, vil
-from tandemsim.workloads.inputs import InputSpec
+from tandemsim.workloads.inputs import Arguments, InputSpec
 from tandemsim.workloads.longformer import Longformer, LongformerConfig
 from tandemsim.workloads.vil import ViL, ViLConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """A model that can be exported. `configuration` goes into the header of the trace."""
+    """A model that can be exported. `configuration` goes into the header of the trace.
+
+    It is built and run within `around`, which is given what takes lines about what a trace does not say.
+    """
 
     name: str
     summary: str
     build: Callable[[], nn.Module]
-    inputs: tuple[InputSpec, ...]
+    inputs: Arguments
     configuration: Mapping[str, Any]
+    around: Callable[[Callable[[str], None]], AbstractContextManager[object]] = lambda note: nullcontext()
 
 
 def _longformer(name: str, summary: str, config: LongformerConfig) -> Workload:
@@ -46,7 +51,9 @@ def _workload(
     config: LongformerConfig | ViLConfig,
 ) -> Workload:
     configuration = to_dict(config)
-    return Workload(name=name, summary=summary, build=build, inputs=(spec,), configuration=configuration)
+    return Workload(
+        name=name, summary=summary, build=build, inputs=Arguments((spec,)), configuration=configuration
+    )
 
 
 _ALL = (

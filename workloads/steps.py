@@ -38,7 +38,8 @@ def assemble(
     others are renumbered. Raises `TraceError` where a rule of the format is broken.
     """
     read = {number for step in steps for number in step.inputs} | set(returned)
-    outputs = [[n for position, n in enumerate(step.outputs) if position == 0 or n in read] for step in steps]
+    read |= {base for number in read if (base := tensors[number].alias_of) is not None}
+    outputs = [_kept(step, read) for step in steps]
     used = read.union(*outputs)
     used |= {base for number in used if (base := tensors[number].alias_of) is not None}
     number = {old: new for new, old in enumerate(sorted(used))}
@@ -57,6 +58,13 @@ def assemble(
     ]
     kept_tensors = [_renumbered(tensors[old], number) for old in sorted(used)]
     return seal(source=source, tensors=kept_tensors, ops=ops)
+
+
+def _kept(step: Step, read: set[int]) -> list[int]:
+    """Return the outputs that are used, and the first; of gradients all, as their op says which it has."""
+    if step.lowered.kind == "conv_backward":
+        return step.outputs
+    return [number for position, number in enumerate(step.outputs) if position == 0 or number in read]
 
 
 def names(steps: Sequence[Step]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,10 +14,12 @@ from typing import Any
 from torch import nn
 
 from tandemsim import traces
-from tandemsim.sim.arch.checks import ConfigError, UserError, nearest
-from tandemsim.workloads.inputs import InputSpec
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require
+from tandemsim.sim.shell.command_line import installed_by
+from tandemsim.workloads.inputs import Arguments
 from tandemsim.workloads.registry import WORKLOADS, Workload
 
+NO_ARGUMENTS = Arguments()
 DATA = Path(traces.__file__).parent / "data"
 
 
@@ -28,11 +32,23 @@ class Target:
     out: Path
 
 
-def resolve(name: str, inputs: tuple[InputSpec, ...] = ()) -> Target:
+#: Begins the name of a model of Hugging Face's transformers.
+HUGGING_FACE = "transformers:"
+
+
+def resolve(
+    name: str, inputs: Arguments = NO_ARGUMENTS, config: str | None = None, decode: str | None = None
+) -> Target:
     """Return what `name` stands for. `inputs` replace those of a registered model; other models need them.
 
-    Raises `ConfigError` for a name that does not exist, naming the nearest.
+    `config` (a JSON object, or a file of one) and `decode` (``BATCH,LENGTH``) are for models of transformers,
+    whose inputs follow from their config unless some are given. Raises `ConfigError` for a name that does not
+    exist, naming the nearest.
     """
+    if name.startswith(HUGGING_FACE):
+        return _of_transformers(name.removeprefix(HUGGING_FACE), inputs, config, decode)
+    for option, value in (("--config", config), ("--decode", decode)):
+        require(value is None, f"{option} must be with a model {HUGGING_FACE}NAME", name)
     if ":" not in name:
         if name not in WORKLOADS:
             raise ConfigError(nearest("model", name, WORKLOADS))
@@ -46,6 +62,35 @@ def resolve(name: str, inputs: tuple[InputSpec, ...] = ()) -> Target:
     return Target(workload, name, Path(f"{attribute}.json"))
 
 
+def _of_transformers(name: str, inputs: Arguments, config: str | None, decode: str | None) -> Target:
+    with installed_by("workloads", "pip install 'tandemsim[models]'"):
+        from tandemsim.workloads.hugging_face.workload import Decode, hugging_face
+    step = None if decode is None else Decode(*_batch_and_length(decode))
+    require(
+        not (step and inputs), "--input must be without --decode, which says them all", str(inputs.lines())
+    )
+    workload = hugging_face(name, {} if config is None else _fields(config), inputs, step)
+    file = re.sub(r"[^a-z0-9.]+", "-", workload.name.rpartition("/")[2].lower())
+    return Target(workload, f"{HUGGING_FACE}{name}", Path(f"{file}{'-decode' if step else ''}.json"))
+
+
+def _fields(config: str) -> dict[str, Any]:
+    text = config if config.lstrip().startswith("{") else Path(config).read_text(encoding="utf-8")
+    try:
+        fields = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"--config must be a JSON object, or a file of one: {error}") from None
+    require(isinstance(fields, dict), "--config must be a JSON object", type(fields).__name__)
+    return dict(fields)
+
+
+def _batch_and_length(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d*),([1-9]\d*)", text)
+    if match is None:
+        raise ConfigError(f"--decode takes BATCH,CACHE_LEN, such as 4,1024, not {text!r}")
+    return int(match[1]), int(match[2])
+
+
 def build_module(workload: Workload) -> nn.Module:
     """Build the model, ready for inference. Raises `ConfigError` if that fails or gives something else."""
     try:
@@ -53,7 +98,10 @@ def build_module(workload: Workload) -> nn.Module:
     except UserError:
         raise
     except Exception as error:  # the user's code may raise anything
-        raise ConfigError(f"building {workload.name} failed: {type(error).__name__}: {error}") from error
+        text = f"building {workload.name} failed: {type(error).__name__}: {error}"
+        if "meta" in str(error):
+            text += "; a trace needs no weights: build the model from its config, as Model(config)"
+        raise ConfigError(text) from error
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{workload.name} must return a torch.nn.Module, not {type(module).__name__}")
     return module.eval()

@@ -19,15 +19,12 @@ from tandemsim.traces.schema import Role
 from tandemsim.traces.schema import Tensor as TraceTensor
 
 DTYPES = {
-    **{
-        torch.float64: "float64",
-        torch.float32: "float32",
-        torch.float16: "float16",
-        torch.bfloat16: "bfloat16",
-    },
-    **{torch.int64: "int64", torch.int32: "int32", torch.int16: "int16", torch.int8: "int8"},
-    **{torch.uint8: "uint8", torch.bool: "bool"},
-}
+    torch.float64: "float64", torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16",
+    torch.int64: "int64", torch.int32: "int32", torch.int16: "int16", torch.int8: "int8",
+    torch.uint8: "uint8", torch.bool: "bool",
+    torch.float8_e4m3fn: "float8_e4m3fn", torch.float8_e5m2: "float8_e5m2",
+    torch.complex128: "complex128", torch.complex64: "complex64", torch.complex32: "complex32",
+}  # fmt: skip
 
 
 _Address = tuple[int, torch.dtype]
@@ -119,7 +116,10 @@ class TensorTable:
     ) -> int:
         dtype = DTYPES.get(tensor.dtype)
         if dtype is None:
-            raise ConfigError(f"a traced tensor must be {', '.join(DTYPES.values())}, not {tensor.dtype}")
+            dtypes = ", ".join(DTYPES.values())
+            raise ConfigError(
+                f"a traced tensor must be {dtypes}, not {str(tensor.dtype).removeprefix('torch.')}"
+            )
         number, shape = len(self.records), tuple(tensor.shape)
         self.records.append(
             TraceTensor(id=number, shape=shape, dtype=dtype, role=role, alias_of=alias_of, name=name)

@@ -22,8 +22,10 @@ from torch.utils._pytree import tree_leaves
 
 from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.traces.schema import Source, Trace
+from tandemsim.workloads import flex
 from tandemsim.workloads.fused import FusedAttention
 from tandemsim.workloads.location import Names
+from tandemsim.workloads.masked import Masked
 from tandemsim.workloads.recorder import Missing, Recorder
 from tandemsim.workloads.steps import assemble
 
@@ -72,10 +74,12 @@ def run(
     for leaf in tree_leaves((tuple(inputs), dict(named))):
         if isinstance(leaf, Tensor):
             tensors.add_input(leaf)
+    masked = Masked(recorder)
     recorder.names = Names(module)
-    with _owners(recorder, module):
+    recorder.higher_order["flex_attention"] = lambda args: flex.flex_attention(masked, args)
+    with _owners(recorder, module), flex.on_meta():
         try:
-            with torch.no_grad(), torch.device("meta"), FusedAttention(recorder), recorder:
+            with torch.no_grad(), torch.device("meta"), FusedAttention(recorder, masked), recorder:
                 returned = module(*inputs, **named)
         except Exception as error:  # the user's code may raise anything
             raise _located(error, recorder.names, model) from error

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 
 from tests.fuzz.judge import Judge
-from tests.fuzz.trace_structure import sealed, small
+from tests.fuzz.trace_structure import repeated, sealed, small
 
 MIB = 1 << 20
 EDGES = (-1, 0, 1)
@@ -47,11 +47,11 @@ def packed(rng: random.Random, judge: Judge) -> None:
 
 
 def dense_document(rng: random.Random, judge: Judge) -> None:
-    """Documents of as many values as are decoded, or some more: empty lists, bands, global tokens, ops."""
+    """Documents of as many values as are decoded, or some more: empty lists, bands, tokens, ops, turns."""
     document = json.loads(json.dumps(small()))
     count = rng.choice((1_000, 100_000, 500_000, 1_500_000))
     op = document["ops"][0]
-    what = rng.randrange(5)
+    what = rng.randrange(6)
     if what == 0:
         op["attrs"]["global_tokens"] = [*range(count)]
     elif what == 1:
@@ -64,6 +64,10 @@ def dense_document(rng: random.Random, judge: Judge) -> None:
         document["ops"] = [{**op, "id": at} for at in range(count // 50)]
     elif what == 3:
         document["source"]["configuration"] = {f"k{at}": [] for at in range(count // 3)}
+    elif what == 4:
+        document = json.loads(json.dumps(repeated()))
+        for part in ("tensors", "ops"):
+            document[part][0][1] = rng.choice((count // 50, count, 2**31 - 1))
     else:
         document["tensors"] += [{**document["tensors"][0], "id": at} for at in range(count // 20)]
     (judge.place / "x.json").write_bytes(sealed(document))

@@ -12,6 +12,7 @@ from typing import Any
 
 from tandemsim.traces.codec import dumps, find, load
 from tests.fuzz.judge import Judge
+from tests.traces.written_out import TooManyTurnsError, written_out
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -48,12 +49,14 @@ SHARE_RUN = 0.1  # of what is read
 WINDOWS = 2  # ops of the trace that is damaged are few, so that each is met
 
 
+TURNS = 3  # of an attention that repeats
+
 SMALL = ("--set", "rows=8", "--set", "cols=8", "--quiet")
 
 
 def case(rng: random.Random, judge: Judge) -> None:
     """Summarize a document of wrong content, and run what is read."""
-    document = copy.deepcopy(small())
+    document = copy.deepcopy(rng.choice((small, repeated))())
     for _ in range(rng.randint(1, 3)):
         mutate(rng, document)
     (judge.place / "x.json").write_bytes(sealed(document))
@@ -78,6 +81,19 @@ def small() -> dict[str, Any]:
         if any(tensor["id"] in op["outputs"] for op in windows):
             tensor["role"] = "output"
     return {**whole, "ops": windows, "tensors": tensors}
+
+
+@cache
+def repeated() -> dict[str, Any]:
+    """Return a document of one attention, several times, stored once: do not change it."""
+    op = small()["ops"][0]
+    used = sorted({*op["inputs"], *op["outputs"]})
+    by_id = {tensor["id"]: tensor for tensor in small()["tensors"]}
+    ids = {tensor: [number, len(used)] for number, tensor in enumerate(used)}
+    tensors = [{**by_id[tensor], "id": ids[tensor], "name": "layer.{0+1}"} for tensor in used]
+    moved = {part: [ids[tensor] for tensor in op[part]] for part in ("inputs", "outputs")}
+    ops = [{**op, **moved, "id": [0, 1], "name": "layer.{0+1}"}]
+    return {**small(), "tensors": [["repeat", TURNS, tensors]], "ops": [["repeat", TURNS, ops]]}
 
 
 def mutate(rng: random.Random, document: dict[str, Any]) -> None:
@@ -107,7 +123,11 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def sealed(document: dict[str, Any]) -> bytes:
-    """Return the JSON of a document with the digest of its content."""
-    body = {key: value for key, value in document.items() if key != "digest"}
+    """Return the JSON of a document with the digest of its content, each turn of a repeat written out."""
+    try:
+        whole = written_out(document)
+    except (TypeError, LookupError, AttributeError, TooManyTurnsError):  # it is refused before the digest
+        whole = document
+    body = {key: value for key, value in whole.items() if key != "digest"}
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return json.dumps({**document, "digest": hashlib.sha256(text.encode()).hexdigest()}).encode()

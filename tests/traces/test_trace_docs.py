@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tandemsim.traces import arrays, bands, disjoint, json_text, limits, npz, pairs, pattern_rules, scalesim
+from tandemsim.traces import (
+    arrays,
+    bands,
+    codec,
+    disjoint,
+    json_text,
+    limits,
+    npz,
+    pairs,
+    pattern_rules,
+    scalesim,
+)
 from tandemsim.traces.codec import loads
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import KINDS
@@ -92,6 +103,7 @@ DAMAGE = {
     "attrs.bands must reach": ("attrs", "bands", [[56, 70], [-7, 7]]),
     "attrs.global_tokens must hold": ("attrs", "global_tokens", []),
     "inputs[1] (tensor 187)": ("shape", 187, [1, 1, 3136, 48]),
+    "turns must be": ("repeat", 1, None),
     "inputs[0] must not wait": ("inputs", 0, 189),
     "alias_of must lead": ("alias_of", 177, 177),
 }
@@ -108,6 +120,8 @@ def test_messages_are_those_of_the_page(begin, resealed):
     where, key, value = DAMAGE[begin]
     if where in ("shape", "alias_of"):
         next(tensor for tensor in document["tensors"] if tensor["id"] == key)[where] = value
+    elif where == "repeat":
+        document["ops"].insert(3, ["repeat", key, [op]])
     elif key is None:
         op[where] = value
     else:
@@ -132,3 +146,5 @@ def test_limits_are_those_of_the_page():
         *(tokens, offsets, parts, disjoint.MAX_LOOKS, pairs.FEW, pairs.MAX_MEETINGS)
     ]
     assert f"{bands.MAX_BANDS} bands" in window
+    assert f"more than {codec.PLAIN_BYTES // 1024} KiB is written" in TEXT
+    assert f"{limits.MAX_BYTES // limits.MIB} MiB and the {limits.MAX_MARKS:,} marks that" in TEXT

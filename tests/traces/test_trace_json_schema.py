@@ -7,7 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tandemsim.traces.codec import dumps, find, names
+from tandemsim.traces.codec import document_text, dumps, find, load, names
+from tandemsim.traces.compact import compacted
 from tandemsim.traces.json_schema import json_schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "trace.schema.json"
@@ -33,6 +34,39 @@ def test_small_trace_is_valid(validator, small):
 @pytest.mark.parametrize("name", names())
 def test_stored_trace_is_valid(validator, name):
     validator.validate(json.loads(find(name).read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def compact():
+    """A document whose layers are stored once."""
+    document = json.loads(document_text(compacted(load(find("longformer")))))
+    assert any(isinstance(item, list) for item in document["ops"])
+    return document
+
+
+def test_compact_document_is_valid(validator, compact):
+    validator.validate(compact)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda repeat: repeat.__setitem__(0, "repeats"),
+        lambda repeat: repeat.__setitem__(1, 1),
+        lambda repeat: repeat.append(0),
+        lambda repeat: repeat[2].clear(),
+        lambda repeat: repeat[2].append(copy.deepcopy(repeat)),
+        lambda repeat: repeat[2][0].update(kind="gem"),
+        lambda repeat: repeat[2][0]["dims"].pop("k"),
+        lambda repeat: repeat[2][0].update(id=[3, 0]),
+        lambda repeat: repeat[2][0].update(id=[3]),
+        lambda repeat: repeat[2][0].update(turn=3),
+    ],
+)
+def test_wrong_repeat_is_invalid(validator, compact, edit):
+    document = copy.deepcopy(compact)
+    edit(next(item for item in document["ops"] if isinstance(item, list)))
+    assert not validator.is_valid(document)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,39 @@ def test_the_costliest_documents_stay_below_300_mib(tmp_path, small, value):
     assert peak < 300
 
 
+#: Turns of a repeat as costly as the bound lets through: ops, tensors with a name of their own, long lists.
+ITEM = {"id": [1, 1], "shape": [], "dtype": "int8", "role": "input"}
+COSTLY_TURNS = {
+    "tensors": (MAX_MARKS // 11, ITEM),
+    "names": (MAX_MARKS // 13, ITEM | {"name": "{1+1}"}),
+    "many names": (200, ITEM | {"name": "{1+1}" * 16_000}),
+    "shapes": (20, ITEM | {"shape": [1] * 70_000}),
+}
+
+
+@pytest.mark.parametrize("what", COSTLY_TURNS)
+def test_the_costliest_turns_stay_below_300_mib(tmp_path, small, what):
+    turns, item = COSTLY_TURNS[what]
+    for times, said in ((1, "digest is not that of the content"), (2, "turns must keep the whole within")):
+        document = json.loads(dumps(small)) | {"tensors": [["repeat", times * turns, [item]]], "ops": []}
+        (tmp_path / "x.json").write_text(json.dumps(document, separators=(",", ":")))
+        message, code, peak = peak_of(tmp_path / "x.json")
+        assert code == 2 and said in message
+        assert peak < 300
+
+
+def test_a_trillion_turns_are_refused_before_any_is_made(tmp_path, small):
+    """Also of items that take nothing, and where each repeat alone would fit."""
+    tensors = [["repeat", 2**31 - 1, [ITEM | {"id": 0}]]]
+    many = [["repeat", 20_000, [ITEM | {"id": [at * 20_000, 1]}]] for at in range(9)]
+    for repeats, place in ((tensors, 0), (many, 7)):
+        document = json.loads(dumps(small)) | {"tensors": repeats, "ops": []}
+        (tmp_path / "x.json").write_text(json.dumps(document))
+        message, code, peak = peak_of(tmp_path / "x.json")
+        assert code == 2 and f"tensors[{place}]: turns must keep the whole within" in message
+        assert peak < 60
+
+
 def test_more_values_than_are_decoded_are_refused(tmp_path):
     (tmp_path / "x.json").write_bytes(b"[" + b"1," * MAX_MARKS + b"1]")
     message, code, peak = peak_of(tmp_path / "x.json")

@@ -49,7 +49,7 @@ def tensor_of(document, op, field, position):
         ("source.modle", "x", "source.modle is not a field; did you mean 'model'?"),
         ("color", "red", "color is not a field; known: arrays, digest, ops, schema, source, tensors"),
         ("ops", {}, "ops must be array, not object"),
-        ("ops.3", 7, "ops[3]: must be object, not int"),
+        ("ops.3", 7, "ops[3]: must be object | array, not int"),
         ("ops.3.macs", ..., "op 3 'layer.3': macs is missing"),
         ("ops.3.mac", 4, "op 3 'layer.3': mac is not a field; did you mean 'macs'?"),
         ("ops.3.macs", "many", "op 3 'layer.3': macs must be int, not str"),

@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> None:
 def _parser() -> Parser:
     parser = Parser("python -m workloads.onnx", SPEAKER, description="Write the trace of an ONNX file.")
     parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="opset 7 and later")
-    inputs = "the shape of an input that the file leaves open, such as ids=1x128; an axis of one name has one length"
+    inputs = "the shape of an input that the file leaves open, such as ids=1x128; axes of one name are alike"
     parser.add_argument("--input", action="append", default=[], metavar="NAME=SHAPE", help=inputs)
     out = "the trace, .json or .json.gz"
     parser.add_argument("--out", type=Path, required=True, metavar="TRACE.json", help=out)

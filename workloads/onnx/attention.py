@@ -15,7 +15,7 @@ OFFSET = 24  # the opset since which `is_causal` counts the queries after those 
 
 @rule("Attention")
 def _attention(node: Node, recorder: Recorder) -> list[Value]:
-    """Operands of 4 axes, or of 3 with the heads side by side; a cache before the keys; results 1 and 2 are it."""
+    """Operands have 4 axes, or 3 with the heads side by side; a cache stands before the keys."""
     q, k, v = (node.input(position) for position in range(3))
     flat = len(q.shape) == 3
     if flat:
@@ -28,7 +28,7 @@ def _attention(node: Node, recorder: Recorder) -> list[Value]:
         k, v = (with_cache(recorder, cache, new) for cache, new in ((past, k), (node.input(5), v)))
     scores = Scores(scale=node.attr("scale", 0.0) or None, softcap=node.attr("softcap", 0.0) or None)
     if node.has(3):
-        scores.masks.append((node.input(3), False))
+        scores.masks.append(node.input(3))
     if node.attr("is_causal", 0):
         before = past.shape[2] if past is not None and node.opset >= OFFSET else 0
         causal(scores, q.shape[2], k.shape[2], before)

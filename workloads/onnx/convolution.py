@@ -109,13 +109,13 @@ def _grown(window: Window, image: Sequence[int], extra: Sequence[int]) -> list[i
 
 
 def _fit_output(node: Node, window: Window, image: Sequence[int]) -> list[int]:
-    """Return the output padding of a transposed convolution; set its pads where the result's shape is stated."""
+    """Return a transposed convolution's output padding; set its pads where the result's shape is stated."""
     extra = list(node.attr("output_padding", [0] * len(image)))
-    wanted = node.attr("output_shape", None)
+    wanted: list[int] = node.attr("output_shape", [])
     auto = node.attr("auto_pad", "NOTSET")
-    if wanted is None and auto.startswith("SAME"):
+    if not wanted and auto.startswith("SAME"):
         wanted = [length * stride for length, stride in zip(image, window.stride, strict=True)]
-    if wanted is None:
+    if not wanted:
         return extra
     window.before, window.after = [0] * len(image), [0] * len(image)
     for axis, (size, full) in enumerate(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import ModelProto, NodeProto, TensorProto, external_data_helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
@@ -36,7 +35,7 @@ def read(path: Path) -> ModelProto:
     model = ModelProto()
     try:
         model.ParseFromString(data)
-    except DecodeError:
+    except Exception:  # that of protobuf, which is not ours to import
         raise ConfigError(f"{path}: is not an ONNX file, or is cut off") from None
     if model.ir_version < 1 or not model.opset_import or not (model.graph.node or model.graph.output):
         raise ConfigError(f"{path}: is not an ONNX model: it holds no graph with a version")

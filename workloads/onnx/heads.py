@@ -25,7 +25,7 @@ class Scores:
     softcap: float | None = None
     causal: bool = False  # every key after the query is denied, both counted from the start
     pattern: Pattern | None = None
-    masks: list[tuple[Value, bool]] = field(default_factory=list)  # mask, and whether false means allowed
+    masks: list[Value] = field(default_factory=list)  # of booleans, true where a pair is allowed; or added
     sinks: Value | None = None
 
 
@@ -37,28 +37,31 @@ def attend(recorder: Recorder, q: Value, k: Value, v: Value, scores: Scores) -> 
     """
     batch, heads, q_len, head_dim = q.shape
     kv_heads, kv_len, v_dim = k.shape[1], k.shape[2], v.shape[3]
+    left = _unread(scores, q_len, kv_len)
+    pattern = scores.pattern
+    if any(value.dtype == "bool" for value in left):  # beside which a trace can state no pattern
+        left, pattern = scores.masks, None
     attrs = _attrs(scores, head_dim)
-    left = _read_masks(scores, q_len, kv_len)
     dims: Dims = {"batch": batch, "heads": heads, "head_dim": head_dim}
     dims |= {"kv_heads": kv_heads} if kv_heads != heads else {}
     dims |= {"v_dim": v_dim} if v_dim != head_dim else {}
-    operands = [(_operand_name(value), value) for value, _ in left]
-    if scores.pattern is not None and not operands:
+    if pattern is not None:
         kind = "window_attention"
-        dims |= {"seq_len": scores.pattern.seq_len}
-        dims |= {"q_len": q_len} if q_len != kv_len else {}
-        attrs |= scores.pattern.attrs()
+        dims |= pattern.dims()
+        attrs |= pattern.attrs()
     else:
         kind = "attention"
         dims |= {"q_len": q_len, "kv_len": kv_len}
         attrs |= {"causal": True} if scores.causal else {}
+    operands = {
+        "mask" if value.dtype == "bool" else "bias": value for value in _as_one(recorder, left, q.dtype)
+    }
     if scores.sinks is not None:
-        operands.append(("sinks", scores.sinks))
-    if any(name != "mask" for name, _ in operands):
-        attrs["operands"] = [name for name, _ in operands]
+        operands["sinks"] = scores.sinks
+    if set(operands) - {"mask"}:
+        attrs["operands"] = list(operands)
     made = Result((batch, heads, q_len, v_dim), v.dtype)
-    inputs = [q, k, v, *(value for _, value in operands)]
-    (value,) = recorder.op(kind, kind, dims, inputs, [made], attrs)
+    (value,) = recorder.op(kind, kind, dims, [q, k, v, *operands.values()], [made], attrs)
     value.strided = contiguous((batch, q_len, heads, v_dim)).transpose(0, 2, 1, 3)
     return value
 
@@ -84,26 +87,31 @@ def _attrs(scores: Scores, head_dim: int) -> dict[str, Any]:
     return attrs
 
 
-def _read_masks(scores: Scores, q_len: int, kv_len: int) -> Sequence[tuple[Value, bool]]:
-    """Turn the masks into a pattern if all of them are known; return those that stay operands."""
-    if not scores.masks or scores.causal or scores.pattern is not None:
+def _unread(scores: Scores, q_len: int, kv_len: int) -> list[Value]:
+    """Turn the masks whose values are known into a pattern; return those that stay operands."""
+    if scores.causal or scores.pattern is not None:
         return scores.masks
     allowed = np.ones((q_len, kv_len), np.bool_)
-    for value, inverted in scores.masks:
+    left: list[Value] = []
+    for value in scores.masks:
         array = value.constant.array() if value.constant else None
-        pairs = None if array is None else allowed_pairs(~array if inverted else array)
+        pairs = None if array is None else allowed_pairs(array)
         if pairs is None:
-            return scores.masks
-        allowed = allowed & pairs
+            left.append(value)
+        else:
+            allowed = allowed & pairs
     if allowed.all():
-        return []
-    if is_causal(allowed):
+        return left
+    if is_causal(allowed) and not any(value.dtype == "bool" for value in left):
         scores.causal = True
-        return []
+        return left
     scores.pattern = pattern_of(allowed)
-    return [] if scores.pattern is not None else scores.masks
+    return left if scores.pattern is not None else scores.masks
 
 
-def _operand_name(value: Value) -> str:
-    """Return what a mask is: of booleans a mask, of numbers a bias."""
-    return "mask" if value.dtype == "bool" else "bias"
+def _as_one(recorder: Recorder, masks: Sequence[Value], dtype: str) -> Sequence[Value]:
+    """Return several masks as their sum."""
+    if len(masks) < 2:
+        return masks
+    shape = np.broadcast_shapes(*(value.shape for value in masks))
+    return [recorder.per_element("eltwise", "add", masks, Result(shape, dtype))]

@@ -11,7 +11,7 @@ import onnx
 from onnx import NodeProto, TypeProto, defs, helper, numpy_helper, shape_inference
 
 from tandemsim.sim.arch.checks import ConfigError, shown
-from tandemsim.workloads.onnx.dtypes import CODES, NAMES, onnx_name
+from tandemsim.workloads.onnx.dtypes import CODES, NAMES, WHOLE, onnx_name
 from tandemsim.workloads.onnx.files import domain_of
 from tandemsim.workloads.onnx.node import Result, owner_of
 from tandemsim.workloads.onnx.values import Value
@@ -51,9 +51,7 @@ def results(
 
 
 def _matters(proto: NodeProto, value: Value) -> bool:
-    return value.elements <= MOST_CONTENT and (
-        value.dtype == "int64" or value.dtype == "int32" or proto.op_type in BY_FLOATS
-    )
+    return value.elements <= MOST_CONTENT and (value.dtype in WHOLE or proto.op_type in BY_FLOATS)
 
 
 def _type(value: Value) -> TypeProto:

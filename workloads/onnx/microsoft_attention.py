@@ -51,10 +51,10 @@ def _scores(node: Node, padding: list[Value], bias: list[Value]) -> Scores:
     scores = Scores(scale=node.attr("scale", 0.0) or None)
     for mask in padding:
         if len(mask.shape) == 2:  # (batch, keys)
-            scores.masks.append((mask.shown_as(mask.layout[:, None, None, :]), False))
+            scores.masks.append(mask.shown_as(mask.layout[:, None, None, :]))
         elif len(mask.shape) == 3:  # (batch, queries, keys)
-            scores.masks.append((mask.shown_as(mask.layout[:, None]), False))
-    scores.masks += [(value, False) for value in bias]
+            scores.masks.append(mask.shown_as(mask.layout[:, None]))
+    scores.masks += bias
     return scores
 
 
@@ -65,7 +65,7 @@ def _present(recorder: Recorder, k: Value, v: Value) -> Value:
 
 @rule("MultiHeadAttention", domain=MICROSOFT)
 def _multi_head(node: Node, recorder: Recorder) -> list[Value]:
-    """Queries (batch, tokens, width) with keys and values like them, packed, or of 4 axes as in cross attention."""
+    """Queries are (batch, tokens, width), keys and values too; or packed, or of 4 axes."""
     heads = node.attr("num_heads", 1)
     parts = _operands(node, recorder, heads)
     q, k, v = (_biased(node, recorder, value, which, heads, parts) for which, value in enumerate(parts))
@@ -126,7 +126,7 @@ def _group_query(node: Node, recorder: Recorder) -> list[Value]:
     if node.has(3) and node.has(4):
         k, v = (with_cache(recorder, node.input(at), new) for at, new in ((3, k), (4, v)))
     scores = Scores(scale=node.attr("scale", 0.0) or None, softcap=node.attr("softcap", 0.0) or None)
-    scores.masks += [(value, False) for value in node.given(10)]
+    scores.masks += node.given(10)
     scores.sinks = node.optional(11)
     window = max(node.attr("local_window_size", -1), 0)
     causal(scores, q.shape[2], k.shape[2], k.shape[2] - q.shape[2], window if window < k.shape[2] else 0)

@@ -33,8 +33,10 @@ EXPORTER = "workloads.onnx"
 VERSION = "1"  # raised whenever the same file gives another trace
 
 #: The modules that fill the table of operators.
-FAMILIES = (attention, control, convolution, elementwise, matrix, microsoft_attention, quantized)
-FAMILIES += (rearranging, recurrent, reductions, spectral)
+FAMILIES = (
+    *(attention, control, convolution, elementwise, matrix, microsoft_attention),
+    *(quantized, rearranging, recurrent, reductions, spectral),
+)
 
 
 def import_file(path: Path, inputs: Iterable[tuple[str, Shape]] = ()) -> Trace:

@@ -46,7 +46,9 @@ class Node:
         if name not in self.attrs:
             return default
         value: Any = helper.get_attribute_value(self.attrs[name])
-        return value.decode(errors="replace") if isinstance(value, bytes) else value
+        text: Any = value.decode(errors="replace") if isinstance(value, bytes) else value
+        found: T = text
+        return found
 
     def has(self, position: int) -> bool:
         """Whether the node has this input."""
@@ -97,7 +99,8 @@ class Node:
         """Return what later opsets take as an input and earlier ones as an attribute; None if neither."""
         if self.has(position):
             return [int(number) for number in self.content(position).ravel()]
-        return [int(number) for number in self.attr(attribute, [])] if attribute in self.attrs else None
+        stated: list[int] = self.attr(attribute, [])
+        return list(stated) if attribute in self.attrs else None
 
     def error(self, message: str) -> ConfigError:
         """Return an error that names the operator and the node."""

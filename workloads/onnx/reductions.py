@@ -51,9 +51,9 @@ def _statistics(value: Value) -> list[Result]:
 @rule("InstanceNormalization", "LpNormalization", "MeanVarianceNormalization")
 def _norm_of_sides(node: Node, recorder: Recorder) -> list[Value]:
     value = node.input(0)
-    axes = range(2, len(value.shape))
+    axes = list(range(2, len(value.shape)))
     if node.op == "LpNormalization":
-        axes = range(len(value.shape))[node.attr("axis", -1) :][:1]
+        axes = [node.attr("axis", -1)]
     elif node.op == "MeanVarianceNormalization":
         axes = [axis % len(value.shape) for axis in node.attr("axes", [0, 2, 3])]
     names = {"InstanceNormalization": "instance_norm", "LpNormalization": "lp_norm"}
@@ -112,7 +112,7 @@ def _embed_norm(node: Node, recorder: Recorder) -> list[Value]:
 
 @rule("GroupNorm", "SkipGroupNorm", domain=MICROSOFT)
 def _group_norm_of_microsoft(node: Node, recorder: Recorder) -> list[Value]:
-    """A group norm of (batch, height, width, channels), before it a sum, behind it a SiLU, where they are asked for."""
+    """A group norm of (batch, height, width, channels), a sum before it, a SiLU behind it if asked for."""
     value, added = node.input(0), None
     if node.op == "SkipGroupNorm":
         value = added = recorder.per_element("eltwise", "add", node.given(0, 3, 4), same(value))

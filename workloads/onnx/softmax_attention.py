@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from onnx import GraphProto, NodeProto, helper
 from tandemsim.workloads.masks import DENIED
 from tandemsim.workloads.onnx.heads import Scores, attend
 from tandemsim.workloads.onnx.recorder import Recorder
-from tandemsim.workloads.onnx.values import Value
+from tandemsim.workloads.onnx.values import Constant, Value
 
 LONGEST = 12  # nodes between the first product and the softmax
 THROUGH = {"Add": (0, 1), "Mul": (0, 1), "Div": (0,), "Where": (1, 2), "Cast": (0,), "Tanh": (0,)}
@@ -163,7 +164,7 @@ def _heads(value: Value, lead: tuple[int, ...]) -> Value | None:
 
 def _fits(scores: Scores, shape: tuple[int, ...]) -> bool:
     """Whether every mask can be broadcast to the scores."""
-    for mask, _ in scores.masks:
+    for mask in scores.masks:
         sides = zip(reversed(mask.shape), reversed(shape), strict=False)
         if len(mask.shape) > len(shape) or any(own not in (1, side) for own, side in sides):
             return False
@@ -189,12 +190,12 @@ def _scores(chain: Chain, scope: Mapping[str, Value]) -> Scores | None:
             number = _number(fill)
             if condition is None or number is None or not number <= DENIED:
                 return None
-            scores.masks.append((condition, position == 2))
+            scores.masks.append(_inverted(condition) if position == 2 else condition)
         elif node.op_type == "Add":
             (added,) = others
             if added is None or (capped is not None and scores.softcap is None):
                 return None
-            scores.masks.append((added, False))
+            scores.masks.append(added)
         else:
             number = _number(others[0])
             if not number or scores.masks:
@@ -210,6 +211,17 @@ def _scores(chain: Chain, scope: Mapping[str, Value]) -> Scores | None:
         return None
     scores.scale = scale
     return scores
+
+
+def _inverted(mask: Value) -> Value:
+    """Return a mask that says true where a pair is denied as one that says where it is allowed.
+
+    The trace keeps the tensor; what changes is what its values mean, where they are known.
+    """
+    known = mask.constant
+    if known is None:
+        return mask
+    return replace(mask, constant=Constant(lambda: None if (array := known.array()) is None else ~array))
 
 
 def _number(value: Value | None) -> float | None:

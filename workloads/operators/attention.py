@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tandemsim.workloads.attention import dims_of, pattern_of
+from tandemsim.workloads.attention import pattern_of
 from tandemsim.workloads.operators.table import Call, Dims, Lowered, lowers
 
 OPERANDS = ("mask", "bias", "sinks")  # beyond q, k and v, in the order of the inputs
@@ -19,7 +19,7 @@ def _window_attention(call: Call) -> Lowered:
     q, k, v = (args[name] for name in "qkv")
     pattern = pattern_of(args["pattern"])
     dims: Dims = {"batch": q.shape[0], "heads": q.shape[1], "head_dim": q.shape[3]}
-    dims |= {**dims_of(pattern), **_grouped(q, k, v)}
+    dims |= {**pattern.dims(), **_grouped(q, k, v)}
     operands = {name: args[name] for name in OPERANDS if args.get(name) is not None}
     attrs = {**pattern.attrs(), **_scores(q, args)}
     if operands:

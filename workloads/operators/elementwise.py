@@ -13,11 +13,12 @@ listed(
     "addcmul addcdiv maximum minimum fmax fmin clamp clamp_min clamp_max where masked_fill fill zero",
     "eq ne lt le gt ge logical_and logical_or logical_not logical_xor isnan isinf isposinf isneginf",
     "isin bitwise_and bitwise_or bitwise_not bitwise_xor bitwise_left_shift bitwise_right_shift",
-    "__lshift__:bitwise_left_shift __rshift__:bitwise_right_shift nan_to_num",
+    "and:bitwise_and or:bitwise_or xor:bitwise_xor lshift:bitwise_left_shift rshift:bitwise_right_shift",
+    "iand:bitwise_and ior:bitwise_or ixor:bitwise_xor ilshift irshift nan_to_num",
     "special_entr special_erfcx special_ndtri special_log_ndtr special_xlog1py special_zeta special_i0e",
     "special_i1 special_i1e tril triu roll flip repeat deg2rad rad2deg complex polar angle",
     "_conj_physical:conj conj_physical:conj clone:copy _to_copy:cast cat:concat stack:concat",
-    "native_dropout:dropout diag_embed copy_as:reinterpret",
+    "bernoulli normal poisson binomial native_dropout:dropout diag_embed copy_as:reinterpret",
 )
 listed(
     "act",

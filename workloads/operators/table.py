@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from tandemsim.workloads import lowered
-from tandemsim.workloads.lowered import Dims
 
 
 class Call(NamedTuple):
@@ -25,6 +24,7 @@ class Call(NamedTuple):
     outputs: list[Tensor]
 
 
+Dims = lowered.Dims
 Lowered = lowered.Lowered[Tensor]
 Rule = Callable[[Call], Lowered]
 

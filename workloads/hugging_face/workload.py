@@ -1,0 +1,104 @@
+"""A model of transformers as a workload: what ``transformers:NAME`` means on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+import transformers
+from torch import nn
+
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads.hugging_face.building import build
+from tandemsim.workloads.hugging_face.configs import Described, described
+from tandemsim.workloads.hugging_face.decode import DecodeStep, cached_shapes
+from tandemsim.workloads.hugging_face.model_inputs import default_inputs
+from tandemsim.workloads.hugging_face.registrations import interfaces
+from tandemsim.workloads.inputs import Arguments, InputSpec
+from tandemsim.workloads.registry import Workload
+from tandemsim.workloads.tensors import DTYPES
+
+
+class Decode(NamedTuple):
+    """One step of generation: a new token of each of `batch` texts, `length` tokens of which are cached."""
+
+    batch: int
+    length: int
+
+
+def hugging_face(
+    name: str,
+    replaced: Mapping[str, Any] | None = None,
+    inputs: Arguments | None = None,
+    decode: Decode | None = None,
+) -> Workload:
+    """Return a preset, or a model type with its default config, as a workload; nothing is downloaded.
+
+    `replaced` are fields of the config; without `inputs` they follow from the config. Raises `ConfigError`.
+    """
+    model = described(name, replaced)
+    builder = _Builder(model, decode)
+    if decode is not None:
+        arguments = builder.step_inputs(decode)
+    else:
+        arguments = inputs or Arguments(named=default_inputs(model.architecture, model.config))
+    configuration: dict[str, Any] = {
+        "architecture": model.architecture.__name__,
+        "config": _stated(model),
+        "config_source": model.source,
+        "transformers": transformers.__version__,
+    }
+    if decode is not None:
+        configuration["decode"] = decode._asdict()
+    return Workload(
+        name=model.name,
+        summary="",
+        build=builder.build,
+        inputs=arguments,
+        configuration=configuration,
+        around=builder.around,
+    )
+
+
+class _Builder:
+    """Builds the model within the interfaces, which take the lines of one run."""
+
+    def __init__(self, model: Described, decode: Decode | None) -> None:
+        self._model, self._decode = model, decode
+        self._note: Callable[[str], None] = lambda line: None
+
+    @contextmanager
+    def around(self, note: Callable[[str], None]) -> Iterator[None]:
+        self._note = note
+        with interfaces(note):
+            yield
+
+    def build(self) -> nn.Module:
+        config, architecture = self._model.config, self._model.architecture
+        if self._decode is None:
+            return build(architecture, config, self._note)
+        model = build(architecture, config, self._note, use_cache=True)
+        return DecodeStep(model, config, self._decode.length).eval()
+
+    def step_inputs(self, decode: Decode) -> Arguments:
+        """Return the new tokens and the tensors of the cache, from a run on `meta`."""
+        config, architecture = self._model.config, self._model.architecture
+        if config.is_encoder_decoder:
+            raise ConfigError(
+                f"--decode takes a decoder alone, and {architecture.__name__} has an encoder too"
+            )
+        with interfaces(lambda line: None), torch.device("meta"):
+            model = build(architecture, config, lambda line: None, use_cache=True)
+            cached = cached_shapes(model, config, decode.batch, decode.length)
+        vocabulary = config.get_text_config().vocab_size
+        ids = InputSpec(shape=(decode.batch, 1), dtype="int64", end=vocabulary)
+        return Arguments((ids, *(InputSpec(shape=tuple(t.shape), dtype=DTYPES[t.dtype]) for t in cached)))
+
+
+def _stated(model: Described) -> dict[str, Any]:
+    """Return what of the config differs from its class's defaults, as JSON has it."""
+    stated: dict[str, Any] = model.config.to_diff_dict()
+    away = ("transformers_version", "_name_or_path", "architectures")
+    return {key: value for key, value in sorted(stated.items()) if key not in away}
