@@ -31,11 +31,13 @@ from tandemsim.traces.schema import Op
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
-def outcome(given: Sequence[Op], options: Options, progress: Progress | None) -> Outcome:
+def outcome(
+    given: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None
+) -> Outcome:
     """Run those of the `given` ops that SALO runs. Raises `sim.arch.checks.UserError` for what does not fit."""
-    ops, left_out = selected(given)
+    ops, left_out = selected(given, config)
     options = fitted(options, ops)
-    config: SaloConfig = options.configured({})
+    config = options.configured({})
     tensors = options.values.tensors if options.values else None
     file = given_tensors(ops, tensors) if tensors else None
     run = simulate(ops, config, options.batch, progress)
