@@ -53,6 +53,7 @@ FORMS = {
     "vil": Form("HEIGHT,WIDTH,WINDOW", _vil, 1),
     "strided_sparse": Form("TOKENS,LOCAL,STRIDE", _with_globals(Pattern.strided_sparse)),
     "dense": Form("TOKENS", _with_globals(Pattern.dense)),
+    "causal": Form("TOKENS,WINDOW", _with_globals(Pattern.causal_window)),
 }
 WORDS = ", ".join(f"{kind}:{form.numbers}" for kind, form in FORMS.items())
 

@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="KIND:NUMBERS",
         help="instead of a workload, one attention: longformer:TOKENS,WINDOW (512 keys and the token's own),"
         " sliding:TOKENS,WINDOW, dilated:TOKENS,WINDOW,DILATION, vil:HEIGHT,WIDTH,WINDOW,"
-        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS",
+        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS, causal:TOKENS,WINDOW",
     )
     parser.add_argument("--heads", metavar="N", type=int, help="of --pattern (default: 1)")
     parser.add_argument("--head-dim", metavar="N", type=int, help="of --pattern (default: 64)")
