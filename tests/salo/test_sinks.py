@@ -196,8 +196,9 @@ def test_the_published_array_has_no_sinks() -> None:
     with pytest.raises(ConfigError, match=said):
         run(plan, pattern, tensors, SALO_DAC22)
     with pytest.raises(ConfigError, match=said):
-        commands(plan, SALO_DAC22, 64, sink=0)
-    assert commands(plan, SALO_DAC22, 64)[0][0].sink.shape == (0,)
+        commands(plan, SALO_DAC22, operands(tensors, 0, (), SALO)[0])
+    plain = operands(replace(tensors, sinks=None), 0, (), SALO)[0]
+    assert commands(plan, SALO_DAC22, plain)[0][0].sink.shape == (0,)
 
 
 NEED = Operands(op="a", batch=1, heads=2, seq_len=9, head_dim=4, global_tokens=0, sinks=True)

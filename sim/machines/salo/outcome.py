@@ -25,8 +25,8 @@ from tandemsim.sim.salo.layer.simulation import LayerResult
 from tandemsim.sim.salo.layer.traffic import ABSORBED
 from tandemsim.sim.salo.machine import ATTENTION, RunLayer, SaloRun, simulate
 from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.pattern_words import describe
 from tandemsim.traces.schema import Op
-from tandemsim.traces.summary import describe
 
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
