@@ -54,7 +54,14 @@ def trace_of(*layers: tuple[str, dict[str, Any], dict[str, Any], list[tuple[int,
         ]
         stated: Mapping[str, Any] = {"dims": dims, "attrs": attrs, "macs": macs(kind, dims, attrs)}
         ops.append(
-            Op(id=index, kind=kind, name=f"layer.{index}", inputs=tuple(ids[:-1]), outputs=(ids[-1],), **stated)
+            Op(
+                id=index,
+                kind=kind,
+                name=f"layer.{index}",
+                inputs=tuple(ids[:-1]),
+                outputs=(ids[-1],),
+                **stated,
+            )
         )
     return seal(
         source=Source(model="m", configuration={}, exporter="tests", exporter_version="1"),

@@ -60,9 +60,7 @@ CASES = {
         Pattern.neighborhood(7, 8, 5),
         lambda t, j: j // 8 in clamped(t // 8, 7, 5) and j % 8 in clamped(t % 8, 8, 5),
     ),
-    "blocks": Case(
-        Pattern.block_sparse(48, 12, 8, LISTED), lambda t, j: j // 8 in LISTED[t // 12]
-    ),
+    "blocks": Case(Pattern.block_sparse(48, 12, 8, LISTED), lambda t, j: j // 8 in LISTED[t // 12]),
     "causal blocks": Case(
         Pattern(seq_len=48, causal=True, blocks=Blocks(12, 8, ((0, 1, 2), (1, 2), (0, 3, 4), (2, 4, 5)))),
         lambda t, j: j <= t and j // 8 in ((0, 1, 2), (1, 2), (0, 3, 4), (2, 4, 5))[t // 12],

@@ -125,7 +125,9 @@ def operands(
 ) -> tuple[HeadOperands, dict[str, int]]:
     """Return the raw operands of a head, and how many of each saturated."""
     size = config.array.head_dim
-    factor = query_factor(tensors.head_dim, size) if tensors.scale is None else tensors.scale * sink_factor(size)
+    factor = (
+        query_factor(tensors.head_dim, size) if tensors.scale is None else tensors.scale * sink_factor(size)
+    )
     stored, shared = config.numerics.stored, head // tensors.group
     query = tensors.query[head] * np.float64(factor)
     own, clipped = _quantized(stored, query, tensors.key[shared], tensors.value[shared])
