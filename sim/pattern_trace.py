@@ -99,8 +99,8 @@ def trace_of(
     """Return the trace of one attention over `pattern`, called `name`.
 
     `global_projections`: the model projects queries, keys and values of its global tokens apart, as
-    Longformer does; without a global token it means nothing. `kv_heads` as in `pattern_trace`. Raises `ConfigError` for a size, `TraceError`
-    for a pattern that is too much.
+    Longformer does; without a global token it means nothing. `kv_heads` as in `pattern_trace`. Raises
+    `ConfigError` for a size, `TraceError` for a pattern that is too much.
     """
     shared = heads if kv_heads is None else kv_heads
     _check_sizes(heads=heads, head_dim=head_dim, kv_heads=shared)

@@ -99,6 +99,7 @@ def test_causal_attention_runs_as_the_window_of_all_keys() -> None:
         (attention(CAUSAL, softcap=50.0), "salo", "no unit for the tanh"),
         (attention(96, causal=True, q_len=8), "salo", "does not say at which tokens"),
         (attention(CAUSAL, operands=["sinks"]), "salo-dac22", "only where array.sinks=true"),
+        (attention(CAUSAL, v_dim=8), "salo-dac22", "only where array.value_dims=true"),
     ],
 )
 def test_what_salo_does_not_run_is_said_with_its_reason(layer: Any, preset: str, why: str) -> None:

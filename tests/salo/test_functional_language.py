@@ -103,7 +103,7 @@ def test_a_pattern_gives_its_attention_on_every_array(name: str) -> None:
     np.testing.assert_allclose(attention(pattern, tensors), expected, atol=1e-12)
     for shape in ARRAYS.values():
         for normalisation in Normalisation:
-            array = replace(shape, head_dim=16, normalisation=normalisation, sinks=True)
+            array = replace(shape, head_dim=16, normalisation=normalisation, sinks=True, value_dims=True)
             config = replace(SALO, array=array, numerics=WIDE)
             plan = schedule(pattern, array, config.scheduling)
             found, saturations = attend(plan, pattern.global_tokens, tensors, config)

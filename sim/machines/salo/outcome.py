@@ -32,7 +32,10 @@ ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
 def outcome(given: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None) -> Outcome:
-    """Run those of the `given` ops that SALO runs. Raises `sim.arch.checks.UserError` for what does not fit."""
+    """Run those of the `given` ops that SALO runs.
+
+    Raises `sim.arch.checks.UserError` for what does not fit.
+    """
     ops, left_out = selected(given, config)
     options = fitted(options, ops)
     config = options.configured({})
@@ -91,8 +94,8 @@ def _causal(run: SaloRun, batch: int) -> Iterator[str]:
         useful = si(sum(layer.result.macs for layer in causal), "MAC")
         stated = si(sum(layer.op.macs for layer in causal) * batch, "MAC")
         yield (
-            f"Causal attention counts the pairs that it lets in: {useful} of the {stated} that the trace states"
-            " for it, masked ones included."
+            f"Causal attention counts the pairs that it lets in: {useful} of the {stated} that the trace"
+            " states for it, masked ones included."
         )
 
 
