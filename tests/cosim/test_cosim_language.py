@@ -89,9 +89,7 @@ def test_the_circuit_computes_what_language_models_ask_for(name, simulator):
 
     out = functional.attend(plan, (), tensors, config)[0]
     np.testing.assert_array_equal(outputs_of(transfers, plan, case, WIDE), out)
-    layer = Layer(
-        case.heads, case.head_dim, pattern.seq_len, (), kv_heads=case.kv_heads, q_len=pattern.q_len
-    )
+    layer = Layer(case.heads, case.head_dim, pattern.seq_len, (), kv_heads=case.kv_heads, q_len=pattern.q_len)
     found = simulate_layer(config, pattern, layer)
     last = max(transfer.cycle for transfer in transfers["output"])
     assert found.compute_cycles == last - STAGING_LATENCY - config.array.reciprocal_latency
