@@ -52,9 +52,7 @@ def outcome(given: Sequence[Op], options: Options, progress: Progress | None) ->
         config=config,
         ops=tuple(_op_report(layer, config, options.batch) for layer in run.layers),
         left_out=left_out,
-        useful_macs={
-            layer.op.id: layer.result.macs for layer in run.layers if layer.op.kind == ATTENTION
-        },
+        useful_macs={layer.op.id: layer.result.macs for layer in run.layers if layer.op.kind == ATTENTION},
         cycles=run.cycles,
         compute_cycles=sum(result.compute_cycles for result in results),
         stall_cycles=summed(result.stalls for result in results),
@@ -69,7 +67,12 @@ def outcome(given: Sequence[Op], options: Options, progress: Progress | None) ->
         area_mm2=area_mm2(config.array, config.numerics),
         timeline=lambda: timeline(run, config),
         activity=lambda: activity(run),
-        notes=(*run.notes, *_causal(run, options.batch), *unchecked(checked), *notes(config, options.preset, traffic)),
+        notes=(
+            *run.notes,
+            *_causal(run, options.batch),
+            *unchecked(checked),
+            *notes(config, options.preset, traffic),
+        ),
         multiplier_cycles=summed(result.multiplier_cycles for result in results),
         dram_tensors=traffic,
         energy_actions_pj=actions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,14 @@ from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.salo.machine import SaloRun, pattern_of
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional
-from tandemsim.sim.salo.values.tensors import Operands, Tensors, load_tensors, random_tensors, stored_op
+from tandemsim.sim.salo.values.tensors import (
+    SINKS,
+    Operands,
+    Tensors,
+    load_tensors,
+    random_tensors,
+    stored_op,
+)
 from tandemsim.sim.shell.files import printable
 from tandemsim.traces.schema import Op
 
@@ -39,8 +46,19 @@ def given_tensors(ops: Sequence[Op], path: Path) -> FileTensors:
 def operands_of(op: Op) -> Operands:
     """Return the shapes of what a file must hold for an op."""
     pattern = pattern_of(op)
-    sizes = op.dim("batch"), op.dim("heads"), pattern.seq_len, op.dim("head_dim")
-    return Operands(op.name, *sizes, len(pattern.global_tokens))
+    return Operands(
+        op.name,
+        batch=op.dim("batch"),
+        heads=op.dim("heads"),
+        seq_len=pattern.seq_len,
+        head_dim=op.dim("head_dim"),
+        global_tokens=len(pattern.global_tokens),
+        kv_heads=op.dim("kv_heads"),
+        q_len=pattern.q_len,
+        v_dim=op.dim("v_dim"),
+        sinks=op.operand(SINKS) is not None,
+        scale=op.attrs.get("scale"),
+    )
 
 
 def run_values(
@@ -61,8 +79,19 @@ def run_values(
     tiling = layer.result.program.schedule
     if file is None:
         apart = len(pattern.global_tokens) if tiling.separate_rows else 0
-        heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
-        tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=seed, global_tokens=apart)
+        need = operands_of(layer.op)
+        tensors = random_tensors(
+            need.heads,
+            need.seq_len,
+            need.head_dim,
+            seed=seed,
+            global_tokens=apart,
+            kv_heads=need.kv_heads,
+            q_len=need.q_len,
+            v_dim=need.v_dim,
+            sinks=need.sinks,
+        )
+        tensors = replace(tensors, scale=need.scale)
     else:
         tensors = file.tensors
         if tensors.global_query is not None and not tiling.separate_rows:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,36 +26,39 @@ GLOBAL_NAMES = ("global_q", "global_k", "global_v")
 SINKS = "sinks"
 LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
 AT_ONCE = 2**20  # numbers that are looked at together
-AXES = 3  # heads, tokens, head_dim
+AXES = 3  # heads, tokens, elements
 
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """Operands of an attention layer, [heads, seq_len, head_dim]."""
+    """Operands of an attention layer. As many neighboring heads share keys and values as there are more."""
 
-    query: Floats
-    key: Floats
-    value: Floats
-    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
+    query: Floats  # [heads, q_len, head_dim]
+    key: Floats  # [kv_heads, seq_len, head_dim]
+    value: Floats  # [kv_heads, seq_len, v_dim]
+    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens; keys and values of all tokens
     global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
     sinks: Floats | None = None  # [heads], logits
+    scale: float | None = None  # of the scores; None: 1 / sqrt(head_dim)
 
     def __post_init__(self) -> None:
-        shape = self.query.shape
-        if len(shape) != AXES or not shape == self.key.shape == self.value.shape:
-            shapes = ", ".join(str(list(array.shape)) for array in (self.query, self.key, self.value))
-            raise UserError(f"q, k and v must have one shape (heads, seq_len, head_dim), not {shapes}")
-        if self.sinks is not None and self.sinks.shape != shape[:1]:
-            raise UserError(f"sinks must have shape [{shape[0]}], not {list(self.sinks.shape)}")
+        query, key, value = (array.shape for array in (self.query, self.key, self.value))
+        fits = len(query) == len(key) == len(value) == AXES and key[:2] == value[:2] and query[2] == key[2]
+        if not fits or not key[0] or query[0] % key[0]:
+            shapes = ", ".join(str(list(shape)) for shape in (query, key, value))
+            rule = "(heads, q_len, head_dim), (kv_heads, seq_len, head_dim) and (kv_heads, seq_len, v_dim)"
+            raise UserError(f"q, k and v must have shapes {rule}, kv_heads dividing heads, not {shapes}")
+        if self.sinks is not None and self.sinks.shape != query[:1]:
+            raise UserError(f"sinks must have shape [{query[0]}], not {list(self.sinks.shape)}")
         if self.global_query is None or self.global_key is None or self.global_value is None:
             return
-        fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == shape[::2]
-        if not (fits and self.global_key.shape == self.global_value.shape == shape):
+        fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == query[::2]
+        if not (fits and self.global_key.shape == self.global_value.shape == key):
             separate = (self.global_query, self.global_key, self.global_value)
             shapes = ", ".join(str(list(array.shape)) for array in separate)
-            needed = f"[{shape[0]}, global tokens, {shape[2]}]"
+            needed = f"[{query[0]}, global tokens, {query[2]}]"
             raise UserError(
                 f"global_q must have shape {needed}, global_k and global_v that of k, not {shapes}"
             )
@@ -66,39 +69,70 @@ class Tensors:
         return int(self.query.shape[0])
 
     @property
-    def seq_len(self) -> int:
-        """Number of tokens."""
+    def group(self) -> int:
+        """Heads that share their keys and values."""
+        return self.heads // int(self.key.shape[0])
+
+    @property
+    def q_len(self) -> int:
+        """Number of queries."""
         return int(self.query.shape[1])
 
     @property
+    def seq_len(self) -> int:
+        """Number of keys."""
+        return int(self.key.shape[1])
+
+    @property
     def head_dim(self) -> int:
-        """Elements of a head."""
+        """Elements of a query and of a key."""
         return int(self.query.shape[2])
+
+    @property
+    def v_dim(self) -> int:
+        """Elements of a value and of an output."""
+        return int(self.value.shape[2])
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Shape of the output."""
+        return self.heads, self.q_len, self.v_dim
 
     def head(self, index: int) -> Tensors:
         """Return the operands of one head."""
-        one = slice(index, index + 1)
-        parts = {part.name: getattr(self, part.name) for part in fields(self)}
-        return Tensors(**{name: part if part is None else part[one] for name, part in parts.items()})
+        places = dict.fromkeys(("query", "global_query", "sinks"), index)
+        places |= dict.fromkeys(("key", "value", "global_key", "global_value"), index // self.group)
+        arrays = {name: getattr(self, name) for name in places}
+        given = {name: array for name, array in arrays.items() if array is not None}
+        return replace(self, **{name: array[places[name]][None] for name, array in given.items()})
 
 
 def random_tensors(
-    heads: int, seq_len: int, head_dim: int, *, seed: int, global_tokens: int = 0, sinks: bool = False
+    heads: int,
+    seq_len: int,
+    head_dim: int,
+    *,
+    seed: int,
+    global_tokens: int = 0,
+    kv_heads: int = 0,
+    q_len: int = 0,
+    v_dim: int = 0,
+    sinks: bool = False,
 ) -> Tensors:
     """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0, and
-    with `sinks`.
+    with `sinks`. 0: as many as `heads`, `seq_len`, `head_dim`.
     """
     generator = np.random.default_rng(seed)
-    shape = (heads, seq_len, head_dim)
-    queries = (heads, global_tokens, head_dim)
-    shapes = [shape, shape, shape, *([queries, shape, shape] if global_tokens else [])]
+    key = (kv_heads or heads, seq_len, head_dim)
+    shapes = [(heads, q_len or seq_len, head_dim), key, (*key[:2], v_dim or head_dim)]
+    shapes += [(heads, global_tokens, head_dim), key, key] if global_tokens else []
     operands = [generator.standard_normal(one, np.float32) for one in shapes]
     return Tensors(*operands, sinks=generator.standard_normal(heads, np.float32) if sinks else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """The sizes that the operands of an op must have."""
+    """The sizes that the operands of an op must have, and by what it multiplies the scores."""
 
     op: str
     batch: int
@@ -106,14 +140,24 @@ class Operands:
     seq_len: int
     head_dim: int
     global_tokens: int
+    kv_heads: int = 0  # 0: `heads`
+    q_len: int = 0  # 0: `seq_len`
+    v_dim: int = 0  # 0: `head_dim`
     sinks: bool = False
+    scale: float | None = None  # as in `Tensors`
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an operand by name, with the batch axis, which sinks do not have."""
+        of_query = self.heads, self.q_len or self.seq_len, self.head_dim
+        of_key = self.kv_heads or self.heads, self.seq_len
+        shapes: dict[str, tuple[int, ...]] = {
+            "q": of_query,
+            "v": (*of_key, self.v_dim or self.head_dim),
+            "global_q": (self.heads, self.global_tokens, self.head_dim),
+        }
         if name == SINKS:
             return (self.heads,)
-        tokens = self.global_tokens if name == "global_q" else self.seq_len
-        return self.batch, self.heads, tokens, self.head_dim
+        return self.batch, *shapes.get(name, (*of_key, self.head_dim))
 
 
 def load_tensors(path: Path, need: Operands) -> Tensors:
@@ -142,6 +186,7 @@ def load_tensors(path: Path, need: Operands) -> Tensors:
     return Tensors(
         *(array.reshape(-1, *array.shape[-2:]) for array in found.values()),
         sinks=None if sinks is None else np.tile(sinks, need.batch),
+        scale=need.scale,
     )
 
 
