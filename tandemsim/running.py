@@ -20,8 +20,8 @@ from tandemsim.sim.report.contract import Report
 from tandemsim.sim.run import Request, Run, simulate
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.pattern_words import describe
 from tandemsim.traces.schema import Trace
-from tandemsim.traces.summary import describe
 
 if TYPE_CHECKING:
     from tandemsim.sim.comparison.comparison import Comparison

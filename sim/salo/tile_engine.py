@@ -19,6 +19,7 @@ from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.arch.types import Integers, Tokens
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
+from tandemsim.sim.salo.layer.order import tile_order
 from tandemsim.sim.salo.row import HeadOperands
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.tile_words import (
@@ -113,9 +114,12 @@ class TileEngine:
         self._config = config
 
     def run(
-        self, schedule: Schedule, heads: Sequence[HeadOperands], gaps: Gaps = NO_GAPS
+        self, schedule: Schedule, heads: Sequence[HeadOperands], gaps: Gaps = NO_GAPS, group: int = 1
     ) -> dict[str, list[Transfer]]:
-        """Return what goes over each stream, and when, for the tiles of one head after the other."""
+        """Return what goes over each stream, and when, for the tiles of all heads in their order.
+
+        `group`: neighbors of so many heads share their keys and values (`sim.salo.layer.order`).
+        """
         tiles: list[TileCommand] = []
         fed: list[list[OperandWord]] = []
         leaving: list[tuple[Words, Words]] = []
@@ -127,6 +131,10 @@ class TileEngine:
                 fed.append(words(command, tokens, own, for_globals, int(schedule.source[tile])))
             outputs = PEArray(self._config).run(schedule, *head).output
             leaving += [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
+        if group > 1:
+            order = tile_order(schedule, len(heads), group)
+            at = (order.head * schedule.tiles + order.tile).tolist()
+            tiles, fed, leaving = [tiles[i] for i in at], [fed[i] for i in at], [leaving[i] for i in at]
         return self._cycles(tiles, fed, leaving, gaps)
 
     def _leaving(self, schedule: Schedule, tile: int, outputs: Integers) -> tuple[Words, Words]:

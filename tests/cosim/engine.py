@@ -34,10 +34,19 @@ class Expected(NamedTuple):
 
 
 def assert_twins(
-    config: SaloConfig, schedule: Any, heads: Heads, simulator: str, gaps: Gaps = NO_GAPS, name: str = "tiles"
+    config: SaloConfig,
+    schedule: Any,
+    heads: Heads,
+    simulator: str,
+    gaps: Gaps = NO_GAPS,
+    name: str = "tiles",
+    group: int = 1,
 ) -> dict[str, list[Transfer]]:
-    """Hold the circuit to its model: on every stream the same words in the same cycles. Return them."""
-    return run(config, schedule, heads, simulator, name, gaps)["expected"]
+    """Hold the circuit to its model: on every stream the same words in the same cycles. Return them.
+
+    `group` heads share their keys and values.
+    """
+    return run(config, schedule, heads, simulator, name, gaps, group=group)["expected"]
 
 
 def run(
@@ -48,21 +57,22 @@ def run(
     name: str,
     gaps: Gaps = NO_GAPS,
     clock_alone: int = 0,
+    group: int = 1,
 ) -> dict[str, Any]:
     """Run both and compare; return what the model expected, and cycles per second of the simulator.
 
     `clock_alone` cycles more run with nothing but the clock.
     """
-    expected = expect(config, schedule, heads, gaps)
+    expected = expect(config, schedule, heads, gaps, group)
     stimulus = expected.stimulus | {"clock_alone": clock_alone}
     seen = harness.build(Circuit(config), simulator).run(stimulus, name)
     assert_seen(config, expected, seen)
     return {"expected": expected.transfers, "rates": seen["rates"]}
 
 
-def expect(config: SaloConfig, schedule: Any, heads: Heads, gaps: Gaps) -> Expected:
+def expect(config: SaloConfig, schedule: Any, heads: Heads, gaps: Gaps, group: int = 1) -> Expected:
     """Run the model."""
-    transfers = TileEngine(config).run(schedule, heads, gaps)
+    transfers = TileEngine(config).run(schedule, heads, gaps, group)
     tables = {stream: table(config) for stream, table in TABLES.items()}
     packed = {
         stream: [(t.cycle, harness.pack(tables[stream], t.word)) for t in found]

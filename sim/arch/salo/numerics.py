@@ -234,16 +234,13 @@ def score_shift(head_dim: int) -> int:
     return math.ceil(math.log2(head_dim) / 2)
 
 
-def query_factor(head_dim: int, array_head_dim: int, scale: float | None = None) -> float:
-    """Return c, by which a query of `head_dim` is multiplied on an array of `array_head_dim`.
-
-    `scale` is that of the scores; None: ``1/sqrt(head_dim)``.
-    """
-    return logit_factor(array_head_dim) * (1 / math.sqrt(head_dim) if scale is None else scale)
+def query_factor(head_dim: int, array_head_dim: int) -> float:
+    """Return c, by which a query of `head_dim` is multiplied on an array of `array_head_dim`."""
+    return sink_factor(array_head_dim) / math.sqrt(head_dim)
 
 
-def logit_factor(array_head_dim: int) -> float:
-    """Return what turns a logit of the softmax into a score of an array of `array_head_dim`."""
+def sink_factor(array_head_dim: int) -> float:
+    """Return what turns the logit of a sink into a score of an array of `array_head_dim`."""
     return math.log2(math.e) * (1 << score_shift(array_head_dim))
 
 

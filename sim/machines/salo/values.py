@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,7 @@ from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.salo.machine import SaloRun, pattern_of
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional
-from tandemsim.sim.salo.values.tensors import (
-    SINKS,
-    Operands,
-    Tensors,
-    load_tensors,
-    random_tensors,
-    stored_op,
-)
+from tandemsim.sim.salo.values.tensors import Operands, Tensors, load_tensors, random_tensors, stored_op
 from tandemsim.sim.shell.files import printable
 from tandemsim.traces.schema import Op
 
@@ -47,16 +40,16 @@ def operands_of(op: Op) -> Operands:
     """Return the shapes of what a file must hold for an op."""
     pattern = pattern_of(op)
     return Operands(
-        op.name,
+        op=op.name,
         batch=op.dim("batch"),
         heads=op.dim("heads"),
         seq_len=pattern.seq_len,
         head_dim=op.dim("head_dim"),
         global_tokens=len(pattern.global_tokens),
+        sinks=op.operand("sinks") is not None,
         kv_heads=op.dim("kv_heads"),
-        q_len=pattern.q_len,
         v_dim=op.dim("v_dim"),
-        sinks=op.operand(SINKS) is not None,
+        q_len=pattern.q_len,
         scale=op.attrs.get("scale"),
     )
 
@@ -86,12 +79,12 @@ def run_values(
             need.head_dim,
             seed=seed,
             global_tokens=apart,
-            kv_heads=need.kv_heads,
-            q_len=need.q_len,
-            v_dim=need.v_dim,
             sinks=need.sinks,
+            kv_heads=need.kv_heads,
+            v_dim=need.v_dim,
+            q_len=need.q_len,
+            scale=need.scale,
         )
-        tensors = replace(tensors, scale=need.scale)
     else:
         tensors = file.tensors
         if tensors.global_query is not None and not tiling.separate_rows:

@@ -1,7 +1,7 @@
 """The functional run: real queries, keys and values through the schedule and the fixed-point array.
 
 Obeys: `sim.arch.salo.numerics` for the quantization. The query is multiplied by `query_factor`, a sink by
-`logit_factor`, and quantized once, keys and values are quantized as they are; `sim.salo.array` does the rest.
+`sink_factor`, and quantized once, keys and values are quantized as they are; `sim.salo.array` does the rest.
 The result is compared with float64 softmax attention over the exact pattern (`sim.salo.values.reference`),
 which knows nothing of the schedule.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.arch.formats import Fixed
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.arch.salo.numerics import logit_factor, query_factor
+from tandemsim.sim.arch.salo.numerics import query_factor, sink_factor
 from tandemsim.sim.arch.types import Doubles, Floats
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.row import HeadOperands, Projection, projection
@@ -83,13 +83,13 @@ def attend(
     progress: HeadProgress | None = None,
     threads: int | None = None,
 ) -> tuple[Doubles, dict[str, int]]:
-    """Return what the array makes of a layer, float64 [heads, q_len, v_dim], and its saturations.
+    """Return what the array makes of a layer, float64 [heads, queries, v_dim], and its saturations.
 
     Heads run side by side on `threads` threads, by default on as many as there are processors.
     """
     _check(schedule, global_tokens, tensors, config)
     array = PEArray(config)
-    out = np.zeros(tensors.output_shape)
+    out = np.zeros((*tensors.query.shape[:2], tensors.v_dim))
     saturations: Counter[str] = Counter()
 
     def run_head(head: int) -> dict[str, int]:
@@ -123,14 +123,14 @@ def operands(
     tensors: Tensors, head: int, global_tokens: Sequence[int], config: SaloConfig
 ) -> tuple[HeadOperands, dict[str, int]]:
     """Return the raw operands of a head, and how many of each saturated."""
-    factor = query_factor(tensors.head_dim, config.array.head_dim, tensors.scale)
+    size = config.array.head_dim
+    factor = query_factor(tensors.head_dim, size) if tensors.scale is None else tensors.scale * sink_factor(size)
     stored, shared = config.numerics.stored, head // tensors.group
-    own, clipped = _quantized(
-        stored, tensors.query[head] * np.float64(factor), tensors.key[shared], tensors.value[shared]
-    )
+    query = tensors.query[head] * np.float64(factor)
+    own, clipped = _quantized(stored, query, tensors.key[shared], tensors.value[shared])
     sink = None
     if tensors.sinks is not None:
-        logit = tensors.sinks[head] * np.float64(logit_factor(config.array.head_dim))
+        logit = tensors.sinks[head] * np.float64(sink_factor(config.array.head_dim))
         raw, clipped["sink"] = config.numerics.score.quantize(logit)
         sink = int(raw)
     if tensors.global_query is None or tensors.global_key is None or tensors.global_value is None:

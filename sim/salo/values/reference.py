@@ -1,15 +1,15 @@
 """Attention over a sparse pattern in float64: what the fixed-point array is measured against.
 
-Obeys the definition, softmax(q k scale) v with base e over the pairs of the pattern, a learned
-sink one more term of the denominator, and nothing of the array: no schedule, no tiles. Blocks of queries, and
-the keys in their reach alone, keep the memory linear in the sequence length and the time linear in the pairs
-of narrow windows.
+Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, another scale
+where one is stated, a learned sink one more term of the denominator, and nothing of the array: no schedule,
+no tiles. Blocks of queries, and the keys in their reach alone, keep the memory linear in the sequence length
+and the time linear in the pairs of narrow windows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +21,16 @@ BLOCK = 256  # queries at once: their scores over a window of 512 keys are 1.6 M
 SCORES = 2**21  # of a block at once, 16 MiB: beside long rows of keys a block has fewer queries
 
 
-class Logits(NamedTuple):
-    """What the scores of a layer are multiplied by, and the sink of each head, -inf where it has none."""
-
-    scale: float
-    sinks: Doubles
-
-
 class PairSet(Protocol):
     """What the reference needs of a pattern; `traces.pattern.Pattern` has it."""
 
     @property
-    def q_offset(self) -> int:
-        """Token at which query 0 stands."""
-
-    @property
     def global_tokens(self) -> Sequence[int]:
         """Tokens whose queries use projections of their own, where there are any."""
+
+    @property
+    def q_offset(self) -> int:
+        """The token at which query 0 stands."""
 
     def mask(self, queries: npt.ArrayLike, keys: npt.ArrayLike, /) -> Bools:
         """Return which of `keys` each query attends, bool [len(queries), len(keys)]."""
@@ -47,51 +40,51 @@ class PairSet(Protocol):
 
 
 def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
-    """Return the attention of all queries, float64 [heads, q_len, v_dim]; 0 for a query without keys."""
-    out = np.zeros(tensors.output_shape)
-    at = np.array(pattern.global_tokens, np.int64) - pattern.q_offset
-    global_ = at[(at >= 0) & (at < tensors.q_len)]
-    others = np.setdiff1d(np.arange(tensors.q_len), global_)
-    logits = Logits(
-        1 / np.sqrt(tensors.head_dim) if tensors.scale is None else tensors.scale,
-        np.full(tensors.heads, -np.inf) if tensors.sinks is None else np.float64(tensors.sinks),
-    )
-    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, logits, out)
-    queries, keys, values = tensors.query[:, global_], tensors.key, tensors.value
+    """Return the attention of all queries, float64 [heads, queries, v_dim]; 0 for a query without keys."""
+    out = np.zeros((*tensors.query.shape[:2], tensors.v_dim))
+    tokens = np.array(pattern.global_tokens, np.int64) - pattern.q_offset
+    tokens = tokens[(tokens >= 0) & (tokens < tensors.q_len)]  # which reach far, so they stay among themselves
+    others = np.setdiff1d(np.arange(tensors.q_len), tokens)
+    sinks = np.full(tensors.heads, -np.inf) if tensors.sinks is None else np.float64(tensors.sinks)
+    scale = 1 / np.sqrt(tensors.head_dim) if tensors.scale is None else tensors.scale
+    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, (scale, sinks), out)
+    queries, keys, values = tensors.query[:, tokens], tensors.key, tensors.value
     if (
         tensors.global_query is not None
         and tensors.global_key is not None
         and tensors.global_value is not None
     ):
         queries, keys, values = tensors.global_query, tensors.global_key, tensors.global_value
-    _attend(pattern, global_, queries, keys, values, logits, out)
+    _attend(pattern, tokens, queries, keys, values, (scale, sinks), out)
     return out
 
 
 def _attend(
     pattern: PairSet,
-    places: Integers,
+    tokens: Integers,
     queries: Floats,
     keys: Floats,
     values: Floats,
-    logits: Logits,
+    scores_of: tuple[float, Doubles],
     out: Doubles,
 ) -> None:
+    """Write the outputs of some queries to `out`; `scores_of` are the scale and the sink of each head."""
+    scale, sinks = scores_of
     group = len(queries) // len(keys)
-    for start in range(0, len(places), BLOCK):
-        near = pattern.reach(places[start : start + BLOCK])
+    for start in range(0, len(tokens), BLOCK):
+        near = pattern.reach(tokens[start : start + BLOCK])
         rows = max(1, min(BLOCK, SCORES // max(1, len(near))))
-        for first in range(start, min(start + BLOCK, len(places)), rows):
+        for first in range(start, min(start + BLOCK, len(tokens)), rows):
             some = slice(first, min(first + rows, start + BLOCK))
-            block = places[some]
+            block = tokens[some]
             mask = pattern.mask(block, near)
             used = mask.any(axis=0)
             mask, attended = mask[:, used], near[used]
             for head in range(len(queries)):
                 query = queries[head, some].astype(np.float64)
                 key, value = (t[head // group, attended].astype(np.float64) for t in (keys, values))
-                weights = _softmax(query @ key.T * logits.scale, mask, logits.sinks[head])
-                out[head, block] = weights @ value
+                scores = query @ key.T * scale
+                out[head, block] = _softmax(scores, mask, sinks[head]) @ value
 
 
 def _softmax(scores: Doubles, mask: Bools, sink: float) -> Doubles:

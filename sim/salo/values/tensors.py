@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,39 +26,42 @@ GLOBAL_NAMES = ("global_q", "global_k", "global_v")
 SINKS = "sinks"
 LARGEST = 1e12  # assumed: far beyond every number format, and products of two stay finite
 AT_ONCE = 2**20  # numbers that are looked at together
-AXES = 3  # heads, tokens, elements
+AXES = 3  # heads, tokens, head_dim
 
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """Operands of an attention layer. As many neighboring heads share keys and values as there are more."""
+    """Operands of an attention layer."""
 
-    query: Floats  # [heads, q_len, head_dim]
-    key: Floats  # [kv_heads, seq_len, head_dim]
-    value: Floats  # [kv_heads, seq_len, v_dim]
-    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens; keys and values of all tokens
+    query: Floats  # [heads, queries, head_dim]
+    key: Floats  # [heads of keys, seq_len, head_dim]: as many neighboring heads of queries share one
+    value: Floats  # [heads of keys, seq_len, v_dim]
+    # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
     global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
     sinks: Floats | None = None  # [heads], logits
-    scale: float | None = None  # of the scores; None: 1 / sqrt(head_dim)
+    scale: float | None = None  # factor of the scores; None: 1 / sqrt(head_dim)
 
     def __post_init__(self) -> None:
-        query, key, value = (array.shape for array in (self.query, self.key, self.value))
-        fits = len(query) == len(key) == len(value) == AXES and key[:2] == value[:2] and query[2] == key[2]
-        if not fits or not key[0] or query[0] % key[0]:
-            shapes = ", ".join(str(list(shape)) for shape in (query, key, value))
-            rule = "(heads, q_len, head_dim), (kv_heads, seq_len, head_dim) and (kv_heads, seq_len, v_dim)"
-            raise UserError(f"q, k and v must have shapes {rule}, kv_heads dividing heads, not {shapes}")
-        if self.sinks is not None and self.sinks.shape != query[:1]:
-            raise UserError(f"sinks must have shape [{query[0]}], not {list(self.sinks.shape)}")
+        shape, key, value = self.query.shape, self.key.shape, self.value.shape
+        fits = len(shape) == len(key) == len(value) == AXES and key[:2] == value[:2]
+        if not (fits and shape[2] == key[2] and shape[0] % key[0] == 0):
+            shapes = ", ".join(str(list(one)) for one in (shape, key, value))
+            rule = "q must have shape (heads, queries, head_dim), k (heads or a part of them, keys, head_dim)"
+            raise UserError(f"{rule} and v (as many heads and keys, v_dim), not {shapes}")
+        if self.sinks is not None and self.sinks.shape != shape[:1]:
+            raise UserError(f"sinks must have shape [{shape[0]}], not {list(self.sinks.shape)}")
         if self.global_query is None or self.global_key is None or self.global_value is None:
             return
-        fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == query[::2]
-        if not (fits and self.global_key.shape == self.global_value.shape == key):
+        if not shape == key == value:
+            shapes = ", ".join(str(list(one)) for one in (shape, key, value))
+            raise UserError(f"beside global_q, q, k and v must have one shape, not {shapes}")
+        fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == shape[::2]
+        if not (fits and self.global_key.shape == self.global_value.shape == shape):
             separate = (self.global_query, self.global_key, self.global_value)
             shapes = ", ".join(str(list(array.shape)) for array in separate)
-            needed = f"[{query[0]}, global tokens, {query[2]}]"
+            needed = f"[{shape[0]}, global tokens, {shape[2]}]"
             raise UserError(
                 f"global_q must have shape {needed}, global_k and global_v that of k, not {shapes}"
             )
@@ -69,19 +72,14 @@ class Tensors:
         return int(self.query.shape[0])
 
     @property
-    def group(self) -> int:
-        """Heads that share their keys and values."""
-        return self.heads // int(self.key.shape[0])
+    def seq_len(self) -> int:
+        """Number of keys."""
+        return int(self.key.shape[1])
 
     @property
     def q_len(self) -> int:
         """Number of queries."""
         return int(self.query.shape[1])
-
-    @property
-    def seq_len(self) -> int:
-        """Number of keys."""
-        return int(self.key.shape[1])
 
     @property
     def head_dim(self) -> int:
@@ -94,17 +92,20 @@ class Tensors:
         return int(self.value.shape[2])
 
     @property
-    def output_shape(self) -> tuple[int, int, int]:
-        """Shape of the output."""
-        return self.heads, self.q_len, self.v_dim
+    def group(self) -> int:
+        """Heads that share their keys and values."""
+        return self.heads // int(self.key.shape[0])
 
     def head(self, index: int) -> Tensors:
         """Return the operands of one head."""
-        places = dict.fromkeys(("query", "global_query", "sinks"), index)
-        places |= dict.fromkeys(("key", "value", "global_key", "global_value"), index // self.group)
-        arrays = {name: getattr(self, name) for name in places}
-        given = {name: array for name, array in arrays.items() if array is not None}
-        return replace(self, **{name: array[places[name]][None] for name, array in given.items()})
+        parts: dict[str, Any] = {}
+        for part in fields(self):
+            whole = getattr(self, part.name)
+            if isinstance(whole, np.ndarray):
+                place = index // (self.heads // whole.shape[0])
+                whole = whole[place : place + 1]
+            parts[part.name] = whole
+        return Tensors(**parts)
 
 
 def random_tensors(
@@ -114,25 +115,29 @@ def random_tensors(
     *,
     seed: int,
     global_tokens: int = 0,
-    kv_heads: int = 0,
-    q_len: int = 0,
-    v_dim: int = 0,
     sinks: bool = False,
+    kv_heads: int = 0,
+    v_dim: int = 0,
+    q_len: int = 0,
+    scale: float | None = None,
 ) -> Tensors:
     """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0, and
-    with `sinks`. 0: as many as `heads`, `seq_len`, `head_dim`.
+    with `sinks`. `kv_heads`, `v_dim` and `q_len` are, where they are 0, those of the queries and of the keys.
     """
     generator = np.random.default_rng(seed)
+    query = (heads, q_len or seq_len, head_dim)
     key = (kv_heads or heads, seq_len, head_dim)
-    shapes = [(heads, q_len or seq_len, head_dim), key, (*key[:2], v_dim or head_dim)]
-    shapes += [(heads, global_tokens, head_dim), key, key] if global_tokens else []
+    value = (kv_heads or heads, seq_len, v_dim or head_dim)
+    queries = (heads, global_tokens, head_dim)
+    shapes = [query, key, value, *([queries, key, value] if global_tokens else [])]
     operands = [generator.standard_normal(one, np.float32) for one in shapes]
-    return Tensors(*operands, sinks=generator.standard_normal(heads, np.float32) if sinks else None)
+    logits = generator.standard_normal(heads, np.float32) if sinks else None
+    return Tensors(*operands, sinks=logits, scale=scale)
 
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """The sizes that the operands of an op must have, and by what it multiplies the scores."""
+    """The sizes that the operands of an op must have."""
 
     op: str
     batch: int
@@ -140,24 +145,22 @@ class Operands:
     seq_len: int
     head_dim: int
     global_tokens: int
-    kv_heads: int = 0  # 0: `heads`
-    q_len: int = 0  # 0: `seq_len`
-    v_dim: int = 0  # 0: `head_dim`
     sinks: bool = False
-    scale: float | None = None  # as in `Tensors`
+    kv_heads: int = 0  # 0: `heads`
+    v_dim: int = 0  # 0: `head_dim`
+    q_len: int = 0  # 0: `seq_len`
+    scale: float | None = None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an operand by name, with the batch axis, which sinks do not have."""
-        of_query = self.heads, self.q_len or self.seq_len, self.head_dim
-        of_key = self.kv_heads or self.heads, self.seq_len
-        shapes: dict[str, tuple[int, ...]] = {
-            "q": of_query,
-            "v": (*of_key, self.v_dim or self.head_dim),
-            "global_q": (self.heads, self.global_tokens, self.head_dim),
-        }
         if name == SINKS:
             return (self.heads,)
-        return self.batch, *shapes.get(name, (*of_key, self.head_dim))
+        if name == "q":
+            return self.batch, self.heads, self.q_len or self.seq_len, self.head_dim
+        if name == "global_q":
+            return self.batch, self.heads, self.global_tokens, self.head_dim
+        size = self.v_dim or self.head_dim if name.endswith("v") else self.head_dim
+        return self.batch, self.kv_heads or self.heads, self.seq_len, size
 
 
 def load_tensors(path: Path, need: Operands) -> Tensors:
