@@ -12,12 +12,17 @@ from typing import Any
 from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, nearest, require
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.pattern_words import describe
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
 
 OP = "attention"  # the name of the one op
 KIND = "window_attention"
 MAX_FIRST_TOKENS = 2**20  # assumed: about as many as a trace's document has room for (traces.limits)
+
+PLAIN = (
+    "global tokens are projected apart in a pattern of all queries, cut off at its ends, and without sinks"
+)
 
 #: What goes with a pattern of a few words: options of ``tandem run``, keys of a sweep.
 OPTIONS = ("heads", "head_dim", "kv_heads", "global_tokens", "sink_tokens", "queries")
@@ -117,22 +122,23 @@ def trace_of(
 
     `kv_heads`: of keys and values, which the heads share in groups; None: each head has its own.
     `global_projections`: the model projects queries, keys and values of its global tokens apart, as
-    Longformer does; without a global token it means nothing, and no such model has what a pattern or heads
-    have beyond those of Longformer. Raises `ConfigError` for a size, `TraceError` for a pattern that is too
-    much.
+    Longformer does; without a global token it means nothing. Raises `ConfigError` for a size, and for heads
+    or a pattern that go with no such model; `TraceError` for a pattern that is too much.
     """
     _check_sizes(heads=heads, head_dim=head_dim)
     dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, **pattern.dims()}
     stated = {"heads": heads, "head_dim": head_dim, "global_tokens": len(pattern.global_tokens)}
-    if kv_heads is not None and kv_heads != heads:
-        _check_sizes(kv_heads=kv_heads)
-        require(heads % kv_heads == 0, f"kv_heads must divide the {heads} heads", kv_heads)
-        dims["kv_heads"] = stated["kv_heads"] = kv_heads
-    apart = global_projections and bool(pattern.global_tokens)
-    apart = apart and not pattern.is_extended and "kv_heads" not in dims
-    sizes = [(heads, pattern.q_len)] + [(dims.get("kv_heads", heads), pattern.seq_len)] * 2
-    sizes += [(heads, len(pattern.global_tokens))] + [(heads, pattern.seq_len)] * 2 if apart else []
-    shapes = [(1, *size, head_dim) for size in sizes]
+    shared = heads if kv_heads is None else kv_heads
+    _check_sizes(kv_heads=shared)
+    require(heads % shared == 0, f"kv_heads must divide the {heads} heads", shared)
+    if shared < heads:
+        dims["kv_heads"] = stated["kv_heads"] = shared
+    query, key = (1, heads, pattern.q_len, head_dim), (1, shared, pattern.seq_len, head_dim)
+    shapes = [query, key, key]
+    if global_projections and pattern.global_tokens:
+        require(shared == heads, "kv_heads goes with heads that project no token apart", shared)
+        require(not pattern.is_extended, PLAIN, describe(pattern))
+        shapes += [(1, heads, len(pattern.global_tokens), head_dim), key, key]
     tensors = [Tensor(id=i, shape=shape, dtype="float32", role="input") for i, shape in enumerate(shapes)]
     output = Tensor(id=len(tensors), shape=shapes[0], dtype="float32", role="output")
     op = Op(

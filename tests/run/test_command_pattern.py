@@ -71,8 +71,8 @@ def test_global_tokens_and_the_other_options_go_with_a_pattern(command: Any, pla
         ),
         ("sliding:64,9", {"sink_tokens": 1}, Pattern(seq_len=64, bands=((-4, 4, 1),), sink_tokens=(0,))),
         (
-            "longformer:64,8",
-            {"queries": 9},
+            "sliding:64,9",
+            {"queries": 9, "global_tokens": 1},
             Pattern(seq_len=64, bands=((-4, 4, 1),), global_tokens=(0,), q_len=9, q_offset=55),
         ),
     ],
@@ -117,6 +117,10 @@ def test_heads_that_are_all_their_own_make_the_same_trace() -> None:
         (("--pattern", "dense:8", "--queries", 9), "queries must be 1 to 8, not 9"),
         (("--pattern", "vil:8,9,5", "--sink-tokens", 1), "sink_tokens must be left out on a grid"),
         (("--pattern", "dense:8", "--heads", 6, "--kv-heads", 4), "kv_heads must divide the 6 heads, not 4"),
+        (
+            ("--pattern", "longformer:64,8", "--queries", 9),
+            "global tokens are projected apart in a pattern of ",
+        ),
         (("--pattern", "dense:8", "--kv-heads", -1), "kv_heads must be a positive integer up to "),
         (("--pattern", "neighborhood:8,9,10", "--heads", 2), "bands must hold at most 8 rows, "),
         (("small.json", "--queries", 2), "--queries goes with --pattern"),
