@@ -48,11 +48,11 @@ def census_row(name: str, tokens: int = 64) -> dict[str, Any]:
         with interfaces(recorder.note) as function:
             with torch.device("meta"):
                 module = build(model.architecture, config, recorder.note)
-            row["result"] = "needs_inputs"
+            row["result"], noted = "needs_inputs", recorder.notes.copy()
             arguments = Arguments(named=default_inputs(module, model.architecture, config, tokens))
             row["result"] = "refused"
             function.known = function.unknown = 0
-            recorder.notes.clear()
+            recorder.notes = noted  # without those of the runs that tried inputs
             with FlopCounterMode(display=False) as counter:
                 trace = traced(module, [], name, {}, named=arguments.meta()[1], recorder=recorder)
     except Exception as error:  # whatever a model raises is its result

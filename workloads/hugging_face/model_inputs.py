@@ -49,8 +49,8 @@ def default_inputs(
         try:
             run(recorder, module, [], Arguments(named=inputs).meta()[1], architecture.__name__)
         except ConfigError as error:
-            if isinstance(error.__cause__, UserError):
-                return inputs  # the tracer's own, not the model's: these inputs are right
+            if isinstance(error.__cause__, (UserError, NotImplementedError)):
+                return inputs  # the model wants values: these inputs are right
             complaint = complaint or str(error)
         else:
             return inputs
