@@ -60,9 +60,7 @@ CASES = {
         Pattern.neighborhood(7, 8, 5),
         lambda t, j: j // 8 in clamped(t // 8, 7, 5) and j % 8 in clamped(t % 8, 8, 5),
     ),
-    "blocks": Case(
-        Pattern.block_sparse(48, 12, 8, LISTED), lambda t, j: j // 8 in LISTED[t // 12]
-    ),
+    "blocks": Case(Pattern.block_sparse(48, 12, 8, LISTED), lambda t, j: j // 8 in LISTED[t // 12]),
     "causal blocks": Case(
         Pattern(seq_len=48, causal=True, blocks=Blocks(12, 8, ((0, 1, 2), (1, 2), (0, 3, 4), (2, 4, 5)))),
         lambda t, j: j <= t and j // 8 in ((0, 1, 2), (1, 2), (0, 3, 4), (2, 4, 5))[t // 12],
@@ -105,7 +103,7 @@ def test_a_pattern_gives_its_attention_on_every_array(name: str) -> None:
     np.testing.assert_allclose(attention(pattern, tensors), expected, atol=1e-12)
     for shape in ARRAYS.values():
         for normalisation in Normalisation:
-            array = replace(shape, head_dim=16, normalisation=normalisation, sinks=True)
+            array = replace(shape, head_dim=16, normalisation=normalisation, sinks=True, value_dims=True)
             config = replace(SALO, array=array, numerics=WIDE)
             plan = schedule(pattern, array, config.scheduling)
             found, saturations = attend(plan, pattern.global_tokens, tensors, config)

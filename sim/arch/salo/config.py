@@ -262,7 +262,7 @@ class SaloConfig:
         )
 
     def check_head(self, head_dim: int, v_dim: int = 0) -> None:
-        """Raise `ConfigError` when a head does not fit the array; `v_dim` 0: values have `head_dim` elements."""
+        """Raise `ConfigError` when a head does not fit the array; `v_dim` 0: values are as long as keys."""
         longest = max(head_dim, v_dim)
         if longest > self.array.head_dim:
             rule = f"heads must have at most array.head_dim elements ({self.array.head_dim})"

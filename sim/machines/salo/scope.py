@@ -15,8 +15,8 @@ DENSE = "SALO computes window attention only"
 def reason(op: Op, config: SaloConfig) -> str | None:
     """Return why `op`, an attention, does not run on `config`; None for one that does.
 
-    Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array needs
-    half of the passes. Attention to all keys is left to machines without masks.
+    Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array
+    needs half of the passes. Attention to all keys is left to machines without masks.
     """
     if op.kind == ATTENTION and not op.attrs.get("causal", False):
         return DENSE
@@ -25,6 +25,8 @@ def reason(op: Op, config: SaloConfig) -> str | None:
             return f"SALO has no port for a {operand}: it is a tensor, and a trace does not say {why}"
     if op.operand("sinks") is not None and not config.array.sinks:
         return "rows begin with a learned sink only where array.sinks=true"
+    if op.dim("v_dim") != op.dim("head_dim") and not config.array.value_dims:
+        return "values have another size than keys only where array.value_dims=true"
     if "softcap" in op.attrs:
         return "SALO has no unit for the tanh that caps the scores (softcap)"
     if op.kind == ATTENTION and op.dim("q_len") != op.dim("kv_len"):
