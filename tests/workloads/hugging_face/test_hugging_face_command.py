@@ -12,7 +12,7 @@ from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads.export import export, main
 from tandemsim.workloads.inputs import parse_arguments
 from tandemsim.workloads.targets import resolve
-from tests.workloads.hugging_face.small_models import MODELS, SIZES, sizes_of
+from tests.workloads.hugging_face.small_transformers import MODELS, SIZES, sizes_of
 
 SMALL = {key: SIZES[key] for key in ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads")}
 SMALL |= {"num_hidden_layers": 2, "num_key_value_heads": 2}
@@ -125,7 +125,7 @@ def test_a_step_of_generation_appends_to_its_cache():
     attentions = of_kind(trace, "attention")
     assert [(op.dim("q_len"), op.dim("kv_len")) for op in attentions] == [(1, 8), (1, 21)]
     copies = [op.dim("elements") for op in trace.ops if op.attrs.get("function") == "concat"]
-    assert max(copies) <= 3 * 2 * 16  # of the new tokens' angles: the caches are not copied
+    assert max(copies) < 3 * 2 * 16 * 7  # of the new tokens: the caches are not copied
     assert all(op.dim("m") == 3 for op in of_kind(trace, "gemm"))
     assert trace.source.configuration["decode"] == {"batch": 3, "length": 20}
 
