@@ -96,15 +96,21 @@ class Recorder:
         view = value.reshaped(shape)
         if view is not None:
             return view
-        owner, result = self.owner, Result(tuple(shape), value.dtype)
+        copy = self.later("copy", value, Result(tuple(shape), value.dtype))
+        copy.repeated = repeated(value.layout, value, copy.shape)
+        return copy
 
-        def copied() -> int:
+    def later(self, function: str, value: Value, result: Result) -> Value:
+        """Return what an elementwise op makes of a value; it is recorded when it is first read, or never."""
+        owner = self.owner
+
+        def record() -> int:
             self.owner, reader = owner, self.owner
-            number = self.number(self.per_element("eltwise", "copy", [value], result))
+            number = self.number(self.per_element("eltwise", function, [value], result))
             self.owner = reader
             return number
 
-        return Value(*result, later=copied, repeated=repeated(value.layout, value, result.shape))
+        return Value(*result, later=record)
 
     def number(self, value: Value) -> int:
         """Return the number of a value's tensor; a new one is a constant or a view."""
