@@ -33,6 +33,7 @@ class Case(NamedTuple):
     head_dim: int = 16
     sinks: bool = True
     side: int = 8
+    v_dim: int = 16
 
 
 CASES = {
@@ -45,19 +46,21 @@ CASES = {
     "prefix": Case(Pattern(seq_len=32, bands=((-31, 0, 1),), sink_tokens=tuple(range(9)))),
     "blocks": Case(Pattern(seq_len=32, causal=True, blocks=Blocks(16, 8, ((0, 1), (0, 3, 2))))),
     "neighborhood": Case(Pattern.neighborhood(6, 6, 3)),
-    "long heads": Case(Pattern.causal_window(24, 8), head_dim=128, side=4),
+    "long heads": Case(Pattern.causal_window(24, 8), head_dim=128, v_dim=128, side=4),
+    "short values": Case(Pattern.causal_window(48, 12), head_dim=12, v_dim=5),
+    "long values": Case(Pattern.causal_window(48, 12), head_dim=5, v_dim=12),
 }
-CHOSEN = CASES if WHOLE else ("prefill with an offset", "sink tokens", "prefix")
+CHOSEN = CASES if WHOLE else ("prefill with an offset", "sink tokens", "prefix", "short values")
 
 
 def outputs_of(transfers, plan, case, numerics):
-    """Gather what left the output stream, head by head in turn, to [heads, queries, head_dim]."""
+    """Gather what left the output stream, head by head in turn, to [heads, queries, v_dim]."""
     order = tile_order(plan, case.heads, case.heads // case.kv_heads)
     leaving = [(head, tile) for head, tile in zip(order.head, order.tile, strict=True) if plan.last[tile]]
-    assert len(transfers["output"]) == len(leaving) * case.head_dim and not transfers["global_output"]
-    found = np.zeros((case.heads, plan.q_len, case.head_dim), np.int64)
+    assert len(transfers["output"]) == len(leaving) * case.v_dim and not transfers["global_output"]
+    found = np.zeros((case.heads, plan.q_len, case.v_dim), np.int64)
     for index, transfer in enumerate(transfers["output"]):
-        place, n = divmod(index, case.head_dim)
+        place, n = divmod(index, case.v_dim)
         head, tile = leaving[place]
         for row, query in enumerate(plan.block_rows[plan.block[tile]]):
             if query >= 0:
@@ -70,8 +73,9 @@ def outputs_of(transfers, plan, case, numerics):
 def test_the_circuit_computes_what_language_models_ask_for(name, simulator):
     case = CASES[name]
     pattern, shape = case.pattern, {"rows": case.side, "cols": case.side, "column_segments": 2}
-    array = shape | {"head_dim": case.head_dim, "normalisation": Normalisation.DEFERRED, "sinks": True}
-    config = replace(small(WIDE, **array), dram=FAST)
+    array = shape | {"head_dim": max(case.head_dim, case.v_dim), "normalisation": Normalisation.DEFERRED}
+    has_own_size = case.v_dim != case.head_dim
+    config = replace(small(WIDE, **array, sinks=True, value_dims=has_own_size), dram=FAST)
     plan = schedule(pattern, config.array, config.scheduling)
     tensors = random_tensors(
         case.heads,
@@ -80,6 +84,7 @@ def test_the_circuit_computes_what_language_models_ask_for(name, simulator):
         seed=2,
         kv_heads=case.kv_heads,
         q_len=pattern.q_len,
+        v_dim=case.v_dim,
         sinks=case.sinks,
     )
     heads = [functional.operands(tensors, head, (), config)[0] for head in range(case.heads)]
@@ -89,7 +94,15 @@ def test_the_circuit_computes_what_language_models_ask_for(name, simulator):
 
     out = functional.attend(plan, (), tensors, config)[0]
     np.testing.assert_array_equal(outputs_of(transfers, plan, case, WIDE), out)
-    layer = Layer(case.heads, case.head_dim, pattern.seq_len, (), kv_heads=case.kv_heads, q_len=pattern.q_len)
+    layer = Layer(
+        case.heads,
+        case.head_dim,
+        pattern.seq_len,
+        (),
+        kv_heads=case.kv_heads,
+        v_dim=case.v_dim,
+        q_len=pattern.q_len,
+    )
     found = simulate_layer(config, pattern, layer)
     last = max(transfer.cycle for transfer in transfers["output"])
     assert found.compute_cycles == last - STAGING_LATENCY - config.array.reciprocal_latency
