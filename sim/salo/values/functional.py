@@ -123,8 +123,8 @@ def operands(
     tensors: Tensors, head: int, global_tokens: Sequence[int], config: SaloConfig
 ) -> tuple[HeadOperands, dict[str, int]]:
     """Return the raw operands of a head, and how many of each saturated."""
-    size = config.array.head_dim
-    factor = query_factor(tensors.head_dim, size) if tensors.scale is None else tensors.scale * sink_factor(size)
+    size, scale = config.array.head_dim, tensors.scale
+    factor = query_factor(tensors.head_dim, size) if scale is None else scale * sink_factor(size)
     stored, shared = config.numerics.stored, head // tensors.group
     query = tensors.query[head] * np.float64(factor)
     own, clipped = _quantized(stored, query, tensors.key[shared], tensors.value[shared])
