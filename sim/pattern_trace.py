@@ -53,12 +53,21 @@ FORMS = {
     "vil": Form("HEIGHT,WIDTH,WINDOW", _vil, 1),
     "strided_sparse": Form("TOKENS,LOCAL,STRIDE", _with_globals(Pattern.strided_sparse)),
     "dense": Form("TOKENS", _with_globals(Pattern.dense)),
+    "causal": Form("TOKENS,WINDOW", _with_globals(Pattern.causal_window)),
 }
 WORDS = ", ".join(f"{kind}:{form.numbers}" for kind, form in FORMS.items())
 
 
-def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: int | None = None) -> Trace:
+def pattern_trace(
+    text: str,
+    heads: int = 1,
+    head_dim: int = 64,
+    global_tokens: int | None = None,
+    kv_heads: int | None = None,
+) -> Trace:
     """Return the trace; the first `global_tokens` tokens are global (None: as many as the kind has).
+
+    `kv_heads`: heads of keys and values, each shared by as many heads (None: as many as there are).
 
     Raises `ConfigError` for words that cannot be read, and `traces.errors.TraceError` for an invalid pattern.
     """
@@ -75,26 +84,37 @@ def pattern_trace(text: str, heads: int = 1, head_dim: int = 64, global_tokens: 
     most = min(max(numbers), MAX_GLOBAL_TOKENS)
     require(0 <= count <= most, f"global_tokens must be 0 to {most}", count)
     pattern = form.make(*numbers, global_tokens=count)
-    return trace_of(pattern, text, heads, head_dim, global_projections=form.apart)
+    return trace_of(pattern, text, heads, head_dim, global_projections=form.apart, kv_heads=kv_heads)
 
 
 def trace_of(
-    pattern: Pattern, name: str, heads: int = 1, head_dim: int = 64, *, global_projections: bool = False
+    pattern: Pattern,
+    name: str,
+    heads: int = 1,
+    head_dim: int = 64,
+    *,
+    global_projections: bool = False,
+    kv_heads: int | None = None,
 ) -> Trace:
     """Return the trace of one attention over `pattern`, called `name`.
 
     `global_projections`: the model projects queries, keys and values of its global tokens apart, as
-    Longformer does; without a global token it means nothing. Raises `ConfigError` for a size, `TraceError`
-    for a pattern that is too much.
+    Longformer does; without a global token it means nothing. `kv_heads` as in `pattern_trace`. Raises
+    `ConfigError` for a size, `TraceError` for a pattern that is too much.
     """
-    _check_sizes(heads=heads, head_dim=head_dim)
+    shared = heads if kv_heads is None else kv_heads
+    _check_sizes(heads=heads, head_dim=head_dim, kv_heads=shared)
+    require(heads % shared == 0, f"kv_heads must divide the {heads} heads", shared)
     apart = global_projections and bool(pattern.global_tokens)
-    lengths = [pattern.q_len] + [pattern.seq_len] * 2
-    lengths += [len(pattern.global_tokens)] + [pattern.seq_len] * 2 if apart else []
-    shapes = [(1, heads, length, head_dim) for length in lengths]
+    query, key = (1, heads, pattern.q_len, head_dim), (1, shared, pattern.seq_len, head_dim)
+    shapes = [query, key, key]
+    if apart:
+        require(shared == heads, "kv_heads goes with heads that project no token apart", shared)
+        shapes += [(1, heads, len(pattern.global_tokens), head_dim), key, key]
     tensors = [Tensor(id=i, shape=shape, dtype="float32", role="input") for i, shape in enumerate(shapes)]
     output = Tensor(id=len(tensors), shape=shapes[0], dtype="float32", role="output")
     dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, **pattern.dims()}
+    dims |= {"kv_heads": shared} if shared < heads else {}
     op = Op(
         id=0,
         kind=KIND,

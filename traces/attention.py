@@ -124,11 +124,20 @@ def _of_heads(kind: Kind, dims: Dims, heads: str, length: int, size: str) -> Ope
 
 
 def _place(attrs: Attrs, name: str, inputs: int) -> int | None:
-    """Return which of an attention's `inputs` is its "mask", "bias" or "sinks", None if it has none.
+    """Return which of a dense attention's `inputs` is its "mask", "bias" or "sinks", None if it has none.
 
     Without ``attrs.operands``, what stands behind q, k and v are masks.
     """
-    names: Sequence[str] = attrs.get("operands", ("mask",) if inputs > len(QKV) else ())
+    unnamed = ("mask",) if inputs > len(QKV) and "operands" not in attrs else ()
+    return _window_place({"operands": unnamed, **attrs}, name, inputs)
+
+
+def _window_place(attrs: Attrs, name: str, inputs: int) -> int | None:
+    """Return which of a window attention's `inputs` is its "bias" or "sinks", None if it has none.
+
+    Without ``attrs.operands``, six inputs are the projections of the global tokens, and none is a mask.
+    """
+    names: Sequence[str] = attrs.get("operands", ())
     return len(QKV) + list(names).index(name) if name in names else None
 
 
@@ -182,7 +191,7 @@ WINDOW_ATTENTION = Kind(
     attrs=(_SCALE, _SOFTCAP, _operand_names("bias", "sinks")),
     input_counts=range(3, 7, 3),
     operands=_window_operands,
-    place=_place,
+    place=_window_place,
     macs=_window_macs,
     implied={"seq_len": _grid_tokens},
     lists=("grid",),

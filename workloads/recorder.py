@@ -37,6 +37,10 @@ FOLDED = {"eltwise", "reduce"}
 PLACED = {"act", "gather", "pool", "scatter", "softmax", "topk"}
 
 
+#: More ops than a document can hold, see the limits in docs/traces.md.
+MAX_OPS = 2**15
+
+
 class Missing(NamedTuple):
     """Something that a trace cannot say: in one line, how often it was met, and where first."""
 
@@ -188,6 +192,11 @@ class Recorder(TorchDispatchMode):
             outputs = [self.tensors.add_result(tensor) for tensor in lowered.outputs]
         except ConfigError as error:
             raise ConfigError(f"operator {call.name!r}: {error}") from None
+        if len(self.steps) == MAX_OPS:
+            raise ConfigError(
+                f"a trace must hold at most {MAX_OPS} ops: recurrences are unrolled step by step, so take a "
+                "shorter sequence"
+            )
         self.steps.append(Step(self._owner(), lowered, inputs, outputs))
 
     def _is_folded(self, call: Call, lowered: Lowered) -> bool:

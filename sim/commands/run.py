@@ -43,9 +43,12 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="KIND:NUMBERS",
         help="instead of a workload, one attention: longformer:TOKENS,WINDOW (512 keys and the token's own),"
         " sliding:TOKENS,WINDOW, dilated:TOKENS,WINDOW,DILATION, vil:HEIGHT,WIDTH,WINDOW,"
-        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS",
+        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS, causal:TOKENS,WINDOW",
     )
     parser.add_argument("--heads", metavar="N", type=int, help="of --pattern (default: 1)")
+    parser.add_argument(
+        "--kv-heads", metavar="N", type=int, help="of --pattern, of keys and values (default: all heads)"
+    )
     parser.add_argument("--head-dim", metavar="N", type=int, help="of --pattern (default: 64)")
     parser.add_argument(
         "--global-tokens",
@@ -134,8 +137,8 @@ def _trace(chosen: argparse.Namespace) -> Trace | None:
     if (chosen.pattern is None) == (chosen.workload is None):
         excess = f"only one of --pattern and a workload may be given, not also {shown(chosen.workload)}"
         raise ConfigError(excess if chosen.pattern else "a workload is missing: a name, a file or --pattern")
-    options = {"heads": chosen.heads, "head_dim": chosen.head_dim, "global_tokens": chosen.global_tokens}
-    arguments = {name: value for name, value in options.items() if value is not None}
+    options = ("heads", "kv_heads", "head_dim", "global_tokens")
+    arguments = {name: getattr(chosen, name) for name in options if getattr(chosen, name) is not None}
     if chosen.pattern is not None:
         from tandemsim.sim.pattern_trace import pattern_trace
 

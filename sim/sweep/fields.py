@@ -20,7 +20,7 @@ from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
-PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens")
+PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens", "kv_heads")
 TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
 INTEGERS = (*PATTERN_OPTIONS, "batch")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
@@ -37,7 +37,8 @@ def settings_of(point: Mapping[str, object]) -> dict[str, object]:
 def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
     """Return what a point runs. Raises `ConfigError` and `TraceError`."""
     if "pattern" in point:
-        return _pattern(point["pattern"], *(point.get(name) for name in PATTERN_OPTIONS))
+        given = {name: point[name] for name in PATTERN_OPTIONS if point.get(name) is not None}
+        return _pattern(point["pattern"], tuple(given.items()))
     for name in PATTERN_OPTIONS:
         if name in point:
             raise ConfigError(f"{name} goes with a pattern, and this point has none")
@@ -47,9 +48,8 @@ def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
 
 
 @lru_cache(256)
-def _pattern(text: str, heads: Any, head_dim: Any, global_tokens: Any) -> Trace:
-    given = {"heads": heads, "head_dim": head_dim, "global_tokens": global_tokens}
-    options = {name: value for name, value in given.items() if value is not None}
+def _pattern(text: str, given: tuple[tuple[str, Any], ...]) -> Trace:
+    options = dict(given)
     for name, value in options.items():
         require(isinstance(value, int) and not isinstance(value, bool), f"{name} must be an integer", value)
     return pattern_trace(text, **options)

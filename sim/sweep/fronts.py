@@ -15,7 +15,8 @@ from tandemsim.sim.sweep.study import Study
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WORK = ("pattern", "heads", "head_dim", "global_tokens", "only", "batch")  # keys that say what is run
+# Keys that say what is run.
+WORK = ("pattern", "heads", "kv_heads", "head_dim", "global_tokens", "only", "batch")
 MAX_REASONS = 8  # that are shown; the table has all
 
 

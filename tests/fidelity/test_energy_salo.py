@@ -65,7 +65,9 @@ def test_per_pass_divides_twice_a_row_and_pass_and_deferred_once_a_row() -> None
 
 def test_more_pairs_than_the_passes_can_hold_are_refused() -> None:
     with pytest.raises(ConfigError, match="SaloWork.pairs must fit the PEs of its passes, not 9"):
-        salo_actions(TINY, SaloWork(cycles=1, passes=2, head_dim=4, v_dim=4, pairs=9, merged_rows=0, finished_rows=0))
+        salo_actions(
+            TINY, SaloWork(cycles=1, passes=2, head_dim=4, v_dim=4, pairs=9, merged_rows=0, finished_rows=0)
+        )
 
 
 def test_actions_of_ops_add_up() -> None:

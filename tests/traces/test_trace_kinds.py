@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandemsim.traces.codec import find, load
 from tandemsim.traces.convolution import conv_output
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import KINDS, macs
@@ -154,3 +155,9 @@ def test_channels_must_divide_into_groups():
 def test_six_inputs_of_a_window_attention_are_separate_global_projections(kind, inputs, has):
     op = Op(id=0, kind=kind, name="a", inputs=tuple(range(inputs)), outputs=(9,), dims={}, macs=0)
     assert op.has_global_projections == has
+
+
+def test_projections_of_global_tokens_are_not_masks() -> None:
+    ops = [op for op in load(find("longformer")).ops if op.kind == "window_attention"]
+    assert {len(op.inputs) for op in ops} == {6}
+    assert {op.operand(name) for op in ops for name in ("mask", "bias", "sinks")} == {None}

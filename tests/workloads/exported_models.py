@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 HERE = Path(__file__).parent / "exported"
-KEPT = 64  # elements: a larger constant of floats is a weight, unless it holds two values at most (a mask)
+KEPT = 64  # elements: a larger constant of floats is a weight, unless it holds two values at most (a mask),
+NAMED = "unsqueeze"  # or was computed for the scores of an attention (the relative positions of T5)
 
 
 class Exported(NamedTuple):
@@ -211,7 +212,7 @@ def strip(model: Any) -> None:
         elements = 1
         for length in tensor.dims:
             elements *= length
-        if elements > KEPT and tensor.data_type == onnx.TensorProto.FLOAT and not _is_mask(tensor):
+        if elements > KEPT and tensor.data_type == onnx.TensorProto.FLOAT and not _is_kept(tensor):
             for field in ("raw_data", "float_data"):
                 tensor.ClearField(field)
             tensor.data_location = onnx.TensorProto.EXTERNAL
@@ -229,11 +230,11 @@ def strip(model: Any) -> None:
     model.graph.ClearField("value_info")
 
 
-def _is_mask(tensor: Any) -> bool:
-    """Whether a constant holds one or two values: zeros, ones, and a very negative number."""
+def _is_kept(tensor: Any) -> bool:
+    """Whether a constant holds one or two values (zeros, ones, a very negative number), or is named so."""
     from onnx import numpy_helper
 
-    return len(set(numpy_helper.to_array(tensor).ravel().tolist())) <= 2
+    return tensor.name.startswith(NAMED) or len(set(numpy_helper.to_array(tensor).ravel().tolist())) <= 2
 
 
 def main(names: list[str]) -> None:

@@ -112,8 +112,9 @@ def _config(config_class: type[Any], fields: Mapping[str, Any]) -> PreTrainedCon
 def _check_fields(replaced: Mapping[str, Any], default: PreTrainedConfig, where: str = "") -> None:
     """Raise `ConfigError` for a field that the config class does not have."""
     known = {*default.to_dict(), *default.attribute_map, *OLD_FIELDS, *_set_by_properties(type(default))}
+    text = inspect.getsource(type(default))  # a class reads fields of older files by their names
     for key, value in replaced.items():
-        if key not in known:
+        if key not in known and f'"{key}"' not in text:
             raise ConfigError(nearest(f"field of {type(default).__name__}", f"{where}{key}", sorted(known)))
         inner = getattr(default, key, None)
         if isinstance(inner, PreTrainedConfig) and isinstance(value, Mapping):

@@ -34,15 +34,14 @@ refused(
     "StringNormalizer StringConcat StringSplit RegexFullMatch TfIdfVectorizer ImageDecoder",
 )
 refused(
-    "makes as many elements as its values say, and a trace knows only shapes",
-    "NonMaxSuppression NonZero Unique Compress",
-)
-refused(
     "handles sequences of tensors or optional ones, which a trace does not have",
     "SequenceConstruct SequenceEmpty SequenceInsert SequenceErase SequenceAt SequenceLength SequenceMap",
     "ConcatFromSequence SplitToSequence Optional OptionalGetElement OptionalHasElement",
 )
-refused("trains a model, and a trace from ONNX is of inference", "Adam Adagrad Momentum Gradient")
+refused(
+    "trains a model, and a trace from ONNX is of inference",
+    "Adam Adagrad Momentum Gradient SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss",
+)
 refused("is a decomposition without a rule for its products", "Det")
 
 
@@ -53,6 +52,12 @@ def _of_several(node: Node, recorder: Recorder) -> list[Value]:
         return node.operands
     name = {"Sum": "add", "Mean": "mean", "Max": "maximum", "Min": "minimum"}[node.op]
     return [recorder.per_element("eltwise", name, node.operands, node.result())]
+
+
+@rule("NonZero", "Unique", "Compress", "NonMaxSuppression", folds=True)
+def _as_many_as_values_say(node: Node, recorder: Recorder) -> list[Value]:
+    """Of constants it makes constants; else nobody knows how many elements it makes."""
+    raise node.error("it makes as many elements as its values say, and a trace knows only shapes")
 
 
 @rule("Concat", folds=True)

@@ -6,11 +6,12 @@ model, as ONNX allows; without that file it is an error.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, external_data_helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from tandemsim.sim.arch.checks import ConfigError, shown
@@ -39,7 +40,30 @@ def read(path: Path) -> ModelProto:
         raise ConfigError(f"{path}: is not an ONNX file, or is cut off") from None
     if model.ir_version < 1 or not model.opset_import or not (model.graph.node or model.graph.output):
         raise ConfigError(f"{path}: is not an ONNX model: it holds no graph with a version")
+    if not _is_text(model):
+        raise ConfigError(f"{path}: holds a name that is not text in UTF-8")
     return _inlined(model, path)
+
+
+def nodes_of(graph: GraphProto) -> Iterator[NodeProto]:
+    """Yield the nodes of a graph and of the graphs within them."""
+    for node in graph.node:
+        yield node
+        for item in node.attribute:
+            if item.HasField("g"):
+                yield from nodes_of(item.g)
+
+
+def _is_text(model: ModelProto) -> bool:
+    """Whether every name is text: protobuf gives damaged ones as bytes."""
+    graph = model.graph
+    names = [entry.domain for entry in model.opset_import]
+    names += [item.name for item in (*graph.input, *graph.output, *graph.initializer)]
+    for node in nodes_of(graph):
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [item.name for item in node.attribute]
+        names += [item.value for item in node.metadata_props]
+    return all(isinstance(name, str) for name in names)
 
 
 def _inlined(model: ModelProto, path: Path) -> ModelProto:

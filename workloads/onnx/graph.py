@@ -6,13 +6,13 @@ Matrix products, convolutions and look-ups of constants stay ops, as in the trac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from onnx import GraphProto, NodeProto
 
-from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.arch.checks import ConfigError, UserError, shown
 from tandemsim.workloads.onnx import constants, control, softmax_attention
 from tandemsim.workloads.onnx.files import domain_of
 from tandemsim.workloads.onnx.inference import results
@@ -56,7 +56,8 @@ class Walk:
     def _attention(self, chain: softmax_attention.Chain, scope: Scope) -> bool:
         """Record a chain of products around a softmax as one attention, if that is what it is."""
         self.recorder.owner = owner_of(chain.last)
-        result = softmax_attention.record(chain, scope, self.recorder)
+        with _fitting(chain.last):
+            result = softmax_attention.record(chain, scope, self.recorder)
         if result is None:
             return False
         scope[chain.last.output[0]] = result
@@ -67,25 +68,23 @@ class Walk:
         named = {name: value for name, value in zip(proto.input, inputs, strict=True) if value is not None}
         node = Node(proto, self.opsets.get("", 1), inputs, self.folder)
         self.recorder.owner = node.owner
-        if node.op in control.CONTROL and not node.domain:
-            made = control.run(node, self.recorder, lambda graph, own: self.graph(graph, {**scope, **own}))
-        else:
-            made = self._made(node, named)
+        with _fitting(proto):
+            if node.op in control.CONTROL and not node.domain:
+                made = control.run(
+                    node, self.recorder, lambda graph, own: self.graph(graph, {**scope, **own})
+                )
+            else:
+                made = self._made(node, named)
         for name, value in zip(proto.output, made, strict=False):
             if name:
                 scope[name] = value
 
     def _made(self, node: Node, named: Mapping[str, Value]) -> list[Value]:
-        if node.op in ("Shape", "Size") and not node.domain:
-            return [_of_shape(node)]
         node.results = results(node.proto, named, self.opsets, self.ir_version)
         fixed = all(value.constant for value in named.values())
         entry = OPERATORS[domain_of(node.proto), node.op]
         if fixed and (entry.folds or _whole(node)):
-            made = [
-                Value(*node.result(i)) if node.wants(i) else Value((0,), "bool")
-                for i in range(len(node.proto.output))
-            ]
+            made = [self._constant(node, position, named) for position in range(len(node.proto.output))]
         else:
             made = entry.rule(node, self.recorder)
         if fixed:
@@ -94,6 +93,30 @@ class Walk:
                     elements = value.elements
                     value.constant = constants.computed(node.proto, position, named, elements, self.opsets)
         return made
+
+    def _constant(self, node: Node, position: int, named: Mapping[str, Value]) -> Value:
+        """Return a result of a node of constants; where its shape depends on values, they are computed."""
+        if not node.wants(position):
+            return Value((0,), "bool")
+        if node.results[position] is not None:
+            return Value(*node.result(position))
+        most = max((value.elements for value in named.values()), default=1)
+        array = constants.computed(node.proto, position, named, most, self.opsets).array()
+        return Value(*node.result(position)) if array is None else constants.known(array, str(array.dtype))
+
+
+@contextmanager
+def _fitting(proto: NodeProto) -> Iterator[None]:
+    """Turn what a rule meets in a malformed node into an error that names it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        where = f"({proto.op_type}, node {shown(owner_of(proto))})"
+        raise ConfigError(
+            f"inputs and attributes do not fit: {type(error).__name__}: {error} {where}"
+        ) from error
 
 
 def _found(name: str, scope: Scope, reader: str) -> Value:
@@ -104,16 +127,5 @@ def _found(name: str, scope: Scope, reader: str) -> Value:
 
 def _whole(node: Node) -> bool:
     """Whether a look-up reads whole numbers: positions and shapes, not the rows of an embedding."""
-    return node.op.startswith(("Gather", "Scatter", "TopK")) and node.input(0).dtype in (
-        "int64",
-        "int32",
-        "bool",
-    )
-
-
-def _of_shape(node: Node) -> Value:
-    shape = node.input(0).shape
-    if node.op == "Size":
-        return constants.known(np.asarray(node.input(0).elements, np.int64), "int64")
-    start, end = node.attr("start", 0), node.attr("end", len(shape))
-    return constants.known(np.asarray(shape[slice(start, end)], np.int64), "int64")
+    looks_up = node.op.startswith(("Gather", "Scatter", "TopK"))
+    return looks_up and node.input(0).dtype in ("int64", "int32", "bool")

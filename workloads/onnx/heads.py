@@ -11,10 +11,11 @@ import numpy as np
 
 from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads.lowered import Dims
-from tandemsim.workloads.masks import allowed_pairs, is_causal, pattern_of
+from tandemsim.workloads.mask_patterns import Whole, pattern_of_mask
+from tandemsim.workloads.onnx.known_masks import allowed_pairs
 from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
-from tandemsim.workloads.onnx.values import Value, contiguous
+from tandemsim.workloads.onnx.values import Value, contiguous, steps
 
 
 @dataclass
@@ -36,6 +37,7 @@ def attend(recorder: Recorder, q: Value, k: Value, v: Value, scores: Scores) -> 
     known becomes a pattern; what is left of the masks stays an operand.
     """
     batch, heads, q_len, head_dim = q.shape
+    k, v = _grouped(k, v)
     kv_heads, kv_len, v_dim = k.shape[1], k.shape[2], v.shape[3]
     left = _unread(scores, q_len, kv_len)
     pattern = scores.pattern
@@ -78,6 +80,25 @@ def joined_heads(recorder: Recorder, value: Value) -> Value:
     return recorder.reshape(value.transposed((0, 2, 1, 3)), (batch, tokens, heads * size))
 
 
+def _grouped(k: Value, v: Value) -> tuple[Value, Value]:
+    """Return keys and values before they were repeated for the heads of a group, if both were."""
+    sources = _unrepeated(k), _unrepeated(v)
+    if sources[0] is None or sources[1] is None or sources[0].shape[1] != sources[1].shape[1]:
+        return k, v
+    return sources[0], sources[1]
+
+
+def _unrepeated(value: Value) -> Value | None:
+    """Return (batch, kv_heads, ...) of what is (batch, heads, ...); None if each head has its own."""
+    layout = value.layout
+    if layout.shape[1] > 1 and layout.strides[1] == 0:  # one for all
+        return value.shown_as(layout[:, :1])
+    whole = value.root or value
+    if whole.repeated is None or whole.shape != value.shape or steps(whole.layout) != steps(layout):
+        return None
+    return whole.repeated
+
+
 def _attrs(scores: Scores, head_dim: int) -> dict[str, Any]:
     attrs: dict[str, Any] = {}
     if scores.scale is not None and not math.isclose(scores.scale, head_dim**-0.5, rel_tol=1e-5):
@@ -100,18 +121,21 @@ def _unread(scores: Scores, q_len: int, kv_len: int) -> list[Value]:
             left.append(value)
         else:
             allowed = allowed & pairs
-    if allowed.all():
-        return left
-    if is_causal(allowed) and not any(value.dtype == "bool" for value in left):
+    found = pattern_of_mask(allowed)
+    if found is Whole.CAUSAL:
         scores.causal = True
-        return left
-    scores.pattern = pattern_of(allowed)
-    return left if scores.pattern is not None else scores.masks
+    elif found is None:
+        return scores.masks
+    elif found is not Whole.DENSE:
+        scores.pattern = found
+    return left
 
 
 def _as_one(recorder: Recorder, masks: Sequence[Value], dtype: str) -> Sequence[Value]:
-    """Return several masks as their sum."""
+    """Return several masks as one: what all of them allow, or their sum."""
     if len(masks) < 2:
         return masks
     shape = np.broadcast_shapes(*(value.shape for value in masks))
+    if all(value.dtype == "bool" for value in masks):
+        return [recorder.per_element("eltwise", "logical_and", masks, Result(shape, "bool"))]
     return [recorder.per_element("eltwise", "add", masks, Result(shape, dtype))]

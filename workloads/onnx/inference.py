@@ -43,7 +43,7 @@ def results(
         found = shape_inference.infer_node_outputs(
             schema, proto, types, data, opset_imports=imports, ir_version=ir_version
         )
-    except (RuntimeError, onnx.checker.ValidationError) as error:
+    except (RuntimeError, shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise ConfigError(
             f"shapes do not fit: {_reason(error)} ({proto.op_type}, node {shown(owner_of(proto))})"
         ) from None

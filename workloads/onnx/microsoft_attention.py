@@ -18,6 +18,11 @@ refused(
     domain=MICROSOFT,
 )
 refused(
+    "attends to the tokens that its values name, and a trace knows only shapes",
+    "LongformerAttention SparseAttention",
+    domain=MICROSOFT,
+)
+refused(
     "runs a whole search over a decoder, and a trace is of one pass",
     "BeamSearch GreedySearch Sampling WhisperBeamSearch",
     domain=MICROSOFT,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import ModelProto
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.traces.schema import Source, Trace
@@ -23,7 +23,7 @@ from tandemsim.workloads.onnx import (
     reductions,
     spectral,
 )
-from tandemsim.workloads.onnx.files import opset_of, read
+from tandemsim.workloads.onnx.files import nodes_of, opset_of, read
 from tandemsim.workloads.onnx.graph import Walk
 from tandemsim.workloads.onnx.inputs import Shape, input_values
 from tandemsim.workloads.onnx.recorder import Recorder
@@ -59,7 +59,7 @@ def import_model(
     inputs: Iterable[tuple[str, Shape]] = (),
 ) -> Trace:
     """Return the trace of a model that is in memory. External data are looked for in `folder`."""
-    check_known(_nodes(model.graph))
+    check_known(nodes_of(model.graph))
     values = input_values(model.graph, inputs)
     opsets = {
         ("" if entry.domain == "ai.onnx" else entry.domain): entry.version for entry in model.opset_import
@@ -77,12 +77,3 @@ def import_model(
         origin=origin,
     )
     return recorder.trace(source, outputs)
-
-
-def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """Yield the nodes of a graph and of those within them."""
-    for node in graph.node:
-        yield node
-        for item in node.attribute:
-            if item.HasField("g"):
-                yield from _nodes(item.g)

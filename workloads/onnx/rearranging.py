@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from tandemsim.workloads.onnx.constants import known
@@ -34,6 +32,16 @@ def _transpose(node: Node, recorder: Recorder) -> list[Value]:
 @rule("Expand")
 def _expand(node: Node, recorder: Recorder) -> list[Value]:
     return [node.input(0).expanded(node.result().shape)]
+
+
+@rule("Shape", "Size")
+def _of_shape(node: Node, recorder: Recorder) -> list[Value]:
+    """What is known of any value: nothing is recorded."""
+    value = node.input(0)
+    if node.op == "Size":
+        return [known(np.asarray(value.elements, np.int64), "int64")]
+    start, end = node.attr("start", 0), node.attr("end", len(value.shape))
+    return [known(np.asarray(value.shape[slice(start, end)], np.int64), "int64")]
 
 
 @rule("Slice")
@@ -123,7 +131,5 @@ def _scan(node: Node, recorder: Recorder) -> list[Value]:
 @rule("TopK")
 def _topk(node: Node, recorder: Recorder) -> list[Value]:
     value, axis = node.input(0), node.attr("axis", -1)
-    results = [node.result(0), node.result(1)]
-    dims: dict[str, int | tuple[int, ...]] = {"elements": math.prod(results[0].shape)}
-    dims |= {"reduced": value.shape[axis]} if value.shape[axis] > 1 else {}
-    return recorder.op("topk", "topk", dims, [value], results, {"function": "topk"})
+    results = [node.result(), Result(node.result().shape, "int64")]
+    return recorder.per_elements("topk", "topk", [value], results, value.shape[axis])

@@ -18,8 +18,10 @@ from tandemsim.traces.schema import Quant, Role, Source, Tensor, Trace
 from tandemsim.workloads.lowered import Dims, Lowered
 from tandemsim.workloads.onnx.dtypes import WHOLE
 from tandemsim.workloads.onnx.node import Result
-from tandemsim.workloads.onnx.values import Value, contiguous
+from tandemsim.workloads.onnx.values import Layout, Value, contiguous, steps
 from tandemsim.workloads.steps import Step, assemble
+
+MOST_OPS = 2**17  # assumed: loops within loops are unrolled, and a file of more could not be read
 
 
 class Recorder:
@@ -50,6 +52,8 @@ class Recorder:
         Raises `ConfigError` for dims that break a rule of the trace format.
         """
         attrs = attrs or {}
+        if len(self._steps) == MOST_OPS:
+            raise ConfigError(f"a trace must have at most {MOST_OPS} ops (node {shown(self.owner)})")
         try:
             macs(kind, dims, attrs)
         except TraceError as error:
@@ -84,16 +88,30 @@ class Recorder:
         return self.op(kind, function, dims, inputs, results, {"function": function})
 
     def reshape(self, value: Value, shape: Sequence[int]) -> Value:
-        """Return a value in another shape: a view where the strides allow it, else a copy."""
+        """Return a value in another shape: a view where the strides allow it, else a copy.
+
+        A copy that nothing reads is not recorded: an attention reads keys that are repeated for a group of
+        heads where they come from.
+        """
         view = value.reshaped(shape)
         if view is not None:
             return view
-        return self.per_element("eltwise", "copy", [value], Result(tuple(shape), value.dtype))
+        owner, result = self.owner, Result(tuple(shape), value.dtype)
+
+        def copied() -> int:
+            self.owner, reader = owner, self.owner
+            number = self.number(self.per_element("eltwise", "copy", [value], result))
+            self.owner = reader
+            return number
+
+        return Value(*result, later=copied, repeated=repeated(value.layout, value, result.shape))
 
     def number(self, value: Value) -> int:
         """Return the number of a value's tensor; a new one is a constant or a view."""
         if value.number is None:
-            if value.root is None:
+            if value.later is not None:
+                value.number = value.later()
+            elif value.root is None:
                 value.number = self._append(value, "index" if value.dtype in WHOLE else "weight")
             else:
                 value.number = self._view(value, value.root)
@@ -113,9 +131,9 @@ class Recorder:
 
     def _view(self, value: Value, root: Value) -> int:
         base = self.number(root)
-        if value.shape == root.shape and value.layout.strides == contiguous(root.shape).strides:
+        if value.shape == root.shape and steps(value.layout) == steps(contiguous(root.shape)):
             return base
-        key = (base, value.shape, value.layout.strides)
+        key = (base, value.shape, steps(value.layout))
         if key not in self._views:
             self._views[key] = self._append(value, self._records[base].role, base)
         return self._views[key]
@@ -135,3 +153,13 @@ class Recorder:
         )
         self._records.append(record)
         return number
+
+
+def repeated(layout: Layout, value: Value, shape: Sequence[int]) -> Value | None:
+    """Return (a, b, ...) where (a, b, repeats, ...) is laid out as (a, b · repeats, ...), else None."""
+    if layout.ndim < 3 or layout.strides[2] or layout.shape[2] < 2:
+        return None
+    before, parts, repeats = layout.shape[:3]
+    if tuple(shape) != (before, parts * repeats, *layout.shape[3:]):
+        return None
+    return value.shown_as(layout[:, :, 0])

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from onnx import GraphProto, NodeProto, helper
 
-from tandemsim.workloads.masks import DENIED
 from tandemsim.workloads.onnx.heads import Scores, attend
+from tandemsim.workloads.onnx.known_masks import DENIED
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.values import Constant, Value
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from tandemsim.workloads.lowered import Dims
-from tandemsim.workloads.onnx.node import Node
+from tandemsim.workloads.onnx.node import Node, Result
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.table import rule
 from tandemsim.workloads.onnx.values import Value
 
+COMPLEX = {"float64": "complex128", "float32": "complex64", "float16": "complex32"}
 AXIS_INPUT = 20  # the opset since which the axis of a DFT is an input
 
 
@@ -25,9 +26,7 @@ def _dft(node: Node, recorder: Recorder) -> list[Value]:
         length = int(node.content(1).ravel()[0])
     real = value.shape[-1] == 1 or bool(node.attr("onesided", 0))
     batch = value.elements // value.shape[-1] // value.shape[axis]
-    return [
-        recorder.op("fft", "dft", _dims(batch, length), [value], [made], {"real": True} if real else {})[0]
-    ]
+    return [_transform(recorder, [value], made, {"batch": batch, "length": length}, real=real)]
 
 
 @rule("STFT")
@@ -36,9 +35,15 @@ def _stft(node: Node, recorder: Recorder) -> list[Value]:
     value, made = node.input(0), node.result()
     length = int(node.content(3).ravel()[0]) if node.has(3) else node.input(2).elements
     batch = value.shape[0] * made.shape[1]
-    attrs = {"real": True} if math.prod(value.shape[2:]) == 1 else {}
-    return [recorder.op("fft", "stft", _dims(batch, length), node.given(0, 2), [made], attrs)[0]]
+    real = math.prod(value.shape[2:]) == 1
+    return [_transform(recorder, node.given(0, 2), made, {"batch": batch, "length": length}, real=real)]
 
 
-def _dims(batch: int, length: int) -> Dims:
-    return {"batch": batch, "length": length}
+def _transform(recorder: Recorder, inputs: list[Value], made: Result, dims: Dims, *, real: bool) -> Value:
+    """Record a transform, whose result is of complex numbers, and what shows them as pairs of real ones."""
+    attrs = {"real": True} if real else {}
+    if made.shape[-1] == 1:  # real numbers again
+        return recorder.op("fft", "fft", dims, inputs, [made], attrs)[0]
+    spectrum = Result(made.shape[:-1], COMPLEX.get(made.dtype, "complex64"))
+    (numbers,) = recorder.op("fft", "fft", dims, inputs, [spectrum], attrs)
+    return recorder.per_element("eltwise", "view_as_real", [numbers], made)

@@ -48,6 +48,8 @@ class Value:
     strided: Layout | None = None
     number: int | None = None  # of its tensor in the trace, once it is used
     quant: dict[str, Any] = field(default_factory=dict)  # of a weight that the file holds in few bits
+    later: Callable[[], int] | None = None  # records the copy that makes it, once it is used
+    repeated: Value | None = None  # what a copy repeats along axis 1, each part as often in a row
 
     @property
     def elements(self) -> int:
@@ -89,3 +91,10 @@ def contiguous(shape: Sequence[int]) -> Layout:
     """Return a layout without gaps, the last axis innermost."""
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     return as_strided(_BYTE, tuple(shape), strides, writeable=False)
+
+
+def steps(layout: Layout) -> tuple[int, ...]:
+    """Return the strides of a layout; those of axes of length 1, which mean nothing, as 0."""
+    return tuple(
+        stride if length > 1 else 0 for stride, length in zip(layout.strides, layout.shape, strict=True)
+    )
