@@ -232,6 +232,14 @@ def test_a_mask_without_a_pattern_stays_an_operand(seed: int) -> None:
     assert (op.macs, len(op.inputs)) == (DENSE, 4)
 
 
+def test_a_mask_that_differs_between_heads_stays_an_operand() -> None:
+    heads = np.stack([band(-3, 2), band(-2, 2), band(-3, 2)])
+    op = one(masked(heads), "attention")
+    assert (op.macs, len(op.inputs)) == (DENSE, 4)
+    alike = one(masked(np.stack([band(-3, 2)] * 3)), "window_attention")
+    assert alike.attrs["bands"] == [[-3, 2, 1]]
+
+
 def test_relative_positions_stay_a_bias_beside_the_pattern_of_a_mask() -> None:
     steps = [node("Add", "s bias", "a"), node("Add", "a mask", "m")]
     mask = np.where(band(-2, 2), 0, LEAST).astype(np.float32)
