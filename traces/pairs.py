@@ -42,7 +42,7 @@ def find_empty(window: Window, cuts: Cuts, rows: Ints, cols: Ints, limit: int | 
         last = min(last, int(cols[0]) - 1) if cuts.causal else cuts.first - 1
     found: list[Ints] = [np.empty(0, np.int64)]
     for tokens in _steps(cuts.first, last):
-        others = tokens[~np.isin(tokens, rows)]
+        others = _without(tokens, rows)
         found.append(others[window.keys(others, *cuts.keys(others)) == 0])
         if limit is not None and sum(map(len, found)) >= limit:
             break
@@ -53,6 +53,12 @@ def _steps(first: int, last: int) -> Iterator[Ints]:
     """Yield the tokens `first` to `last`, some at once."""
     for start in range(first, last + 1, AT_ONCE):
         yield np.arange(start, min(start + AT_ONCE, last + 1))
+
+
+def _without(tokens: Ints, rows: Ints) -> Ints:
+    """Return tokens that follow one another without those that are in the sorted `rows`."""
+    start, stop = np.searchsorted(rows, (tokens[0], tokens[-1] + 1))
+    return np.delete(tokens, rows[start:stop] - tokens[0])
 
 
 def _parts(tokens: Ints) -> Iterator[Ints]:

@@ -6,6 +6,9 @@ The rules are those of `traces.pattern`; how its parts are read from an op is in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import numpy as np
 
 from tandemsim.traces.bands import Band, Reach, check_bands, check_span, is_integer
 from tandemsim.traces.errors import TraceError, violation
@@ -150,16 +153,24 @@ def check_blocks(blocks: Blocks, q_len: int, seq_len: int) -> None:
         size = getattr(blocks, name)
         if not is_integer(size) or size < 1:
             raise violation(f"blocks.{name}", "must be a positive integer", size)
-    rows, cols = -(-q_len // blocks.query), -(-seq_len // blocks.key)
-    if len(blocks.rows) != rows:
-        rule = f"must be {rows} rows, one for each {blocks.query} of {q_len} queries"
+    count, last = -(-q_len // blocks.query), (seq_len - 1) // blocks.key
+    if len(blocks.rows) != count:
+        rule = f"must be {count} rows, one for each {blocks.query} of {q_len} queries"
         raise violation("blocks.rows", rule, len(blocks.rows))
-    count = sum(map(len, blocks.rows))
-    if count > MAX_BLOCKS:
-        raise violation("blocks.rows", f"must hold at most {MAX_BLOCKS} blocks in all", count)
-    for position, row in enumerate(blocks.rows):
-        wrong = next((block for block in row if not is_integer(block) or not 0 <= block < cols), None)
-        if wrong is not None:
-            raise violation(f"blocks.rows[{position}]", f"must be blocks in 0..{cols - 1}", wrong)
-        if len(set(row)) < len(row):
-            raise TraceError("must name each block once", field=f"blocks.rows[{position}]")
+    lengths = np.fromiter(map(len, blocks.rows), np.int64, count)
+    listed = int(lengths.sum())
+    if count + listed > MAX_BLOCKS:
+        raise violation("blocks.rows", f"must be at most {MAX_BLOCKS} rows and blocks in all", count + listed)
+    for place, block in enumerate(chain.from_iterable(blocks.rows)):
+        if not is_integer(block) or not 0 <= block <= last:
+            field = _row_field(int(np.searchsorted(np.cumsum(lengths), place, side="right")))
+            raise violation(field, f"must be blocks in 0..{last}", block)
+    block = np.fromiter(chain.from_iterable(blocks.rows), np.int64, listed)
+    entries = np.sort(np.repeat(np.arange(count), lengths) * (last + 1) + block)
+    twice = entries[1:][entries[1:] == entries[:-1]]
+    if len(twice):
+        raise TraceError("must name each block once", field=_row_field(int(twice[0]) // (last + 1)))
+
+
+def _row_field(row: int) -> str:
+    return f"blocks.rows[{row}]"

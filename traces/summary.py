@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tandemsim.sim.arch.checks import LONGEST_VALUE, printable, shortened, shown
-from tandemsim.traces.pattern import Band, Pattern
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.pattern_words import describe
 from tandemsim.traces.schema import Op, Tensor, Trace
 
 GIGA, MEGA = 10**9, 10**6
 LINE = 110  # characters; a longer configuration is folded
 LONGEST_TEXT = 2000  # of a name or a configuration; what is longer is cut
-BANDS_SHOWN = 4  # of a pattern; beyond it, their number says enough
-GLOBALS_SHOWN = 4  # global tokens that are listed; beyond it, their number says enough
+PAIRS = ("pairs per head", "density")
+RARE = ("kv_heads", "v_dim", "with")  # columns that stand only where some pattern needs them
 
 
 def summary(trace: Trace) -> str:
@@ -69,49 +70,27 @@ def _kinds(ops: Sequence[Op]) -> str:
 
 
 def _patterns(ops: Sequence[Op]) -> str:
-    """One row for each different attention pattern."""
-    counts = Counter(
-        (pattern, op.dim("batch") * op.dim("heads"), op.dim("head_dim"))
-        for op in ops
-        if (pattern := op.pattern)
-    )
-    rows = []
-    for (pattern, heads, head_dim), count in counts.items():
-        pairs = f"{pattern.pairs():,}", f"{pattern.density:.2%}"
-        rows.append((describe(pattern), f"{count:,}", f"{heads:,}", f"{head_dim:,}", *pairs))
-    titles = ("window attention", "ops", "heads", "head_dim", "pairs per head", "density")
-    return _table([titles, *rows], "<>>>>>") if rows else ""
+    """One row for each different attention pattern; a rare column stands where some of them need it."""
+    counts = Counter(_pattern_row(op, pattern) for op in ops if (pattern := op.pattern))
+    rows = [(row[0], f"{count:,}", *row[1:]) for row, count in counts.items()]
+    titles = ("window attention", "ops", "heads", "kv_heads", "head_dim", "v_dim", "with", *PAIRS)
+    used = [
+        place for place, title in enumerate(titles) if title not in RARE or any(row[place] for row in rows)
+    ]
+    table = [[row[place] for place in used] for row in (titles, *rows)]
+    return _table(table, "<" + ">" * (len(used) - 1)) if rows else ""
 
 
-def describe(pattern: Pattern) -> str:
-    """Return a pattern in words."""
-    if pattern.grid is not None and pattern.window_2d is not None:
-        (low_y, high_y), (low_x, high_x) = pattern.window_2d
-        size = f"{pattern.grid[0]}x{pattern.grid[1]} + {pattern.outside} tokens"
-        shape = f"{size}, rows {low_y}..{high_y}, columns {low_x}..{high_x}"
-    else:
-        shape = f"{pattern.seq_len} tokens, offsets {_described_bands(pattern.bands)}"
-    return shape + _described_globals(pattern.global_tokens)
-
-
-def _described_bands(bands: Sequence[Band]) -> str:
-    if not bands:
-        return "none"
-    more = len(bands) - BANDS_SHOWN
-    return " and ".join(map(_offsets, bands[:BANDS_SHOWN])) + (f" and {more} bands more" if more > 0 else "")
-
-
-def _offsets(band: Band) -> str:
-    if band.low == band.high:
-        return str(band.low)
-    return f"{band.low}..{band.high}" + (f" step {band.dilation}" if band.dilation > 1 else "")
-
-
-def _described_globals(tokens: Sequence[int]) -> str:
-    if not tokens:
-        return ""
-    listed = " ".join(map(str, tokens)) if len(tokens) <= GLOBALS_SHOWN else f"{len(tokens)} tokens"
-    return f", global {listed}"
+def _pattern_row(op: Op, pattern: Pattern) -> tuple[str, ...]:
+    """Return the cells of an op's row but the number of ops; those of rare columns may be empty."""
+    batch, heads, kv_heads, head_dim, v_dim = map(op.dim, ("batch", "heads", "kv_heads", "head_dim", "v_dim"))
+    grouped = f"{batch * kv_heads:,}" if kv_heads != heads else ""
+    named = [
+        name for name in ("softcap", "sinks", "bias") if name in op.attrs or op.operand(name) is not None
+    ]
+    sizes = f"{head_dim:,}", f"{v_dim:,}" if v_dim != head_dim else ""
+    pairs = f"{pattern.pairs():,}", f"{pattern.density:.2%}"
+    return describe(pattern), f"{batch * heads:,}", grouped, *sizes, " ".join(named), *pairs
 
 
 def _percent(part: int, total: int) -> str:

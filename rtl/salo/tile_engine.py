@@ -6,7 +6,7 @@ Obeys: payload, valid, ready as in Amaranth's `lib.stream`; words as in `sim.arc
 
 from __future__ import annotations
 
-from amaranth import Module
+from amaranth import Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,7 @@ from tandemsim.rtl.salo.array import PEArray
 from tandemsim.rtl.salo.controller import Controller
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
+from tandemsim.sim.arch.salo.stages import Stage
 
 
 class TileEngine(wiring.Component):
@@ -43,7 +44,7 @@ class TileEngine(wiring.Component):
         command, operands = self.command.payload, self.operands.payload
         m.d.comb += [
             controller.command_valid.eq(self.command.valid),
-            controller.head_dim.eq(command.head_dim),
+            controller.head_dim.eq(self._elements(controller)),
             controller.leaves.eq(command.last),
             controller.operands_valid.eq(self.operands.valid),
             self.command.ready.eq(controller.command_ready),
@@ -69,3 +70,10 @@ class TileEngine(wiring.Component):
             ]
             wiring.connect(m, staging.output, wiring.flipped(getattr(self, name)))
         return m
+
+    def _elements(self, controller: Controller) -> Value:
+        """Return the elements that the controller counts: of a value where it is at those, else of a head."""
+        command = self.command.payload
+        if not self.config.array.value_dims:
+            return command.head_dim
+        return Mux(controller.stage == Stage.WEIGHTED_SUM, command.value_dim[0], command.head_dim)

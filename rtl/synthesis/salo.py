@@ -15,6 +15,7 @@ from tandemsim.rtl.salo.controller import Controller
 from tandemsim.rtl.salo.exp import ExpUnit
 from tandemsim.rtl.salo.pe import PE
 from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
+from tandemsim.rtl.salo.sink import SinkUnit
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
 from tandemsim.rtl.synthesis import gate_count, yosys
@@ -24,13 +25,13 @@ from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2, NAND2_UM2
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.gates import GATES, UnitGates, formats_of, skew_bits
 
-UNITS = (ExpUnit, ReciprocalUnit, PE, WeightedSum, GlobalWeightedSum, Controller)
+UNITS = (ExpUnit, ReciprocalUnit, SinkUnit, PE, WeightedSum, GlobalWeightedSum, Controller)
 PLACEABLE: Sequence[str] = ["array", *by_name(UNITS)]
 MERGERS = ("weighted_sum", "global_weighted_sum")
 STAGING = ("output_staging", "global_output_staging")
 TOP = "tile_engine"
 PARTS = tuple(f"{TOP}.{part}" for part in ("controller", "array", *STAGING))
-KEPT = ("pe", "reciprocal_unit", *MERGERS, *PARTS)
+KEPT = ("pe", "reciprocal_unit", "sink_unit", *MERGERS, *PARTS)
 CHECKED, PLACED = 4, 2  # rows and columns of the small arrays
 
 

@@ -49,7 +49,7 @@ class TileArrays(NamedTuple):
 class HeadResult(NamedTuple):
     """What the array makes of one head."""
 
-    output: Integers  # [n, head_dim], SaloNumerics.output; 0 for tokens that the schedule has no query for
+    output: Integers  # [q_len, v_dim], SaloNumerics.output; 0 for queries that the schedule does not have
     saturations: dict[str, int]  # by register
 
 
@@ -94,14 +94,14 @@ class PEArray:
         sink: int | None = None,
     ) -> HeadResult:
         """Run one head, `HeadOperands`. Raises `ConfigError` for a sink where the array takes none."""
-        array, seq_len, head_dim = self._config.array, *own.query.shape
-        out = np.zeros((seq_len, head_dim), np.int64)
+        array, q_len = self._config.array, len(own.query)
+        out = np.zeros((q_len, own.value_dim), np.int64)
         counters = no_saturations()
         start = self._constants.exponent_minimum, 0
         if sink is not None:
             array.check_sinks()
             start = sink_state(sink, self._constants, counters)
-        spills = seq_len if schedule.spill.any() else 0
+        spills = q_len if schedule.spill.any() else 0
         units = schedule.block_rows.shape[1] + schedule.row_query.shape[1]
         _run_tiles(
             _tile_arrays(schedule),
@@ -110,8 +110,8 @@ class PEArray:
             self._constants,
             (self._local, self._global),
             start,
-            row_states(units, spills, head_dim, start),
-            row_scratch(array.cols + array.global_cols, head_dim),
+            row_states(units, spills, own.value_dim, start),
+            row_scratch(array.cols + array.global_cols, own.value_dim),
             out,
             counters,
         )

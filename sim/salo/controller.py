@@ -17,7 +17,7 @@ class ControllerInputs(NamedTuple):
     """What the controller sees in a cycle."""
 
     command_valid: bool  # a tile command is there, and stays until command_ready
-    head_dim: int  # of the command: elements of a head
+    head_dim: int  # of the command: elements of a head; in WEIGHTED_SUM those of a value
     leaves: bool  # of the command: outputs of the local rows leave
     global_leaves: bool  # of the command: outputs of a global row leave
     operands_valid: bool  # an operand word is there
@@ -51,6 +51,11 @@ class Controller:
         self._phases = pass_stages(config.array)
         self.phase = 0
         self.step = 0
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that runs in the next cycle in which nothing is missing."""
+        return self._phases[self.phase][0]
 
     def __call__(self, inputs: ControllerInputs) -> ControllerOutputs:
         """Answer to `inputs`, and go to the next cycle."""

@@ -25,13 +25,23 @@ ZERO: Any = np.int64(0)
 
 
 class Projection(NamedTuple):
-    """Query, key and value of one head, raw, int16 [n, head_dim], and float64 [n] norms of the first two."""
+    """Queries, keys and values of one head, raw, and float64 norms of the queries and of the keys."""
 
-    query: Halves
-    key: Halves
-    value: Halves
+    query: Halves  # [q_len, head_dim]
+    key: Halves  # [n, head_dim]
+    value: Halves  # [n, v_dim]
     query_norm: Doubles
     key_norm: Doubles
+
+    @property
+    def head_dim(self) -> int:
+        """Elements of a query and of a key."""
+        return int(self.query.shape[1])
+
+    @property
+    def value_dim(self) -> int:
+        """Elements of a value and of an output."""
+        return int(self.value.shape[1])
 
 
 class HeadOperands(NamedTuple):
@@ -50,10 +60,10 @@ class RowScratch(NamedTuple):
     mantissas: Integers
     shifts: Integers
     weights: Integers
-    psum: Integers  # [head_dim]
+    psum: Integers  # [v_dim]
 
 
-def row_scratch(chain: int, head_dim: int) -> RowScratch:
+def row_scratch(chain: int, v_dim: int) -> RowScratch:
     """Return scratch space for rows of `chain` PEs."""
     return RowScratch(
         keys=np.zeros(chain, np.int64),
@@ -61,7 +71,7 @@ def row_scratch(chain: int, head_dim: int) -> RowScratch:
         mantissas=np.zeros(chain, np.int64),
         shifts=np.zeros(chain, np.int64),
         weights=np.zeros(chain, np.int64),
-        psum=np.zeros(head_dim, np.int64),
+        psum=np.zeros(v_dim, np.int64),
     )
 
 

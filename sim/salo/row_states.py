@@ -24,23 +24,23 @@ class RowStates(NamedTuple):
 
     row_max: Integers  # [units]
     row_sum: Integers  # [units]
-    psum: Integers  # [units, head_dim]
+    psum: Integers  # [units, v_dim]
     spilled_max: Integers  # [n], or [0] when nothing is spilled
     spilled_sum: Integers  # [n]
-    spilled_psum: Integers  # [n, head_dim]
+    spilled_psum: Integers  # [n, v_dim]
 
 
-def row_states(units: int, spills: int, head_dim: int, start: tuple[int, int]) -> RowStates:
+def row_states(units: int, spills: int, v_dim: int, start: tuple[int, int]) -> RowStates:
     """Return states of rows that have seen no key; `spills` is the number of tokens, or 0 when nothing is
     spilled, and `start` the (row_max, row_sum) with which a row begins.
     """
     return RowStates(
         np.full(units, start[0], np.int64),
         np.full(units, start[1], np.int64),
-        np.zeros((units, head_dim), np.int64),
+        np.zeros((units, v_dim), np.int64),
         np.full(spills, start[0], np.int64),
         np.full(spills, start[1], np.int64),
-        np.zeros((spills, head_dim), np.int64),
+        np.zeros((spills, v_dim), np.int64),
     )
 
 
@@ -85,7 +85,7 @@ def spill(states: RowStates, unit: int, query: int) -> None:
 def finish(
     states: RowStates, unit: int, query: int, out: Integers, constants: MergeConstants, counters: Integers
 ) -> None:
-    """Write the result of a row to `out` [n, head_dim]."""
+    """Write the result of a row to `out` [n, v_dim]."""
     inverse, exponent = reciprocal(states.row_sum[unit], constants.reciprocal)
     for n in range(out.shape[1]):
         out[query, n] = output(states.psum[unit, n], inverse, exponent, constants, counters)

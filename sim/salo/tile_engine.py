@@ -19,6 +19,7 @@ from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.arch.types import Integers, Tokens
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
+from tandemsim.sim.salo.layer.order import tile_order
 from tandemsim.sim.salo.row import HeadOperands
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 from tandemsim.sim.salo.tile_words import (
@@ -100,6 +101,8 @@ class Staging:
 class TileEngine:
     """Runs tiles on the array: one command per tile, two operand words per head element, outputs when due.
 
+    The controller is told the elements of a head, and of its values while it is at those.
+
     What: the outputs of `PEArray` for the rows whose block, or whose global row, ends with the tile.
 
     When: element n of the outputs of a tile is written to its staging buffer `SaloArray.output_lag` cycles
@@ -111,36 +114,43 @@ class TileEngine:
         self._config = config
 
     def run(
-        self, schedule: Schedule, heads: Sequence[HeadOperands], gaps: Gaps = NO_GAPS
+        self, schedule: Schedule, heads: Sequence[HeadOperands], gaps: Gaps = NO_GAPS, group: int = 1
     ) -> dict[str, list[Transfer]]:
-        """Return what goes over each stream, and when, for the tiles of one head after the other."""
+        """Return what goes over each stream, and when, for the tiles of all heads in their order.
+
+        `group`: neighbors of so many heads share their keys and values (`sim.salo.layer.order`).
+        """
         tiles: list[TileCommand] = []
         fed: list[list[OperandWord]] = []
         leaving: list[tuple[Words, Words]] = []
         for head in heads:
             own, for_globals = head.own, head.for_globals or head.own
-            commanded = commands(schedule, self._config, own.query.shape[1], head.sink)
+            commanded = commands(schedule, self._config, head)
             for tile, (command, tokens) in enumerate(commanded):
                 tiles.append(command)
                 fed.append(words(command, tokens, own, for_globals, int(schedule.source[tile])))
             outputs = PEArray(self._config).run(schedule, *head).output
             leaving += [self._leaving(schedule, tile, outputs) for tile in range(schedule.tiles)]
+        if group > 1:
+            order = tile_order(schedule, len(heads), group)
+            at = (order.head * schedule.tiles + order.tile).tolist()
+            tiles, fed, leaving = [tiles[i] for i in at], [fed[i] for i in at], [leaving[i] for i in at]
         return self._cycles(tiles, fed, leaving, gaps)
 
     def _leaving(self, schedule: Schedule, tile: int, outputs: Integers) -> tuple[Words, Words]:
         """Return the words that leave after a tile."""
-        head_dim = outputs.shape[1]
+        v_dim = outputs.shape[1]
         local: list[OutputWord] = []
         global_: list[GlobalOutputWord] = []
         if schedule.last[tile]:
             rows = _rows(outputs, schedule.block_rows[schedule.block[tile]])
-            local = [OutputWord(tuple(rows[:, n].tolist()), n == head_dim - 1) for n in range(head_dim)]
+            local = [OutputWord(tuple(rows[:, n].tolist()), n == v_dim - 1) for n in range(v_dim)]
         ends = schedule.row_last[tile]
         if ends.any():
             queries = np.where(ends, schedule.row_query[tile], -1)
             rows, valid = _rows(outputs, queries), tuple(ends.tolist())
-            for n in range(head_dim):
-                global_.append(GlobalOutputWord(tuple(rows[:, n].tolist()), valid, n == head_dim - 1))
+            for n in range(v_dim):
+                global_.append(GlobalOutputWord(tuple(rows[:, n].tolist()), valid, n == v_dim - 1))
         return local, global_
 
     def _cycles(
@@ -164,7 +174,7 @@ class TileEngine:
             signals = controller(
                 ControllerInputs(
                     there,
-                    command.head_dim,
+                    _elements(controller, command),
                     command.last,
                     bool(command.global_last.any()),
                     bool(operands) and cycle >= ends["operands"].next,
@@ -192,8 +202,15 @@ class TileEngine:
         return sent | {"output": staging[0].taken, "global_output": staging[1].taken}
 
 
+def _elements(controller: Controller, command: TileCommand) -> int:
+    """Return the elements that the controller counts: of a value where it is at those, else of a head."""
+    if len(command.value_dim) and controller.stage is Stage.WEIGHTED_SUM:
+        return int(command.value_dim[0])
+    return command.head_dim
+
+
 def _rows(outputs: Integers, queries: Tokens) -> Integers:
-    """Return the outputs of rows, [rows, head_dim]; 0 for those without a query."""
+    """Return the outputs of rows, [rows, v_dim]; 0 for those without a query."""
     return np.where((queries >= 0)[:, None], outputs[queries], 0)
 
 

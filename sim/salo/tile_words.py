@@ -14,7 +14,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloConfig
 from tandemsim.sim.arch.types import Bools, Halves, Integers, Tokens
 from tandemsim.sim.salo.geometry import slot_of
-from tandemsim.sim.salo.row import Projection
+from tandemsim.sim.salo.row import HeadOperands, Projection
 from tandemsim.sim.salo.scheduling.schedule import Schedule
 
 
@@ -39,6 +39,7 @@ class TileCommand(NamedTuple):
     private_valid: Bools
     sink_valid: Bools
     sink: Integers
+    value_dim: Integers
 
 
 class TileTokens(NamedTuple):
@@ -77,23 +78,23 @@ class GlobalOutputWord(NamedTuple):
 
 
 def commands(
-    schedule: Schedule, config: SaloConfig, head_dim: int, sink: int | None = None
+    schedule: Schedule, config: SaloConfig, head: HeadOperands
 ) -> list[tuple[TileCommand, TileTokens]]:
-    """Return the tiles of one head as the circuit takes them; `sink` is that of its `HeadOperands`.
+    """Return the tiles of one head as the circuit takes them.
 
-    Raises `ConfigError` where a head needs what the circuit does not have: a port for its sink, or partial
-    results that are put aside and restored between two sweeps.
+    Raises `ConfigError` where a head needs what the circuit does not have: a port for its sink or for the
+    size of its values, or partial results that are put aside and restored between two sweeps.
     """
-    config.check_head(head_dim)
-    if sink is not None:
+    config.check_head(head.own.head_dim, head.own.value_dim)
+    if head.sink is not None:
         config.array.check_sinks()
     if schedule.spill.any() or schedule.restore.any():
         raise ConfigError("the SALO circuit merges a query's tiles in one sweep, not in several")
-    return [_tile(schedule, config.array, head_dim, tile, sink) for tile in range(schedule.tiles)]
+    return [_tile(schedule, config.array, head, tile) for tile in range(schedule.tiles)]
 
 
 def _tile(
-    schedule: Schedule, array: SaloArray, head_dim: int, tile: int, sink: int | None
+    schedule: Schedule, array: SaloArray, head: HeadOperands, tile: int
 ) -> tuple[TileCommand, TileTokens]:
     slots, rows = schedule.slots, schedule.block_rows[schedule.block[tile]]
     chained = not schedule.split[tile]
@@ -109,7 +110,7 @@ def _tile(
     no_ports = np.zeros((0, array.cols), np.bool_)
     has_ports = array.global_projections is GlobalProjections.PRIVATE
     command = TileCommand(
-        head_dim=head_dim,
+        head_dim=head.own.head_dim,
         first=bool(schedule.first[tile]),
         last=bool(schedule.last[tile]),
         chained=bool(chained),
@@ -125,8 +126,9 @@ def _tile(
         global_last=schedule.row_last[tile],
         private=private,
         private_valid=(takes if private else takes & False) if has_ports else no_ports,
-        sink_valid=np.full(int(array.sinks), sink is not None),
-        sink=np.full(int(array.sinks), sink or 0, np.int64),
+        sink_valid=np.full(int(array.sinks), head.sink is not None),
+        sink=np.full(int(array.sinks), head.sink or 0, np.int64),
+        value_dim=np.full(int(array.value_dims), head.own.value_dim, np.int64),
     )
     tokens = TileTokens(
         query=rows,
@@ -169,7 +171,7 @@ def words(
         queries = _element(local.query, tokens.query, n), _element(row.query, tokens.global_query, n)
         fed.append(OperandWord(*queries, *keys, _element(for_globals.key, tokens.private_kv, n)))
     none = np.zeros_like(tokens.query, np.int64), np.zeros_like(tokens.global_query, np.int64)
-    for n in range(command.head_dim):
+    for n in range(local.value_dim):
         values = _element(local.value, tokens.kv, n), _element(local.value, tokens.column_kv, n)
         fed.append(OperandWord(*none, *values, _element(for_globals.value, tokens.private_kv, n)))
     return fed

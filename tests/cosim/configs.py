@@ -68,7 +68,7 @@ PLAIN = {
         normalisation=Normalisation.DEFERRED,
     ),
 }
-# Arrays whose rows may begin with a sink.
+# Arrays whose rows may begin with a sink, and whose values may have another size than their keys.
 SINKS = {
     "sinks": small(
         PUBLISHED,
@@ -80,6 +80,7 @@ SINKS = {
         global_projections=GlobalProjections.PRIVATE,
         normalisation=Normalisation.DEFERRED,
         sinks=True,
+        value_dims=True,
     ),
     "sinks_per_pass": small(
         WIDE,
@@ -95,6 +96,7 @@ SINKS = {
         normalise_latency=2,
         merge_latency=2,
         sinks=True,
+        value_dims=True,
     ),
 }
 CONFIGS = PLAIN | SINKS

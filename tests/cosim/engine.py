@@ -34,10 +34,19 @@ class Expected(NamedTuple):
 
 
 def assert_twins(
-    config: SaloConfig, schedule: Any, heads: Heads, simulator: str, gaps: Gaps = NO_GAPS, name: str = "tiles"
+    config: SaloConfig,
+    schedule: Any,
+    heads: Heads,
+    simulator: str,
+    gaps: Gaps = NO_GAPS,
+    name: str = "tiles",
+    group: int = 1,
 ) -> dict[str, list[Transfer]]:
-    """Hold the circuit to its model: on every stream the same words in the same cycles. Return them."""
-    return run(config, schedule, heads, simulator, name, gaps)["expected"]
+    """Hold the circuit to its model: on every stream the same words in the same cycles. Return them.
+
+    `group` heads share their keys and values.
+    """
+    return run(config, schedule, heads, simulator, name, gaps, group=group)["expected"]
 
 
 def run(
@@ -48,21 +57,22 @@ def run(
     name: str,
     gaps: Gaps = NO_GAPS,
     clock_alone: int = 0,
+    group: int = 1,
 ) -> dict[str, Any]:
     """Run both and compare; return what the model expected, and cycles per second of the simulator.
 
     `clock_alone` cycles more run with nothing but the clock.
     """
-    expected = expect(config, schedule, heads, gaps)
+    expected = expect(config, schedule, heads, gaps, group)
     stimulus = expected.stimulus | {"clock_alone": clock_alone}
     seen = harness.build(Circuit(config), simulator).run(stimulus, name)
     assert_seen(config, expected, seen)
     return {"expected": expected.transfers, "rates": seen["rates"]}
 
 
-def expect(config: SaloConfig, schedule: Any, heads: Heads, gaps: Gaps) -> Expected:
+def expect(config: SaloConfig, schedule: Any, heads: Heads, gaps: Gaps, group: int = 1) -> Expected:
     """Run the model."""
-    transfers = TileEngine(config).run(schedule, heads, gaps)
+    transfers = TileEngine(config).run(schedule, heads, gaps, group)
     tables = {stream: table(config) for stream, table in TABLES.items()}
     packed = {
         stream: [(t.cycle, harness.pack(tables[stream], t.word)) for t in found]
@@ -101,30 +111,28 @@ def _first_difference(stream: str, fields: Any, found: list[tuple[int, int]], wa
 def random_heads(
     config: SaloConfig, seq_len: int, head_dim: int, apart: bool, seed: int, heads: int = 1
 ) -> Heads:
-    """Return N(0, 1) operands of heads; with projections of their own for the global tokens if `apart`, and
-    sinks where the array takes some, but for the second head.
+    """Return N(0, 1) operands of heads; with projections of their own for the global tokens if `apart`.
+
+    Where the array takes them, each head has a sink, but for the second one, and values of a size of its own.
     """
-    rng = np.random.default_rng(seed)
-    raw = [
-        [config.numerics.stored.quantize(rng.standard_normal((seq_len, head_dim)))[0] for _ in range(6)]
-        for _ in range(heads)
-    ]
-    sinks = [random_sink(rng, config) if config.array.sinks and head != 1 else None for head in range(heads)]
-    return [
-        HeadOperands(projection(*six[:3]), projection(*six[3:]) if apart else None, sink)
-        for six, sink in zip(raw, sinks, strict=True)
-    ]
+    rng, array = np.random.default_rng(seed), config.array
+    found: Heads = []
+    for head in range(heads):
+        v_dim = int(rng.integers(1, array.head_dim + 1)) if array.value_dims else head_dim
+        sizes = (head_dim, head_dim, v_dim) * 2
+        raw = [config.numerics.stored.quantize(rng.standard_normal((seq_len, size)))[0] for size in sizes]
+        sink = random_sink(rng, config) if array.sinks and head != 1 else None
+        found.append(HeadOperands(projection(*raw[:3]), projection(*raw[3:]) if apart else None, sink))
+    return found
 
 
 def random_sink(rng: np.random.Generator, config: SaloConfig) -> int:
     """Return a raw logit: some doublings above or below the scores, or one that saturates."""
     score = config.numerics.score
+    if rng.random() < 0.2:
+        return int(rng.choice([score.minimum, score.maximum]))
     raw = round(rng.normal(0, 4) * 2**config.array.score_shift * score.scale)
-    return (
-        int(np.clip(raw, score.minimum, score.maximum))
-        if rng.random() < 0.8
-        else int(rng.choice([score.minimum, score.maximum]))
-    )
+    return min(max(raw, score.minimum), score.maximum)
 
 
 def random_gaps(seed: int) -> Gaps:

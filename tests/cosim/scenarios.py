@@ -10,7 +10,7 @@ from tests.cosim import engine
 from tests.cosim.tiles import random_tiles
 
 SOME, MANY = 12, 120  # tiles in `make test`, and in `make cosim`
-HEADS = 4  # that follow one another where each has a sink of its own
+HEADS = 4  # that follow one another where each has its own sink and size of values
 
 Scenario = tuple[Any, engine.Heads, Gaps]  # schedule, operands, pauses
 
@@ -31,7 +31,7 @@ def short(config: SaloConfig, count: int) -> Scenario:
 
 
 def _random(config: SaloConfig, count: int, head_dim: int, seed: int, gaps: Gaps) -> Scenario:
-    heads = HEADS if config.array.sinks else 1
+    heads = HEADS if config.array.sinks or config.array.value_dims else 1
     schedule = random_tiles(config.array, count // heads, seed)
     return (
         schedule,

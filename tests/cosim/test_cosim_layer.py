@@ -98,7 +98,8 @@ def test_a_block_of_longformer_on_the_array_of_a_preset(config, simulator):
 def test_a_schedule_of_several_sweeps_is_refused():
     config = small(PUBLISHED, rows=4, cols=4, head_dim=4)
     pattern = Pattern(seq_len=20, bands=(Band(-4, 0, 1), Band(-16, 0, 4)))
+    (head,) = engine.random_heads(config, 20, 4, apart=False, seed=1)
     with pytest.raises(
         ConfigError, match=r"^the SALO circuit merges a query's tiles in one sweep, not in several$"
     ):
-        commands(schedule(pattern, config.array, config.scheduling), config, 4)
+        commands(schedule(pattern, config.array, config.scheduling), config, head)

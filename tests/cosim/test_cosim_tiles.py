@@ -34,8 +34,8 @@ def test_heads_of_one_element_leave_no_cycle_to_spare(name, simulator):
 
 @ON_EACH
 @pytest.mark.parametrize("name", SINKS)
-def test_rows_begin_with_the_sink_of_their_head(name, simulator):
-    """Heads back to back, each with a sink of its own, one without; streams pause."""
+def test_rows_begin_with_the_sink_of_their_head_and_values_have_a_size_of_their_own(name, simulator):
+    """Heads back to back, each with another sink, one without, each with other values; streams pause."""
     assert_twins(name, simulator, scenarios.pauses, "sinks")
 
 

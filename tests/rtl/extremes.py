@@ -55,6 +55,7 @@ def _array(rng: random.Random) -> SaloArray:
         flush_cycles=rng.randint(1, 2),
         merge_latency=rng.randint(1, 3),
         sinks=rng.random() < 0.5,
+        value_dims=rng.random() < 0.5,
     )
 
 

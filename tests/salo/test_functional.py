@@ -181,7 +181,7 @@ class Few:
 
     def __init__(self, pattern: Pattern) -> None:
         self.pattern, self.asked = pattern, 0
-        self.global_tokens = pattern.global_tokens
+        self.global_tokens, self.q_offset = pattern.global_tokens, pattern.q_offset
 
     def mask(self, queries: Any, keys: Any) -> np.ndarray:
         self.asked += len(queries) * len(keys)

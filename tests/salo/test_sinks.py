@@ -196,8 +196,9 @@ def test_the_published_array_has_no_sinks() -> None:
     with pytest.raises(ConfigError, match=said):
         run(plan, pattern, tensors, SALO_DAC22)
     with pytest.raises(ConfigError, match=said):
-        commands(plan, SALO_DAC22, 64, sink=0)
-    assert commands(plan, SALO_DAC22, 64)[0][0].sink.shape == (0,)
+        commands(plan, SALO_DAC22, operands(tensors, 0, (), SALO)[0])
+    plain = operands(replace(tensors, sinks=None), 0, (), SALO)[0]
+    assert commands(plan, SALO_DAC22, plain)[0][0].sink.shape == (0,)
 
 
 NEED = Operands(op="a", batch=1, heads=2, seq_len=9, head_dim=4, global_tokens=0, sinks=True)
@@ -220,7 +221,7 @@ def test_the_inputs_of_a_batch_have_the_sinks_of_the_heads(tmp_path: Path) -> No
     ("arrays", "need", "message"),
     [
         (QKV, NEED, r"x.npz must hold sinks, which op 'a' has$"),
-        (QKV | {"sinks": np.ones(2)}, replace(NEED, sinks=False), r"not hold sinks, which op .a. does not have$"),
+        (QKV | {"sinks": np.ones(2)}, replace(NEED, sinks=False), r"not hold sinks, which op .a. does not"),
         (QKV | {"sinks": np.ones(3)}, NEED, r"sinks must have the shape \[2\] of op 'a', not \[3\]$"),
         (QKV | {"sinks": np.ones((1, 2))}, NEED, r"sinks must have the shape \[2\] of op 'a', not \[1, 2\]$"),
         (QKV | {"sinks": np.array([1, np.inf])}, NEED, r"sinks must hold finite numbers"),

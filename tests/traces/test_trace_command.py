@@ -13,8 +13,9 @@ import pytest
 from tandemsim.traces.__main__ import main
 from tandemsim.traces.codec import load, save
 from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.pattern_words import describe
 from tandemsim.traces.scalesim import from_csv
-from tandemsim.traces.summary import describe, summary
+from tandemsim.traces.summary import summary
 from tandemsim.traces.validate import seal
 
 DATA = Path(__file__).parent / "data"
@@ -52,10 +53,56 @@ def test_summary_counts_by_kind(small, tmp_path):
         (Pattern.star(9), "9 tokens, offsets -1..1 and -7 and 7, global 0"),
         (Pattern.vil(3, 4, 3, 5), "3x4 + 5 tokens, rows -1..1, columns -1..1, global 5 tokens"),
         (Pattern(seq_len=4, global_tokens=(2, 1)), "4 tokens, offsets none, global 2 1"),
+        (Pattern.causal_window(8192, 4096), "8192 tokens, causal window of 4096 keys"),
+        (Pattern.causal_window(2048, 4096), "2048 tokens, causal, all keys"),
+        (
+            Pattern.causal_window(8192, 4096, 4, q_len=1, q_offset=8191),
+            "8192 tokens, query at 8191, causal window of 4096 keys, sinks 0 1 2 3",
+        ),
+        (
+            Pattern.causal_window(8192, 9000, q_len=512, q_offset=512),
+            "8192 tokens, queries at 512..1023, causal, all keys",
+        ),
+        (Pattern.chunked(9000, 4096), "9000 tokens, causal window of 4096 keys, chunks of 4096"),
+        (
+            Pattern(seq_len=64, bands=((-15, 15, 1),), chunks=(8, 1, 0, 3)),
+            "64 tokens, offsets -15..15, chunks of 8 (1 before, the first 5)",
+        ),
+        (Pattern.neighborhood(5, 6, 3), "5x6 + 0 tokens, rows -1..1, columns -1..1, clamped"),
+        (Pattern(seq_len=64, bands=((-4, 0, 2),), clamped=True), "64 tokens, offsets -4..0 step 2, clamped"),
+        (
+            Pattern(seq_len=64, bands=((-63, 63, 1),), sink_tokens=range(9), causal=True),
+            "64 tokens, offsets -63..63, sinks 9 tokens, causal",
+        ),
+        (Pattern.block_sparse(96, 32, 16, [[0], [1, 3], [5]]), "96 tokens, 4 blocks of 32 x 16"),
     ],
 )
 def test_pattern_is_described(pattern, words):
     assert describe(pattern) == words
+
+
+def test_summary_has_columns_for_what_some_pattern_has_beyond_the_usual(builder):
+    """Heads that share keys, values of their own size, and what stands behind q, k and v."""
+    q, sinks = builder.tensor((2, 6, 9, 4), "input"), builder.tensor((6,), "weight")
+    k, v = builder.tensor((2, 3, 9, 4), "input"), builder.tensor((2, 3, 9, 5), "input")
+    dims = {"batch": 2, "heads": 6, "head_dim": 4, "seq_len": 9}
+    pattern = Pattern.causal_window(9, 3)
+    builder.op("window_attention", [q, q, q], (2, 6, 9, 4), dims, pattern.attrs())
+    plain = summary(builder.seal()).splitlines()[-2:]
+    assert [" ".join(line.split()) for line in plain] == [
+        "window attention ops heads head_dim pairs per head density",
+        "9 tokens, causal window of 3 keys 1 12 4 24 29.63%",
+    ]
+    dims = dims | {"kv_heads": 3, "v_dim": 5}
+    attrs = pattern.attrs() | {"operands": ["sinks"], "softcap": 50}
+    builder.op("window_attention", [q, k, v, sinks], (2, 6, 9, 5), dims, attrs)
+    grown = summary(builder.seal()).splitlines()[-3:]
+    assert [" ".join(line.split()) for line in grown] == [
+        "window attention ops heads kv_heads head_dim v_dim with pairs per head density",
+        "9 tokens, causal window of 3 keys 1 12 4 24 29.63%",
+        "9 tokens, causal window of 3 keys 1 12 6 4 5 softcap sinks 24 29.63%",
+    ]
+    assert len({len(line) for line in grown}) == 1
 
 
 def test_conversion_goes_there_and_back(tmp_path, capfd):

@@ -12,7 +12,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from tandemsim.workloads.attention import pattern_attention
 from tandemsim.workloads.dense_attention import attention
 from tandemsim.workloads.hugging_face.marked_masks import MarkedMasks, Note
-from tandemsim.workloads.hugging_face.mask_patterns import is_causal, is_dense, pattern_of_limits
+from tandemsim.workloads.hugging_face.mask_limits import Limits
+from tandemsim.workloads.hugging_face.mask_patterns import Span, is_causal, is_dense, pattern_of_limits
 
 
 class AttentionFunction:
@@ -37,31 +38,35 @@ class AttentionFunction:
             return self._own(module, query, key, value, attention_mask, scaling, others)
         more = {"scale": scaling, "softcap": others.get("softcap"), "bias": others.get("position_bias")}
         more["sinks"] = None if sinks is None else sinks.reshape(-1)
-        if others.get("indices") is not None:
-            attention_mask = _chosen(attention_mask, others["indices"], key.shape[2])
+        indices = others.get("indices")
+        if indices is not None:
             self._note(f"{type(module).__name__} chooses its keys by their values; its mask is an operand")
-        result = self._result(query, key, value, attention_mask, more)
+        result = self._result(query, key, value, attention_mask, indices, more)
         return result.transpose(1, 2), None
 
     def _result(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, more: dict[str, Any]
-    ) -> Tensor:
-        """Compute with the pattern alone where the mask is known, else with the mask as an operand."""
-        if mask is None:
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, indices: Tensor | None,
+        more: dict[str, Any],
+    ) -> Tensor:  # fmt: skip
+        """Compute with the pattern alone where it is known, else with the mask as an operand."""
+        mark = None if mask is None else self._masks.mark_of(mask, query.shape[2], key.shape[2])
+        limits = Limits() if mask is None else None if mark is None else mark.limits
+        span = Span(query.shape[2], key.shape[2]) if mark is None else mark.span
+        if limits is not None and indices is None:
             self.known += 1
-            return attention(query, key, value, **more)
-        mark = self._masks.mark_of(mask, query.shape[2], key.shape[2])
-        if mark is None or mark.limits is None:
+        else:
             self.unknown += 1
-            if mark is None:
-                self._note("a mask that the model makes itself stays an operand of the attention")
-            return attention(query, key, value, **_with_mask(mask, more))
-        self.known += 1
-        if is_dense(mark.limits, mark.span):
+        if mask is not None and mark is None:
+            self._note("a mask that the model makes itself stays an operand of the attention")
+        if indices is not None:
+            more = {**more, "mask": _chosen(indices, key.shape[2])}
+        if limits is not None and is_dense(limits, span):
             return attention(query, key, value, **more)
-        if is_causal(mark.limits, mark.span):
+        if limits is not None and is_causal(limits, span):
             return attention(query, key, value, causal=True, **more)
-        return pattern_attention(query, key, value, pattern_of_limits(mark.limits, mark.span), **more)
+        if limits is None or indices is not None:
+            return attention(query, key, value, **_with_mask(mask, more))
+        return pattern_attention(query, key, value, pattern_of_limits(limits, span), **more)
 
     def _own(
         self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
@@ -81,15 +86,15 @@ def _first(arguments: dict[str, Any], *names: str) -> Any:
     return next((arguments[name] for name in names if arguments.get(name) is not None), None)
 
 
-def _with_mask(mask: Tensor, more: dict[str, Any]) -> dict[str, Any]:
+def _with_mask(mask: Tensor | None, more: dict[str, Any]) -> dict[str, Any]:
     """Return the operands of an attention with a mask, which is added to the scores if it is not bool."""
+    assert mask is not None  # without one, all is known
     if mask.dtype is torch.bool:
-        return {**more, "mask": mask}
+        return {**more, "mask": mask & more["mask"] if "mask" in more else mask}
     return {**more, "bias": mask if more["bias"] is None else mask + more["bias"]}
 
 
-def _chosen(mask: Tensor | None, indices: Tensor, keys: int) -> Tensor:
-    """Return a mask of the keys in `indices` (batch, queries, chosen) alone, of these what `mask` holds."""
+def _chosen(indices: Tensor, keys: int) -> Tensor:
+    """Return a mask (batch, 1, queries, keys) of the keys in `indices` (batch, queries, chosen)."""
     away = indices.new_ones((*indices.shape[:-1], keys), dtype=torch.bool)
-    chosen = ~away.scatter(-1, indices.long(), False).unsqueeze(1)
-    return chosen if mask is None else mask & chosen
+    return ~away.scatter(-1, indices.long(), False).unsqueeze(1)

@@ -33,7 +33,7 @@ class DecodeStep(nn.Module):
         return self._step[0](input_ids=input_ids, past_key_values=cache, use_cache=True)[0]
 
 
-def cached_shapes(model: nn.Module, config: PreTrainedConfig, batch: int, length: int) -> list[Tensor]:
+def cached_tensors(model: nn.Module, config: PreTrainedConfig, batch: int, length: int) -> list[Tensor]:
     """Return keys and values of each layer after `length` tokens of `batch` texts, without values.
 
     Read from a run of two tokens on `meta`. Raises `ConfigError` for a model without such a cache.

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
+from torch import nn
 from transformers import PreTrainedConfig
 
-from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.workloads.inputs import InputSpec
+from tandemsim.sim.arch.checks import ConfigError, UserError
+from tandemsim.workloads.inputs import Arguments, InputSpec
+from tandemsim.workloads.recorder import Recorder
+from tandemsim.workloads.tracer import run
 
 #: Tokens of a text. Assumed; fewer where the model's positions end earlier.
 TOKENS = 512
 
 #: Frames of speech features, samples of a sound, frames of a video, side of an image. Assumed.
 FRAMES, SAMPLES, PICTURES, SIDE = 1000, 32_000, 8, 224
+
+#: Inputs that a model may need beside its main one.
+OTHERS = ("input_ids", "pixel_values", "input_values", "input_features", "decoder_input_ids")
 
 #: Fields that hold the length of one vector of speech features, the first that a config has.
 FEATURES = (
@@ -28,24 +35,39 @@ FEATURES = (
 
 
 def default_inputs(
-    architecture: type[Any], config: PreTrainedConfig, tokens: int = TOKENS
+    module: nn.Module, architecture: type[Any], config: PreTrainedConfig, tokens: int = TOKENS
 ) -> dict[str, InputSpec]:
-    """Return the inputs by name: of batch 1, and as long as `tokens` or the model's own sizes say.
+    """Return inputs by name that the model takes: of batch 1, as long as `tokens` or its own sizes say.
 
-    Raises `ConfigError` for a model whose inputs do not follow from its config.
+    They are tried on the `module`, on `meta`: its main input alone, then with others that it has arguments
+    for. Raises `ConfigError` for a model whose inputs do not follow from its config.
     """
-    taken = inspect.signature(architecture.forward).parameters
+    complaint = ""
+    for names in _candidates(architecture, config):
+        inputs = {name: _one(name, architecture, config, tokens) for name in names}
+        recorder = Recorder(collect=True)
+        try:
+            run(recorder, module, [], Arguments(named=inputs).meta()[1], architecture.__name__)
+        except ConfigError as error:
+            if isinstance(error.__cause__, (UserError, NotImplementedError)):
+                return inputs  # the model wants values: these inputs are right
+            complaint = complaint or str(error)
+        else:
+            return inputs
+    raise ConfigError(f"{architecture.__name__} needs an --input NAME=SHAPE for each argument: {complaint}")
+
+
+def _candidates(architecture: type[Any], config: PreTrainedConfig) -> Iterator[tuple[str, ...]]:
+    """Yield sets of inputs, small ones first."""
     main = architecture.main_input_name
-    names = [main] if isinstance(main, str) else list(main)
-    names += [name for name in ("input_ids", "decoder_input_ids") if name in taken and _needs(name, config)]
-    return {name: _one(name, architecture, config, tokens) for name in dict.fromkeys(names)}
-
-
-def _needs(name: str, config: PreTrainedConfig) -> bool:
-    """Return whether a model with this argument does not run without it."""
-    if name == "decoder_input_ids":
-        return bool(config.is_encoder_decoder)
-    return any(part is not config and _has(part, "vocab_size") for part in _parts(config))
+    first = [main] if isinstance(main, str) else list(main)
+    taken = inspect.signature(architecture.forward).parameters
+    if config.is_encoder_decoder and "decoder_input_ids" in taken:
+        first.append("decoder_input_ids")
+    others = [name for name in OTHERS if name in taken and name not in first]
+    for count in range(len(others) + 1):
+        for more in combinations(others, count):
+            yield (*first, *more)
 
 
 def _one(name: str, architecture: type[Any], config: PreTrainedConfig, tokens: int) -> InputSpec:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.moe import ExpertsInterface
+from transformers.utils import logging
 
 from tandemsim.workloads.hugging_face.attention_function import AttentionFunction
 from tandemsim.workloads.hugging_face.cache_layers import appending
@@ -38,6 +39,7 @@ def interfaces(note: Note) -> Iterator[AttentionFunction]:
         # It reads the ids of the tokens to warn of padding, and a trace has no values.
         stack.enter_context(patch.object(PreTrainedModel, _WARNING, lambda *args, **kwargs: None))
         stack.enter_context(appending())
+        stack.enter_context(_quiet())
         yield function
 
 
@@ -51,3 +53,14 @@ def _registered(table: Any, implementation: Callable[..., Any]) -> Iterator[None
         yield
     finally:
         del table._global_mapping[NAME]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the library's advice on weights, kernels and vocabularies, which is for runs with values."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

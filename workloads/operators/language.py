@@ -11,7 +11,7 @@ def _grouped_linear(call: Call) -> Lowered:
     outputs = weight.shape[2 if call.args["transposed"] else 1]
     dims: Dims = {"m": rows.shape[0], "n": outputs, "k": rows.shape[1], "groups": weight.shape[0]}
     added = [] if bias is None else [bias]
-    return Lowered("grouped_gemm", "experts", dims, [rows, weight, *added, experts], call.outputs)
+    return Lowered("grouped_gemm", "projection", dims, [rows, weight, *added, experts], call.outputs)
 
 
 @lowers("cache_append", "cache_write")

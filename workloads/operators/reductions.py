@@ -31,7 +31,7 @@ def _softmax(call: Call) -> Lowered:
 @lowers(
     *("mean", "sum", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "any", "all", "var"),
     *("var_mean", "std", "std_mean", "nansum", "logsumexp", "aminmax", "count_nonzero", "norm"),
-    *("linalg_vector_norm", "_is_all_true", "_is_any_true", "dist", "hash_tensor"),
+    *("linalg_vector_norm", "_is_all_true", "_is_any_true", "dist", "trace"),
 )
 def _reduce(call: Call) -> Lowered:
     if len(call.inputs) > 1 and call.name in ("max", "min"):  # torch.max(a, b) compares two tensors

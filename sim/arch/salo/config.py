@@ -72,6 +72,8 @@ class SaloArray:
     merge_latency: int = 1
     # Rows may begin with a learned sink, one more logit in the denominator; as published they cannot.
     sinks: bool = False
+    # A value may have another number of elements than a key; as published they have one.
+    value_dims: bool = False
 
     def __post_init__(self) -> None:
         latencies = "exp_latency", "reciprocal_latency", "normalise_latency", "merge_latency"
@@ -259,8 +261,12 @@ class SaloConfig:
             self.output_scratchpad.capacity_bytes,
         )
 
-    def check_head(self, head_dim: int) -> None:
-        """Raise `ConfigError` when a head does not fit the array."""
-        if head_dim > self.array.head_dim:
+    def check_head(self, head_dim: int, v_dim: int = 0) -> None:
+        """Raise `ConfigError` when a head does not fit the array; `v_dim` 0: values are as long as keys."""
+        longest = max(head_dim, v_dim)
+        if longest > self.array.head_dim:
             rule = f"heads must have at most array.head_dim elements ({self.array.head_dim})"
-            raise ConfigError(f"{rule}, not {head_dim}; --set array.head_dim={head_dim}")
+            raise ConfigError(f"{rule}, not {longest}; --set array.head_dim={longest}")
+        if v_dim not in (0, head_dim) and not self.array.value_dims:
+            rule = f"values must have the {head_dim} elements of a key"
+            raise ConfigError(f"{rule}, not {v_dim}; --set array.value_dims=true")

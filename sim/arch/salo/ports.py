@@ -1,10 +1,10 @@
 """Commands and operands of a SALO tile: the fields of commands, operand words and output words.
 
 One table for the circuit's packed ports, for the model's tuples, and for whoever packs words for a simulator.
-R rows, C columns, G global rows, K global columns, S segments of L slots (`SaloArray.segment_slots`), and one
-sink where there is a port for it. A command holds for a whole tile. An operand word holds element n of
-everything: in QK of queries and keys, in PV of values. Fields are packed from the lowest bit up, in this
-order; so are the elements of a field, the last index fastest.
+R rows, C columns, G global rows, K global columns, S segments of L slots (`SaloArray.segment_slots`). A
+sink and the size of values are there where the array takes them. A command holds for a whole tile. An operand
+word holds element n of everything: in QK of queries and keys, in PV of values. Fields are packed from the
+lowest bit up, in this order; so are the elements of a field, the last index fastest.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def command_fields(config: SaloConfig) -> Fields:
         "private_valid": Field(BIT, (private, array.cols)),
         "sink_valid": Field(BIT, sinks),  # rows that begin in this tile begin with a sink
         "sink": Field(wires(config).score, sinks),  # its logit, as a score
+        # Elements of a value: 1 to SaloArray.head_dim
+        "value_dim": Field(Wire(array.head_dim.bit_length()), (int(array.value_dims),)),
     }
 
 

@@ -20,6 +20,7 @@ SALO = SaloConfig(
         normalisation=Normalisation.DEFERRED,  # 130 cycles per pass in place of 163
         global_projections=GlobalProjections.PRIVATE,  # Longformer projects its global token separately
         sinks=True,  # gpt-oss has one for each head
+        value_dims=True,
     ),
     numerics=PUBLISHED,
     # Elements are one byte. A granule of 32 keys is 2 KiB; a block of ViL at 56 x 56 reaches over 27 of them.

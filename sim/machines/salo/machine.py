@@ -34,7 +34,7 @@ class Salo:
         """Run the layers one after the other, each from an idle array."""
         from tandemsim.sim.machines.salo.outcome import outcome
 
-        return outcome(ops, options, progress)
+        return outcome(ops, config, options, progress)
 
     def reason(self, op: Op) -> str:
         """Return why `op` did not run."""

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.salo.machine import ATTENTION
 from tandemsim.traces.schema import Op
 
 DENSE = "SALO computes window attention only"
 
 
-def reason(op: Op) -> str | None:
-    """Return why `op`, an attention, does not run; None for one that does.
+def reason(op: Op, config: SaloConfig) -> str | None:
+    """Return why `op`, an attention, does not run on `config`; None for one that does.
 
-    Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array needs
-    half of the passes. Attention to all keys is left to machines without masks.
+    Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array
+    needs half of the passes. Attention to all keys is left to machines without masks.
     """
     if op.kind == ATTENTION and not op.attrs.get("causal", False):
         return DENSE
     for operand, why in (("mask", "which pairs it lets in"), ("bias", "what it adds to the scores")):
         if op.operand(operand) is not None:
             return f"SALO has no port for a {operand}: it is a tensor, and a trace does not say {why}"
+    if op.operand("sinks") is not None and not config.array.sinks:
+        return "rows begin with a learned sink only where array.sinks=true"
+    if op.dim("v_dim") != op.dim("head_dim") and not config.array.value_dims:
+        return "values have another size than keys only where array.value_dims=true"
     if "softcap" in op.attrs:
         return "SALO has no unit for the tanh that caps the scores (softcap)"
     if op.kind == ATTENTION and op.dim("q_len") != op.dim("kv_len"):
@@ -29,9 +34,9 @@ def reason(op: Op) -> str | None:
     return None
 
 
-def selected(ops: Sequence[Op]) -> tuple[list[Op], Mapping[int, str]]:
+def selected(ops: Sequence[Op], config: SaloConfig) -> tuple[list[Op], Mapping[int, str]]:
     """Return those of `ops` that run, and by id why the others do not. Raises `ConfigError` if none runs."""
-    reasons = {op.id: why for op in ops if (why := reason(op)) is not None}
+    reasons = {op.id: why for op in ops if (why := reason(op, config)) is not None}
     running = [op for op in ops if op.id not in reasons]
     if not running:
         whys = ", ".join(dict.fromkeys(reasons.values()))

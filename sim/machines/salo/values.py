@@ -39,8 +39,19 @@ def given_tensors(ops: Sequence[Op], path: Path) -> FileTensors:
 def operands_of(op: Op) -> Operands:
     """Return the shapes of what a file must hold for an op."""
     pattern = pattern_of(op)
-    sizes = op.dim("batch"), op.dim("heads"), pattern.seq_len, op.dim("head_dim")
-    return Operands(op.name, *sizes, len(pattern.global_tokens))
+    return Operands(
+        op=op.name,
+        batch=op.dim("batch"),
+        heads=op.dim("heads"),
+        seq_len=pattern.seq_len,
+        head_dim=op.dim("head_dim"),
+        global_tokens=len(pattern.global_tokens),
+        sinks=op.operand("sinks") is not None,
+        kv_heads=op.dim("kv_heads"),
+        v_dim=op.dim("v_dim"),
+        q_len=pattern.q_len,
+        scale=op.attrs.get("scale"),
+    )
 
 
 def run_values(
@@ -61,8 +72,19 @@ def run_values(
     tiling = layer.result.program.schedule
     if file is None:
         apart = len(pattern.global_tokens) if tiling.separate_rows else 0
-        heads, head_dim = layer.op.dim("heads"), layer.op.dim("head_dim")
-        tensors = random_tensors(heads, pattern.seq_len, head_dim, seed=seed, global_tokens=apart)
+        need = operands_of(layer.op)
+        tensors = random_tensors(
+            need.heads,
+            need.seq_len,
+            need.head_dim,
+            seed=seed,
+            global_tokens=apart,
+            sinks=need.sinks,
+            kv_heads=need.kv_heads,
+            v_dim=need.v_dim,
+            q_len=need.q_len,
+            scale=need.scale,
+        )
     else:
         tensors = file.tensors
         if tensors.global_query is not None and not tiling.separate_rows:

@@ -75,8 +75,7 @@ def simulate_layer(
     `global_projections`: the model projects its global tokens separately. Raises `ConfigError` when the
     machine cannot hold the layer.
     """
-    config.check_head(layer.head_dim)
-    config.check_head(layer.value_dim)
+    config.check_head(layer.head_dim, layer.value_dim)
     check_size(config, pattern, layer.heads)
     report = progress or _nobody
     memory = compile_beside("tandemsim.sim.memory.warm")
@@ -135,9 +134,7 @@ def _loop(config: SaloConfig, plan: Program, tiles: Tiles) -> Loop:
         queue=new_queue(_pending_events(config, plan.layer)),
         tiles=tiles,
         staging=new_resources([plan.staging_buffers], 1),
-        timing=Timing(
-            layer.head_dim, layer.value_dim, timing.between, timing.gap, ends, timing.output
-        ),
+        timing=Timing(layer.head_dim, layer.value_dim, timing.between, timing.gap, ends, timing.output),
         stalls=new_counters(Stall),
         times=_no_times(plan.tiles, len(plan.transfers.base)),
     )

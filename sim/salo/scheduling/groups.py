@@ -14,9 +14,7 @@ from tandemsim.sim.salo.scheduling.streams import Streams
 from tandemsim.traces.pattern import Pattern
 
 
-def query_groups(
-    pattern: Pattern, streams: Streams, special: SpecialKeys, rows: int
-) -> list[BlockGroup]:
+def query_groups(pattern: Pattern, streams: Streams, special: SpecialKeys, rows: int) -> list[BlockGroup]:
     """Return the groups of `pattern`, for an array of so many rows; their streams are added to `streams`."""
     if pattern.grid is not None and pattern.clamped:
         return clamped_box_groups(pattern, streams, rows)
@@ -33,7 +31,5 @@ def query_groups(
     if not pattern.causal:
         return groups
     return [
-        part
-        for group in groups
-        for part in cut_before_keys(group, special, pattern.q_offset, rows, streams)
+        part for group in groups for part in cut_before_keys(group, special, pattern.q_offset, rows, streams)
     ]

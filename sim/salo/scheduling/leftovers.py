@@ -30,9 +30,7 @@ def narrowed(band: StreamBand, skip: Skip) -> StreamBand:
     return band._replace(high=band.high - skip.length)
 
 
-def skipped_run(
-    block: int, table: BlockTable, array: SaloArray, streams: Streams, is_special: Bools
-) -> Skip:
+def skipped_run(block: int, table: BlockTable, array: SaloArray, streams: Streams, is_special: Bools) -> Skip:
     """Return the run that would save the block a pass, nearest to its middle row; else `NOTHING_SKIPPED`.
 
     The run must lie in the sequence and in the window of every row, and hold no special key, since those

@@ -51,9 +51,7 @@ def _in_reach(keys: Integers, token: int, pattern: Pattern) -> Integers:
     return keys[(-before <= apart) & (apart <= after)]
 
 
-def _group(
-    part: BlockGroup, keys: Integers, whole: int, pattern: Pattern, streams: Streams
-) -> BlockGroup:
+def _group(part: BlockGroup, keys: Integers, whole: int, pattern: Pattern, streams: Streams) -> BlockGroup:
     """Return the group of a block of rows that sees `keys`, which ascend."""
     first, last = part.position, part.position + len(part.queries) - 1
     of_all = keys[keys <= first] if pattern.causal else keys

@@ -114,9 +114,7 @@ def _classes(pattern: Pattern, dilation: int) -> list[tuple[int, Tokens, int]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def _in_class(
-    band: Band, residue: int, dilation: int, seq_len: int, streams: Streams
-) -> StreamBand | None:
+def _in_class(band: Band, residue: int, dilation: int, seq_len: int, streams: Streams) -> StreamBand | None:
     """Return `band` as the queries of one residue class see it; None if its keys are outside the sequence."""
     key_class = (residue + band.low) % dilation
     if key_class >= seq_len:

@@ -83,13 +83,13 @@ def attend(
     progress: HeadProgress | None = None,
     threads: int | None = None,
 ) -> tuple[Doubles, dict[str, int]]:
-    """Return what the array makes of a layer, float64 [heads, seq_len, head_dim], and its saturations.
+    """Return what the array makes of a layer, float64 [heads, queries, v_dim], and its saturations.
 
     Heads run side by side on `threads` threads, by default on as many as there are processors.
     """
     _check(schedule, global_tokens, tensors, config)
     array = PEArray(config)
-    out = np.zeros(tensors.query.shape)
+    out = np.zeros((*tensors.query.shape[:2], tensors.v_dim))
     saturations: Counter[str] = Counter()
 
     def run_head(head: int) -> dict[str, int]:
@@ -107,11 +107,13 @@ def attend(
 
 
 def _check(schedule: Schedule, global_tokens: Sequence[int], tensors: Tensors, config: SaloConfig) -> None:
-    config.check_head(tensors.head_dim)
+    config.check_head(tensors.head_dim, tensors.v_dim)
     if tensors.sinks is not None:
         config.array.check_sinks()
     if tensors.seq_len != schedule.seq_len:
         raise UserError(f"the tensors must have the trace's {schedule.seq_len} tokens, not {tensors.seq_len}")
+    if tensors.q_len != schedule.q_len:
+        raise UserError(f"the tensors must have the trace's {schedule.q_len} queries, not {tensors.q_len}")
     if tensors.global_query is not None and tensors.global_query.shape[1] != len(global_tokens):
         rows = tensors.global_query.shape[1]
         raise UserError(f"global_q must hold the trace's {len(global_tokens)} global tokens, not {rows}")
@@ -121,11 +123,11 @@ def operands(
     tensors: Tensors, head: int, global_tokens: Sequence[int], config: SaloConfig
 ) -> tuple[HeadOperands, dict[str, int]]:
     """Return the raw operands of a head, and how many of each saturated."""
-    factor = query_factor(tensors.head_dim, config.array.head_dim)
-    stored = config.numerics.stored
-    own, clipped = _quantized(
-        stored, tensors.query[head] * np.float64(factor), tensors.key[head], tensors.value[head]
-    )
+    size, scale = config.array.head_dim, tensors.scale
+    factor = query_factor(tensors.head_dim, size) if scale is None else scale * sink_factor(size)
+    stored, shared = config.numerics.stored, head // tensors.group
+    query = tensors.query[head] * np.float64(factor)
+    own, clipped = _quantized(stored, query, tensors.key[shared], tensors.value[shared])
     sink = None
     if tensors.sinks is not None:
         logit = tensors.sinks[head] * np.float64(sink_factor(config.array.head_dim))

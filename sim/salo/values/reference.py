@@ -1,9 +1,9 @@
 """Attention over a sparse pattern in float64: what the fixed-point array is measured against.
 
-Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, a learned
-sink one more term of the denominator, and nothing of the array: no schedule, no tiles. Blocks of queries, and
-the keys in their reach alone, keep the memory linear in the sequence length and the time linear in the pairs
-of narrow windows.
+Obeys the definition, softmax(q k / sqrt(head_dim)) v with base e over the pairs of the pattern, another scale
+where one is stated, a learned sink one more term of the denominator, and nothing of the array: no schedule,
+no tiles. Blocks of queries, and the keys in their reach alone, keep the memory linear in the sequence length
+and the time linear in the pairs of narrow windows.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ class PairSet(Protocol):
     def global_tokens(self) -> Sequence[int]:
         """Tokens whose queries use projections of their own, where there are any."""
 
+    @property
+    def q_offset(self) -> int:
+        """The token at which query 0 stands."""
+
     def mask(self, queries: npt.ArrayLike, keys: npt.ArrayLike, /) -> Bools:
         """Return which of `keys` each query attends, bool [len(queries), len(keys)]."""
 
@@ -36,12 +40,15 @@ class PairSet(Protocol):
 
 
 def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
-    """Return the attention of all queries, float64 [heads, seq_len, head_dim]; 0 for a query without keys."""
-    out = np.zeros(tensors.query.shape)
-    tokens = np.array(pattern.global_tokens, np.int64)
-    others = np.setdiff1d(np.arange(tensors.seq_len), tokens)
+    """Return the attention of all queries, float64 [heads, queries, v_dim]; 0 for a query without keys."""
+    out = np.zeros((*tensors.query.shape[:2], tensors.v_dim))
+    tokens = np.array(pattern.global_tokens, np.int64) - pattern.q_offset
+    # Global queries reach far, so they stay among themselves.
+    tokens = tokens[(tokens >= 0) & (tokens < tensors.q_len)]
+    others = np.setdiff1d(np.arange(tensors.q_len), tokens)
     sinks = np.full(tensors.heads, -np.inf) if tensors.sinks is None else np.float64(tensors.sinks)
-    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, sinks, out)
+    scale = 1 / np.sqrt(tensors.head_dim) if tensors.scale is None else tensors.scale
+    _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, (scale, sinks), out)
     queries, keys, values = tensors.query[:, tokens], tensors.key, tensors.value
     if (
         tensors.global_query is not None
@@ -49,7 +56,7 @@ def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
         and tensors.global_value is not None
     ):
         queries, keys, values = tensors.global_query, tensors.global_key, tensors.global_value
-    _attend(pattern, tokens, queries, keys, values, sinks, out)
+    _attend(pattern, tokens, queries, keys, values, (scale, sinks), out)
     return out
 
 
@@ -59,9 +66,12 @@ def _attend(
     queries: Floats,
     keys: Floats,
     values: Floats,
-    sinks: Doubles,
+    scores_of: tuple[float, Doubles],
     out: Doubles,
 ) -> None:
+    """Write the outputs of some queries to `out`; `scores_of` are the scale and the sink of each head."""
+    scale, sinks = scores_of
+    group = len(queries) // len(keys)
     for start in range(0, len(tokens), BLOCK):
         near = pattern.reach(tokens[start : start + BLOCK])
         rows = max(1, min(BLOCK, SCORES // max(1, len(near))))
@@ -73,8 +83,8 @@ def _attend(
             mask, attended = mask[:, used], near[used]
             for head in range(len(queries)):
                 query = queries[head, some].astype(np.float64)
-                key, value = (t[head, attended].astype(np.float64) for t in (keys, values))
-                scores = query @ key.T / np.sqrt(query.shape[1])
+                key, value = (t[head // group, attended].astype(np.float64) for t in (keys, values))
+                scores = query @ key.T * scale
                 out[head, block] = _softmax(scores, mask, sinks[head]) @ value
 
 

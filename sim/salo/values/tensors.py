@@ -31,26 +31,32 @@ AXES = 3  # heads, tokens, head_dim
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """Operands of an attention layer, [heads, seq_len, head_dim]."""
+    """Operands of an attention layer."""
 
-    query: Floats
-    key: Floats
-    value: Floats
+    query: Floats  # [heads, queries, head_dim]
+    key: Floats  # [heads of keys, seq_len, head_dim]: as many neighboring heads of queries share one
+    value: Floats  # [heads of keys, seq_len, v_dim]
     # [heads, global tokens, head_dim], in the order of Pattern.global_tokens
     global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
     sinks: Floats | None = None  # [heads], logits
+    scale: float | None = None  # factor of the scores; None: 1 / sqrt(head_dim)
 
     def __post_init__(self) -> None:
-        shape = self.query.shape
-        if len(shape) != AXES or not shape == self.key.shape == self.value.shape:
-            shapes = ", ".join(str(list(array.shape)) for array in (self.query, self.key, self.value))
-            raise UserError(f"q, k and v must have one shape (heads, seq_len, head_dim), not {shapes}")
+        shape, key, value = self.query.shape, self.key.shape, self.value.shape
+        fits = len(shape) == len(key) == len(value) == AXES and key[:2] == value[:2]
+        if not (fits and shape[2] == key[2] and shape[0] % key[0] == 0):
+            shapes = ", ".join(str(list(one)) for one in (shape, key, value))
+            rule = "q must have shape (heads, queries, head_dim), k (heads or a part of them, keys, head_dim)"
+            raise UserError(f"{rule} and v (as many heads and keys, v_dim), not {shapes}")
         if self.sinks is not None and self.sinks.shape != shape[:1]:
             raise UserError(f"sinks must have shape [{shape[0]}], not {list(self.sinks.shape)}")
         if self.global_query is None or self.global_key is None or self.global_value is None:
             return
+        if not shape == key == value:
+            shapes = ", ".join(str(list(one)) for one in (shape, key, value))
+            raise UserError(f"beside global_q, q, k and v must have one shape, not {shapes}")
         fits = len(self.global_query.shape) == AXES and self.global_query.shape[::2] == shape[::2]
         if not (fits and self.global_key.shape == self.global_value.shape == shape):
             separate = (self.global_query, self.global_key, self.global_value)
@@ -67,33 +73,66 @@ class Tensors:
 
     @property
     def seq_len(self) -> int:
-        """Number of tokens."""
+        """Number of keys."""
+        return int(self.key.shape[1])
+
+    @property
+    def q_len(self) -> int:
+        """Number of queries."""
         return int(self.query.shape[1])
 
     @property
     def head_dim(self) -> int:
-        """Elements of a head."""
+        """Elements of a query and of a key."""
         return int(self.query.shape[2])
+
+    @property
+    def v_dim(self) -> int:
+        """Elements of a value and of an output."""
+        return int(self.value.shape[2])
+
+    @property
+    def group(self) -> int:
+        """Heads that share their keys and values."""
+        return self.heads // int(self.key.shape[0])
 
     def head(self, index: int) -> Tensors:
         """Return the operands of one head."""
-        one = slice(index, index + 1)
-        parts = {part.name: getattr(self, part.name) for part in fields(self)}
-        return Tensors(**{name: part if part is None else part[one] for name, part in parts.items()})
+        parts: dict[str, Any] = {}
+        for part in fields(self):
+            whole = getattr(self, part.name)
+            if isinstance(whole, np.ndarray):
+                place = index // (self.heads // whole.shape[0])
+                whole = whole[place : place + 1]
+            parts[part.name] = whole
+        return Tensors(**parts)
 
 
 def random_tensors(
-    heads: int, seq_len: int, head_dim: int, *, seed: int, global_tokens: int = 0, sinks: bool = False
+    heads: int,
+    seq_len: int,
+    head_dim: int,
+    *,
+    seed: int,
+    global_tokens: int = 0,
+    sinks: bool = False,
+    kv_heads: int = 0,
+    v_dim: int = 0,
+    q_len: int = 0,
+    scale: float | None = None,
 ) -> Tensors:
     """Return N(0, 1) operands; with projections of their own for `global_tokens` tokens unless that is 0, and
-    with `sinks`.
+    with `sinks`. `kv_heads`, `v_dim` and `q_len` are, where they are 0, those of the queries and of the keys.
     """
     generator = np.random.default_rng(seed)
-    shape = (heads, seq_len, head_dim)
+    query = (heads, q_len or seq_len, head_dim)
+    key = (kv_heads or heads, seq_len, head_dim)
+    value = (kv_heads or heads, seq_len, v_dim or head_dim)
     queries = (heads, global_tokens, head_dim)
-    shapes = [shape, shape, shape, *([queries, shape, shape] if global_tokens else [])]
+    shapes = [query, key, value, *([queries, key, value] if global_tokens else [])]
     operands = [generator.standard_normal(one, np.float32) for one in shapes]
-    return Tensors(*operands, sinks=generator.standard_normal(heads, np.float32) if sinks else None)
+    logits = generator.standard_normal(heads, np.float32) if sinks else None
+    return Tensors(*operands, sinks=logits, scale=scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +146,21 @@ class Operands:
     head_dim: int
     global_tokens: int
     sinks: bool = False
+    kv_heads: int = 0  # 0: `heads`
+    v_dim: int = 0  # 0: `head_dim`
+    q_len: int = 0  # 0: `seq_len`
+    scale: float | None = None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an operand by name, with the batch axis, which sinks do not have."""
         if name == SINKS:
             return (self.heads,)
-        tokens = self.global_tokens if name == "global_q" else self.seq_len
-        return self.batch, self.heads, tokens, self.head_dim
+        if name == "q":
+            return self.batch, self.heads, self.q_len or self.seq_len, self.head_dim
+        if name == "global_q":
+            return self.batch, self.heads, self.global_tokens, self.head_dim
+        size = self.v_dim or self.head_dim if name.endswith("v") else self.head_dim
+        return self.batch, self.kv_heads or self.heads, self.seq_len, size
 
 
 def load_tensors(path: Path, need: Operands) -> Tensors:
@@ -142,6 +189,7 @@ def load_tensors(path: Path, need: Operands) -> Tensors:
     return Tensors(
         *(array.reshape(-1, *array.shape[-2:]) for array in found.values()),
         sinks=None if sinks is None else np.tile(sinks, need.batch),
+        scale=need.scale,
     )
 
 
