@@ -10,6 +10,7 @@ import pytest
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.glossary import word
 from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.pattern import Pattern
@@ -151,6 +152,7 @@ def test_a_report_states_what_a_language_model_changes() -> None:
     (op,) = report(attention(prefill, v_dim=8)).ops
     stated = {"kv_heads": 2, "v_dim": 8, "q_len": 32, "q_offset": 64, "causal": True, "sink_tokens": 2}
     assert stated.items() <= op.extra.items()
+    assert all(word("ops", name).meaning for name in stated)
     (plain,) = report(attention(CAUSAL, kv_heads=4)).ops
     assert not set(stated) & set(plain.extra)
 
