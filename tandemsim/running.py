@@ -43,6 +43,7 @@ def run(
     only: str | None = None,
     heads: int | None = None,
     head_dim: int | None = None,
+    kv_heads: int | None = None,
     global_projections: bool | None = None,
     functional: bool | str | os.PathLike[str] = False,
     seed: int = 0,
@@ -53,8 +54,9 @@ def run(
     """Run `workload` on a machine and return its `Run`, with ``.report`` and ``.save(folder)``.
 
     - `workload`: the name of a checked-in trace (`workload_names`), a trace file, a `Trace`, or a `Pattern`:
-      one attention of `heads` (1) heads of `head_dim` (64) elements. `global_projections` says that the
-      model projects its global tokens apart, as Longformer does.
+      one attention of `heads` (1) heads of `head_dim` (64) elements, which share the keys and values of
+      `kv_heads` (as many). `global_projections` says that the model projects its global tokens apart, as
+      Longformer does.
     - `machine`: by its name in `machines`; None: what suits the trace.
     - `preset`: by its name in `presets`; None: the machine's first. Or `config`: a config of your own, say
       ``dataclasses.replace(presets["salo"], clock_hz=500_000_000)``.
@@ -68,7 +70,8 @@ def run(
     Raises `ConfigError`, `TraceError` or `FileError` for a value, `TypeError` for a type.
     """
     _check_settings(settings)
-    numbers = {"batch": batch, "seed": seed, "heads": heads, "head_dim": head_dim}
+    attention: dict[str, Any] = {"heads": heads, "head_dim": head_dim, "kv_heads": kv_heads}
+    numbers = {"batch": batch, "seed": seed, **attention}
     for what, value in numbers.items():
         if value is not None or what in ("batch", "seed"):
             _check_type(what, value, int, "an integer")
@@ -79,7 +82,7 @@ def run(
     for what, text in (("machine", machine), ("preset", preset), ("only", only), ("name", name)):
         _check_type(what, text, (str, type(None)), "a string or None")
     require(name is None or is_text(name), f"name must be {TEXT}", name)
-    attention = {"heads": heads, "head_dim": head_dim, "global_projections": global_projections}
+    attention["global_projections"] = global_projections
     arguments = {key: value for key, value in attention.items() if value is not None}
     own, called = _trace(workload, arguments, name)
     if config is not None:

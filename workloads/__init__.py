@@ -1,1 +1,1 @@
-"""PyTorch models and the exporter that turns them into trace files; the only package that imports torch."""
+"""Models, and what turns them into trace files: PyTorch modules, ONNX files. Only here is torch imported."""

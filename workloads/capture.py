@@ -20,7 +20,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.shell.files import written
 from tandemsim.traces.attention import OPERANDS
 from tandemsim.traces.schema import Trace
-from tandemsim.workloads.registry import Workload
+from tandemsim.workloads.workload import Workload
 
 
 def save_tensors(workload: Workload, trace: Trace, path: Path, layers: int | None, seed: int) -> list[str]:

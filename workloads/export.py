@@ -34,9 +34,10 @@ with installed_by(SPEAKER, "pip install 'tandemsim[models]'"):
     from tandemsim.workloads.inputs import parse_arguments
     from tandemsim.workloads.modules import traced
     from tandemsim.workloads.recorder import Missing, Recorder
-    from tandemsim.workloads.registry import WORKLOADS, Workload
+    from tandemsim.workloads.registry import WORKLOADS
     from tandemsim.workloads.targets import Target, build_module, resolve
     from tandemsim.workloads.tracer import missing
+    from tandemsim.workloads.workload import Workload
 
 
 def export(target: Target, recorder: Recorder | None = None) -> Trace:
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     if options.list:
-        print("\n".join(f"{workload.name:18}{workload.summary}" for workload in WORKLOADS.values()))
+        print("\n".join(f"{entry.name:24}{entry.summary}" for entry in WORKLOADS.values()))
         return
     if not options.model:
         raise ConfigError(f"a model is missing; known: {', '.join(WORKLOADS)}, or module:callable")

@@ -45,7 +45,7 @@ class Masked:
             return attention(q, k, v, causal=True, scale=scale)
         if isinstance(found, Pattern):
             return pattern_attention(q, k, v, found, scale=scale)
-        if not mask.is_meta:
+        if q.is_meta and not mask.is_meta:
             mask = self._recorder.constant(mask)
         if mask.dtype is torch.bool:
             return attention(q, k, v, mask=mask, scale=scale)
@@ -60,9 +60,7 @@ class Masked:
             value = self.value(shared)
             found = None if value is None else _pattern(value, queries, keys)
             if value is not None and found is None:
-                self.note(
-                    "a mask that the model makes itself has no pattern and is an operand of its attention"
-                )
+                self.note("a constant mask without a pattern stays an operand of its attention")
             self._found[key] = found, shared
         return self._found[key][0]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +37,12 @@ FOLDED = {"eltwise", "reduce"}
 PLACED = {"act", "gather", "pool", "scatter", "softmax", "topk"}
 
 
-class Missing(NamedTuple):
+#: More ops than a document can hold, see the limits in docs/traces.md.
+MAX_OPS = 2**15
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
     """Something that a trace cannot say: in one line, how often it was met, and where first."""
 
     what: str
@@ -115,7 +120,7 @@ class Recorder(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             if func.name() in self.higher_order:
                 with self:
@@ -188,6 +193,11 @@ class Recorder(TorchDispatchMode):
             outputs = [self.tensors.add_result(tensor) for tensor in lowered.outputs]
         except ConfigError as error:
             raise ConfigError(f"operator {call.name!r}: {error}") from None
+        if len(self.steps) == MAX_OPS:
+            raise ConfigError(
+                f"a trace must hold at most {MAX_OPS} ops: recurrences are unrolled step by step, so take a "
+                "shorter sequence"
+            )
         self.steps.append(Step(self._owner(), lowered, inputs, outputs))
 
     def _is_folded(self, call: Call, lowered: Lowered) -> bool:

@@ -17,7 +17,8 @@ from tandemsim import traces
 from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require
 from tandemsim.sim.shell.command_line import installed_by
 from tandemsim.workloads.inputs import Arguments
-from tandemsim.workloads.registry import WORKLOADS, Workload
+from tandemsim.workloads.registry import WORKLOADS
+from tandemsim.workloads.workload import Workload
 
 NO_ARGUMENTS = Arguments()
 DATA = Path(traces.__file__).parent / "data"
@@ -52,7 +53,7 @@ def resolve(
     if ":" not in name:
         if name not in WORKLOADS:
             raise ConfigError(nearest("model", name, WORKLOADS))
-        workload = WORKLOADS[name]
+        workload = WORKLOADS[name].workload()
         return Target(replace(workload, inputs=inputs or workload.inputs), "", DATA / f"{name}.json")
     if not inputs:
         raise ConfigError(f"{name} needs an --input for each argument, such as --input 1x3x224x224")

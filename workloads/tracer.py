@@ -12,6 +12,7 @@ shapes but no values. Rules, those of the trace format (`traces/schema.py`, `tra
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,9 @@ from tandemsim.workloads.location import Names
 from tandemsim.workloads.masked import Masked
 from tandemsim.workloads.recorder import Missing, Recorder
 from tandemsim.workloads.steps import assemble
+
+#: Characters of another library's message that are shown.
+MAX_QUOTED = 240
 
 
 def trace(
@@ -88,9 +92,10 @@ def run(
 
 def _located(error: Exception, names: Names, model: str) -> ConfigError:
     """Return an error of the run in one line, with the module and the line of code that it comes from."""
-    text = " ".join(str(error).split())
-    if not isinstance(error, UserError):
-        text = f"running {model} failed: {type(error).__name__}: {text}"
+    text = str(error)
+    if not isinstance(error, UserError):  # PyTorch's texts run over pages
+        said = textwrap.shorten(text, MAX_QUOTED, placeholder=" ...")
+        text = f"running {model} failed: {type(error).__name__}: {said}"
     return ConfigError(f"{text} (in {names.of(error)})")
 
 

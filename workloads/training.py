@@ -1,8 +1,7 @@
 """One training step as a module: forward, loss, backward and the optimizer's update, to be traced as a whole.
 
-The step's parameters are those of the model, under the same names with ``model.`` before them, so that its
-ops are named as in inference. What it returns are the loss and, for each parameter that learns, its new value, or
-without an optimizer its gradient.
+Parameters and ops have the names that they have in inference, with ``model.`` before them. What the step
+returns are the loss and, for each parameter, its new value, or without an optimizer its gradient.
 """
 
 from __future__ import annotations
@@ -17,18 +16,22 @@ Optimize = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
 class TrainingStep(nn.Module):
-    """Runs ``loss(model(*inputs), target)`` forward and backward, and lets the optimizer update the model."""
+    """Runs ``loss(model(*inputs), *targets)`` forward and backward, then the optimizer's update."""
 
     def __init__(
-        self, model: nn.Module, loss: Callable[..., Tensor], optimize: Optimize | None = None
+        self,
+        model: nn.Module,
+        loss: Callable[..., Tensor],
+        optimize: Optimize | None = None,
+        *,
+        targets: int = 1,
     ) -> None:
-        """Take a model, a loss of its output and a target, and how to make an optimizer of parameters.
+        """Take a model, a loss of its output and `targets` further tensors, and what makes an optimizer.
 
-        For instance ``TrainingStep(model, nn.functional.cross_entropy, lambda parameters:
-        torch.optim.SGD(parameters, lr=0.1))``. A loss of one argument is given the output alone.
+        For instance ``TrainingStep(model, nn.functional.cross_entropy, torch.optim.AdamW)``.
         """
         super().__init__()
-        self.model, self.loss = model, loss
+        self.model, self.loss, self.targets = model, loss, targets
         self.update = None if optimize is None else _Update(optimize)
 
     def train(self, mode: bool = True) -> TrainingStep:
@@ -36,12 +39,9 @@ class TrainingStep(nn.Module):
         super().train(True)
         return self
 
-    def forward(self, *inputs: Any, targets: int = 1) -> tuple[Tensor, ...]:
-        """Run one step on the model's inputs, followed by the loss's further arguments.
-
-        `targets` is how many of the inputs belong to the loss.
-        """
-        count = len(inputs) - targets
+    def forward(self, *inputs: Any) -> tuple[Tensor, ...]:
+        """Run one step on the model's inputs, followed by the targets of the loss."""
+        count = len(inputs) - self.targets
         learning = [parameter.requires_grad_() for parameter in self.model.parameters()]
         with torch.enable_grad():
             loss: Tensor = self.loss(self.model(*inputs[:count]), *inputs[count:])

@@ -64,7 +64,7 @@ class Outcome:
     timeline: Callable[[], Timeline] | None = None  # None: a slice for each op
     activity: Callable[[], Activity] | None = None  # None: no plots over time
     left_out: Mapping[int, str] = field(default_factory=dict)  # of the ops given, by id: why one did not run
-    # Of ops that ran, by id: their MACs where those are fewer than the trace states, which counts masked pairs
+    # Of ops that ran, by id: their MACs, where the trace counts masked pairs and states more.
     useful_macs: Mapping[int, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     multiplier_cycles: Mapping[str, int] = field(default_factory=dict)

@@ -18,7 +18,6 @@ from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 
-
 ATTENTION = "attention"  # the kind whose pairs are all, or all before each query
 
 

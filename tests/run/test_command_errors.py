@@ -227,10 +227,13 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
     from tandemsim.traces.scalesim import from_csv
 
     save(from_csv("Layer,M,N,K\nx,1,2,3\n", "x")[0], place / "gemm.json")
-    known = "no machine runs any op of this trace; machines run window_attention"
+    known = "no machine runs any op of this trace; machines run attention, window_attention"
     assert refused("run", "gemm.json") == f"tandem: {known}\n"
     asked = refused("run", "gemm.json", "--machine", "salo", "--functional")
-    assert asked == "tandem: salo runs window_attention ops, and the trace has none; try another machine\n"
+    assert (
+        asked
+        == "tandem: salo runs attention, window_attention ops, and the trace has none; try another machine\n"
+    )
 
 
 FAULTS = {

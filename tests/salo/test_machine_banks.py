@@ -14,8 +14,8 @@ from tandemsim.sim.arch.sram import Buffering
 from tandemsim.sim.memory.scratchpad import Residency
 from tandemsim.sim.salo.layer.banks import cycles_per_step
 from tandemsim.sim.salo.layer.layout import Layer
-from tandemsim.sim.salo.layer.order import tile_order
 from tandemsim.sim.salo.layer.needs import granules
+from tandemsim.sim.salo.layer.order import tile_order
 from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.sim.salo.scheduling.schedule import Schedule, schedule
 from tests.salo.plans import ALL, HEAD_DIM, PATTERNS, SEGMENTS, config_of, own_granule

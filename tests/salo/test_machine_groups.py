@@ -33,7 +33,14 @@ EVERY = PATTERNS | CAUSAL
 
 
 def config_of(rows: int = 8, keys: int = 512, bandwidth: int | None = None) -> SaloConfig:
-    array = SaloArray(rows=rows, cols=8, head_dim=16, normalisation=Normalisation.DEFERRED, global_rows=0)
+    array = SaloArray(
+        rows=rows,
+        cols=8,
+        head_dim=16,
+        normalisation=Normalisation.DEFERRED,
+        global_rows=0,
+        value_dims=True,
+    )
     pad = replace(SALO.key_scratchpad, capacity_bytes=keys * 16)
     config = replace(SALO, array=array, key_scratchpad=pad, value_scratchpad=pad)
     if bandwidth is None:

@@ -68,10 +68,19 @@ def _default_class(model_type: str) -> str:
 
 
 def _class(name: Any, model_type: str) -> type[Any]:
-    found = getattr(transformers, name, None) if isinstance(name, str) else None
+    found = _named(name, model_type) if isinstance(name, str) else None
     if not isinstance(found, type) or not issubclass(found, transformers.PreTrainedModel):
         near = [key for key in dir(transformers) if key.lower().startswith(model_type.replace("_", "")[:4])]
         raise ConfigError(nearest("class of model", str(name), near or [_default_class(model_type)]))
+    return found
+
+
+def _named(name: str, model_type: str) -> Any:
+    """Return the class of a name, also one that only the file of its model has, such as an encoder."""
+    found = getattr(transformers, name, None)
+    if found is None and model_type in MODEL_MAPPING_NAMES:
+        own = inspect.getmodule(getattr(transformers, _default_class(model_type)))
+        found = getattr(own, name, None)
     return found
 
 
@@ -85,6 +94,12 @@ def _merged(fields: Mapping[str, Any], replaced: Mapping[str, Any]) -> dict[str,
     return result
 
 
+def _set_by_properties(config_class: type[Any]) -> list[str]:
+    """Return the fields that a config has beside those of its file, such as ``num_labels``."""
+    found = inspect.getmembers(config_class, lambda value: isinstance(value, property))
+    return [name for name, value in found if value.fset is not None and not name.startswith("_")]
+
+
 def _config(config_class: type[Any], fields: Mapping[str, Any]) -> PreTrainedConfig:
     try:
         config: PreTrainedConfig = config_class(**fields)
@@ -96,7 +111,7 @@ def _config(config_class: type[Any], fields: Mapping[str, Any]) -> PreTrainedCon
 
 def _check_fields(replaced: Mapping[str, Any], default: PreTrainedConfig, where: str = "") -> None:
     """Raise `ConfigError` for a field that the config class does not have."""
-    known = {*default.to_dict(), *default.attribute_map, *OLD_FIELDS}
+    known = {*default.to_dict(), *default.attribute_map, *OLD_FIELDS, *_set_by_properties(type(default))}
     text = inspect.getsource(type(default))  # a class reads fields of older files by their names
     for key, value in replaced.items():
         if key not in known and f'"{key}"' not in text:

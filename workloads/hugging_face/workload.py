@@ -17,8 +17,8 @@ from tandemsim.workloads.hugging_face.decode import DecodeStep, cached_tensors
 from tandemsim.workloads.hugging_face.model_inputs import default_inputs
 from tandemsim.workloads.hugging_face.registrations import interfaces
 from tandemsim.workloads.inputs import Arguments, InputSpec
-from tandemsim.workloads.registry import Workload
 from tandemsim.workloads.tensors import DTYPES
+from tandemsim.workloads.workload import Workload
 
 
 class Decode(NamedTuple):
@@ -108,5 +108,7 @@ class _Builder:
 def _stated(model: Described) -> dict[str, Any]:
     """Return what of the config differs from its class's defaults, as JSON has it."""
     stated: dict[str, Any] = model.config.to_diff_dict()
-    away = ("transformers_version", "_name_or_path", "architectures")
+    if "id2label" in stated:  # the names of the classes: of these, only the number counts
+        stated["num_labels"] = model.config.num_labels
+    away = ("transformers_version", "_name_or_path", "architectures", "id2label", "label2id")
     return {key: value for key, value in sorted(stated.items()) if key not in away}

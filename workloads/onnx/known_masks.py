@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from tandemsim.workloads.mask_patterns import Mask
 
-DENIED = (
-    -1e4
-)  # a summand of at most this denies a pair: published masks have -1e4, -65504 or the least number
+# A summand of at most this denies a pair: published masks have -1e4, -65504 or the least number.
+DENIED = -1e4
 
 
 def allowed_pairs(mask: NDArray[Any]) -> Mask | None:

@@ -87,7 +87,7 @@ def _matmul_integer(node: Node, recorder: Recorder) -> list[Value]:
 
 @rule("QLinearMatMul")
 def _quantized_matmul(node: Node, recorder: Recorder) -> list[Value]:
-    """Scales and zero points steer the rounding of the result and are no operands."""
+    """Scales and zero points steer the rounding of the result and are not operands."""
     return [product(node, recorder, node.input(0), node.input(3), dtype=node.input(7).dtype)]
 
 

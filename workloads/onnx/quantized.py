@@ -1,6 +1,6 @@
 """Conversions to and from few bits, and arithmetic of onnxruntime in 8 bits.
 
-Scales and zero points steer how a number is rounded; they are no operands of an op. A weight that a file
+Scales and zero points steer how a number is rounded; they are not operands of an op. A weight that a file
 holds in few bits and converts back (QDQ) is one tensor of those bits, and not an op.
 """
 

@@ -100,7 +100,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-#: Operators whose inputs beyond the first are no operands: they say how large, how often, from where.
+#: Operators whose inputs beyond the first are not operands: they say how large, how often, from where.
 STEERED = {"CenterCropPad", "Clip", "Pad", "Resize", "ReverseSequence", "Tile", "Trilu", "Upsample"}
 
 

@@ -16,6 +16,7 @@ from tandemsim.sim.arch.salo.numerics import SaloNumerics, score_shift
 from tandemsim.sim.arch.settings import with_settings
 
 PADS = ("key_scratchpad", "value_scratchpad")
+FROM_TRACE = ("array.head_dim",)  # follow from what runs: `sim.machines.salo.fitted`
 AUTO = (
     *(f"{pad}.{field}" for pad in PADS for field in ("banks", "ports", "capacity_bytes")),
     *(f"{pad}_scratchpad.capacity_bytes" for pad in ("query", "global", "output")),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tandemsim.sim.arch.dram.catalog import MEMORIES
 from tandemsim.sim.arch.family import Catalog, Family, Preset
-from tandemsim.sim.arch.salo.auto import AUTO, auto_settings
+from tandemsim.sim.arch.salo.auto import AUTO, FROM_TRACE, auto_settings
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.numerics import NUMERICS, SaloNumerics
 from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
@@ -42,6 +42,6 @@ SALO_FAMILY = Family(
         "numerics": Catalog("numerics", NUMERICS, "numerics", _numerics_line),
     },
     fixed={"dataflow": "the wiring keeps queries in place for QK and probabilities for PV"},
-    auto=AUTO,
+    auto=(*FROM_TRACE, *AUTO),
     follow=_follow,
 )

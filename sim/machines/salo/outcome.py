@@ -31,10 +31,11 @@ from tandemsim.traces.schema import Op
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
-def outcome(
-    given: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None
-) -> Outcome:
-    """Run those of the `given` ops that SALO runs. Raises `sim.arch.checks.UserError` for what does not fit."""
+def outcome(given: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None) -> Outcome:
+    """Run those of the `given` ops that SALO runs.
+
+    Raises `sim.arch.checks.UserError` for what does not fit.
+    """
     ops, left_out = selected(given, config)
     options = fitted(options, ops)
     config = options.configured({})
@@ -54,9 +55,7 @@ def outcome(
         config=config,
         ops=tuple(_op_report(layer, config, options.batch) for layer in run.layers),
         left_out=left_out,
-        useful_macs={
-            layer.op.id: layer.result.macs for layer in run.layers if layer.op.kind == ATTENTION
-        },
+        useful_macs={layer.op.id: layer.result.macs for layer in run.layers if layer.op.kind == ATTENTION},
         cycles=run.cycles,
         compute_cycles=sum(result.compute_cycles for result in results),
         stall_cycles=summed(result.stalls for result in results),
@@ -71,7 +70,12 @@ def outcome(
         area_mm2=area_mm2(config.array, config.numerics),
         timeline=lambda: timeline(run, config),
         activity=lambda: activity(run),
-        notes=(*run.notes, *_causal(run, options.batch), *unchecked(checked), *notes(config, options.preset, traffic)),
+        notes=(
+            *run.notes,
+            *_causal(run, options.batch),
+            *unchecked(checked),
+            *notes(config, options.preset, traffic),
+        ),
         multiplier_cycles=summed(result.multiplier_cycles for result in results),
         dram_tensors=traffic,
         energy_actions_pj=actions,
@@ -90,8 +94,8 @@ def _causal(run: SaloRun, batch: int) -> Iterator[str]:
         useful = si(sum(layer.result.macs for layer in causal), "MAC")
         stated = si(sum(layer.op.macs for layer in causal) * batch, "MAC")
         yield (
-            f"Causal attention counts the pairs that it lets in: {useful} of the {stated} that the trace states"
-            " for it, masked ones included."
+            f"Causal attention counts the pairs that it lets in: {useful} of the {stated} that the trace"
+            " states for it, masked ones included."
         )
 
 

@@ -15,8 +15,8 @@ DENSE = "SALO computes window attention only"
 def reason(op: Op, config: SaloConfig) -> str | None:
     """Return why `op`, an attention, does not run on `config`; None for one that does.
 
-    Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array needs
-    half of the passes. Attention to all keys is left to machines without masks.
+    Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array
+    needs half of the passes. Attention to all keys is left to machines without masks.
     """
     if op.kind == ATTENTION and not op.attrs.get("causal", False):
         return DENSE

@@ -1,11 +1,12 @@
 """Accounts of a layer: what every multiplier-cycle was spent on, and which tensors moved over the DRAM pins.
 
-A multiplier-cycle is one multiplier for one cycle of column 0. A tile multiplies for head_dim cycles, and for v_dim; each
-PE spends them on a pair of its own (`useful`), or on none, for the first of these reasons that holds: its row
-has no query (`idle_rows`: only the global rows work; `last_block`: the block is shorter than the array), its
-column stands for no offset of the band (`idle_columns`), or its key is outside the sequence, the image or the
-band (`masked`). PEs of global rows and columns without a pair are `idle_global`. Between the phases all
-compute exponentials and sums, between tiles they are flushed or drained, and a stall stops them all.
+A multiplier-cycle is one multiplier for one cycle of column 0. A tile multiplies for head_dim cycles, and
+again for v_dim; each PE spends them on a pair of its own (`useful`), or on none, for the first of these
+reasons that holds: its row has no query (`idle_rows`: only the global rows work; `last_block`: the block is
+shorter than the array), its column stands for no offset of the band (`idle_columns`), or its key is outside
+the sequence, the image or the band (`masked`). PEs of global rows and columns without a pair are
+`idle_global`. Between the phases all compute exponentials and sums, between tiles they are flushed or
+drained, and a stall stops them all.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
     """Return the attention of all queries, float64 [heads, queries, v_dim]; 0 for a query without keys."""
     out = np.zeros((*tensors.query.shape[:2], tensors.v_dim))
     tokens = np.array(pattern.global_tokens, np.int64) - pattern.q_offset
-    # They reach far, so they stay among themselves.
+    # Global queries reach far, so they stay among themselves.
     tokens = tokens[(tokens >= 0) & (tokens < tensors.q_len)]
     others = np.setdiff1d(np.arange(tensors.q_len), tokens)
     sinks = np.full(tensors.heads, -np.inf) if tensors.sinks is None else np.float64(tensors.sinks)

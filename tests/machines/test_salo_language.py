@@ -1,0 +1,164 @@
+"""SALO on the attentions of language models: what runs, on which config, and how it is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.salo.presets import SALO
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.run import Request, simulate
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Source, Tensor, Trace
+from tandemsim.traces.validate import seal
+
+WINDOW, FULL = "window_attention", "attention"
+EXTRAS = {"sinks": lambda heads, q, k: (heads,), "bias": lambda heads, q, k: (1, heads, q, k)}
+EXTRAS["mask"] = EXTRAS["bias"]
+
+
+def attention(
+    of: Pattern | int,
+    heads: int = 4,
+    kv_heads: int = 2,
+    head_dim: int = 16,
+    v_dim: int = 16,
+    **attrs: Any,
+) -> tuple[str, dict[str, Any], dict[str, Any], list[tuple[int, ...]]]:
+    """Return kind, dims, attrs and shapes of an attention over a pattern, or over so many tokens."""
+    dims: dict[str, Any] = {"heads": heads, "kv_heads": kv_heads, "head_dim": head_dim, "v_dim": v_dim}
+    if isinstance(of, Pattern):
+        kind, queries, keys = WINDOW, of.q_len, of.seq_len
+        dims, attrs = dims | of.dims(), attrs | of.attrs()
+    else:
+        kind, queries, keys = FULL, attrs.pop("q_len", of), of
+        dims |= {"q_len": queries, "kv_len": keys}
+    shapes = [(1, heads, queries, head_dim), (1, kv_heads, keys, head_dim), (1, kv_heads, keys, v_dim)]
+    shapes += [EXTRAS[name](heads, queries, keys) for name in attrs.get("operands", ())]
+    return kind, dims, attrs, [*shapes, (1, heads, queries, v_dim)]
+
+
+def trace_of(*layers: tuple[str, dict[str, Any], dict[str, Any], list[tuple[int, ...]]]) -> Trace:
+    tensors: list[Tensor] = []
+    ops = []
+    for index, (kind, dims, attrs, shapes) in enumerate(layers):
+        ids = range(len(tensors), len(tensors) + len(shapes))
+        roles = ["input"] * (len(shapes) - 1) + ["output"]
+        tensors += [
+            Tensor(id=i, shape=shape, dtype="float16", role=role)  # type: ignore[arg-type]
+            for i, shape, role in zip(ids, shapes, roles, strict=True)
+        ]
+        stated: Mapping[str, Any] = {"dims": dims, "attrs": attrs, "macs": macs(kind, dims, attrs)}
+        ops.append(
+            Op(
+                id=index,
+                kind=kind,
+                name=f"layer.{index}",
+                inputs=tuple(ids[:-1]),
+                outputs=(ids[-1],),
+                **stated,
+            )
+        )
+    return seal(
+        source=Source(model="m", configuration={}, exporter="tests", exporter_version="1"),
+        tensors=tensors,
+        ops=ops,
+    )
+
+
+def report(*layers: Any, **more: Any) -> Report:
+    return simulate(Request(workload="m", trace=trace_of(*layers), machine="salo", **more)).report
+
+
+CAUSAL = Pattern.causal_window(96, 24)
+
+
+def test_causal_attention_runs_as_the_window_of_all_keys() -> None:
+    whole, window = report(attention(96, causal=True)), report(attention(Pattern.causal_window(96, 96)))
+    assert whole.cycles == window.cycles and whole.dram == window.dram
+    pairs = 96 * 97 // 2
+    assert whole.macs == window.macs == 4 * 32 * pairs
+    assert whole.macs_share == 1.0 and whole.macs_not_run == 0
+    stated = 4 * 32 * 96 * 96
+    assert trace_of(attention(96, causal=True)).macs == stated
+    assert any("Causal attention counts the pairs that it lets in" in note for note in whole.notes)
+
+
+@pytest.mark.parametrize(
+    ("layer", "preset", "why"),
+    [
+        (attention(96), "salo", "SALO computes window attention only"),
+        (attention(96, operands=["mask"]), "salo", "SALO computes window attention only"),
+        (attention(96, causal=True, operands=["mask"]), "salo", "no port for a mask"),
+        (attention(96, causal=True, operands=["bias"]), "salo", "no port for a bias"),
+        (attention(CAUSAL, operands=["bias"]), "salo", "no port for a bias"),
+        (attention(CAUSAL, softcap=50.0), "salo", "no unit for the tanh"),
+        (attention(96, causal=True, q_len=8), "salo", "does not say at which tokens"),
+        (attention(CAUSAL, operands=["sinks"]), "salo-dac22", "only where array.sinks=true"),
+        (attention(CAUSAL, v_dim=8), "salo-dac22", "only where array.value_dims=true"),
+    ],
+)
+def test_what_salo_does_not_run_is_said_with_its_reason(layer: Any, preset: str, why: str) -> None:
+    found = report(attention(CAUSAL), layer, preset=preset)
+    assert [op.name for op in found.ops] == ["layer.0"]
+    (left,) = found.not_run
+    assert left.name == "layer.1" and why in left.reason
+    assert found.macs + left.macs == trace_of(attention(CAUSAL), layer).macs
+    with pytest.raises(ConfigError, match=f"^salo runs none of the trace's 1 attention ops: .*{why}"):
+        report(layer, preset=preset)
+
+
+def test_learned_sinks_cost_no_cycle() -> None:
+    plain, sinks = report(attention(CAUSAL)), report(attention(CAUSAL, operands=["sinks"]))
+    assert plain.cycles == sinks.cycles and not sinks.not_run
+
+
+def test_the_array_takes_the_longest_head_of_the_trace_unless_it_is_set() -> None:
+    long = attention(CAUSAL, head_dim=256, v_dim=200)
+    for layers, wanted in (((long, attention(CAUSAL)), 256), ((attention(CAUSAL),), 64)):
+        found = report(*layers)
+        assert found.config["array"]["head_dim"] == wanted
+        assert found.config["query_scratchpad"]["capacity_bytes"] == 8 * 32 * wanted
+    assert report(long, settings={"array.head_dim": "256"}).cycles == report(long).cycles
+    assert report(long, settings={"array.head_dim": "auto"}).cycles == report(long).cycles
+    with pytest.raises(ConfigError, match=r"at most array.head_dim elements \(64\), not 256"):
+        report(long, settings={"array.head_dim": "64"})
+    with pytest.raises(ConfigError, match=r"at most array.head_dim elements \(64\), not 257"):
+        report(attention(CAUSAL, head_dim=257))
+
+
+def test_scratchpads_hold_the_window_of_heads_that_share_it() -> None:
+    wide = Pattern.causal_window(6000, 4000)
+    for kv_heads, holds in ((1, 4031 * 64), (2, 0)):
+        found = report(attention(wide, heads=2, kv_heads=kv_heads, head_dim=64, v_dim=64), batch=1)
+        capacity = found.config["key_scratchpad"]["capacity_bytes"]
+        assert max(holds, 65536) <= capacity <= holds + 12 * 32 * 64 + 65536
+        assert found.config["value_scratchpad"]["capacity_bytes"] == capacity
+        times = found.dram_tensors["key"].read_bytes / found.dram_tensors["key"].size_bytes
+        assert times == 1.0 if kv_heads == 1 else times > 10
+    settings = {"key_scratchpad.capacity_bytes": str(SALO.key_scratchpad.capacity_bytes)}
+    found = report(attention(wide, heads=2, kv_heads=1, head_dim=64, v_dim=64), settings=settings)
+    assert found.config["key_scratchpad"]["capacity_bytes"] == 65536
+    assert found.config["value_scratchpad"]["capacity_bytes"] > 65536
+
+
+def test_a_report_states_what_a_language_model_changes() -> None:
+    prefill = Pattern.causal_window(96, 24, sinks=2, q_len=32, q_offset=64)
+    (op,) = report(attention(prefill, v_dim=8)).ops
+    stated = {"kv_heads": 2, "v_dim": 8, "q_len": 32, "q_offset": 64, "causal": True, "sink_tokens": 2}
+    assert stated.items() <= op.extra.items()
+    (plain,) = report(attention(CAUSAL, kv_heads=4)).ops
+    assert not set(stated) & set(plain.extra)
+
+
+@pytest.mark.parametrize(
+    "layer", [attention(96, causal=True), attention(CAUSAL, operands=["sinks"], scale=0.3)]
+)
+def test_values_run_through_the_array_too(layer: Any) -> None:
+    (found,) = report(layer, functional=True).extra["functional"]
+    # Published widths, and heads of 16, whose queries have few bits; more in tests/salo/test_functional_*.
+    assert found["mean_abs_error"] < 0.02 < 0.1 < found["mean_abs_reference"] and found["heads"] == 4

@@ -1,0 +1,222 @@
+"""The checked-in networks, layer by layer: against lists that are not ours, and the sizes in the papers."""
+
+import csv
+from collections import Counter
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from tandemsim.traces.codec import find, load
+
+LISTS = Path(__file__).parent / "layers"
+
+
+def layers_of(name):
+    """The layers of a checked-in trace that multiply, in order; an attention is two batches of products."""
+    for op in load(find(name)).ops:
+        if op.kind == "conv2d":
+            image = op.dim("in_channels"), op.dim("height"), op.dim("width")
+            kernel = op.dim("kernel_h"), op.dim("kernel_w"), op.dim("groups")
+            yield "conv", image, op.dim("out_channels"), kernel, op.macs
+        elif op.kind == "gemm":
+            yield "gemm", op.dim("m") * op.dim("batch"), op.dim("k"), op.dim("n"), op.macs
+        elif op.kind == "attention":
+            heads, width = op.dim("batch") * op.dim("heads"), op.dim("head_dim")
+            queries, keys = op.dim("q_len"), op.dim("kv_len")
+            yield "gemm", heads * queries, width, keys, op.macs // 2
+            yield "gemm", heads * queries, keys, width, op.macs // 2
+        else:
+            assert not op.macs
+
+
+def listed(name):
+    """The same of a list."""
+    for row in csv.DictReader((LISTS / f"{name}.csv").open()):
+        number = {key: int(value) for key, value in row.items() if value.isdecimal()}
+        if row["kind"] == "conv":
+            image = number["in_c"], number["in_h"], number["in_w"]
+            yield (
+                "conv",
+                image,
+                number["out_c"],
+                (number["kh"], number["kw"], number["groups"]),
+                number["macs"],
+            )
+        elif row["kind"] != "vector":
+            rows = number["batch"] * number["M"] if row["batch"] else number["M"]
+            yield "gemm", rows, number["K"], number["N"], number["macs"]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(LISTS.glob("*.csv"))])
+def test_every_layer_is_that_of_the_list(name):
+    ours, theirs = list(layers_of(name)), list(listed(name))
+    assert len(theirs) >= 16 and Counter(ours) == Counter(theirs)
+    if name != "inceptionv3":  # whose branches the list has in another order
+        assert ours == theirs
+
+
+# -- sizes that the papers print ----------------------------------------------------------------------------
+
+
+def conv(side, in_channels, out_channels, kernel=1, groups=1):
+    """MACs of a convolution with an output of side x side, or of (height, width)."""
+    taps = kernel * kernel if isinstance(kernel, int) else prod(kernel)
+    return side * side * out_channels * in_channels // groups * taps
+
+
+def encoder(layers, hidden, ffn, tokens, keys=None):
+    """MACs of the layers of a transformer: three projections, attention, a projection, the feed-forward."""
+    square, attention = tokens * hidden * hidden, 2 * tokens * (keys or tokens) * hidden
+    return layers * [square, square, square, attention, square, tokens * hidden * ffn, tokens * ffn * hidden]
+
+
+def gpt2():
+    """Radford et al. 2019, smallest model; the three projections of its attention are one product."""
+    tokens, hidden = 1024, 768
+    square = tokens * hidden * hidden
+    return 12 * [3 * square, 2 * tokens * tokens * hidden, square, 4 * square, 4 * square]
+
+
+def whisper_small():
+    """Radford et al., arXiv 2212.04356, section 2.2 and table 1: 80 mel channels, 3000 frames, stride 2."""
+    hidden, frames = 768, 3000
+    stem = [frames * hidden * 80 * 3, frames // 2 * hidden * hidden * 3]
+    return stem + encoder(12, hidden, 4 * hidden, frames // 2)
+
+
+def swin_tiny():
+    """Liu et al., arXiv 2103.14030, section 3.3: C = 96, layers 2 2 6 2, windows of 7x7, heads of 32."""
+    side, width, window = 56, 96, 7 * 7
+    found = [conv(side, 3, width, 4)]
+    for layers in (2, 2, 6, 2):
+        found += encoder(layers, width, 4 * width, side * side, window)
+        side, width = side // 2, 2 * width
+        found.append(side * side * 2 * width * width)  # four tokens of half the width become one
+    return [*found[:-1], 768 * 1000]
+
+
+def mobilenet_v2():
+    """Sandler et al., arXiv 1801.04381, table 2."""
+    rows = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2))
+    side, channels = 112, 32
+    found = [conv(side, 3, channels, 3)]
+    for factor, width, count, stride in (*rows, (6, 320, 1, 1)):
+        for number in range(count):
+            inner = factor * channels
+            if factor > 1:
+                found.append(conv(side, channels, inner))
+            side //= stride if number == 0 else 1
+            found += [conv(side, inner, inner, 3, inner), conv(side, inner, width)]
+            channels = width
+    return [*found, conv(side, channels, 1280), 1280 * 1000]
+
+
+def efficientnet_b0():
+    """Tan and Le, arXiv 1905.11946, table 1; a block squeezes to a quarter of its input."""
+    rows = ((1, 3, 16, 1, 1), (6, 3, 24, 2, 2), (6, 5, 40, 2, 2), (6, 3, 80, 3, 2), (6, 5, 112, 3, 1))
+    side, channels = 112, 32
+    found = [conv(side, 3, channels, 3)]
+    for factor, kernel, width, count, stride in (*rows, (6, 5, 192, 4, 2), (6, 3, 320, 1, 1)):
+        for number in range(count):
+            inner, squeezed = factor * channels, channels // 4
+            if factor > 1:
+                found.append(conv(side, channels, inner))
+            side //= stride if number == 0 else 1
+            found += [conv(side, inner, inner, kernel, inner)]
+            found += [conv(1, inner, squeezed), conv(1, squeezed, inner), conv(side, inner, width)]
+            channels = width
+    return [*found, conv(side, channels, 1280), 1280 * 1000]
+
+
+def googlenet():
+    """Szegedy et al., arXiv 1409.4842: the columns of table 1."""
+    rows = {
+        28: ((192, 64, 96, 128, 16, 32, 32), (256, 128, 128, 192, 32, 96, 64)),
+        14: (
+            (480, 192, 96, 208, 16, 48, 64),
+            (512, 160, 112, 224, 24, 64, 64),
+            (512, 128, 128, 256, 24, 64, 64),
+            (512, 112, 144, 288, 32, 64, 64),
+            (528, 256, 160, 320, 32, 128, 128),
+        ),
+        7: ((832, 256, 160, 320, 32, 128, 128), (832, 384, 192, 384, 48, 128, 128)),
+    }
+    found = [conv(112, 3, 64, 7), conv(56, 64, 64), conv(56, 64, 192, 3)]
+    for side, modules in rows.items():
+        for width, one, reduce3, three, reduce5, five, pooled in modules:
+            found += [conv(side, width, one), conv(side, width, reduce3), conv(side, reduce3, three, 3)]
+            found += [conv(side, width, reduce5), conv(side, reduce5, five, 5), conv(side, width, pooled)]
+    return [*found, 1024 * 1000]
+
+
+def tiny_yolo():
+    """Darknet's yolov2-tiny-voc.cfg: a pooling halves the image after each of the first five convolutions."""
+    widths = (3, 16, 32, 64, 128, 256, 512, 1024, 1024)
+    sides = (416, 208, 104, 52, 26, 13, 13, 13)
+    pairs = zip(sides, widths, widths[1:], strict=False)
+    return [*(conv(side, a, b, 3) for side, a, b in pairs), conv(13, 1024, 125)]
+
+
+def ssd_resnet34():
+    """MLPerf Inference 0.5: ResNet-34 without its last stage, the third without stride, and six maps."""
+    found = [conv(600, 3, 64, 7), *6 * [conv(300, 64, 64, 3)]]
+    found += [
+        conv(150, 64, 128, 3),
+        conv(150, 128, 128, 3),
+        conv(150, 64, 128),
+        *6 * [conv(150, 128, 128, 3)],
+    ]
+    found += [conv(150, 128, 256, 3), conv(150, 256, 256, 3), conv(150, 128, 256)]
+    found += 10 * [conv(150, 256, 256, 3)]
+    maps = [(150, 256)]
+    for side, narrow, width in ((75, 256, 512), (38, 256, 512), (19, 128, 256), (9, 128, 256), (7, 128, 256)):
+        found += [conv(maps[-1][0], maps[-1][1], narrow), conv(side, narrow, width, 3)]
+        maps.append((side, width))
+    boxes = list(zip((50, 25, 13, 7, 3, 3), maps, (4, 6, 6, 6, 4, 4), strict=True))
+    for values in (4, 81):
+        found += [conv(side, width, values * count, 3) for side, (_, width), count in boxes]
+    return found
+
+
+def unet():
+    """Ronneberger et al., arXiv 1505.04597, figure 1: the sides and channels that it prints."""
+    down = ((572, 1, 64), (284, 64, 128), (140, 128, 256), (68, 256, 512), (32, 512, 1024))
+    up = ((28, 1024, 512), (52, 512, 256), (100, 256, 128), (196, 128, 64))
+    found = []
+    for side, width, channels in down:
+        found += [conv(side - 2, width, channels, 3), conv(side - 4, channels, channels, 3)]
+    for side, width, channels in up:
+        found.append(side * side * width * channels * 4)  # each pixel becomes four
+        found += [conv(2 * side - 2, width, channels, 3), conv(2 * side - 4, channels, channels, 3)]
+    return [*found, conv(388, 64, 2)]
+
+
+#: Layers of networks for which there is no list. BERT is Devlin et al., arXiv 1810.04805, section 3.
+PRINTED = {
+    "bert-base-512": [*encoder(12, 768, 3072, 512), 768 * 768],
+    "bert-large-384": [*encoder(24, 1024, 4096, 384), 1024 * 1024],
+    "gpt2-1024": gpt2(),
+    "whisper-small-encoder": whisper_small(),
+    "swin-t": swin_tiny(),
+    "mobilenet-v2": mobilenet_v2(),
+    "efficientnet-b0": efficientnet_b0(),
+    "googlenet": googlenet(),
+    "tiny-yolov2": tiny_yolo(),
+    "ssd-resnet34": ssd_resnet34(),
+    "unet": unet(),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_every_layer_does_the_macs_that_follow_from_the_paper(name):
+    assert [op.macs for op in load(find(name)).ops if op.macs] == PRINTED[name]
+
+
+# MLPerf Inference 0.5 prints 433 GFLOP for the detector, the papers 0.39 and 4.5 billion for the others.
+@pytest.mark.parametrize(
+    "name, published, digits",
+    [("ssd-resnet34", 433 / 2, 0), ("efficientnet-b0", 0.39, 2), ("swin-t", 4.5, 1)],
+)
+def test_the_total_rounds_to_the_published_one(name, published, digits):
+    assert round(load(find(name)).macs / 1e9, digits) == round(published, digits)

@@ -1,0 +1,1 @@
+"""Published networks as plain PyTorch modules: one file each, without weights, for inference."""
