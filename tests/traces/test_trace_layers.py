@@ -239,7 +239,7 @@ def gpt_oss():
 
 
 def modernbert():
-    """Warner et al., arXiv 2412.13663: the three projections are one product, as gate and feed-forward are."""
+    """Warner et al., arXiv 2412.13663: one product makes all projections, one gate and feed-forward."""
     tokens, hidden, ffn = 8192, 768, 1152
     band = causal_pairs(tokens, 65) * 2 - tokens  # 64 tokens to either side
     found = []
