@@ -1,4 +1,4 @@
-"""The command line of the traces: ``python -m traces TRACE``, ``convert`` and ``schema``.
+"""The command line of the traces: ``python -m traces TRACE``, ``convert``, ``kinds`` and ``schema``.
 
 Wrong input is one line on stderr and exit code 2; what is printed on request goes to stdout, all else to
 stderr.
@@ -22,6 +22,7 @@ from tandemsim.sim.shell.files import written
 from tandemsim.traces.codec import dumps, find, load, names, save
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.json_schema import json_schema
+from tandemsim.traces.kind_table import kind_table
 from tandemsim.traces.limits import MAX_TABLE_BYTES, as_text, read_document
 from tandemsim.traces.scalesim import from_csv, to_csv
 from tandemsim.traces.schema import Trace
@@ -31,9 +32,14 @@ SPEAKER = "traces"  # begins the line that says what is wrong
 
 USAGE = """python -m traces TRACE
        python -m traces convert FILE --out FILE
+       python -m traces kinds
        python -m traces schema [--out FILE]"""
 
-DESCRIPTION = "Summarize a trace, convert it from or to SCALE-Sim's CSV, or print the JSON Schema of traces."
+DESCRIPTION = (
+    "Summarize a trace, convert it from or to SCALE-Sim's CSV, or print the kinds of op or the JSON Schema."
+)
+
+KINDS = "Print the kinds of op with their dims, inputs and multiply-accumulates, as a table in Markdown."
 
 CONVERT = """Convert a SCALE-Sim topology (.csv) to a trace (.json or .json.gz), or a trace to a topology.
 GEMM (Layer, M, N, K) or convolution (Layer name, IFMAP Height, ...) is recognized by the header; layer names
@@ -44,7 +50,7 @@ stderr. Of a trace, the gemm and conv2d ops are written; what SCALE-Sim cannot e
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"convert": _convert, "schema": _schema}
+    commands = {"convert": _convert, "kinds": _kinds, "schema": _schema}
     try:
         if words and words[0] in commands:
             commands[words[0]](words[1:])
@@ -81,6 +87,12 @@ def _convert(words: Sequence[str]) -> None:
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)
     _write(text.encode(), options.out)
+
+
+def _kinds(words: Sequence[str]) -> None:
+    """Print the table of docs/traces.md."""
+    Parser("python -m traces kinds", SPEAKER, description=KINDS).parse_args(words)
+    _write(f"{kind_table()}\n".encode(), "-")
 
 
 def _schema(words: Sequence[str]) -> None:

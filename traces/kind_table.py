@@ -11,11 +11,9 @@ HEAD = ("kind", "what it computes", "dims (default)", "inputs, in this order", "
 
 
 def kind_table() -> str:
-    """Return the table in Markdown, one row a kind; its last line ends without a line end."""
-    rows = [HEAD, ("---",) * len(HEAD), *(_row(kind) for kind in KINDS.values())]
-    return "\n".join(
-        f"| {' | '.join(row)} |".replace("| --- ", "|---").replace("---|---", "---|---") for row in rows
-    )
+    """Return the table in Markdown, one row a kind, without a final newline."""
+    head, *rows = [f"| {' | '.join(row)} |" for row in (HEAD, *map(_row, KINDS.values()))]
+    return "\n".join([head, "|---" * len(HEAD) + "|", *rows])
 
 
 def _row(kind: Kind) -> tuple[str, ...]:

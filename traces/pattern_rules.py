@@ -15,6 +15,7 @@ from tandemsim.traces.errors import TraceError, violation
 from tandemsim.traces.pattern_parts import Blocks, Chunks, PatternParts
 
 MAX_SEQ_LEN = 2**24  # assumed: sixteen million tokens, so that an array of that length stays affordable
+MAX_SIZE = 2**31 - 1  # assumed: of chunks and blocks, which may be larger than the sequence
 MAX_BLOCKS = 2**20  # assumed: of all rows together; about as many as a trace's document has room for
 
 
@@ -143,6 +144,8 @@ def check_chunks(chunks: Chunks) -> None:
         raise violation("chunks", "must have a positive size", list(chunks))
     if chunks.before < 0 or chunks.after < 0:
         raise violation("chunks", "must see 0 or more chunks before and after", list(chunks))
+    if max(chunks) > MAX_SIZE:
+        raise violation("chunks", f"must hold numbers up to {MAX_SIZE}", list(chunks))
     if not 0 <= chunks.phase < chunks.size:
         raise violation("chunks", f"must have a phase in 0..{chunks.size - 1}", list(chunks))
 
@@ -151,8 +154,8 @@ def check_blocks(blocks: Blocks, q_len: int, seq_len: int) -> None:
     """Raise `TraceError` for blocks that break a rule: sizes, one row a block of queries, keys that exist."""
     for name in ("query", "key"):
         size = getattr(blocks, name)
-        if not is_integer(size) or size < 1:
-            raise violation(f"blocks.{name}", "must be a positive integer", size)
+        if not is_integer(size) or not 1 <= size <= MAX_SIZE:
+            raise violation(f"blocks.{name}", f"must be an integer in 1..{MAX_SIZE}", size)
     count, last = -(-q_len // blocks.query), (seq_len - 1) // blocks.key
     if len(blocks.rows) != count:
         rule = f"must be {count} rows, one for each {blocks.query} of {q_len} queries"

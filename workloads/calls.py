@@ -11,11 +11,22 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves
 
 #: Operators that return their input, or a view of it, without saying so in their schema.
-VIEWS = {"_unsafe_view", "_reshape_alias", "lift_fresh", "unsafe_split", "unsafe_split_with_sizes"}
+VIEWS = {"_unsafe_view", "lift", "_reshape_alias", "lift_fresh", "unsafe_split", "unsafe_split_with_sizes"}
 
 #: Operators that make a tensor from nothing but its shape.
 FACTORIES = {
-    *("empty", "empty_strided", "zeros", "ones", "full", "arange", "linspace", "logspace", "eye"),
+    *(
+        "empty",
+        "empty_strided",
+        "empty_permuted",
+        "zeros",
+        "ones",
+        "full",
+        "arange",
+        "linspace",
+        "logspace",
+        "eye",
+    ),
     *("new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full", "scalar_tensor"),
     *("empty_like", "zeros_like", "ones_like", "full_like", "tril_indices", "triu_indices"),
 }

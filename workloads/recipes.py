@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from tandemsim.workloads.calls import FACTORIES, bare_name, written
 
 #: What makes a tensor without setting its elements.
-_BLANK = {"empty", "empty_strided", "new_empty", "new_empty_strided", "empty_like"}
+_BLANK = {"empty", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "empty_like"}
 
 #: What sets all elements of the tensor that it writes to.
 _SETS_ALL = {"fill", "zero", "copy"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,7 +41,8 @@ PLACED = {"act", "gather", "pool", "scatter", "softmax", "topk"}
 MAX_OPS = 2**15
 
 
-class Missing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Missing:
     """Something that a trace cannot say: in one line, how often it was met, and where first."""
 
     what: str
@@ -119,7 +120,7 @@ class Recorder(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
         if isinstance(func, HigherOrderOperator):
             if func.name() in self.higher_order:
                 with self:

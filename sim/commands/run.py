@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from tandemsim.traces.schema import Trace
 
 
+#: What goes with --pattern, by the names of `sim.pattern_trace.pattern_trace`.
+PATTERN_OPTIONS = {
+    "heads": "heads (default: 1)",
+    "head_dim": "elements of a query or a key of one head (default: 64)",
+    "kv_heads": "heads of keys and values, which the heads share in groups (default: each has its own)",
+    "global_tokens": "so many first tokens are global (default: its own)",
+    "sink_tokens": "so many first tokens are keys that every query sees (default: 0)",
+    "queries": "only so many last tokens are queries (default: all)",
+}
+
+
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to those of `tandem`."""
     parser = commands.add_parser(
@@ -43,19 +54,11 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="KIND:NUMBERS",
         help="instead of a workload, one attention: longformer:TOKENS,WINDOW (512 keys and the token's own),"
         " sliding:TOKENS,WINDOW, dilated:TOKENS,WINDOW,DILATION, vil:HEIGHT,WIDTH,WINDOW,"
-        " strided_sparse:TOKENS,LOCAL,STRIDE, dense:TOKENS, causal:TOKENS,WINDOW",
+        " strided_sparse:TOKENS,LOCAL,STRIDE, causal:TOKENS,WINDOW (the token and those right before it),"
+        " chunked:TOKENS,SIZE, neighborhood:HEIGHT,WIDTH,WINDOW (moved inward at the edges), dense:TOKENS",
     )
-    parser.add_argument("--heads", metavar="N", type=int, help="of --pattern (default: 1)")
-    parser.add_argument(
-        "--kv-heads", metavar="N", type=int, help="of --pattern, of keys and values (default: all heads)"
-    )
-    parser.add_argument("--head-dim", metavar="N", type=int, help="of --pattern (default: 64)")
-    parser.add_argument(
-        "--global-tokens",
-        metavar="N",
-        type=int,
-        help="of --pattern: so many first ones (default: its own)",
-    )
+    for name, text in PATTERN_OPTIONS.items():
+        parser.add_argument(_option(name), metavar="N", type=int, help=f"of --pattern: {text}")
     parser.add_argument(
         "--only", metavar="REGEX", help="run only ops in whose names the regular expression is found"
     )
@@ -137,15 +140,19 @@ def _trace(chosen: argparse.Namespace) -> Trace | None:
     if (chosen.pattern is None) == (chosen.workload is None):
         excess = f"only one of --pattern and a workload may be given, not also {shown(chosen.workload)}"
         raise ConfigError(excess if chosen.pattern else "a workload is missing: a name, a file or --pattern")
-    options = ("heads", "kv_heads", "head_dim", "global_tokens")
-    arguments = {name: getattr(chosen, name) for name in options if getattr(chosen, name) is not None}
+    options = {name: getattr(chosen, name) for name in PATTERN_OPTIONS}
+    arguments = {name: value for name, value in options.items() if value is not None}
     if chosen.pattern is not None:
         from tandemsim.sim.pattern_trace import pattern_trace
 
         return pattern_trace(chosen.pattern, **arguments)
     for name in arguments:
-        raise ConfigError(f"--{name.replace('_', '-')} goes with --pattern")
+        raise ConfigError(f"{_option(name)} goes with --pattern")
     return None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _dump(chosen: argparse.Namespace) -> None:

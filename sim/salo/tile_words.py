@@ -163,8 +163,6 @@ def words(
 
     `source` is that of the schedule: GLOBAL feeds everything from the projections of the global tokens.
     """
-    if own.value.shape[1] != own.query.shape[1]:
-        raise ConfigError("the SALO circuit takes values as long as the queries, not others")
     local = for_globals if source else own
     row = for_globals if source or command.private else own
     fed = []

@@ -13,6 +13,7 @@ from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.settings import LISTED_BY, fields_of
 from tandemsim.sim.machines.table import default_machine
+from tandemsim.sim.pattern_trace import OPTIONS as PATTERN_OPTIONS
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.sim.run import workload_name
 from tandemsim.sim.sweep.study import Study
@@ -20,7 +21,6 @@ from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
-PATTERN_OPTIONS = ("heads", "head_dim", "global_tokens", "kv_heads")
 TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
 INTEGERS = (*PATTERN_OPTIONS, "batch")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
@@ -37,8 +37,8 @@ def settings_of(point: Mapping[str, object]) -> dict[str, object]:
 def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
     """Return what a point runs. Raises `ConfigError` and `TraceError`."""
     if "pattern" in point:
-        given = {name: point[name] for name in PATTERN_OPTIONS if point.get(name) is not None}
-        return _pattern(point["pattern"], tuple(given.items()))
+        given = ((name, point[name]) for name in PATTERN_OPTIONS if point.get(name) is not None)
+        return _pattern(point["pattern"], *given)
     for name in PATTERN_OPTIONS:
         if name in point:
             raise ConfigError(f"{name} goes with a pattern, and this point has none")
@@ -48,11 +48,10 @@ def trace_of(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Trace:
 
 
 @lru_cache(256)
-def _pattern(text: str, given: tuple[tuple[str, Any], ...]) -> Trace:
-    options = dict(given)
-    for name, value in options.items():
+def _pattern(text: str, *options: tuple[str, Any]) -> Trace:
+    for name, value in options:
         require(isinstance(value, int) and not isinstance(value, bool), f"{name} must be an integer", value)
-    return pattern_trace(text, **options)
+    return pattern_trace(text, **dict(options))
 
 
 class MissingError(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tandemsim.sim.pattern_trace import OPTIONS
 from tandemsim.sim.report.format import PJ, percent, si
 from tandemsim.sim.sweep.point_run import OK, STATUSES
 from tandemsim.sim.sweep.sections import OBJECTIVES
@@ -15,8 +16,7 @@ from tandemsim.sim.sweep.study import Study
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Keys that say what is run.
-WORK = ("pattern", "heads", "kv_heads", "head_dim", "global_tokens", "only", "batch")
+WORK = ("pattern", *OPTIONS, "only", "batch")  # keys that say what is run
 MAX_REASONS = 8  # that are shown; the table has all
 
 

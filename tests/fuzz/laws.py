@@ -98,7 +98,7 @@ def of_speed(config: SaloConfig, attention: Attention, batch: int) -> Iterator[s
 
 def _run(config: SaloConfig, attention: Attention, batch: int) -> LayerResult:
     pattern, heads, head_dim, apart = attention
-    layer = Layer(heads * batch, head_dim, pattern.seq_len, pattern.global_tokens)
+    layer = Layer(heads * batch, head_dim, pattern.seq_len, pattern.global_tokens, q_len=pattern.q_len)
     return simulate_layer(config, pattern, layer, global_projections=apart)
 
 

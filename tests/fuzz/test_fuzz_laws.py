@@ -86,7 +86,13 @@ def test_a_machine_that_gets_slower_with_more_is_found(
     assert told in fault
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(120))
 def test_pairs_are_those_of_the_mask(seed: int) -> None:
     found = valid_patterns.pattern(random.Random(seed))
-    assert valid_patterns.pairs(found) == found.mask(range(found.seq_len)).sum()
+    assert valid_patterns.pairs(found) == found.pairs() == found.mask(range(found.q_len)).sum()
+
+
+def test_every_form_of_pattern_is_made_up() -> None:
+    made = [valid_patterns.pattern(random.Random(seed)) for seed in range(400)]
+    for name in ("grid", "causal", "chunks", "sink_tokens", "clamped", "blocks", "q_offset", "global_tokens"):
+        assert sum(bool(getattr(found, name)) for found in made) > 10, name

@@ -11,6 +11,8 @@ from functools import cache
 from typing import Any
 
 from tandemsim.traces.codec import dumps, find, load
+from tandemsim.traces.kinds import macs
+from tandemsim.traces.pattern import Pattern
 from tests.fuzz.judge import Judge
 from tests.traces.written_out import TooManyTurnsError, written_out
 
@@ -49,6 +51,8 @@ SHARE_RUN = 0.1  # of what is read
 WINDOWS = 2  # ops of the trace that is damaged are few, so that each is met
 
 
+FREE_ID = 100_000  # of tensors and ops that are added
+
 TURNS = 3  # of an attention that repeats
 
 SMALL = ("--set", "rows=8", "--set", "cols=8", "--quiet")
@@ -80,7 +84,29 @@ def small() -> dict[str, Any]:
         tensor.pop("alias_of", None)
         if any(tensor["id"] in op["outputs"] for op in windows):
             tensor["role"] = "output"
-    return {**whole, "ops": windows, "tensors": tensors}
+    ops = [*windows, *_grown(windows[0], tensors)]
+    return {**whole, "ops": ops, "tensors": tensors}
+
+
+def _grown(op: dict[str, Any], tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return attentions of the same tensors whose patterns have every field, and append their outputs."""
+    (output,) = (tensor for tensor in tensors if tensor["id"] == op["outputs"][0])
+    n = output["shape"][2]
+    made = []
+    for number, pattern in enumerate(
+        (
+            Pattern(seq_len=n, bands=((-64, 0, 2),), sink_tokens=(0, 1), chunks=(512, 1, 0, 3), causal=True),
+            Pattern(seq_len=n, bands=((-6, 6, 3),), clamped=True, global_tokens=(7,)),
+            Pattern.block_sparse(n, 1024, 1024, [[0], [1, 0], [2], [3, 0]]),
+        )
+    ):
+        tensors.append({**output, "id": FREE_ID + number})
+        dims = {name: op["dims"][name] for name in ("batch", "heads", "head_dim")} | pattern.dims()
+        attrs = pattern.attrs() | {"scale": 0.25, "operands": []}
+        stated = {"dims": dims, "attrs": attrs, "macs": macs(op["kind"], dims, attrs)}
+        ids = {"id": FREE_ID + number, "inputs": op["inputs"][:3], "outputs": [FREE_ID + number]}
+        made.append({**op, **ids, **stated})
+    return made
 
 
 @cache

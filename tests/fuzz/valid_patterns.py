@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.pattern import Band, Pattern
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
@@ -18,7 +20,7 @@ KIND = "window_attention"
 
 def pattern(rng: random.Random) -> Pattern:
     """Return a pattern, most often of at most about a hundred tokens."""
-    return rng.choice((named, named, banded, banded, boxed))(rng)
+    return rng.choice((named, named, banded, banded, boxed, grown, grown, grown))(rng)
 
 
 def tokens_of(rng: random.Random, least: int) -> int:
@@ -40,6 +42,9 @@ def named(rng: random.Random) -> Pattern:
             lambda: Pattern.bigbird(n, window, rng.randint(0, min(n, 6))),
             lambda: Pattern.dense(n),
             lambda: Pattern.vil(rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 12), rng.randint(0, 3)),
+            lambda: Pattern.causal_window(n, window, rng.choice((0, 1, min(n, 4)))),
+            lambda: Pattern.chunked(n, rng.randint(1, n), rng.random() < 0.5),
+            lambda: Pattern.neighborhood(rng.randint(4, 9), rng.randint(4, 9), rng.randint(1, 4)),
         )
     )()
 
@@ -73,26 +78,86 @@ def boxed(rng: random.Random) -> Pattern:
     )
 
 
+def grown(rng: random.Random) -> Pattern:
+    """Any window, of a part of the queries, cut by chunks or causality, and with sinks; no query is blind."""
+    n = tokens_of(rng, 1)
+    queries = rng.choice((n, n, 1, rng.randint(1, n)))
+    fields: dict[str, Any] = {"seq_len": n, "q_len": queries, "q_offset": rng.choice((0, n - queries))}
+    fields |= rng.choice((_band, _band, _clamped, _blocks))(rng, n, queries)
+    fields["causal"] = rng.random() < 0.4
+    if rng.random() < 0.4:
+        size = rng.randint(1, n)
+        fields["chunks"] = (size, rng.choice((0, 0, 1, 2)), rng.choice((0, 0, 1)), rng.randrange(size))
+    fields["sink_tokens"] = tuple(rng.sample(range(n), rng.choice((0, 0, 1, min(n, 4)))))
+    fields["global_tokens"] = tuple(rng.sample(range(n), rng.choice((0, 0, 0, 1, min(n, 3)))))
+    try:
+        return Pattern(**fields)
+    except TraceError:  # a query sees nothing, or a band none of the keys
+        return Pattern(**fields | {"sink_tokens": (0,), "q_offset": n - queries, **(_band(rng, n, queries))})
+
+
+def _band(rng: random.Random, n: int, queries: int) -> dict[str, Any]:
+    """A band of the query itself and of those before it, and sometimes behind it."""
+    dilation = rng.choice((1, 1, 1, 2, 5))
+    before, behind = rng.randint(0, n), rng.choice((0, 0, rng.randint(0, n)))
+    return {"bands": ((-before * dilation, behind * dilation, dilation),), "clamped": False, "blocks": None}
+
+
+def _clamped(rng: random.Random, n: int, queries: int) -> dict[str, Any]:
+    dilation = rng.randint(1, min(n, 3))
+    keys = rng.randint(1, n // dilation)
+    low = -dilation * rng.randint(0, keys - 1)
+    return {"bands": ((low, low + dilation * (keys - 1), dilation),), "clamped": True}
+
+
+def _blocks(rng: random.Random, n: int, queries: int) -> dict[str, Any]:
+    query, key = rng.randint(1, 20), rng.randint(1, 20)
+    blocks = range(-(-n // key))
+    rows = [rng.sample(blocks, rng.randint(1, min(len(blocks), 4))) for _ in range(-(-queries // query))]
+    return {"blocks": (query, key, rows)}
+
+
 def pairs(found: Pattern) -> int:
     """Count the pairs (query, key) one by one, from the definition in docs/traces.md."""
-    n = found.seq_len
-    attends: NDArray[np.bool_] = np.zeros((n, n), bool)
-    for low, high, dilation in found.bands:
-        for offset in range(low, high + 1, dilation):
-            if abs(offset) < n:
-                queries = np.arange(max(0, -offset), min(n, n - offset))
-                attends[queries, queries + offset] = True
+    n, tokens = found.seq_len, np.arange(found.q_len)[:, None] + found.q_offset
+    attends: NDArray[np.bool_] = np.zeros((found.q_len, n), bool)
+    for query, token in enumerate(tokens[:, 0].tolist()):
+        attends[query, list(_window(found, query, token))] = True
+    if found.chunks is not None:
+        size, before, after, phase = found.chunks
+        apart = (np.arange(n) + phase) // size - (tokens + phase) // size
+        attends &= (-before <= apart) & (apart <= after)
+    attends[:, [*found.sink_tokens, *found.global_tokens]] = True
+    attends[np.isin(tokens[:, 0], found.global_tokens), :] = True
+    if found.causal:
+        attends &= np.arange(n) <= tokens
+    return int(attends.sum())
+
+
+def _window(found: Pattern, query: int, token: int) -> Iterator[int]:
+    """Yield the keys that a query sees in its window; some may be named twice."""
     if found.grid is not None and found.window_2d is not None:
         height, width = found.grid
-        (low_y, high_y), (low_x, high_x) = found.window_2d
-        for place in range(height * width):
-            y, x = divmod(place, width)
-            for row in range(max(0, y + low_y), min(height, y + high_y + 1)):
-                for col in range(max(0, x + low_x), min(width, x + high_x + 1)):
-                    attends[found.outside + place, found.outside + row * width + col] = True
-    attends[list(found.global_tokens), :] = True
-    attends[:, list(found.global_tokens)] = True
-    return int(attends.sum())
+        if token >= found.outside:
+            y, x = divmod(token - found.outside, width)
+            rows = _along(y, *found.window_2d[0], 1, height, found.clamped)
+            cols = _along(x, *found.window_2d[1], 1, width, found.clamped)
+            yield from (found.outside + row * width + col for row in rows for col in cols)
+    if found.blocks is not None:
+        for block in found.blocks.rows[query // found.blocks.query]:
+            yield from range(block * found.blocks.key, min((block + 1) * found.blocks.key, found.seq_len))
+    for low, high, dilation in found.bands:
+        yield from _along(token, low, high, dilation, found.seq_len, found.clamped)
+
+
+def _along(place: int, low: int, high: int, step: int, length: int, clamped: bool) -> list[int]:
+    """Return the places of a window on one side; a clamped one is pushed inward, step by step."""
+    seen = [place + offset for offset in range(low, high + 1, step)]
+    while clamped and seen[-1] >= length:
+        seen = [other - step for other in seen]
+    while clamped and seen[0] < 0:
+        seen = [other + step for other in seen]
+    return [other for other in seen if 0 <= other < length]
 
 
 def trace(attentions: list[tuple[Pattern, int, int, bool]]) -> Trace:
@@ -105,12 +170,12 @@ def trace(attentions: list[tuple[Pattern, int, int, bool]]) -> Trace:
         return len(tensors) - 1
 
     for found, heads, head_dim, apart in attentions:
-        shape = (1, heads, found.seq_len, head_dim)
-        inputs = [tensor(shape, "input") for _ in range(5 if apart else 3)]
+        shape = (1, heads, found.q_len, head_dim)
+        keys = (1, heads, found.seq_len, head_dim)
+        inputs = [tensor(shape, "input"), *(tensor(keys, "input") for _ in range(4 if apart else 2))]
         if apart:
             inputs.insert(3, tensor((1, heads, len(found.global_tokens), head_dim), "input"))
-        dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, "seq_len": found.seq_len}
-        dims |= {"grid": found.grid} if found.grid else {}
+        dims: dict[str, Any] = {"batch": 1, "heads": heads, "head_dim": head_dim, **found.dims()}
         counted = {"dims": dims, "attrs": found.attrs(), "macs": macs(KIND, dims, found.attrs())}
         outputs = (tensor(shape, "output"),)
         name = f"layer.{len(ops)}"

@@ -50,7 +50,7 @@ def case(rng: random.Random, judge: Judge) -> None:
 def attention(rng: random.Random) -> laws.Attention:
     """Return a pattern, heads, their elements, and whether global tokens are projected apart."""
     found = valid_patterns.pattern(rng)
-    apart = bool(found.global_tokens) and rng.random() < 0.5
+    apart = bool(found.global_tokens) and not found.is_extended and rng.random() < 0.5
     heads = rng.choice((1, 1, 2, 3, rng.choice((7, 60))) if found.seq_len <= 100 else (1, 2))
     return found, heads, rng.choice((1, 2, 3, 4, 8, 16)), apart
 

@@ -232,6 +232,14 @@ def test_a_mask_without_a_pattern_stays_an_operand(seed: int) -> None:
     assert (op.macs, len(op.inputs)) == (DENSE, 4)
 
 
+def test_a_mask_that_differs_between_heads_stays_an_operand() -> None:
+    heads = np.stack([band(-3, 2), band(-2, 2), band(-3, 2)])
+    op = one(masked(heads), "attention")
+    assert (op.macs, len(op.inputs)) == (DENSE, 4)
+    alike = one(masked(np.stack([band(-3, 2)] * 3)), "window_attention")
+    assert alike.attrs["bands"] == [[-3, 2, 1]]
+
+
 def test_relative_positions_stay_a_bias_beside_the_pattern_of_a_mask() -> None:
     steps = [node("Add", "s bias", "a"), node("Add", "a mask", "m")]
     mask = np.where(band(-2, 2), 0, LEAST).astype(np.float32)
@@ -239,6 +247,15 @@ def test_relative_positions_stay_a_bias_beside_the_pattern_of_a_mask() -> None:
     op = one(trace, "window_attention")
     assert op.attrs["operands"] == ["bias"]
     assert op.operand("bias") == op.inputs[3]
+
+
+def test_beside_a_mask_of_booleans_that_is_an_input_a_window_stays_a_mask() -> None:
+    """A trace has no pattern together with booleans; both become one summand."""
+    steps = [node("Where", "padding s low", "a"), node("Add", "a mask", "m")]
+    constants = {"mask": np.where(band(-2, 2), 0, LEAST).astype(np.float32), "low": np.float32(LEAST)}
+    trace = traced(chain(*steps, scores="m"), QKV | {"padding": ("bool", (2, 1, 1, 10))}, constants=constants)
+    op = one(trace, "attention")
+    assert (kinds(trace), op.macs, op.attrs["operands"]) == (["eltwise", "attention"], DENSE, ["bias"])
 
 
 def test_a_mask_that_is_an_input_is_an_operand() -> None:

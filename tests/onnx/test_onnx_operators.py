@@ -279,6 +279,21 @@ def test_an_op_says_how_many_elements_meet_in_one(case: Case, reduced: int) -> N
     assert op.dims["reduced"] == reduced
 
 
+@pytest.mark.parametrize(
+    "op, auto, pads",
+    [
+        ("Conv", "SAME_UPPER", (0, 1)),
+        ("Conv", "SAME_LOWER", (1, 0)),
+        ("ConvTranspose", "SAME_UPPER", (0, 1)),
+        ("ConvTranspose", "SAME_LOWER", (1, 0)),
+    ],
+)
+def test_an_odd_pad_is_on_the_side_that_the_node_says(op: str, auto: str, pads: tuple[int, int]) -> None:
+    """A kernel of 2 needs one pad in all: at the end, or at the beginning."""
+    dims = alone(op, (1, 1, 6, 6), zeros(1, 1, 2, 2), auto_pad=auto).traced().ops[0].dims
+    assert (dims["pad_top"], dims["pad_bottom"]) == (dims["pad_left"], dims["pad_right"]) == pads
+
+
 @pytest.mark.parametrize("case", VIEWS.values(), ids=VIEWS)
 def test_a_view_is_no_op_and_shows_the_memory_of_its_input(case: Case) -> None:
     trace = case.traced()

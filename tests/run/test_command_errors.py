@@ -230,7 +230,10 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
     known = "no machine runs any op of this trace; machines run attention, window_attention"
     assert refused("run", "gemm.json") == f"tandem: {known}\n"
     asked = refused("run", "gemm.json", "--machine", "salo", "--functional")
-    assert asked == "tandem: salo runs attention, window_attention ops, and the trace has none; try another machine\n"
+    assert (
+        asked
+        == "tandem: salo runs attention, window_attention ops, and the trace has none; try another machine\n"
+    )
 
 
 FAULTS = {

@@ -20,6 +20,9 @@ SMALL = {
     "strided_sparse": (Pattern.strided_sparse(64, 4, 8), "strided_sparse:64,4,8"),
     "bigbird": (Pattern.bigbird(64, 16, 1), "bigbird:64,16"),
     "dense": (Pattern.dense(24), "dense:24"),
+    "causal": (Pattern.causal_window(64, 12), "causal:64,12"),
+    "chunked": (Pattern.chunked(64, 24), "chunked:64,24"),
+    "neighborhood": (Pattern.neighborhood(8, 9, 5), "neighborhood:8,9,5"),
 }
 
 
@@ -57,6 +60,40 @@ def test_global_tokens_and_the_other_options_go_with_a_pattern(command: Any, pla
 
 
 @pytest.mark.parametrize(
+    "text, options, pattern",
+    [
+        ("causal:64,12", {"sink_tokens": 3}, Pattern.causal_window(64, 12, 3)),
+        ("causal:64,12", {"queries": 1}, Pattern.causal_window(64, 12, q_len=1, q_offset=63)),
+        (
+            "causal:64,12",
+            {"queries": 16, "sink_tokens": 2},
+            Pattern.causal_window(64, 12, 2, q_len=16, q_offset=48),
+        ),
+        ("sliding:64,9", {"sink_tokens": 1}, Pattern(seq_len=64, bands=((-4, 4, 1),), sink_tokens=(0,))),
+        (
+            "sliding:64,9",
+            {"queries": 9, "global_tokens": 1},
+            Pattern(seq_len=64, bands=((-4, 4, 1),), global_tokens=(0,), q_len=9, q_offset=55),
+        ),
+    ],
+)
+def test_sinks_and_the_last_queries_go_with_a_pattern(
+    command: Any, text: str, options: dict[str, int], pattern: Pattern
+) -> None:
+    op = pattern_trace(text, heads=6, head_dim=16, kv_heads=2, **options).ops[0]
+    assert Pattern.from_op(op) == pattern and op.dim("kv_heads") == 2
+    assert op.macs == 2 * 6 * 16 * int(pattern.mask(range(pattern.q_len)).sum())
+    words = [word for name, number in options.items() for word in (f"--{name.replace('_', '-')}", number)]
+    sizes = ("--heads", 6, "--head-dim", 16, "--kv-heads", 2)
+    found = command("run", "--pattern", text, *sizes, *words, "--json", "-").json
+    assert [done["macs"] for done in found["ops"]] == [op.macs]
+
+
+def test_heads_that_are_all_their_own_make_the_same_trace() -> None:
+    assert pattern_trace("causal:64,12", heads=4, kv_heads=4) == pattern_trace("causal:64,12", heads=4)
+
+
+@pytest.mark.parametrize(
     "arguments, says",
     [
         (("--pattern", "longformr:64,8"), "unknown pattern 'longformr'; did you mean 'longformer'?"),
@@ -75,6 +112,18 @@ def test_global_tokens_and_the_other_options_go_with_a_pattern(command: Any, pla
             "global_tokens must be 0 to 1048576, not",
         ),
         (("--pattern", "dense:8", "--global-tokens", 10**12), "global_tokens must be 0 to 8, not 1000"),
+        (("--pattern", "dense:8", "--sink-tokens", 9), "sink_tokens must be 0 to 8, not 9"),
+        (("--pattern", "dense:8", "--queries", 0), "queries must be 1 to 8, not 0"),
+        (("--pattern", "dense:8", "--queries", 9), "queries must be 1 to 8, not 9"),
+        (("--pattern", "vil:8,9,5", "--sink-tokens", 1), "sink_tokens must be left out on a grid"),
+        (("--pattern", "dense:8", "--heads", 6, "--kv-heads", 4), "kv_heads must divide the 6 heads, not 4"),
+        (
+            ("--pattern", "longformer:64,8", "--queries", 9),
+            "global tokens are projected apart in a pattern of ",
+        ),
+        (("--pattern", "dense:8", "--kv-heads", -1), "kv_heads must be a positive integer up to "),
+        (("--pattern", "neighborhood:8,9,10", "--heads", 2), "bands must hold at most 8 rows, "),
+        (("small.json", "--queries", 2), "--queries goes with --pattern"),
         (("--pattern", "dense:8", "small.json"), "only one of --pattern and a workload may be given, "),
         (("small.json", "--heads", 2), "--heads goes with --pattern"),
         ((), "a workload is missing: a name, a file or --pattern"),

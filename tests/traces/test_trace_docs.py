@@ -18,13 +18,13 @@ from tandemsim.traces import (
     json_text,
     limits,
     npz,
-    pairs,
     pattern_rules,
     scalesim,
+    window_bands,
 )
 from tandemsim.traces.codec import loads
 from tandemsim.traces.errors import TraceError
-from tandemsim.traces.kinds import KINDS
+from tandemsim.traces.kind_table import kind_table
 from tandemsim.traces.pattern import Pattern
 
 ROOT = Path(__file__).parents[2]
@@ -75,24 +75,24 @@ def rows(heading):
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
 
 
-@pytest.mark.parametrize("made, bands, tokens, pairs", rows("Window attention"))
-def test_patterns_are_those_of_the_page(made, bands, tokens, pairs):
+@pytest.mark.parametrize("made, bands, tokens, also, pairs", rows("Window attention"))
+def test_patterns_are_those_of_the_page(made, bands, tokens, also, pairs):
     name, arguments = re.match(r"`(\w+)\((.*?)\)`", made).groups()
     pattern = getattr(Pattern, name)(*ast.literal_eval(f"[{arguments}]"))
     stated = {"bands": json.loads(bands.strip("`")), "global_tokens": json.loads(tokens.strip("`"))}
-    assert pattern.attrs() == stated
-    assert pattern.pairs() == int(pattern.mask(range(pattern.seq_len)).sum()) == int(pairs.replace(",", ""))
+    stated |= json.loads(also.strip("`") or "{}")
+    made = json.loads(json.dumps(pattern.dims() | pattern.attrs()))
+    assert made == stated | {"seq_len": pattern.seq_len}
+    assert pattern.pairs() == int(pattern.mask(range(pattern.q_len)).sum()) == int(pairs.replace(",", ""))
 
 
-def test_dims_of_every_kind_are_those_of_the_page():
-    found = {}
-    for kinds, dims, *_ in rows("Kinds, and the MACs of each"):
-        for kind in kinds.strip("`").split():
-            stated = dims.replace("inputs that meet in one of them", "")
-            words = re.findall(r"`([a-z_ ]+)`", stated)
-            found[kind] = {word for group in words for word in group.split()} - {"grid"}
-    assert found == {kind: {*facts.required, *facts.optional} for kind, facts in KINDS.items()}
+def test_table_of_the_page_is_made_of_the_kinds():
+    assert f"\n{kind_table()}\n" in TEXT, "run: python -m traces kinds"
 
+
+ROW = {"heads": 1, "head_dim": 48, "seq_len": 3137}  # window attention without a grid, of the same tensors
+BAND = {"bands": [[0, 0, 1]], "global_tokens": []}
+CLAMPED = {"bands": [[-30, 30], [0, 0]], "global_tokens": [0], "border": "clamped"}
 
 DAMAGE = {
     "dims.heads must be int": ("dims", "heads", "1"),
@@ -102,6 +102,22 @@ DAMAGE = {
     "macs must be": ("macs", None, 59609185),
     "attrs.bands must reach": ("attrs", "bands", [[56, 70], [-7, 7]]),
     "attrs.global_tokens must hold": ("attrs", "global_tokens", []),
+    "attrs.causal must be left out": ("attrs", "causal", True),
+    "attrs.border must be": ("attrs", "border", "mirrored"),
+    "attrs.bands must hold at most": ("stated", None, CLAMPED),
+    "attrs.bands must let": ("stated", ROW, BAND | {"bands": [[1, 9, 1]], "causal": True}),
+    "attrs.q_offset must be": ("stated", ROW, BAND | {"q_offset": 0.5}),
+    "attrs.chunks must be": ("stated", ROW, BAND | {"chunks": [4, 0]}),
+    "attrs.sink_tokens must be": ("stated", ROW, BAND | {"sink_tokens": [3137]}),
+    "attrs.blocks.rows[1] must": (
+        "stated",
+        ROW,
+        BAND | {"bands": [], "blocks": {"query": 1600, "key": 1600, "rows": [[0], [2]]}},
+    ),
+    "dims.kv_heads must divide": ("dims", "kv_heads", 2),
+    "attrs.softcap must be": ("attrs", "softcap", 0),
+    "attrs.operands must be": ("attrs", "operands", ["mask"]),
+    "inputs must be 4": ("attrs", "operands", ["sinks"]),
     "inputs[1] (tensor 187)": ("shape", 187, [1, 1, 3136, 48]),
     "turns must be": ("repeat", 1, None),
     "inputs[0] must not wait": ("inputs", 0, 189),
@@ -122,6 +138,8 @@ def test_messages_are_those_of_the_page(begin, resealed):
         next(tensor for tensor in document["tensors"] if tensor["id"] == key)[where] = value
     elif where == "repeat":
         document["ops"].insert(3, ["repeat", key, [op]])
+    elif where == "stated":
+        op["dims"], op["attrs"] = key or op["dims"], value
     elif key is None:
         op[where] = value
     else:
@@ -138,13 +156,12 @@ def test_limits_are_those_of_the_page():
     tables = (limits.MAX_TABLE_BYTES // limits.MIB, scalesim.MAX_LAYERS)
     stored = (arrays.MAX_ARRAY_BYTES // limits.MIB, npz.MAX_READ // limits.MIB)
     assert numbers == [*read, *tables, *stored]
-    powers = {"¹⁴": 14, "²⁶": 26, "²⁷": 27, "¹²": 12, "²⁴": 24}
+    powers = {"¹⁴": 14, "²⁰": 20, "²⁶": 26, "²⁷": 27, "²⁴": 24}
     window = TEXT.partition("Bands may overlap. ")[2].partition("\n\n")[0]
-    found = [powers[power] for power in re.findall(r"2([¹²⁴⁶⁷]+)", window)]
-    tokens, offsets, parts = pattern_rules.MAX_SEQ_LEN, bands.MAX_OFFSETS, disjoint.MAX_PIECES
-    assert [2**power for power in found] == [
-        *(tokens, offsets, parts, disjoint.MAX_LOOKS, pairs.FEW, pairs.MAX_MEETINGS)
-    ]
+    found = [powers[power] for power in re.findall(r"2([⁰¹²⁴⁶⁷]+)", window)]
+    read = (pattern_rules.MAX_SEQ_LEN, bands.MAX_OFFSETS, pattern_rules.MAX_BLOCKS, disjoint.MAX_PIECES)
+    split = (disjoint.MAX_LOOKS, window_bands.FEW, window_bands.MAX_MEETINGS)
+    assert [2**power for power in found] == [*read, *split]
     assert f"{bands.MAX_BANDS} bands" in window
     assert f"more than {codec.PLAIN_BYTES // 1024} KiB is written" in TEXT
     assert f"{limits.MAX_BYTES // limits.MIB} MiB and the {limits.MAX_MARKS:,} marks that" in TEXT

@@ -335,6 +335,16 @@ def test_published_patterns_have_their_pairs(pattern, count):
     assert pattern.pairs() == count
 
 
+def test_the_largest_sizes_hold_the_whole_sequence():
+    """Nothing overflows: chunks and blocks may be larger than any sequence."""
+    most, n = 2**31 - 1, 2**24
+    band = ((-(10**30), 0, 1),)
+    for sizes in ((most,), (most, most, most, most - 1), (n, 0, 0, 0)):
+        assert Pattern(seq_len=n, bands=band, chunks=sizes).pairs() == n * (n + 1) // 2
+    assert Pattern.block_sparse(n, most, most, [[0]]).pairs() == n * n
+    assert Pattern(seq_len=n, bands=band, q_len=1, q_offset=n, causal=True).pairs() == n
+
+
 def test_a_window_that_is_cut_off_says_how_far_it_reaches():
     assert Pattern.causal_window(2048, 4096).overhang == 2048
     assert Pattern.causal_window(2048, 4096, q_len=1, q_offset=2047).overhang == 2048
@@ -375,6 +385,12 @@ REFUSED = [
     ({"chunks": (0,)}, "chunks must have a positive size, not [0, 0, 0, 0]"),
     ({"chunks": (4, -1)}, "chunks must see 0 or more chunks before and after, not [4, -1, 0, 0]"),
     ({"chunks": (4, 0, 0, 4)}, "chunks must have a phase in 0..3, not [4, 0, 0, 4]"),
+    ({"chunks": (2**31,)}, "chunks must hold numbers up to 2147483647, not [2147483648, 0, 0, 0]"),
+    ({"chunks": (4, 10**30)}, f"chunks must hold numbers up to 2147483647, not [4, {10**30}, 0, 0]"),
+    (
+        {"bands": (), "blocks": (10**30, 3, [[0]])},
+        f"blocks.query must be an integer in 1..2147483647, not {10**30}",
+    ),
     ({"chunks": (4, 0.5)}, "chunks must hold integers, not [4, 0.5, 0, 0]"),
     (
         {"clamped": True, "bands": ((0, 0, 1), (2, 2, 1))},
@@ -409,8 +425,8 @@ REFUSED = [
         {"bands": (), "blocks": (3, 3, [[0]] * 3), "clamped": True},
         "clamped must be left out beside blocks",
     ),
-    ({"bands": (), "blocks": (0, 3, [[0]])}, "blocks.query must be a positive integer, not 0"),
-    ({"bands": (), "blocks": (3, 0, [[0]])}, "blocks.key must be a positive integer, not 0"),
+    ({"bands": (), "blocks": (0, 3, [[0]])}, "blocks.query must be an integer in 1..2147483647, not 0"),
+    ({"bands": (), "blocks": (3, 0, [[0]])}, "blocks.key must be an integer in 1..2147483647, not 0"),
     (
         {"bands": (), "blocks": (4, 3, [[0]])},
         "blocks.rows must be 3 rows, one for each 4 of 9 queries, not 1",

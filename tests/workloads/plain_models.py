@@ -347,6 +347,14 @@ BY_FORMULA: dict[str, Case] = {
     "codebook": Case(Vectors, [(2, 10, 8)], 2 * 10 * 8 * 32),
     "distances": Case(torch.cdist, [(2, 40, 8), (2, 30, 8)], 2 * 40 * 30 * 8),
     "city blocks": Case(lambda a, b: torch.cdist(a, b, p=1.0), [(4, 8), (5, 8)], 0),
+    "affine grid": Case(
+        lambda t: functional.affine_grid(t, [2, 3, 5, 4], align_corners=False), [(2, 2, 3)], 2 * 20 * 3 * 2
+    ),
+    "int8 weights": Case(
+        torch._weight_int8pack_mm,
+        [of(torch.bfloat16, 3, 32), of(torch.int8, 8, 32), of(torch.bfloat16, 8)],
+        3 * 32 * 8,
+    ),
     "bilinear": Case(nn.Bilinear(3, 4, 5), [(7, 3), (7, 4)], 7 * 5 * 4 * (3 + 1)),
     "triangular": Case(
         lambda a, b: torch.linalg.solve_triangular(a, b, upper=False), [(2, 5, 5), (2, 5, 3)], 2 * 3 * 15
@@ -400,7 +408,9 @@ SIMPLE: dict[str, Case] = {
         "grid_sample": (
             lambda x, p: functional.grid_sample(x, p, align_corners=True), (1, 2, 8, 8), (1, 3, 3, 2),
         ),
-        "affine_grid": (lambda x: functional.grid_sample(x, x[..., :2], align_corners=True), (1, 8, 8, 8)),
+        "sampled at itself": (
+            lambda x: functional.grid_sample(x, x[..., :2], align_corners=True), (1, 8, 8, 8),
+        ),
         "replication pads": (nn.ReplicationPad2d(2), (1, 2, 8, 8)),
         "reflection in 1-D": (nn.ReflectionPad1d(2), (1, 2, 8)),
         "reflection in 3-D": (nn.ReflectionPad3d(1), (1, 2, 4, 4, 4)),
@@ -416,6 +426,7 @@ SIMPLE: dict[str, Case] = {
         "channel shuffle": (nn.ChannelShuffle(2), (1, 4, 8, 8)),
         "pixel unshuffle": (nn.PixelUnshuffle(2), (1, 2, 8, 8)),
         "bits": (lambda x: x.view(torch.int32) & 255, (4, 4)),
+        "logits": (functional.binary_cross_entropy_with_logits, (4, 4), (4, 4)),
         "huber": (functional.huber_loss, (4, 4), (4, 4)),
         "cross entropy": (functional.cross_entropy, (4, 6), ints(4)),
         "quantization": (
@@ -448,6 +459,7 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "inverse": (Case(torch.linalg.inv, [(4, 4)]), "operator 'linalg_inv_ex' has no kind in a trace"),
     "Cholesky": (Case(torch.linalg.cholesky, [(4, 4)]), "operator 'linalg_cholesky_ex' has no kind"),
     "QR": (Case(torch.linalg.qr, [(4, 4)]), "operator 'linalg_qr' has no kind in a trace"),
+    "pairs of one set": (Case(torch.pdist, [(4, 4)]), "operator '_pdist_forward' has no kind in a trace"),
     "singular values": (Case(torch.linalg.svd, [(4, 4)]), "operator '_linalg_svd' has no kind in a trace"),
     "eigenvalues": (Case(torch.linalg.eigh, [(4, 4)]), "operator '_linalg_eigh' has no kind in a trace"),
     "in place without result": (Case(lambda x: torch._foreach_add_([x], 1), [(4, 4)]), "'_foreach_add'"),

@@ -47,7 +47,7 @@ class Walk:
                 self._nodes([*chain.before, node], scope)
             elif not chain:
                 self._node(node, scope)
-        return [_found(output.name, scope, "the outputs") for output in graph.output]
+        return [_found(output.name, scope) for output in graph.output]
 
     def _nodes(self, nodes: Iterable[NodeProto], scope: Scope) -> None:
         for node in nodes:
@@ -64,7 +64,7 @@ class Walk:
         return True
 
     def _node(self, proto: NodeProto, scope: Scope) -> None:
-        inputs = [_found(name, scope, owner_of(proto)) if name else None for name in proto.input]
+        inputs = [_found(name, scope, proto) if name else None for name in proto.input]
         named = {name: value for name, value in zip(proto.input, inputs, strict=True) if value is not None}
         node = Node(proto, self.opsets.get("", 1), inputs, self.folder)
         self.recorder.owner = node.owner
@@ -119,9 +119,10 @@ def _fitting(proto: NodeProto) -> Iterator[None]:
         ) from error
 
 
-def _found(name: str, scope: Scope, reader: str) -> Value:
+def _found(name: str, scope: Scope, reader: NodeProto | None = None) -> Value:
     if name not in scope:
-        raise ConfigError(f"{shown(reader)} reads {shown(name)}, which nothing before it makes")
+        who = "the graph's output" if reader is None else f"node {shown(owner_of(reader))}"
+        raise ConfigError(f"{who} reads {shown(name)}, which nothing before it makes")
     return scope[name]
 
 

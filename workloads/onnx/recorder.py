@@ -18,7 +18,7 @@ from tandemsim.traces.schema import Quant, Role, Source, Tensor, Trace
 from tandemsim.workloads.lowered import Dims, Lowered
 from tandemsim.workloads.onnx.dtypes import WHOLE
 from tandemsim.workloads.onnx.node import Result
-from tandemsim.workloads.onnx.values import Layout, Value, contiguous, steps
+from tandemsim.workloads.onnx.values import Layout, Value, contiguous, place, steps
 from tandemsim.workloads.steps import Step, assemble
 
 MOST_OPS = 2**17  # assumed: loops within loops are unrolled, and a file of more could not be read
@@ -31,7 +31,7 @@ class Recorder:
         self.owner = ""
         self._steps: list[Step] = []
         self._records: list[Tensor] = []
-        self._views: dict[tuple[int, tuple[int, ...], tuple[int, ...]], int] = {}
+        self._views: dict[tuple[int, tuple[int, ...], tuple[int, ...], int], int] = {}
 
     def add_input(self, value: Value) -> None:
         """Enter an input of the model."""
@@ -96,15 +96,21 @@ class Recorder:
         view = value.reshaped(shape)
         if view is not None:
             return view
-        owner, result = self.owner, Result(tuple(shape), value.dtype)
+        copy = self.later("copy", value, Result(tuple(shape), value.dtype))
+        copy.repeated = repeated(value.layout, value, copy.shape)
+        return copy
 
-        def copied() -> int:
+    def later(self, function: str, value: Value, result: Result) -> Value:
+        """Return what an elementwise op makes of a value; it is recorded when it is first read, or never."""
+        owner = self.owner
+
+        def record() -> int:
             self.owner, reader = owner, self.owner
-            number = self.number(self.per_element("eltwise", "copy", [value], result))
+            number = self.number(self.per_element("eltwise", function, [value], result))
             self.owner = reader
             return number
 
-        return Value(*result, later=copied, repeated=repeated(value.layout, value, result.shape))
+        return Value(*result, later=record)
 
     def number(self, value: Value) -> int:
         """Return the number of a value's tensor; a new one is a constant or a view."""
@@ -133,7 +139,7 @@ class Recorder:
         base = self.number(root)
         if value.shape == root.shape and steps(value.layout) == steps(contiguous(root.shape)):
             return base
-        key = (base, value.shape, steps(value.layout))
+        key = (base, value.shape, steps(value.layout), place(value.layout))
         if key not in self._views:
             self._views[key] = self._append(value, self._records[base].role, base)
         return self._views[key]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from onnx import GraphProto, NodeProto, helper
 
 from tandemsim.workloads.onnx.heads import Scores, attend
 from tandemsim.workloads.onnx.known_masks import DENIED
+from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.values import Constant, Value
 
@@ -138,7 +138,7 @@ def record(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Valu
     q, transposed, v = operands
     if q is None or transposed is None or v is None or min(len(x.shape) for x in (q, transposed, v)) < 2:
         return None
-    scores = _scores(chain, scope)
+    scores = _scores(chain, scope, recorder)
     lead = np.broadcast_shapes(q.shape[:-2], transposed.shape[:-2], v.shape[:-2])
     axis = next((item.i for item in chain.softmax.attribute if item.name == "axis"), -1)
     if scores is None or axis not in (-1, len(lead) + 1) or 0 in (*q.shape, *transposed.shape, *v.shape):
@@ -171,7 +171,7 @@ def _fits(scores: Scores, shape: tuple[int, ...]) -> bool:
     return True
 
 
-def _scores(chain: Chain, scope: Mapping[str, Value]) -> Scores | None:
+def _scores(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Scores | None:
     """Return what the links between product and softmax do; None if a trace has no word for it."""
     scale, scores, capped = 1.0, Scores(), None
     for node, position in chain.scores:
@@ -190,7 +190,7 @@ def _scores(chain: Chain, scope: Mapping[str, Value]) -> Scores | None:
             number = _number(fill)
             if condition is None or number is None or not number <= DENIED:
                 return None
-            scores.masks.append(_inverted(condition) if position == 2 else condition)
+            scores.masks.append(_inverted(condition, recorder) if position == 2 else condition)
         elif node.op_type == "Add":
             (added,) = others
             if added is None or (capped is not None and scores.softcap is None):
@@ -213,15 +213,14 @@ def _scores(chain: Chain, scope: Mapping[str, Value]) -> Scores | None:
     return scores
 
 
-def _inverted(mask: Value) -> Value:
-    """Return a mask that says true where a pair is denied as one that says where it is allowed.
-
-    The trace keeps the tensor; what changes is what its values mean, where they are known.
-    """
+def _inverted(mask: Value, recorder: Recorder) -> Value:
+    """Return a mask that says true where a pair is denied as one that says where it is allowed."""
+    result = Result(mask.shape, "bool")
     known = mask.constant
     if known is None:
-        return mask
-    return replace(mask, constant=Constant(lambda: None if (array := known.array()) is None else ~array))
+        return recorder.later("logical_not", mask, result)
+    inverted = Constant(lambda: None if (array := known.array()) is None else ~array)
+    return Value(*result, name=f"not {mask.name}", constant=inverted)
 
 
 def _number(value: Value | None) -> float | None:

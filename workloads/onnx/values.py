@@ -93,6 +93,11 @@ def contiguous(shape: Sequence[int]) -> Layout:
     return as_strided(_BYTE, tuple(shape), strides, writeable=False)
 
 
+def place(layout: Layout) -> int:
+    """Return where in its memory the first element of a layout lies, in elements."""
+    return int(layout.__array_interface__["data"][0] - _BYTE.__array_interface__["data"][0])
+
+
 def steps(layout: Layout) -> tuple[int, ...]:
     """Return the strides of a layout; those of axes of length 1, which mean nothing, as 0."""
     return tuple(

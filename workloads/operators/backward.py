@@ -15,7 +15,7 @@ from tandemsim.workloads.operators.table import Call, Lowered, listed, lowers, p
 listed(
     "act",
     "threshold tanh sigmoid gelu silu hardswish hardsigmoid hardtanh leaky_relu elu softplus mish",
-    "log_sigmoid glu hardshrink softshrink rrelu_with_noise:rrelu _prelu_kernel:prelu",
+    "log_sigmoid glu hardshrink softshrink rrelu_with_noise:rrelu _prelu_kernel:prelu logit",
     suffix="_backward",
 )
 listed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -65,9 +66,22 @@ def _trilinear(
     return products
 
 
+def _affine_grid(theta: Tensor, size: list[int], align_corners: bool) -> Callable[[], Tensor]:
+    """theta (batch, d, d + 1): a product with the places of all pixels, which are constants."""
+    batch, _, *sides = size
+    places = math.prod(sides)
+
+    def product() -> Tensor:
+        grid = theta.new_empty(places, len(sides) + 1).expand(batch, -1, -1)
+        return torch.bmm(grid, theta.transpose(1, 2)).view(batch, *sides, len(sides))
+
+    return product
+
+
 _RULES: dict[str, Callable[..., Callable[[], Any] | None]] = {
     "_fft_r2c": _r2c,
     "_fft_c2c": _c2c,
     "_fft_c2r": _c2r,
     "_trilinear": _trilinear,
+    "affine_grid_generator": _affine_grid,
 }

@@ -18,7 +18,8 @@ listed(
     "special_entr special_erfcx special_ndtri special_log_ndtr special_xlog1py special_zeta special_i0e",
     "special_i1 special_i1e tril triu roll flip repeat deg2rad rad2deg complex polar angle",
     "_conj_physical:conj conj_physical:conj clone:copy _to_copy:cast cat:concat stack:concat",
-    "bernoulli normal poisson binomial native_dropout:dropout diag_embed copy_as:reinterpret",
+    "rot90 block_diag igamma igammac frexp mvlgamma bernoulli normal poisson binomial diag_embed",
+    "native_dropout:dropout copy_as:reinterpret",
 )
 listed(
     "act",
@@ -43,7 +44,10 @@ def _copy(call: Call) -> Lowered:
     return per_element("eltwise", "copy", call._replace(inputs=call.inputs[1:]))
 
 
-@lowers("mse_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "soft_margin_loss")
+@lowers(
+    *("mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss"),
+    *("binary_cross_entropy", "binary_cross_entropy_with_logits"),
+)
 def _loss(call: Call) -> Lowered:
     """A loss of each element, and usually its mean or sum over all of them."""
     reduced = call.inputs[0].numel() // call.outputs[0].numel()

@@ -28,6 +28,14 @@ def _scaled(call: Call) -> Lowered:
     return Lowered("gemm", "scaled_mm", dims, [a, b, *rest], call.outputs)
 
 
+@lowers("_weight_int8pack_mm")
+def _packed(call: Call) -> Lowered:
+    """A product with int8 weights, of which each row has its scale."""
+    a, b, scales = call.inputs
+    dims: Dims = {"batch": 1, "m": a.shape[0], "n": b.shape[0], "k": a.shape[1]}
+    return Lowered("gemm", "int8_mm", dims, [a, b, scales], call.outputs)
+
+
 @lowers("addbmm")
 def _summed(call: Call) -> Lowered:
     """The sum of a batch of products: one product whose k runs over the batch too."""

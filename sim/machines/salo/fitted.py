@@ -24,7 +24,7 @@ from tandemsim.traces.schema import Op
 HEAD_DIM = "array.head_dim"
 GLOBAL_PAD = "global_scratchpad.capacity_bytes"
 LONGEST_HEAD = 256  # the longest of today's language models, Gemma's
-MOST_BYTES = 1 << 20  # assumed: what a key scratchpad of an accelerator for language models may have
+MOST_BYTES = 1 << 21  # assumed: what a key scratchpad of an accelerator for language models may have
 RUN_AHEAD = 4  # granules beside the window: the next block's, while this one still uses its own
 
 

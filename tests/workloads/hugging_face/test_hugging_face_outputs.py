@@ -1,6 +1,6 @@
 """A model's outputs through our attention, with the pattern alone, are those of its own eager attention.
 
-``TANDEM_ALL_MODELS=1`` checks every model of `small_models`; a plain run takes a few of each kind.
+``TANDEM_ALL_MODELS=1`` checks every model of `small_transformers`; a plain run takes a few of each kind.
 """
 
 import copy
@@ -15,7 +15,7 @@ from tandemsim.traces.bands import Band
 from tandemsim.workloads.hugging_face import attention_function
 from tandemsim.workloads.hugging_face.building import build
 from tandemsim.workloads.hugging_face.registrations import NAME, interfaces
-from tests.workloads.hugging_face.small_models import MODELS, inputs_of, small
+from tests.workloads.hugging_face.small_transformers import MODELS, inputs_of, small
 
 TOLERANCE = 1e-6  # float32, outputs near 1
 FEW = ("mistral", "gpt_oss", "llama4_text", "deepseek_v3", "modernbert", "t5", "clip")
