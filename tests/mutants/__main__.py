@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.cosim import simulators
-from tests.cosim.configs import CONFIGS
+from tests.cosim.configs import CONFIGS, PLAIN
 from tests.mutants import campaign, judge, prove, report
 
 
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         "--family", nargs="+", choices=campaign.FAMILIES, default=campaign.FAMILIES, help="of faults"
     )
     made.add_argument(
-        "--config", nargs="+", choices=[*CONFIGS], default=[*CONFIGS], help="arrays of tests/cosim"
+        "--config", nargs="+", choices=[*CONFIGS], default=[*PLAIN], help="arrays of tests/cosim"
     )
     made.add_argument(
         "--stages",

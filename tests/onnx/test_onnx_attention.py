@@ -249,6 +249,15 @@ def test_relative_positions_stay_a_bias_beside_the_pattern_of_a_mask() -> None:
     assert op.operand("bias") == op.inputs[3]
 
 
+def test_beside_a_mask_of_booleans_that_is_an_input_a_window_stays_a_mask() -> None:
+    """A trace has no pattern together with booleans; both become one summand."""
+    steps = [node("Where", "padding s low", "a"), node("Add", "a mask", "m")]
+    constants = {"mask": np.where(band(-2, 2), 0, LEAST).astype(np.float32), "low": np.float32(LEAST)}
+    trace = traced(chain(*steps, scores="m"), QKV | {"padding": ("bool", (2, 1, 1, 10))}, constants=constants)
+    op = one(trace, "attention")
+    assert (kinds(trace), op.macs, op.attrs["operands"]) == (["eltwise", "attention"], DENSE, ["bias"])
+
+
 def test_a_mask_that_is_an_input_is_an_operand() -> None:
     nodes = chain(node("Where", "mask s low", "m"), scores="m")
     trace = traced(nodes, QKV | {"mask": ("bool", (2, 1, 1, 10))}, constants={"low": np.float32(LEAST)})

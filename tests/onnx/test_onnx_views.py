@@ -30,7 +30,8 @@ def chains(draw: st.DrawFn) -> tuple[list[NodeProto], dict[str, np.ndarray]]:
     shape, name = START, "x"
     for step in range(draw(st.integers(1, 5))):
         made = f"v{step}"
-        kind = draw(st.sampled_from(["Reshape", "Transpose", "Slice", "Unsqueeze", "Expand", "Gather"]))
+        growing, others = ["Reshape", "Unsqueeze", "Expand"], ["Transpose", "Slice", "Gather"]
+        kind = draw(st.sampled_from(growing + (others if len(shape) > 1 else [])))
         if kind == "Reshape":
             count = math.prod(shape)
             first = draw(st.sampled_from([side for side in range(1, count + 1) if count % side == 0]))
@@ -64,7 +65,7 @@ def chains(draw: st.DrawFn) -> tuple[list[NodeProto], dict[str, np.ndarray]]:
     return [*nodes, node("Identity", name, "y")], constants
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(chains())
 def test_a_view_shows_the_elements_that_the_reference_gives(
     chain: tuple[list[NodeProto], dict[str, np.ndarray]],

@@ -299,10 +299,10 @@ class Case:
         self.raw = [numerics.input.quantize(rng.standard_normal(shape) * spread)[0] for _ in range(6)]
         config: Any = SimpleNamespace(array=self.array, numerics=numerics)
         self.sink = None
-        if self.array.sinks:
-            score = numerics.score
-            raw = rng.normal(0, 4) * score.scale * 2**self.array.score_shift
-            self.sink = int(np.clip(raw, score.minimum, score.maximum))
+        if self.array.sinks:  # near the best score of some query, so that it counts beside the keys
+            score, best = numerics.score, int((self.raw[0] @ self.raw[1].T).max(axis=1).min())
+            raw = best + round(rng.normal() * score.scale * 2**self.array.score_shift)
+            self.sink = min(max(raw, score.minimum), score.maximum)
         own, apart = projection(*self.raw[:3]), projection(*self.raw[3:])
         self.found = PEArray(config).run(self.schedule, own, apart, self.sink)
 

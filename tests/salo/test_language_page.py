@@ -23,7 +23,8 @@ EVERY = [pytest.param(row, marks=[] if row[0] in CHEAP else [pytest.mark.slow], 
 
 def output_of(*words: str) -> str:
     """What `python -m` with some words prints, from the root of the checkout."""
-    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout
 
 

@@ -132,10 +132,11 @@ def _unread(scores: Scores, q_len: int, kv_len: int) -> list[Value]:
 
 
 def _as_one(recorder: Recorder, masks: Sequence[Value], dtype: str) -> Sequence[Value]:
-    """Return several masks as one: what all of them allow, or their sum."""
+    """Return several masks as one: what all of them allow, their sum, or the sum where they allow it."""
     if len(masks) < 2:
         return masks
     shape = np.broadcast_shapes(*(value.shape for value in masks))
     if all(value.dtype == "bool" for value in masks):
         return [recorder.per_element("eltwise", "logical_and", masks, Result(shape, "bool"))]
-    return [recorder.per_element("eltwise", "add", masks, Result(shape, dtype))]
+    function = "where" if any(value.dtype == "bool" for value in masks) else "add"
+    return [recorder.per_element("eltwise", function, masks, Result(shape, dtype))]

@@ -24,7 +24,7 @@ def _dft(node: Node, recorder: Recorder) -> list[Value]:
     length = max(value.shape[axis], made.shape[axis])
     if node.has(1):
         length = int(node.content(1).ravel()[0])
-    real = value.shape[-1] == 1 or bool(node.attr("onesided", 0))
+    real = 1 in (value.shape[-1], made.shape[-1])
     batch = value.elements // value.shape[-1] // value.shape[axis]
     return [_transform(recorder, [value], made, {"batch": batch, "length": length}, real=real)]
 
