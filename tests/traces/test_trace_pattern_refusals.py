@@ -11,6 +11,8 @@ REFUSED = [
     ({"q_offset": 2**24 + 1}, "q_offset must be an integer in -16777216..16777216, not 16777217"),
     ({"q_offset": "9"}, "q_offset must be an integer in -16777216..16777216, not '9'"),
     ({"q_offset": 9}, "bands must reach some of the 9 tokens, not [0, 0]"),
+    ({"q_offset": 5}, "bands must let each query see a key, and query 4 sees none"),
+    ({"q_offset": -2}, "bands must let each query see a key, and query 0 sees none"),
     ({"causal": 1}, "causal must be true or false, not 1"),
     ({"clamped": "yes"}, "clamped must be true or false, not 'yes'"),
     ({"sink_tokens": (9,)}, "sink_tokens must be indices in 0..8, not 9"),
