@@ -112,7 +112,8 @@ def pack(plan: Plan, q_offset: int, whole_stream: int) -> list[Pass]:
     passes: list[Pass] = []
     for choices in zip(*packed, strict=True):
         possible = [choice for choice in choices if choice is not None]
-        passes += min(possible, key=len)
+        fewest = min(possible, key=len)
+        passes += fewest
     return passes
 
 
