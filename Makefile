@@ -23,7 +23,7 @@ environment = @command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) not found:
 buildable = @if command -v '$(PYTHON)' >/dev/null; then '$(PYTHON)' -m tests.cosim.folder; fi
 
 workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
-# What `sim run` takes for every checked-in trace; tests/test_packaging.py holds it.
+# What `sim run` takes for every checked-in trace that a machine runs; tests/test_packaging.py holds it.
 DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 

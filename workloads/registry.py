@@ -68,20 +68,30 @@ def _own(
 
 
 def _hugging_face(
-    name: str, summary: str, model: str, fields: Mapping[str, Any] | None = None, **inputs: InputSpec
+    name: str,
+    summary: str,
+    model: str,
+    fields: Mapping[str, Any] | None = None,
+    tokens: int | None = None,
+    cached: int | None = None,
 ) -> Registered:
-    """A preset or model type of transformers, with some fields of its config and some inputs replaced."""
+    """A preset or model type of transformers, with some fields of its config replaced.
+
+    Of a language model, a text of `tokens`, or the step for one new token after `cached` ones.
+    """
 
     def make() -> Workload:
-        from tandemsim.workloads.hugging_face.workload import hugging_face
+        from tandemsim.workloads.hugging_face.workload import Decode, hugging_face
 
-        return hugging_face(model, fields or {}, Arguments(named=inputs) if inputs else None)
+        decode = None if cached is None else Decode(batch=1, length=cached)
+        workload = hugging_face(model, fields or {}, decode=decode)
+        if tokens is None:
+            return workload
+        ids = workload.inputs.named["input_ids"]
+        assert isinstance(ids, InputSpec)  # not a number
+        return replace(workload, inputs=Arguments(named={"input_ids": replace(ids, shape=(1, tokens))}))
 
     return Registered(name, summary, make)
-
-
-def _text(tokens: int, vocabulary: int) -> InputSpec:
-    return InputSpec(shape=(1, tokens), dtype="int64", end=vocabulary)
 
 
 def _classes(architecture: str, **fields: Any) -> dict[str, Any]:
@@ -90,11 +100,7 @@ def _classes(architecture: str, **fields: Any) -> dict[str, Any]:
 
 
 _RESNET = "ResNetForImageClassification"
-_LARGE = {"num_hidden_layers": 24, "hidden_size": 1024, "num_attention_heads": 16, "intermediate_size": 4096}
-_WHISPER_SMALL = {
-    "architectures": ["WhisperEncoder"],
-    **{"d_model": 768, "encoder_layers": 12, "encoder_attention_heads": 12, "encoder_ffn_dim": 3072},
-}
+_BERT, _LLAMA = "google-bert/bert-base-uncased", "meta-llama/Meta-Llama-3-8B"
 _BASIC = _classes(_RESNET, layer_type="basic", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512])
 
 _ALL = (
@@ -131,15 +137,45 @@ _ALL = (
         "swin-t", "Swin-T, 224x224 image, 1000 classes", "swin", _classes("SwinForImageClassification")
     ),
     _network("unet", "U-Net, 572x572 gray image, 2 classes", UNet, 1, 572, 572),
-    _hugging_face("bert-base-128", "BERT base, 128 tokens", "bert", input_ids=_text(128, 30522)),
-    _hugging_face("bert-base-512", "BERT base, 512 tokens", "bert", input_ids=_text(512, 30522)),
-    _hugging_face("bert-large-384", "BERT large, 384 tokens", "bert", _LARGE, input_ids=_text(384, 30522)),
+    _hugging_face("bert-base-128", "BERT base, 128 tokens", _BERT, tokens=128),
+    _hugging_face("bert-base-512", "BERT base, 512 tokens", _BERT, tokens=512),
+    _hugging_face("bert-large-384", "BERT large, 384 tokens", "google-bert/bert-large-uncased", tokens=384),
     _hugging_face(
-        "gpt2-1024", "GPT-2 small, 1024 tokens, without scores", "gpt2", input_ids=_text(1024, 50257)
+        "gpt2-1024",
+        "GPT-2 small, 1024 tokens, without scores",
+        "openai-community/gpt2",
+        {"architectures": ["GPT2Model"]},
+        tokens=1024,
     ),
     _hugging_face(
-        "whisper-small-encoder", "Whisper small, encoder, 30 s of sound", "whisper", _WHISPER_SMALL
+        "whisper-small-encoder",
+        "Whisper small, encoder, 30 s of sound",
+        "openai/whisper-small",
+        {"architectures": ["WhisperEncoder"]},
     ),
+    _hugging_face(
+        "modernbert-8k",
+        "ModernBERT base, 8192 tokens, 129 keys in 14 of 22 layers",
+        "answerdotai/ModernBERT-base",
+        tokens=8192,
+    ),
+    _hugging_face(
+        "mistral-7b-8k", "Mistral 7B, 8192 tokens, 4096 keys", "mistralai/Mistral-7B-v0.1", tokens=8192
+    ),
+    _hugging_face(
+        "gemma3-4b-8k",
+        "Gemma 3 4B, 8192 tokens, 1024 keys in 29 of 34 layers",
+        "google/gemma-3-4b-pt",
+        tokens=8192,
+    ),
+    _hugging_face(
+        "gpt-oss-20b-8k",
+        "gpt-oss 20B, 8192 tokens, 128 keys in 12 of 24 layers, 4 of 32 experts",
+        "openai/gpt-oss-20b",
+        tokens=8192,
+    ),
+    _hugging_face("llama3-8b-2k", "Llama 3 8B, 2048 tokens", _LLAMA, tokens=2048),
+    _hugging_face("llama3-8b-decode", "Llama 3 8B, one token after 2048", _LLAMA, cached=2048),
 )
 
 #: Every model by name, in the order in which they are listed.

@@ -103,6 +103,7 @@ def _preset_lines() -> dict[str, str]:
 
 
 def _workload_lines() -> dict[str, str]:
+    from tandemsim.sim.machines.table import running
     from tandemsim.traces import codec
 
     lines = {}
@@ -110,7 +111,9 @@ def _workload_lines() -> dict[str, str]:
         trace = codec.load(codec.find(name))
         lengths = [pattern.seq_len for op in trace.ops if (pattern := op.pattern)]
         windows = f", {len(lengths)} window attentions of up to {max(lengths)} tokens" if lengths else ""
-        lines[name] = f"{len(trace.ops)} ops, {trace.macs / 1e9:.1f} GMAC{windows}"
+        runs = ", ".join(f"{machine} runs {count} ops" for machine, count in running(trace).items())
+        size = f"{len(trace.ops)} ops, {trace.macs / 1e9:.1f} GMAC{windows}"
+        lines[name] = f"{size}; {runs or 'no machine runs any'}"
     return lines
 
 

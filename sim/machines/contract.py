@@ -89,6 +89,9 @@ class Machine(Protocol):
         Raises `sim.arch.checks.UserError` for what the user must mend.
         """
 
+    def declines(self, op: Op, config: Any) -> str | None:
+        """Return why an op of a kind in `runs` does not run on `config`; None for one that does."""
+
     def reason(self, op: Op) -> str:
         """Return why an op of a kind that is not in `runs` did not run."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Set
 from tandemsim.sim.arch.checks import ConfigError, nearest
 from tandemsim.sim.machines.contract import Machine
 from tandemsim.sim.machines.salo.machine import Salo
+from tandemsim.traces.schema import Trace
 
 MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(),)}
 
@@ -22,9 +23,22 @@ def machine_named(name: str) -> Machine:
 
 
 def default_machine(kinds: Set[str]) -> str:
-    """Return the machine for a trace with ops of these kinds: the first that runs any of them."""
+    """Return the machine for a trace with ops of these kinds: the first that runs any of them.
+
+    Raises `ConfigError` where none does, which says what each machine runs.
+    """
     for name, machine in MACHINES.items():
         if machine.runs & kinds:
             return name
-    known = sorted({kind for machine in MACHINES.values() for kind in machine.runs})
-    raise ConfigError(f"no machine runs any op of this trace; machines run {', '.join(known)}")
+    known = "; ".join(f"{name} runs {', '.join(sorted(each.runs))}" for name, each in MACHINES.items())
+    raise ConfigError(f"no machine runs any op of this trace; {known}")
+
+
+def running(trace: Trace) -> dict[str, int]:
+    """Return the machines that run ops of a trace as they are by default, and how many ops each runs."""
+    counts = {}
+    for name, machine in MACHINES.items():
+        config = machine.family.config(None, {})
+        ops = [op for op in trace.ops if op.kind in machine.runs]
+        counts[name] = sum(machine.declines(op, config) is None for op in ops)
+    return {name: count for name, count in counts.items() if count}

@@ -227,7 +227,7 @@ def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[...,
     from tandemsim.traces.scalesim import from_csv
 
     save(from_csv("Layer,M,N,K\nx,1,2,3\n", "x")[0], place / "gemm.json")
-    known = "no machine runs any op of this trace; machines run attention, window_attention"
+    known = "no machine runs any op of this trace; salo runs attention, window_attention"
     assert refused("run", "gemm.json") == f"tandem: {known}\n"
     asked = refused("run", "gemm.json", "--machine", "salo", "--functional")
     assert (

@@ -192,6 +192,64 @@ def unet():
     return [*found, conv(388, 64, 2)]
 
 
+# -- language models of today -------------------------------------------------------------------------------
+
+
+def causal_pairs(tokens, window):
+    """Pairs of a query with itself and the `window` - 1 tokens before it."""
+    window = min(window, tokens)
+    return tokens * window - window * (window - 1) // 2
+
+
+def decoder(tokens, hidden, ffn, heads, kv_heads, head_dim, pairs):
+    """MACs of a layer with grouped keys and a gated feed-forward; `pairs` are those of each head."""
+    query, key = tokens * hidden * heads * head_dim, tokens * hidden * kv_heads * head_dim
+    wide = tokens * hidden * ffn
+    return [query, key, key, 2 * heads * head_dim * pairs, query, wide, wide, wide]
+
+
+def mistral():
+    """Jiang et al., arXiv 2310.06825, table 1."""
+    layer = decoder(8192, 4096, 14336, 32, 8, 128, causal_pairs(8192, 4096))
+    return 32 * layer + [8192 * 4096 * 32000]
+
+
+def llama3(tokens, pairs):
+    """Grattafiori et al., arXiv 2407.21783, table 3; all pairs of a causal attention count, masked or not."""
+    return 32 * decoder(tokens, 4096, 14336, 32, 8, 128, pairs) + [tokens * 4096 * 128256]
+
+
+def gemma3():
+    """Of google/gemma_pytorch, gemma/config.py: five layers of 1024 keys, then one of all, and so on."""
+    tokens = 8192
+    pairs = [tokens * tokens if layer % 6 == 5 else causal_pairs(tokens, 1024) for layer in range(34)]
+    layers = [decoder(tokens, 2560, 10240, 8, 4, 256, count) for count in pairs]
+    return [*sum(layers, []), tokens * 2560 * 262208]
+
+
+def gpt_oss():
+    """OpenAI, arXiv 2508.10925: 24 layers, every other one of 128 keys; a token goes to 4 of 32 experts."""
+    tokens, hidden = 8192, 2880
+    found = []
+    for layer in range(24):
+        pairs = tokens * tokens if layer % 2 else causal_pairs(tokens, 128)
+        found += decoder(tokens, hidden, 0, 64, 8, 64, pairs)[:5]
+        found += [tokens * hidden * 32, 4 * tokens * hidden * 2 * hidden, 4 * tokens * hidden * hidden]
+    return [*found, tokens * hidden * 201088]
+
+
+def modernbert():
+    """Warner et al., arXiv 2412.13663: one product makes all projections, one gate and feed-forward."""
+    tokens, hidden, ffn = 8192, 768, 1152
+    band = causal_pairs(tokens, 65) * 2 - tokens  # 64 tokens to either side
+    found = []
+    for layer in range(22):
+        pairs = band if layer % 3 else tokens * tokens
+        found += [3 * tokens * hidden * hidden, 2 * hidden * pairs, tokens * hidden * hidden]
+        found += [2 * tokens * hidden * ffn, tokens * ffn * hidden]
+    return found
+
+
 #: Layers of networks for which there is no list. BERT is Devlin et al., arXiv 1810.04805, section 3.
 PRINTED = {
     "bert-base-512": [*encoder(12, 768, 3072, 512), 768 * 768],
@@ -205,7 +263,19 @@ PRINTED = {
     "tiny-yolov2": tiny_yolo(),
     "ssd-resnet34": ssd_resnet34(),
     "unet": unet(),
+    "mistral-7b-8k": mistral(),
+    "gemma3-4b-8k": gemma3(),
+    "gpt-oss-20b-8k": gpt_oss(),
+    "modernbert-8k": modernbert(),
+    "llama3-8b-2k": llama3(2048, 2048 * 2048),
+    "llama3-8b-decode": llama3(1, 2049),
 }
+
+
+@pytest.mark.parametrize("tokens, window", [(1, 1), (9, 4), (9, 9), (9, 20), (64, 17)])
+def test_pairs_of_a_causal_window_are_those_of_its_mask(tokens, window):
+    pairs = [(i, j) for i in range(tokens) for j in range(tokens) if 0 <= i - j < window]
+    assert causal_pairs(tokens, window) == len(pairs)
 
 
 @pytest.mark.parametrize("name", PRINTED)

@@ -9,6 +9,7 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.contract import Options, Outcome
+from tandemsim.sim.machines.salo.scope import reason
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.traces.schema import Op, Trace
 
@@ -35,6 +36,10 @@ class Salo:
         from tandemsim.sim.machines.salo.outcome import outcome
 
         return outcome(ops, config, options, progress)
+
+    def declines(self, op: Op, config: SaloConfig) -> str | None:
+        """Return why an attention does not run; None for one that does."""
+        return reason(op, config)
 
     def reason(self, op: Op) -> str:
         """Return why `op` did not run."""

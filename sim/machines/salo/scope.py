@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.salo.machine import ATTENTION
+from tandemsim.traces.attention import ATTENTION
 from tandemsim.traces.schema import Op
 
 DENSE = "SALO computes window attention only"
@@ -18,7 +18,7 @@ def reason(op: Op, config: SaloConfig) -> str | None:
     Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array
     needs half of the passes. Attention to all keys is left to machines without masks.
     """
-    if op.kind == ATTENTION and not op.attrs.get("causal", False):
+    if op.kind == ATTENTION.name and not op.attrs.get("causal", False):
         return DENSE
     for operand, why in (("mask", "which pairs it lets in"), ("bias", "what it adds to the scores")):
         if op.operand(operand) is not None:
@@ -29,7 +29,7 @@ def reason(op: Op, config: SaloConfig) -> str | None:
         return "values have another size than keys only where array.value_dims=true"
     if "softcap" in op.attrs:
         return "SALO has no unit for the tanh that caps the scores (softcap)"
-    if op.kind == ATTENTION and op.dim("q_len") != op.dim("kv_len"):
+    if op.kind == ATTENTION.name and op.dim("q_len") != op.dim("kv_len"):
         return "of fewer queries than keys, causal attention does not say at which tokens they stand"
     return None
 

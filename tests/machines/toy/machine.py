@@ -26,7 +26,7 @@ class Toy:
         self, trace: Trace, ops: Sequence[Op], config: ToyConfig, options: Options, progress: Progress | None
     ) -> Outcome:
         reports: list[OpReport] = []
-        fitting = [op for op in ops if op.dim("k") <= MOST_K]
+        fitting = [op for op in ops if self.declines(op, config) is None]
         for op in fitting:
             reports.append(op_report(op, config, sum(report.cycles for report in reports)))
         read, stalls = (
@@ -48,6 +48,9 @@ class Toy:
             area_mm2=None,
             left_out={op.id: f"k is at most {MOST_K}" for op in ops if op not in fitting},
         )
+
+    def declines(self, op: Op, config: ToyConfig) -> str | None:
+        return f"k is at most {MOST_K}" if op.dim("k") > MOST_K else None
 
     def reason(self, op: Op) -> str:
         return "the toy multiplies matrices only"
