@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,8 +40,8 @@ class Tensors:
     global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
-    sinks: Floats | None = None  # [heads], logits
-    scale: float | None = None  # factor of the scores; None: 1 / sqrt(head_dim)
+    sinks: Floats | None = field(default=None, kw_only=True)  # [heads], logits
+    scale: float | None = field(default=None, kw_only=True)  # factor of the scores; None: 1 / sqrt(head_dim)
 
     def __post_init__(self) -> None:
         shape, key, value = self.query.shape, self.key.shape, self.value.shape
