@@ -168,8 +168,8 @@ def check_blocks(blocks: Blocks, q_len: int, seq_len: int) -> None:
         if not is_integer(block) or not 0 <= block <= last:
             field = _row_field(int(np.searchsorted(np.cumsum(lengths), place, side="right")))
             raise violation(field, f"must be blocks in 0..{last}", block)
-    block = np.fromiter(chain.from_iterable(blocks.rows), np.int64, listed)
-    entries = np.sort(np.repeat(np.arange(count), lengths) * (last + 1) + block)
+    every = np.fromiter(chain.from_iterable(blocks.rows), np.int64, listed)
+    entries = np.sort(np.repeat(np.arange(count), lengths) * (last + 1) + every)
     twice = entries[1:][entries[1:] == entries[:-1]]
     if len(twice):
         raise TraceError("must name each block once", field=_row_field(int(twice[0]) // (last + 1)))

@@ -20,6 +20,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.shell.files import written
 from tandemsim.traces.attention import OPERANDS
 from tandemsim.traces.schema import Trace
+from tandemsim.workloads.calls import bound
 from tandemsim.workloads.workload import Workload
 
 
@@ -77,8 +78,9 @@ class _Recorder(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if func is torch.ops.tandem.window_attention.default:
-            operands = zip(OPERANDS, args, strict=False)
-            self.calls.append({name: t.float().numpy().copy() for name, t in operands if t is not None})
+            named = bound(func, args, kwargs or {})
+            taken = {name: named[name] for name in (*OPERANDS, "sinks") if named[name] is not None}
+            self.calls.append({name: tensor.float().numpy().copy() for name, tensor in taken.items()})
             if len(self.calls) == self.count:
                 raise _EnoughError
         return func(*args, **(kwargs or {}))

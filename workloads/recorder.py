@@ -163,7 +163,7 @@ class Recorder(TorchDispatchMode):
             return tree_map(lambda leaf: self.constant(leaf) if isinstance(leaf, Tensor) else leaf, known)
         if name in ("_local_scalar_dense", "equal"):
             self._fail("the model asks for a tensor's value, and a trace knows only shapes")
-            return 1 if name == "_local_scalar_dense" and not args[0].dtype.is_floating_point else 1.0
+            return True if name == "equal" else torch.ones((), dtype=args[0].dtype, device="cpu").item()
         raise ConfigError(
             f"operator {name!r} gives a tensor whose shape depends on values, and a trace knows only shapes"
         )

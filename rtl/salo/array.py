@@ -215,7 +215,7 @@ class PEArray(wiring.Component):
         The command stands from the first SCORE on, so the unit has its answer in time for ROW_SUM.
         """
         array = self.config.array
-        unit = self._add(m, SinkUnit, "sink")
+        unit = self._add(m, SinkUnit, "sinks")
         m.d.comb += unit.sink.eq(self.command.sink[0])
         late = named(m, Cat(self.command.sink_valid[0], unit.merged_sum, unit.merged_max), "start")
         ends = len(unit.merged_sum) + 1

@@ -224,6 +224,16 @@ OPS = {
     "heads": Word("Attention heads, those of all inputs of the batch together."),
     "head_dim": Word("Elements of a query, key or value of one head."),
     "seq_len": Word("Tokens of the input."),
+    "kv_heads": Word(
+        "Heads of keys and values, each shared by as many heads; left out where each has its own."
+    ),
+    "v_dim": Word("Elements of a value and of an output; left out where they are those of a query."),
+    "q_len": Word("Queries of the input; left out where each token is one."),
+    "q_offset": Word("Token at which the first query stands; left out where it is the first token."),
+    "causal": Word(
+        "Whether no query meets a key after it, global tokens included; left out where not stated."
+    ),
+    "sink_tokens": Word("How many tokens all queries meet, while their own queries are ordinary."),
     "tiles_per_head": Word("Tiles of one head; all heads are alike."),
     "global_projections": Word(
         "Where keys and values for global queries come from: shared with the local ones or not."

@@ -28,7 +28,7 @@ def lint(text, top, folder):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("config", ["wide", "bare"] if not WHOLE else CONFIGS)
+@pytest.mark.parametrize("config", ["wide", "bare", "sinks"] if not WHOLE else CONFIGS)
 def test_the_whole_engine_is_clean(config, tmp_path):
     assert lint(verilog(CIRCUITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
 

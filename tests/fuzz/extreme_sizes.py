@@ -51,7 +51,7 @@ def dense_document(rng: random.Random, judge: Judge) -> None:
     document = json.loads(json.dumps(small()))
     count = rng.choice((1_000, 100_000, 500_000, 1_500_000))
     op = document["ops"][0]
-    what = rng.randrange(6)
+    what = rng.randrange(8)
     if what == 0:
         op["attrs"]["global_tokens"] = [*range(count)]
     elif what == 1:
@@ -68,6 +68,16 @@ def dense_document(rng: random.Random, judge: Judge) -> None:
         document = json.loads(json.dumps(repeated()))
         for part in ("tensors", "ops"):
             document[part][0][1] = rng.choice((count // 50, count, 2**31 - 1))
+    elif what == 5:
+        sinks, _, _ = document["ops"][-3:]  # one of each new form
+        sinks["dims"]["seq_len"] = rng.choice((count, 2**24))
+        sinks["attrs"]["sink_tokens"] = [*range(count)]
+        sinks["attrs"]["chunks"] = [rng.choice((1, 512, 2**31 - 1, 10**30)), 1, 0, 0]
+    elif what == 6:
+        blocks = document["ops"][-1]
+        blocks["dims"]["seq_len"] = rng.choice((count // 2, 2**24))
+        rows = [[at % 7] for at in range(count // 2)]
+        blocks["attrs"]["blocks"] = {"query": 1, "key": rng.choice((1, 2**31 - 1, 10**30)), "rows": rows}
     else:
         document["tensors"] += [{**document["tensors"][0], "id": at} for at in range(count // 20)]
     (judge.place / "x.json").write_bytes(sealed(document))

@@ -10,6 +10,7 @@ import pytest
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.report.contract import Report
+from tandemsim.sim.report.glossary import word
 from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.pattern import Pattern
@@ -151,6 +152,7 @@ def test_a_report_states_what_a_language_model_changes() -> None:
     (op,) = report(attention(prefill, v_dim=8)).ops
     stated = {"kv_heads": 2, "v_dim": 8, "q_len": 32, "q_offset": 64, "causal": True, "sink_tokens": 2}
     assert stated.items() <= op.extra.items()
+    assert all(word("ops", name).meaning for name in stated)
     (plain,) = report(attention(CAUSAL, kv_heads=4)).ops
     assert not set(stated) & set(plain.extra)
 
@@ -162,3 +164,17 @@ def test_values_run_through_the_array_too(layer: Any) -> None:
     (found,) = report(layer, functional=True).extra["functional"]
     # Published widths, and heads of 16, whose queries have few bits; more in tests/salo/test_functional_*.
     assert found["mean_abs_error"] < 0.02 < 0.1 < found["mean_abs_reference"] and found["heads"] == 4
+
+
+def test_a_timeline_shows_heads_that_take_turns() -> None:
+    """Blocks of the heads of a group follow one another; where slices are joined, whole groups are."""
+    trace = trace_of(attention(Pattern.causal_window(160, 40), heads=6, kv_heads=2))
+    done = simulate(Request(workload="m", trace=trace, machine="salo"))
+    timeline = done.timeline
+    tiles = timeline.track == timeline.tracks.index("array")
+    heads, blocks = (timeline.arguments[name][tiles].tolist() for name in ("head", "block"))
+    assert len(heads) == done.report.ops[0].tiles and set(heads) == set(range(6))
+    seen = list(dict.fromkeys(zip(heads, blocks, strict=True)))
+    assert seen[:6] == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1)] and seen[-1] == (5, 4)
+    activity = done.activity
+    assert activity is not None and len(activity.heads) == 2

@@ -26,6 +26,15 @@ PATTERNS = {
     "dense": Pattern.dense(30),
     "one side": Pattern(seq_len=40, bands=(Band(20, 39, 1),)),
 }
+LANGUAGE = {
+    "window": Pattern.causal_window(90, 24),
+    "sinks": Pattern.causal_window(80, 16, sinks=2),
+    "chunks": Pattern.chunked(70, 16),
+    "prefill": Pattern.causal_window(96, 40, q_len=30, q_offset=66),
+    "decode": Pattern.causal_window(96, 40, q_len=1, q_offset=95),
+    "full": Pattern.causal_window(64, 64),
+    "two bands": Pattern(seq_len=60, bands=(Band(-3, 0, 1), Band(-20, -10, 2)), causal=True),
+}
 ALL = pytest.mark.parametrize("name", PATTERNS)
 FEEDS = pytest.mark.parametrize("feed", list(GlobalProjections))
 SEGMENTS = pytest.mark.parametrize("segments", [1, 2])

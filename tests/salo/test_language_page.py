@@ -23,7 +23,8 @@ EVERY = [pytest.param(row, marks=[] if row[0] in CHEAP else [pytest.mark.slow], 
 
 def output_of(*words: str) -> str:
     """What `python -m` with some words prints, from the root of the checkout."""
-    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -40,12 +41,36 @@ def test_a_command_prints_the_figures_beside_it(row: tuple[str, ...]) -> None:
     assert stated == (cycles, utilization, energy)
 
 
+def models() -> list[tuple[str, ...]]:
+    """Name, layers with a window, layers that see all, cycles, cycles if all saw all, ratio."""
+    line = r"^\| (\S+ .+?) \| (\d+)(?: and (\d+))? \| ([\d,]+) \| ([\d,]+) \| ([\d.]+) \|$"
+    return re.findall(line, PAGE, re.MULTILINE)
+
+
+TRACES = {"Mistral 7B": "mistral-7b-8k", "Gemma 3 4B": "gemma3-4b-8k", "gpt-oss 20B": "gpt-oss-20b-8k"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", TRACES)
+def test_a_trace_takes_the_cycles_of_its_row(model: str) -> None:
+    taken = next(row[3] for row in models() if row[0] == model)
+    found = json.loads(output_of("sim", "run", TRACES[model], "--json", "-"))
+    assert f"{found['cycles']:,}" == taken
+    assert not any("attention" in op["kind"] for op in found["not_run"])
+
+
+def test_modernbert_runs_its_windows_alone() -> None:
+    (cycles,) = (int(row[2].replace(",", "")) for row in ROWS if row[0] == "ModernBERT base, 129 keys")
+    found = json.loads(output_of("sim", "run", "modernbert-8k", "--json", "-"))
+    assert found["cycles"] == 14 * cycles
+    assert sum(op["kind"] == "attention" for op in found["not_run"]) == 8
+
+
 def test_models_are_the_sums_of_their_layers() -> None:
     cycles = {name: int(number.replace(",", "")) for name, _, number, _, _ in ROWS}
     window = [name for name in cycles if not name.endswith("all keys")]
     every = dict(zip(window, [name for name in cycles if name.endswith("all keys")], strict=True))
-    line = r"^\| (\S+ .+?) \| (\d+)(?: and (\d+))? \| ([\d,]+) \| ([\d,]+) \| ([\d.]+) \|$"
-    table = re.findall(line, PAGE, re.MULTILINE)
+    table = models()
     assert len(table) == len(window)
     for name, windows, full, taken, dense, ratio in table:
         one = next(layer for layer in window if layer.startswith(name))

@@ -26,7 +26,7 @@ from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.sim.salo.layer.transfers import Kind, Phase
 from tandemsim.traces.pattern import Pattern
-from tests.salo.plans import PATTERNS
+from tests.salo.plans import LANGUAGE, PATTERNS
 
 HEAD_DIM = 8
 PADS = ("query", "key", "value", "global", "output")
@@ -78,8 +78,15 @@ def larger(config: SaloConfig, pad: str, factor: int) -> SaloConfig:
     return replace(config, **{name: replace(old, capacity_bytes=factor * old.capacity_bytes)})
 
 
-def run(config: SaloConfig, pattern: Pattern, heads: int) -> LayerResult:
-    layer = Layer(heads, HEAD_DIM, pattern.seq_len, pattern.global_tokens)
+def run(config: SaloConfig, pattern: Pattern, heads: int, kv_heads: int = 0) -> LayerResult:
+    layer = Layer(
+        heads,
+        HEAD_DIM,
+        pattern.seq_len,
+        pattern.global_tokens,
+        kv_heads=kv_heads,
+        q_len=pattern.q_len,
+    )
     try:
         return simulate_layer(config, pattern, layer, global_projections=bool(pattern.global_tokens))
     except ConfigError:
@@ -94,16 +101,19 @@ def loads(found: LayerResult) -> list[Any]:
 
 @given(
     machines(),
-    st.sampled_from(sorted(PATTERNS)),
+    st.sampled_from(sorted(PATTERNS | LANGUAGE)),
     st.integers(1, 3),
+    st.booleans(),
     st.sampled_from(PADS),
     st.sampled_from(GROWTH),
 )
 @settings(max_examples=300, deadline=None)
 def test_cycles_never_rise_with_the_capacity_of_a_scratchpad(
-    config: SaloConfig, name: str, heads: int, pad: str, factor: int
+    config: SaloConfig, name: str, heads: int, shared: bool, pad: str, factor: int
 ) -> None:
-    small, large = (run(c, PATTERNS[name], heads) for c in (config, larger(config, pad, factor)))
+    """Heads that share their keys and values take turns."""
+    pattern, kv_heads = (PATTERNS | LANGUAGE)[name], 1 if shared else heads
+    small, large = (run(c, pattern, heads, kv_heads) for c in (config, larger(config, pad, factor)))
     assume(loads(small) == loads(large))
     assert large.cycles <= small.cycles
 

@@ -17,19 +17,10 @@ from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.order import tile_order
 from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.sim.salo.scheduling.schedule import schedule
-from tandemsim.traces.pattern import Band, Chunks, Pattern
-from tests.salo.plans import PATTERNS
+from tandemsim.traces.pattern import Chunks, Pattern
+from tests.salo.plans import LANGUAGE, PATTERNS
 
-CAUSAL = {
-    "window": Pattern.causal_window(90, 24),
-    "sinks": Pattern.causal_window(80, 16, sinks=2),
-    "chunks": Pattern.chunked(70, 16),
-    "prefill": Pattern.causal_window(96, 40, q_len=30, q_offset=66),
-    "decode": Pattern.causal_window(96, 40, q_len=1, q_offset=95),
-    "full": Pattern.causal_window(64, 64),
-    "two bands": Pattern(seq_len=60, bands=(Band(-3, 0, 1), Band(-20, -10, 2)), causal=True),
-}
-EVERY = PATTERNS | CAUSAL
+EVERY = PATTERNS | LANGUAGE
 
 
 def config_of(rows: int = 8, keys: int = 512, bandwidth: int | None = None) -> SaloConfig:
@@ -89,11 +80,11 @@ def test_heads_follow_one_another_where_a_global_row_works() -> None:
     assert tile_order(found, 4, 2).side_by_side == 1
 
 
-@pytest.mark.parametrize("name", CAUSAL)
+@pytest.mark.parametrize("name", LANGUAGE)
 @pytest.mark.parametrize(("heads", "kv_heads"), [(4, 1), (6, 2), (4, 4)])
 def test_each_key_and_value_is_loaded_once_for_its_group(name: str, heads: int, kv_heads: int) -> None:
     """With room for the window of a block: each token that some query sees, once for each K/V head."""
-    pattern = CAUSAL[name]
+    pattern = LANGUAGE[name]
     found = run(config_of(), pattern, heads, kv_heads)
     seen = np.flatnonzero(pattern.mask(np.arange(pattern.q_len)).any(axis=0))
     for tensor in ("key", "value"):

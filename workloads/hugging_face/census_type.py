@@ -48,6 +48,7 @@ def census_row(name: str, tokens: int = 64) -> dict[str, Any]:
         with interfaces(recorder.note) as function:
             with torch.device("meta"):
                 module = build(model.architecture, config, recorder.note)
+            module.requires_grad_(False)  # PyTorch's counter watches gradients where they are wanted
             row["result"], noted = "needs_inputs", recorder.notes.copy()
             arguments = Arguments(named=default_inputs(module, model.architecture, config, tokens))
             row["result"] = "refused"

@@ -6,9 +6,10 @@ Every input has its shape by then, and constants their content, so the answer is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import onnx
-from onnx import NodeProto, TypeProto, defs, helper, numpy_helper, shape_inference
+from onnx import NodeProto, OperatorSetIdProto, TypeProto, defs, helper, numpy_helper, shape_inference
 
 from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.workloads.onnx.dtypes import CODES, NAMES, WHOLE, onnx_name
@@ -27,21 +28,22 @@ def results(
 
     Raises `ConfigError` where the shapes of the operands contradict the operator.
     """
-    domain = domain_of(proto)
-    version = opsets.get(domain, 1)
-    if domain or not defs.has(proto.op_type, domain=domain, max_inclusive_version=version):
+    version = opsets.get("", 1)
+    schema = None if domain_of(proto) else _schema(proto.op_type, version)
+    if schema is None:
         return [None] * len(proto.output)
-    schema = defs.get_schema(proto.op_type, max_inclusive_version=version, domain=domain)
-    types = {name: _type(value) for name, value in inputs.items()}
+    if schema.since_version > version:
+        where = f"({proto.op_type}, node {shown(owner_of(proto))})"
+        raise ConfigError(f"the opset must be at least {schema.since_version}, not {version} {where}")
+    types = {name: _type(value.dtype, value.shape) for name, value in inputs.items()}
     data = {
         name: numpy_helper.from_array(array)
         for name, value in inputs.items()
         if _matters(proto, value) and value.constant and (array := value.constant.array()) is not None
     }
-    imports = [helper.make_opsetid(domain, version)]
     try:
         found = shape_inference.infer_node_outputs(
-            schema, proto, types, data, opset_imports=imports, ir_version=ir_version
+            schema, proto, types, data, opset_imports=_imports(version), ir_version=ir_version
         )
     except (RuntimeError, shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise ConfigError(
@@ -54,8 +56,26 @@ def _matters(proto: NodeProto, value: Value) -> bool:
     return value.elements <= MOST_CONTENT and (value.dtype in WHOLE or proto.op_type in BY_FLOATS)
 
 
-def _type(value: Value) -> TypeProto:
-    return helper.make_tensor_type_proto(CODES[value.dtype], value.shape)
+@lru_cache(maxsize=4096)
+def _schema(name: str, version: int) -> defs.OpSchema | None:
+    """Return an operator as an opset has it, or as the first later one has it; None if none does."""
+    if defs.has(name, max_inclusive_version=version, domain=""):
+        return defs.get_schema(name, max_inclusive_version=version, domain="")
+    later = [
+        schema for schema in defs.get_all_schemas_with_history() if not schema.domain and schema.name == name
+    ]
+    return min(later, key=lambda schema: schema.since_version, default=None)
+
+
+@lru_cache
+def _imports(version: int) -> list[OperatorSetIdProto]:
+    return [helper.make_opsetid("", version)]
+
+
+@lru_cache(maxsize=4096)
+def _type(dtype: str, shape: tuple[int, ...]) -> TypeProto:
+    """Return ONNX's words for a type; nobody changes them."""
+    return helper.make_tensor_type_proto(CODES[dtype], shape)
 
 
 def _result(found: TypeProto | None, proto: NodeProto) -> Result | None:

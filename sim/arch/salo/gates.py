@@ -32,9 +32,9 @@ class UnitGates(NamedTuple):
 DEFERRED, PER_PASS = Normalisation.DEFERRED, Normalisation.PER_PASS
 # Each row: what `python -m rtl.synth` with these arguments prints.
 GATES = {
-    # --preset salo
+    # --preset salo --set array.sinks=false --set array.value_dims=false
     (DEFERRED, "published"): UnitGates(368, 1860, 369, 2751, 9049, 8999, 170, 8.7, 5.44),
-    # --preset salo --set numerics=wide
+    # --preset salo --set numerics=wide --set array.sinks=false --set array.value_dims=false
     (DEFERRED, "wide"): UnitGates(396, 1894, 396, 3844, 10093, 10056, 170, 8.65, 5.46),
     # --preset salo-dac22
     (PER_PASS, "published"): UnitGates(368, 1857, 369, 4046, 11761, 12398, 171, 8.85, 5.64),

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -135,6 +136,21 @@ def test_a_step_counts_as_many_macs_as_pytorch():
     with FlopCounterMode(display=False) as counter:
         trace = export(target)
     assert trace.macs == counter.get_total_flops() // 2
+
+
+def test_tensors_of_a_run_hold_grouped_keys_and_sinks(here):
+    config = {**SMALL, "head_dim": 16, "sliding_window": 8, "num_local_experts": 4}
+    arguments = [
+        "transformers:gpt_oss",
+        "--config",
+        json.dumps(config),
+        "--input",
+        "input_ids=1x32:int64:100",
+    ]
+    assert main([*arguments, "--tensors", "run.npz"]) == 0
+    with np.load(here / "run.npz") as arrays:
+        shapes = {name.rpartition("/")[2]: arrays[name].shape for name in arrays}
+    assert shapes == {"q": (1, 4, 32, 16), "k": (1, 2, 32, 16), "v": (1, 2, 32, 16), "sinks": (4,)}
 
 
 # -- what is said -------------------------------------------------------------------------------------------
