@@ -23,7 +23,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.workloads.masked import MAX_PAIRS, Masked
 
 _MODULE = "torch.nn.attention.flex_attention"
-_Value = Callable[[Tensor], Tensor | None]
+_Value = Callable[[Tensor], "Tensor | None"]
 
 
 @contextmanager
