@@ -29,7 +29,7 @@ _ROWS = 256  # that are compared at once: any number gives the same result
 
 
 class Whole(Enum):
-    """Masks that are no sparse pattern."""
+    """Masks that do not state a sparse pattern."""
 
     DENSE = "every query sees every key"
     CAUSAL = "query i sees the keys 0 to i"

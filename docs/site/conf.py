@@ -53,7 +53,8 @@ toc_object_entries = False
 add_module_names = False  # its heading names the module
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 140  # of full names, of which the page shows the last
-autodoc_mock_imports = ["torch", "transformers", "onnx"]  # gigabytes that the models need, and no docstring does
+# Gigabytes that the models need, and no docstring does.
+autodoc_mock_imports = ["torch", "transformers", "onnx"]
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # kernels as the functions that they are
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!tandemsim\.).*"),  # other libraries; without a network their references cannot be asked

@@ -58,6 +58,14 @@ def test_what_a_machine_leaves_out_is_said_with_its_reason() -> None:
     assert [(op.name, op.reason) for op in answer.not_run] == [("long", "k is at most 1024")]
 
 
+def test_what_a_machine_declines_is_what_it_leaves_out(case: Case) -> None:
+    machine, preset, trace = case
+    taken = [op for op in trace.ops if op.kind in machine.runs]
+    config = machine.family.config(preset, {})
+    declined = {op.name: why for op in taken if (why := machine.declines(op, config)) is not None}
+    assert {op.name: op.reason for op in report(case).not_run if op.kind in machine.runs} == declined
+
+
 def test_an_op_that_a_machine_loses_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     toy = ALL["toy"]
     whole = toy.run

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, helper, shape_inference
 
+from tandemsim.traces.codec import find, load
 from tandemsim.workloads.onnx import constants
 from tandemsim.workloads.onnx.model import import_file
 
@@ -67,6 +68,21 @@ def test_layers_are_those_of_the_published_list(name: str) -> None:
         rows = Counter(int(row["macs"]) for row in csv.DictReader(stream))
     ours = Counter(op.macs for op in import_file(LIGHT / f"light_{name}.onnx").ops if op.macs)
     assert ours == rows
+
+
+KERNEL = ("in_channels", "out_channels", "kernel_h", "kernel_w", "stride_h", "stride_w", "groups")
+
+
+@pytest.mark.parametrize("file, name", [("light_resnet50", "resnet50"), ("light_inception_v1", "googlenet")])
+def test_the_checked_in_trace_has_the_kernels_of_the_network_from_elsewhere(file: str, name: str) -> None:
+    """Caffe rounds the sides of pooled images up, the file of Inception v1 down: its images are smaller."""
+    theirs, ours = import_file(LIGHT / f"{file}.onnx"), load(find(name))
+    kernels = [
+        Counter(tuple(op.dim(key) for key in KERNEL) for op in trace.ops if op.kind == "conv2d")
+        for trace in (theirs, ours)
+    ]
+    assert kernels[0] == kernels[1]
+    assert (theirs.macs == ours.macs) == (name == "resnet50")
 
 
 def test_every_node_that_computes_becomes_an_op() -> None:

@@ -80,7 +80,7 @@ def _default_attention(config: PreTrainedConfig) -> None:
 def _take_attention(config: PreTrainedConfig, architecture: type[Any] | None, note: Note) -> None:
     """Set the attention of a config and of those within it, each by the class that it is for."""
     takes = architecture is None or architecture._can_set_attn_implementation()
-    if not takes:
+    if architecture is not None and not takes:
         note(f"{architecture.__name__} does not use transformers' attention interface")
     config._attn_implementation_internal = NAME if takes else None
     for name in config.sub_configs:

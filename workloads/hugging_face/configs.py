@@ -89,8 +89,10 @@ def _merged(fields: Mapping[str, Any], replaced: Mapping[str, Any]) -> dict[str,
     result = dict(fields)
     for key, value in replaced.items():
         inner = result.get(key)
-        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        result[key] = _merged(inner, value) if both else value
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            result[key] = _merged(inner, value)
+        else:
+            result[key] = value
     return result
 
 

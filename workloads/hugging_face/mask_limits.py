@@ -45,7 +45,7 @@ class Limits(NamedTuple):
 def limits_of(function: MaskFunction) -> Limits | None:
     """Return the limits of a mask function, None if it is not known, or depends on more than positions."""
     read = _READERS.get(getattr(function, "__qualname__", ""))
-    return None if read is None else read(inspect.getclosurevars(function).nonlocals)
+    return None if read is None else read(dict(inspect.getclosurevars(function).nonlocals))
 
 
 def _tighter(choose: Callable[[int, int], int], first: int | None, second: int | None) -> int | None:

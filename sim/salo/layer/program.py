@@ -179,8 +179,8 @@ class _Planner:
             name = "global_query" if source == GLOBAL else "query"
             for token, count, step in self._rows_of(int(block)):
                 base = self.placement.at(name, self.heads, token)
-                when = {"trigger": trigger[:, index], "tile": first_of[:, index]}
-                self.list.add(Kind.QUERY, base, count, row_bytes, step * row_bytes, **when)
+                when, tile = trigger[:, index], first_of[:, index]
+                self.list.add(Kind.QUERY, base, count, row_bytes, step * row_bytes, when, tile=tile)
 
     def _rows_of(self, block: int) -> list[tuple[int, int, int]]:
         rows = self.schedule.block_rows[block]
@@ -222,8 +222,10 @@ class _Planner:
                 ready = self._after(self._steps(self.last_tile[sources].max()), Phase.OUTPUT)
                 for token, count, step in self._rows_of(int(block)):
                     base, stride = self.placement.at("partial", self.heads, token), step * row_bytes
-                    needed = {"tile": self._steps(tile), "phase": Phase.PV}
-                    self.list.add(Kind.PARTIAL, base, count, row_bytes, stride, ready, **needed)
+                    needed = self._steps(tile)
+                    self.list.add(
+                        Kind.PARTIAL, base, count, row_bytes, stride, ready, tile=needed, phase=Phase.PV
+                    )
             if self.schedule.spill[block]:
                 spilled_by[queries] = block
         for block in self.blocks[self.schedule.spill[self.blocks]]:

@@ -41,8 +41,8 @@ class BlockGroup(NamedTuple):
     queries: Tokens  # [n] in the numbering of the op's queries
     position: int  # of the first query
 
-    def part(self, start: int, end: int) -> BlockGroup:
-        """Return the group of the queries `start` to `end` - 1 of this one."""
+    def part(self, start: int, end: int | None) -> BlockGroup:
+        """Return the group of the queries `start` to `end` - 1 of this one; None: to its last."""
         return self._replace(queries=self.queries[start:end], position=self.position + start)
 
     def parts(self, starts: list[int]) -> list[BlockGroup]:

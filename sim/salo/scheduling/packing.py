@@ -111,8 +111,8 @@ def pack(plan: Plan, q_offset: int, whole_stream: int) -> list[Pass]:
     packed = [_packed(plan, *way) for way in ways]
     passes: list[Pass] = []
     for choices in zip(*packed, strict=True):
-        possible = [choice for choice in choices if choice is not None]
-        passes += min(possible, key=len)
+        fewest: list[Pass] = min((choice for choice in choices if choice is not None), key=len)
+        passes += fewest
     return passes
 
 

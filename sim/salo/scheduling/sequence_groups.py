@@ -39,7 +39,11 @@ def clamped_groups(pattern: Pattern, streams: Streams, rows: int) -> list[BlockG
         every = BlockGroup(0, dilation, (), queries, position)
         moved = (-shift, last - shift + 1)  # the windows of queries before and from here are moved inward
         edges = [min(max(place - position, 0), len(queries)) for place in moved]
-        before, between, after = (every.part(*ends) for ends in zip((0, *edges), (*edges, None), strict=True))
+        before, between, after = (
+            every.part(0, edges[0]),
+            every.part(*edges),
+            every.part(edges[1], len(queries)),
+        )
         groups += everyone_sees(before, stream, 0, length, rows)
         if len(between.queries):
             bands = (StreamBand(stream, shift, shift + length - 1, NO_TAG),)

@@ -46,7 +46,7 @@ def attention(pattern: PairSet, tensors: Tensors) -> Doubles:
     # Global queries reach far, so they stay among themselves.
     tokens = tokens[(tokens >= 0) & (tokens < tensors.q_len)]
     others = np.setdiff1d(np.arange(tensors.q_len), tokens)
-    sinks = np.full(tensors.heads, -np.inf) if tensors.sinks is None else np.float64(tensors.sinks)
+    sinks = np.full(tensors.heads, -np.inf) if tensors.sinks is None else tensors.sinks.astype(np.float64)
     scale = 1 / np.sqrt(tensors.head_dim) if tensors.scale is None else tensors.scale
     _attend(pattern, others, tensors.query[:, others], tensors.key, tensors.value, (scale, sinks), out)
     queries, keys, values = tensors.query[:, tokens], tensors.key, tensors.value

@@ -8,9 +8,9 @@ the op's name before each array's: ``layer.0.attention/q``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,8 +40,8 @@ class Tensors:
     global_query: Floats | None = None
     global_key: Floats | None = None
     global_value: Floats | None = None
-    sinks: Floats | None = None  # [heads], logits
-    scale: float | None = None  # factor of the scores; None: 1 / sqrt(head_dim)
+    sinks: Floats | None = field(default=None, kw_only=True)  # [heads], logits
+    scale: float | None = field(default=None, kw_only=True)  # factor of the scores; None: 1 / sqrt(head_dim)
 
     def __post_init__(self) -> None:
         shape, key, value = self.query.shape, self.key.shape, self.value.shape
@@ -132,7 +132,22 @@ def random_tensors(
     shapes = [query, key, value, *([queries, key, value] if global_tokens else [])]
     operands = [generator.standard_normal(one, np.float32) for one in shapes]
     logits = generator.standard_normal(heads, np.float32) if sinks else None
-    return Tensors(*operands, sinks=logits, scale=scale)
+    named = zip((*NAMES, *GLOBAL_NAMES), operands, strict=False)
+    return _of(dict(named), logits, scale)
+
+
+def _of(found: Mapping[str, Floats], sinks: Floats | None, scale: float | None) -> Tensors:
+    """Return the operands that stand under their names of a file, or of a trace."""
+    return Tensors(
+        query=found["q"],
+        key=found["k"],
+        value=found["v"],
+        global_query=found.get("global_q"),
+        global_key=found.get("global_k"),
+        global_value=found.get("global_v"),
+        sinks=sinks,
+        scale=scale,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +201,8 @@ def load_tensors(path: Path, need: Operands) -> Tensors:
             _check_header(path, name, arrays.header(prefix + name), need)
         found = {name: _finite(path, name, arrays.read(prefix + name)) for name in names}
     sinks = found.pop(SINKS, None)
-    return Tensors(
-        *(array.reshape(-1, *array.shape[-2:]) for array in found.values()),
-        sinks=None if sinks is None else np.tile(sinks, need.batch),
-        scale=need.scale,
-    )
+    by_head = {name: array.reshape(-1, *array.shape[-2:]) for name, array in found.items()}
+    return _of(by_head, None if sinks is None else np.tile(sinks, need.batch), need.scale)
 
 
 def stored_op(path: Path, ops: Sequence[str]) -> int:
