@@ -111,7 +111,7 @@ def test_each_key_and_value_is_loaded_once_for_its_group(name: str, heads: int, 
 def test_sharing_keys_and_values_loads_no_more_and_takes_no_longer(
     name: str, groups: int, group: int, keys: int, bandwidth: int
 ) -> None:
-    """But for a few cycles in which the first block of each head comes before the second block of the first."""
+    """But for a few cycles where the first block of each head comes before the second of the first head."""
     config, heads = config_of(keys=keys, bandwidth=bandwidth), groups * group
     shared, own = (run(config, EVERY[name], heads, kv_heads) for kv_heads in (groups, heads))
     assert shared.cycles <= 1.01 * own.cycles
