@@ -101,8 +101,11 @@ class Family:
         return self.presets[name]
 
     def stated(self, config: Any, settings: Mapping[str, object]) -> dict[str, Any]:
-        """Return `settings` by whole field names, with the values that they have in `config`."""
-        return canonical_settings(config, settings, self.short_names)
+        """Return `settings` by whole field names, with the values that they have in `config`; of what is to
+        follow from others nothing is set.
+        """
+        own = {key: value for key, value in settings.items() if not self._follows(key, value)}
+        return canonical_settings(config, own, self.short_names)
 
     def closest(self, config: Any) -> str:
         """Return the preset from which `config`, one of this family's, differs in the fewest settings."""
@@ -127,8 +130,11 @@ class Family:
         return {
             key: value
             for key, value in settings.items()
-            if key not in self.catalogs and not (key in self.auto and value == AUTO_VALUE)
+            if key not in self.catalogs and not self._follows(key, value)
         }
+
+    def _follows(self, key: str, value: object) -> bool:
+        return key in self.auto and value == AUTO_VALUE
 
     def _names(self) -> dict[str, str]:
         return {**self.short_names, **dict.fromkeys(self.catalogs, "")}

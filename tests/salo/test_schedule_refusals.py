@@ -22,7 +22,7 @@ from tandemsim.traces.pattern import Pattern
         (
             {"seq_len": 64},
             {"bands": [[-3, 3, 1]], "global_tokens": [0], "random_blocks": 3},
-            "attrs.random_blocks is not supported: a pattern is bands and global tokens",
+            "attrs.random_blocks is not supported: random keys are stated as blocks",
         ),
         (
             {"seq_len": 65, "grid": (8, 8)},
@@ -51,7 +51,9 @@ def test_a_pattern_that_no_schedule_covers_is_refused(
 
 
 def test_random_keys_of_bigbird_are_refused() -> None:
-    with pytest.raises(TraceError, match="^random_keys must be 0, as random keys are not supported, not 3$"):
+    with pytest.raises(
+        TraceError, match="^random_keys must be 0, as random keys are stated as blocks, not 3$"
+    ):
         Pattern.bigbird(64, 6, 2, random_keys=3)
 
 
