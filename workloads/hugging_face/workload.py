@@ -16,6 +16,7 @@ from tandemsim.workloads.hugging_face.configs import Described, described
 from tandemsim.workloads.hugging_face.decode import DecodeStep, cached_tensors
 from tandemsim.workloads.hugging_face.model_inputs import default_inputs
 from tandemsim.workloads.hugging_face.registrations import interfaces
+from tandemsim.workloads.hugging_face.steady_sets import steady_sets
 from tandemsim.workloads.inputs import Arguments, InputSpec
 from tandemsim.workloads.tensors import DTYPES
 from tandemsim.workloads.workload import Workload
@@ -69,7 +70,7 @@ class _Builder:
     @contextmanager
     def around(self, note: Callable[[str], None]) -> Iterator[None]:
         self._note = note
-        with interfaces(note):
+        with interfaces(note), steady_sets(self._model.architecture):
             yield
 
     def build(self) -> nn.Module:
