@@ -28,7 +28,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
+.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -65,6 +65,10 @@ proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for
 	$(buildable)
 	$(environment) core test rtl cosim synth
 	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_synth.py $(ARGS)
+
+all-models: ## every row of docs/language-models.md, and the outputs of every kind of Hugging Face model
+	$(environment) core test rtl models
+	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core

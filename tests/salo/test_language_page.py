@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -18,7 +19,9 @@ PAGE = (ROOT / "docs" / "language-models.md").read_text()
 LAYERS = PAGE.split("| layer | command |", 1)[1].split("\n\n", 1)[0]
 ROWS = re.findall(r"^\| (.+?) \| `(.+?)` \| ([\d,]+) \| (0\.\d{3}) \| (.+?) \|$", LAYERS, re.MULTILINE)
 CHEAP = ("gpt-oss 20B, 128 keys", "ModernBERT base, 129 keys")
-EVERY = [pytest.param(row, marks=[] if row[0] in CHEAP else [pytest.mark.slow], id=row[0]) for row in ROWS]
+# The others take minutes together: `make all-models`.
+everything = pytest.mark.skipif(not os.environ.get("TANDEM_ALL_MODELS"), reason="TANDEM_ALL_MODELS=1 runs it")
+EVERY = [pytest.param(row, marks=[] if row[0] in CHEAP else [everything], id=row[0]) for row in ROWS]
 
 
 def output_of(*words: str) -> str:
@@ -50,7 +53,7 @@ def models() -> list[tuple[str, ...]]:
 TRACES = {"Mistral 7B": "mistral-7b-8k", "Gemma 3 4B": "gemma3-4b-8k", "gpt-oss 20B": "gpt-oss-20b-8k"}
 
 
-@pytest.mark.slow
+@everything
 @pytest.mark.parametrize("model", TRACES)
 def test_a_trace_takes_the_cycles_of_its_row(model: str) -> None:
     taken = next(row[3] for row in models() if row[0] == model)
@@ -80,7 +83,7 @@ def test_models_are_the_sums_of_their_layers() -> None:
         assert float(ratio) == pytest.approx(other / own, abs=0.05)
 
 
-@pytest.mark.slow
+@everything
 def test_ceilings_are_those_that_brute_force_finds() -> None:
     table = re.findall(r"^\| (.+?) \| (0\.\d{3}) \| (0\.\d{3}) \|", PAGE, re.MULTILINE)
     commands = {name: shlex.split(command) for name, command, *_ in ROWS}
