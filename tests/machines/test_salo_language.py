@@ -178,3 +178,25 @@ def test_a_timeline_shows_heads_that_take_turns() -> None:
     assert seen[:6] == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1)] and seen[-1] == (5, 4)
     activity = done.activity
     assert activity is not None and len(activity.heads) == 2
+
+
+KINDS_OF_PATTERN = {
+    "window": CAUSAL,
+    "sinks of tokens": Pattern.causal_window(96, 24, sinks=3),
+    "a step of generation": Pattern.causal_window(96, 24, q_len=1, q_offset=95),
+    "a chunk of a prefill": Pattern.causal_window(96, 24, q_len=32, q_offset=64),
+    "chunks": Pattern.chunked(96, 32),
+    "clamped": Pattern(seq_len=96, bands=((-4, 4, 1),), clamped=True),
+    "clamped, dilated": Pattern(seq_len=96, bands=((-6, 6, 3),), clamped=True),
+    "neighborhood": Pattern.neighborhood(8, 12, 5),
+    "blocks": Pattern.block_sparse(96, 16, 16, [sorted({0, n, n * 5 % 6}) for n in range(6)]),
+    "prefix": Pattern(seq_len=96, bands=((-95, 0, 1),), sink_tokens=tuple(range(10))),
+}
+
+
+@pytest.mark.parametrize("name", KINDS_OF_PATTERN)
+def test_every_kind_of_pattern_runs_and_each_pair_counts_once(name: str) -> None:
+    pattern = KINDS_OF_PATTERN[name]
+    found = report(attention(pattern))
+    assert found.not_run == ()
+    assert found.macs == 4 * (16 + 16) * int(pattern.mask(range(pattern.q_len)).sum())

@@ -17,6 +17,7 @@ from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.machines.contract import Options
 from tandemsim.sim.salo.layer.program import global_bytes_held
+from tandemsim.sim.salo.layer.size import bands_of
 from tandemsim.sim.salo.machine import ATTENTION, pattern_of
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
@@ -73,7 +74,7 @@ def window_keys(pattern: Pattern) -> int:
     """Return about how many keys lie between the first and the last that a query sees."""
     if pattern.grid is not None or pattern.blocks is not None:
         return pattern.seq_len
-    bands = pattern.disjoint_bands()
+    bands = bands_of(pattern)
     low, high = min((b.low for b in bands), default=0), max((b.high for b in bands), default=0)
     keys = high - low + 1
     if pattern.causal:

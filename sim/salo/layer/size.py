@@ -40,6 +40,14 @@ def plan_bytes(config: SaloConfig, pattern: Pattern, heads: int) -> int:
     return TOKEN_BYTES * tokens + BLOCK_BYTES * blocks + of_pass * tiles + heads * of_head
 
 
+def bands_of(pattern: Pattern) -> tuple[Band, ...]:
+    """Return the bands of a pattern without a grid or blocks: each offset once, and a clamped band as stated.
+
+    A clamped one is alone, and as long at the borders as elsewhere.
+    """
+    return pattern.bands if pattern.clamped else pattern.disjoint_bands()
+
+
 def _blocks(config: SaloConfig, pattern: Pattern) -> int:
     """Return an upper bound of the query blocks: of each sweep the queries of a residue class, `rows` at a
     time, and one more for each place where they are cut.
@@ -52,7 +60,7 @@ def _blocks(config: SaloConfig, pattern: Pattern) -> int:
         of_lists = len(pattern.blocks.rows) * -(-pattern.blocks.query // rows)
         return min(of_lists + _cuts(pattern), pattern.q_len)
     blocks = 0
-    for dilation in {band.dilation for band in pattern.disjoint_bands()} or {1}:
+    for dilation in {band.dilation for band in bands_of(pattern)} or {1}:
         classes = min(dilation, pattern.q_len)
         blocks += min(_of_classes(pattern.q_len, classes, rows) + classes * _cuts(pattern), pattern.q_len)
     return blocks
@@ -91,7 +99,7 @@ def _tiles(config: SaloConfig, pattern: Pattern) -> int:
             chunks += -(-array.rows // array.segment_cols)  # where all queries see the same keys
         tiles = -(-chunks // array.column_segments) * blocks
     else:
-        tiles = sum(_passes(array, band, pattern) for band in pattern.disjoint_bands())
+        tiles = sum(_passes(array, band, pattern) for band in bands_of(pattern))
     tiles += blocks * (special // array.cols)
     on_local_rows = max(0, len(pattern.global_tokens) - array.global_rows)
     whole = -(-(pattern.seq_len + array.rows) // array.cols)  # passes that stream the sequence
