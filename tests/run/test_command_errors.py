@@ -24,8 +24,8 @@ MANY_DIGITS = "9" * 5000
     [
         (["run", "longfomer"], "tandem: unknown trace 'longfomer'; did you mean 'longformer', .*"),
         (["run", "vil"], "tandem: unknown trace 'vil'; did you mean 'vil-tiny' or 'vil-small'.*"),
-        (["run", "qqq"], "tandem: unknown trace 'qqq'; known: longformer, longformer-16k, .*"),
-        (["run", ""], "tandem: unknown trace ''; known: longformer, .*"),
+        (["run", "qqq"], "tandem: unknown trace 'qqq'; known: bert-base-128, bert-base-512, .*"),
+        (["run", ""], "tandem: unknown trace ''; known: bert-base-128, .*"),
         (["run", "x" * 300], "tandem: unknown trace 'x+\\.\\.\\.; known: .*"),
         (["run", "a\nb"], r"tandem: unknown trace 'a\\nb'; known: .*"),
         (["run", "no.json"], "tandem: no.json: cannot be read: No such file or directory"),
@@ -194,7 +194,7 @@ def damaged(refused: Callable[..., str], place: Path) -> Callable[..., str]:
         (
             "dims.head_size",
             16,
-            "dims.head_size is not a dimension of window_attention; did you mean 'heads' or .*",
+            "dims.head_size is not a dimension of window_attention; did you mean 'heads', .*",
         ),
         ("macs", 1, "macs must be [0-9]+, which follows from dims, not 1"),
         (
@@ -211,7 +211,7 @@ def damaged(refused: Callable[..., str], place: Path) -> Callable[..., str]:
         (
             "attrs.random_blocks",
             3,
-            "attrs.random_blocks is not supported: a pattern is bands and global tokens",
+            "attrs.random_blocks is not supported: random keys are stated as blocks",
         ),
     ],
 )
