@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tandemsim.sim.arch.checks import LONGEST_VALUE, printable, shortened, shown
+from tandemsim.traces.kinds import KINDS
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.pattern_words import describe
 from tandemsim.traces.schema import Op, Tensor, Trace
@@ -83,7 +84,10 @@ def _patterns(ops: Sequence[Op]) -> str:
 
 def _pattern_row(op: Op, pattern: Pattern) -> tuple[str, ...]:
     """Return the cells of an op's row but the number of ops; those of rare columns may be empty."""
-    batch, heads, kv_heads, head_dim, v_dim = map(op.dim, ("batch", "heads", "kv_heads", "head_dim", "v_dim"))
+    batch, heads, head_dim = map(op.dim, ("batch", "heads", "head_dim"))
+    optional = KINDS[op.kind].optional  # not every kind with a pattern lets heads share keys
+    kv_heads = op.dim("kv_heads") if "kv_heads" in optional else heads
+    v_dim = op.dim("v_dim") if "v_dim" in optional else head_dim
     grouped = f"{batch * kv_heads:,}" if kv_heads != heads else ""
     named = [
         name for name in ("softcap", "sinks", "bias") if name in op.attrs or op.operand(name) is not None

@@ -148,7 +148,7 @@ def test_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
         (["no.json"], "traces: no.json: cannot be read: No such file or directory"),
         (["x" * 300], "traces: unknown trace 'xxx"),
         ([f"{'x' * 300}.json"], "traces: ...xxx"),
-        ([""], "traces: unknown trace ''; known: longformer, "),
+        ([""], "traces: unknown trace ''; known: bert-base-128, "),
         (
             ["convert", "no.csv", "--out", "x.json"],
             "traces: no.csv: cannot be read: No such file or directory",

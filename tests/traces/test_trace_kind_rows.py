@@ -80,7 +80,7 @@ def test_one_row_gives_the_summary_of_a_pattern(causal: Kind) -> None:
 
 def test_one_row_gives_the_schema(causal: Kind) -> None:
     rules = next(
-        case["then"] for case in json_schema()["$defs"]["Op"]["allOf"] if "causal" in str(case["if"])
+        case["then"] for case in json_schema()["$defs"]["Kinds"]["allOf"] if "causal" in str(case["if"])
     )
     assert rules["description"] == causal.line
     check = jsonschema.Draft202012Validator(rules).is_valid
