@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, UserError
-from tandemsim.sim.shell.command_line import USER_FAULT, Parser, installed_by, tell_fault
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.shell.command_line import Parser, answered, installed_by
 from tandemsim.traces.codec import save
 from tandemsim.traces.schema import Trace
 
@@ -67,12 +67,7 @@ def _on_meta(workload: Workload) -> tuple[nn.Module, list[Tensor], dict[str, Any
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0, or 2 after one line about a mistake of the user's."""
     options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except (UserError, OSError) as error:
-        tell_fault(SPEAKER, str(error))
-        return USER_FAULT
-    return 0
+    return answered(SPEAKER, lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads.attention import pattern_attention
 from tandemsim.workloads.dense_attention import attention
-from tandemsim.workloads.mask_patterns import Mask, Whole, pattern_of_mask
+from tandemsim.workloads.known_masks import allowed_pairs
+from tandemsim.workloads.mask_patterns import Whole, pattern_of_mask
 from tandemsim.workloads.recorder import Recorder
 
 #: Masks of more pairs are not read: their values would take gigabytes.
 MAX_PAIRS = 2**27
-
-#: A number that is added to a score hides the pair from here on down: exp(-10000) is 0 in every format.
-HIDDEN = -1e4
 
 _Found = Pattern | Whole | None
 
@@ -75,20 +74,6 @@ def _without_copies(mask: Tensor) -> Tensor:
 
 def _pattern(value: Tensor, queries: int, keys: int) -> _Found:
     """Return the pattern of a mask that is the same for all heads and items, None without one."""
-    allowed = _allowed(value)
-    if allowed is None:
-        return None
-    whole = allowed.expand(*allowed.shape[:-2], queries, keys).reshape(-1, queries, keys)
-    if not bool((whole == whole[:1]).all()):
-        return None
-    mask: Mask = whole[0].numpy()
-    return pattern_of_mask(mask)
-
-
-def _allowed(value: Tensor) -> Tensor | None:
-    """Return which pairs count; None if what is added to scores is more than a mask."""
-    value = value if value.dim() > 1 else value[None]
-    if value.dtype is torch.bool:
-        return value
-    allowed, hidden = value == 0, value <= HIDDEN
-    return allowed if bool((allowed | hidden).all()) else None
+    plain = value.float() if value.is_floating_point() else value  # NumPy has no bfloat16
+    allowed = allowed_pairs(plain.numpy())
+    return None if allowed is None else pattern_of_mask(np.broadcast_to(allowed, (queries, keys)))

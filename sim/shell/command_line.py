@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tandemsim.sim.arch.checks import nearest, one_line, shown
+from tandemsim.sim.arch.checks import UserError, nearest, one_line, shown
 
 RUN_FAULT = 1
 USER_FAULT = 2
@@ -77,6 +77,16 @@ def tell_fault(program: str, message: str, advice: str = "") -> None:
     """Say on stderr what is wrong, in one printable line of bounded length."""
     if sys.stderr:  # which a process without a terminal may lack
         print(one_line(program, message, advice), file=sys.stderr)
+
+
+def answered(program: str, run: Callable[[], object]) -> int:
+    """Run a command; return its exit code: 0, or 2 after one line about a mistake of the user's."""
+    try:
+        run()
+    except (UserError, OSError) as error:
+        tell_fault(program, str(error))
+        return USER_FAULT
+    return 0
 
 
 @contextmanager

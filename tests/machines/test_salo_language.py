@@ -92,8 +92,8 @@ def test_causal_attention_runs_as_the_window_of_all_keys() -> None:
 @pytest.mark.parametrize(
     ("layer", "preset", "why"),
     [
-        (attention(96), "salo", "SALO computes window attention only"),
-        (attention(96, operands=["mask"]), "salo", "SALO computes window attention only"),
+        (attention(96), "salo", "SALO computes window and causal attention only"),
+        (attention(96, operands=["mask"]), "salo", "SALO computes window and causal attention only"),
         (attention(96, causal=True, operands=["mask"]), "salo", "no port for a mask"),
         (attention(96, causal=True, operands=["bias"]), "salo", "no port for a bias"),
         (attention(CAUSAL, operands=["bias"]), "salo", "no port for a bias"),

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tandemsim.workloads.known_masks import DENIED
 from tandemsim.workloads.onnx import control, files, recurrent
-from tandemsim.workloads.onnx.known_masks import DENIED
 from tandemsim.workloads.onnx.table import OPERATORS, REFUSED
 from tests.onnx.small_models import MICROSOFT
 

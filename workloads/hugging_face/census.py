@@ -16,8 +16,8 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from tandemsim.sim.arch.checks import ConfigError, UserError, nearest
-from tandemsim.sim.shell.command_line import USER_FAULT, Parser, installed_by, tell_fault
+from tandemsim.sim.arch.checks import ConfigError, nearest
+from tandemsim.sim.shell.command_line import Parser, answered, installed_by
 
 SPEAKER = "workloads"
 
@@ -122,14 +122,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=1, help="that run at once (1)")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one type (180)")
     options = parser.parse_args(arguments)
-    try:
-        run_all(_chosen(options), options.out, max(options.processes, 1), options.timeout)
-        for name, count in summary(rows(options.out)).items():
-            print(f"{name:24}{count:5}")
-    except (UserError, OSError) as error:
-        tell_fault(SPEAKER, str(error))
-        return USER_FAULT
-    return 0
+    return answered(SPEAKER, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    run_all(_chosen(options), options.out, max(options.processes, 1), options.timeout)
+    for name, count in summary(rows(options.out)).items():
+        print(f"{name:24}{count:5}")
 
 
 def _chosen(options: argparse.Namespace) -> Iterator[str]:

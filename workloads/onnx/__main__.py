@@ -15,8 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tandemsim.sim.arch.checks import UserError
-from tandemsim.sim.shell.command_line import USER_FAULT, Parser, installed_by, tell_fault
+from tandemsim.sim.shell.command_line import Parser, answered, installed_by
 from tandemsim.traces.codec import save
 
 SPEAKER = "workloads"  # begins the line that says what is wrong
@@ -29,12 +28,7 @@ with installed_by(SPEAKER, "pip install 'tandemsim[onnx]'"):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0, or 2 after one line about a mistake of the user's."""
     options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except (UserError, OSError) as error:
-        tell_fault(SPEAKER, str(error))
-        return USER_FAULT
-    return 0
+    return answered(SPEAKER, lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tandemsim.traces.pattern import Pattern
+from tandemsim.workloads.known_masks import allowed_pairs
 from tandemsim.workloads.lowered import Dims
 from tandemsim.workloads.mask_patterns import Whole, pattern_of_mask
-from tandemsim.workloads.onnx.known_masks import allowed_pairs
 from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.values import Value, contiguous, steps

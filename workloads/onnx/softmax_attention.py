@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from onnx import GraphProto, NodeProto, helper
 
+from tandemsim.workloads.known_masks import DENIED
 from tandemsim.workloads.onnx.heads import Scores, attend
-from tandemsim.workloads.onnx.known_masks import DENIED
 from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.values import Constant, Value

@@ -9,7 +9,7 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.contract import Options, Outcome
-from tandemsim.sim.machines.salo.scope import reason
+from tandemsim.sim.machines.salo.scope import ONLY, reason
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.traces.schema import Op, Trace
 
@@ -43,7 +43,7 @@ class Salo:
 
     def reason(self, op: Op) -> str:
         """Return why `op` did not run."""
-        return "SALO computes window attention only"
+        return ONLY
 
     def small(self) -> Trace:
         """Return one attention of two heads, with a global token."""

@@ -9,7 +9,7 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.traces.attention import ATTENTION
 from tandemsim.traces.schema import Op
 
-DENSE = "SALO computes window attention only"
+ONLY = "SALO computes window and causal attention only"
 
 
 def reason(op: Op, config: SaloConfig) -> str | None:
@@ -19,7 +19,7 @@ def reason(op: Op, config: SaloConfig) -> str | None:
     needs half of the passes. Attention to all keys is left to machines without masks.
     """
     if op.kind == ATTENTION.name and not op.attrs.get("causal", False):
-        return DENSE
+        return ONLY
     for operand, why in (("mask", "which pairs it lets in"), ("bias", "what it adds to the scores")):
         if op.operand(operand) is not None:
             return f"SALO has no port for a {operand}: it is a tensor, and a trace does not say {why}"

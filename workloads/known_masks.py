@@ -1,4 +1,4 @@
-"""Masks whose values follow from the file: which pairs they allow, and the pattern that these are."""
+"""Masks whose values are known: which pairs they allow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tandemsim.workloads.mask_patterns import Mask
 
-# A summand of at most this denies a pair: published masks have -1e4, -65504 or the least number.
+# A summand of at most this denies a pair, as exp(-10000) is 0 in every format: published masks have -1e4,
+# -65504 or the least number.
 DENIED = -1e4
 
 
