@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.salo.presets import SALO
@@ -16,8 +18,10 @@ from tandemsim.traces.kinds import macs
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
+from tests.traces.pattern_forms import patterns
 
 WINDOW, FULL = "window_attention", "attention"
+BANDWIDTH = "dram.bandwidth_bytes_per_second"
 EXTRAS = {"sinks": lambda heads, q, k: (heads,), "bias": lambda heads, q, k: (1, heads, q, k)}
 EXTRAS["mask"] = EXTRAS["bias"]
 
@@ -200,3 +204,33 @@ def test_every_kind_of_pattern_runs_and_each_pair_counts_once(name: str) -> None
     found = report(attention(pattern))
     assert found.not_run == ()
     assert found.macs == 4 * (16 + 16) * int(pattern.mask(range(pattern.q_len)).sum())
+
+
+@settings(max_examples=60)
+@given(
+    pattern=patterns,
+    kv_heads=st.integers(1, 3),
+    group=st.sampled_from((1, 2, 5)),
+    head_dim=st.sampled_from((1, 16, 65)),
+    v_dim=st.sampled_from((1, 16, 40)),
+    sinks=st.booleans(),
+    rows=st.sampled_from((1, 3, 8, 32)),
+    cols=st.sampled_from((2, 4, 32)),
+)
+def test_every_pair_counts_once_whatever_heads_share_and_more_bandwidth_is_never_slower(
+    pattern: Pattern, kv_heads: int, group: int, head_dim: int, v_dim: int, sinks: bool, rows: int, cols: int
+) -> None:
+    layer = attention(
+        pattern, kv_heads * group, kv_heads, head_dim, v_dim, **({"operands": ["sinks"]} if sinks else {})
+    )
+    array = {"rows": rows, "cols": cols, "memory": "ideal"}
+    speeds = (10**8, 10**10, 10**13)
+    found = [report(layer, settings={**array, BANDWIDTH: speed}) for speed in speeds]
+    pairs = int(pattern.mask(range(pattern.q_len)).sum())
+    for one in found:
+        assert one.not_run == ()
+        assert one.macs == kv_heads * group * (head_dim + v_dim) * pairs
+        assert one.cycles == one.compute_cycles + sum(one.stall_cycles.values())
+    cycles = [one.cycles for one in found]
+    assert cycles == sorted(cycles, reverse=True)
+    assert report(layer, settings={**array, BANDWIDTH: speeds[0]}).as_json() == found[0].as_json()
