@@ -25,6 +25,7 @@ from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads import flex
 from tandemsim.workloads.fused import FusedAttention
+from tandemsim.workloads.hugging_face.held import held_models
 from tandemsim.workloads.location import Names
 from tandemsim.workloads.masked import Masked
 from tandemsim.workloads.recorder import Missing, Recorder
@@ -81,7 +82,7 @@ def run(
     masked = Masked(recorder)
     recorder.names = Names(module)
     recorder.higher_order["flex_attention"] = lambda args: flex.flex_attention(masked, args)
-    with _owners(recorder, module), flex.on_meta():
+    with _owners(recorder, module), flex.on_meta(), held_models(module, recorder.note):
         try:
             with torch.no_grad(), torch.device("meta"), FusedAttention(recorder, masked), recorder:
                 returned = module(*inputs, **named)

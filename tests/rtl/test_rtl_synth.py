@@ -123,6 +123,7 @@ def report_of(config):
 
 @EVERY
 def test_a_run_of_the_tool_and_the_table_have_the_same_form(config, capsys):
+    config = replace(config, array=replace(config.array, sinks=False, value_dims=False))
     report = report_of(config)
     assert salo.row(config, report) == gates_of(config)
     same = "sim/arch/salo/gates.py has these counts."
@@ -133,6 +134,14 @@ def test_a_run_of_the_tool_and_the_table_have_the_same_form(config, capsys):
         assert told.endswith(f"Found: {found}, and a multiplier of 8 bits takes {multiplier}")
     salo.show(config, report)
     assert f"{config.array.pes * gates_of(config).pe:,}" in capsys.readouterr().out
+
+
+@EVERY
+def test_circuits_that_the_table_does_not_hold_are_not_compared_with_it(config):
+    for field in ("sinks", "value_dims"):
+        other = replace(config, array=replace(config.array, **{field: True}))
+        told = salo.said_of_table(other, gates_of(config), MULTIPLIER_8B_NAND2)
+        assert "--set array.sinks=false --set array.value_dims=false; give these to compare" in told
 
 
 def test_a_whole_array_is_its_modules_times_their_instances():
