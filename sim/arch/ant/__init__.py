@@ -1,0 +1,1 @@
+"""Facts of the ANT array: widths, configuration, energy, presets."""
