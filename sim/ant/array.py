@@ -14,7 +14,7 @@ import numpy as np
 
 from tandemsim.sim.ant.sums import added, joined, joined_columns, matrix_product, output_words, wrap
 from tandemsim.sim.ant.words import GemmCommand, GemmTile, OperandWord
-from tandemsim.sim.arch.ant.config import AntConfig
+from tandemsim.sim.arch.ant.config import MAX_WORDS, AntConfig
 from tandemsim.sim.arch.ant.operands import operand_tables
 from tandemsim.sim.arch.ant.widths import NIBBLE
 from tandemsim.sim.arch.checks import require
@@ -110,10 +110,9 @@ class SystolicArray:
 def check_command(command: GemmCommand, config: AntConfig) -> None:
     """Raise `ConfigError` for a command that the circuit would not run as it stands."""
     array = config.array
-    for name, most in (("words", None), ("rows", array.rows), ("cols", array.cols)):
+    for name, most in (("words", MAX_WORDS), ("rows", array.rows), ("cols", array.cols)):
         value = getattr(command, name)
-        rule = f"GemmCommand.{name} must be at least 1" + (f" and at most {most}" if most else "")
-        require(value >= 1 and (most is None or value <= most), rule, value)
+        require(1 <= value <= most, f"GemmCommand.{name} must be at least 1 and at most {most}", value)
     forms = array.code_formats
     paired = [("rows", command.activation_format), ("cols", command.weight_format)]
     for name, number in paired:

@@ -48,14 +48,20 @@ def tile(
     """Return a tile of at most `most` words; `like` a command that has its accumulators, if not `first`."""
     array = config.array
     forms = array.code_formats
-    numbers = (like.activation_format, like.weight_format) if like else tuple(rng.integers(0, len(forms), 2).tolist())
+    numbers = (
+        (like.activation_format, like.weight_format)
+        if like
+        else tuple(rng.integers(0, len(forms), 2).tolist())
+    )
     activation, weight = (forms[number] for number in numbers)
     each = array.operands_of(activation), array.operands_of(weight)
     words = int(rng.integers(1, most + 1))
     rows = each[0] * int(rng.integers(1, array.rows // each[0] + 1))
     cols = each[1] * int(rng.integers(1, array.cols // each[1] + 1))
     if like:
-        words, rows, cols = (like.words, rows, like.cols) if array.stationary else (words, like.rows, like.cols)
+        words, rows, cols = (
+            (like.words, rows, like.cols) if array.stationary else (words, like.rows, like.cols)
+        )
     command = GemmCommand(words, rows, cols, *numbers, first, leaves, 0)
     room = config.accumulator_rows - output_words(command, config)
     base = like.base if like else int(rng.integers(0, room + 1))

@@ -1,4 +1,4 @@
-"""The engine put together from the models of its units, one call of each unit per cycle, as the circuit will be.
+"""The engine put together from the models of its units, one call of each unit per cycle.
 
 Slow, and for tests: `sim.ant.gemm` says the same of whole tiles at a time.
 """
@@ -114,11 +114,20 @@ class Grid:
                     then.ends,
                 )
                 if col:
-                    ports = ("activation_base_out", "activation_shift_out", "valid_out", "first_out", "last_out")
+                    ports = (
+                        "activation_base_out",
+                        "activation_shift_out",
+                        "valid_out",
+                        "first_out",
+                        "last_out",
+                    )
                     left = tuple(self._shown(row, col - 1, port) for port in ports)
                 above = self._weight(col)
                 if row:
-                    above = self._shown(row - 1, col, "weight_base_out"), self._shown(row - 1, col, "weight_shift_out")
+                    above = (
+                        self._shown(row - 1, col, "weight_base_out"),
+                        self._shown(row - 1, col, "weight_shift_out"),
+                    )
                 result = self._shown(row - 1, col, "result")
                 go = self.before[col].go
                 new[row][col] = self.pes[row][col](OutputPEInputs(*left, *above, go, result, moves))
@@ -149,7 +158,7 @@ class Source:
 def step(
     config: AntConfig, tiles: Sequence[GemmTile], ends: StreamEnds, limit: int = 20_000
 ) -> tuple[list[OutputWord], dict[str, list[int]], int]:
-    """Return the output words, the cycles of each stream's words, and saturations, of a run cycle by cycle."""
+    """Return the output words, the cycles of each stream's words, and the saturations."""
     grid, controller = Grid(config), GemmController(config)
     streams = {name: Source(end) for name, end in ends._asdict().items()}
     activations = np.concatenate([tile.activations for tile in tiles]).tolist()
