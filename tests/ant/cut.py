@@ -18,7 +18,7 @@ def cut(
     fold: int,
     rng: np.random.Generator,
 ) -> tuple[list[GemmTile], list[tuple[slice, slice]]]:
-    """Return the tiles of ``left @ right`` (codes, [M, K] and [K, N]), and the part that each that leaves makes.
+    """Return the tiles of ``left @ right`` (codes, [M, K] and [K, N]), and the part that each output is.
 
     Parts of K have at most `fold` elements; accumulators are drawn at random.
     """

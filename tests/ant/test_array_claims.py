@@ -1,6 +1,6 @@
 """The two claims on which the schedules rest, on arrays simulated register by register.
 
-Where each weight comes to lie, and that no two results meet: each holds up to its bound, and not a cycle beyond.
+Where each weight comes to lie, and that no two results meet: each holds up to its bound, not a cycle beyond.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def test_a_weight_stays_in_its_row_if_its_load_begins_with_the_tile_before(shape
 
 
 def second_tile(shape: tuple[int, int], load: int, begin: int) -> tuple[list[int], list[int]]:
-    """Return what a second tile makes of ones, and what it should; the first begins in cycle 10, and full loads
-    of the two begin in cycles 0 and `load`.
+    """Return what a second tile makes of ones, and what it should.
+
+    The first begins in cycle 10, and full loads of the two begin in cycles 0 and `load`.
     """
     rows, cols = shape
     tiles = np.full(shape, 3), np.arange(1, rows * cols + 1).reshape(shape) * 5
