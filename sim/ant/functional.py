@@ -1,0 +1,94 @@
+"""A matrix product through the array's arithmetic: codes and scales in, exact sums and numbers out.
+
+Obeys: `sim.ant.array`, whose sums these are, whatever its tiles: joined sums of nibbles are those of the whole
+integers, and parts of K meet at the foot. Only where a foot might saturate do the parts matter; there each is
+as long as the array allows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tandemsim.sim.ant.sums import added, matrix_product
+from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Dataflow, Overflow
+from tandemsim.sim.arch.ant.operands import format_number
+from tandemsim.sim.arch.ant.widths import product, values_of
+from tandemsim.sim.arch.checks import ConfigError, require
+from tandemsim.sim.arch.codes import CodeFormat
+from tandemsim.sim.arch.types import Doubles, Integers
+
+
+class Coded(NamedTuple):
+    """A quantized operand: what it stands for is the value of each code times a scale."""
+
+    codes: Integers  # [M, K] or [K, N]
+    form: CodeFormat
+    scale: npt.ArrayLike = 1.0  # of the tensor, or one for each row of activations or column of weights
+
+
+class GemmValues(NamedTuple):
+    """What the array makes of a product."""
+
+    sums: Integers  # [M, N] at the foot
+    output: Doubles  # [M, N] times the scales
+    saturations: int  # steps of sums that took the bound of an accumulator
+
+
+def run_gemm(config: AntConfig, activations: Coded, weights: Coded, name: str = "a product") -> GemmValues:
+    """Return a product; `name` is what a refusal calls it.
+
+    Raises `ConfigError` for a format that the array does not have, for codes that are no numbers, and, unless
+    sums may saturate, for a K whose sums may exceed the accumulators at the foot.
+    """
+    array = config.array
+    left, right = decoded(array, activations, name), decoded(array, weights, name)
+    length = left.shape[1]
+    limit = longest(array, activations.form, weights.form)
+    sums, saturations = np.zeros((len(left), right.shape[1]), np.int64), 0
+    if length <= limit:
+        sums = matrix_product(left, right)
+    elif array.overflow is Overflow.REFUSE:
+        raise ConfigError(
+            f"{name}: K must be at most {limit} for sums of {activations.form.name} and {weights.form.name}"
+            f" in {array.foot_width} bits, not {length}"
+        )
+    else:
+        fold = longest_part(array, activations.form, weights.form)
+        for start in range(0, length, fold):
+            part = matrix_product(left[:, start : start + fold], right[start : start + fold])
+            sums, count = added(sums, part, config)
+            saturations += count
+    across = np.asarray(activations.scale, np.float64), np.asarray(weights.scale, np.float64)
+    return GemmValues(
+        sums, sums * (across[0][..., None] if across[0].ndim else across[0]) * across[1], saturations
+    )
+
+
+def decoded(array: AntArray, operand: Coded, name: str) -> Integers:
+    """Return the values of an operand as the array's decoders know them."""
+    form, codes = operand.form, np.asarray(operand.codes, np.int64)
+    format_number(array, form.name)
+    outside = codes[(codes < 0) | (codes >= len(form.base))]
+    rule = f"{name}: codes of {form.name} must lie in 0..{len(form.base) - 1}"
+    require(not outside.size, rule, int(outside[0]) if outside.size else "")
+    if not form.finite[codes].all():
+        raise ConfigError(f"{name}: every code of {form.name} must be a finite number")
+    values: Integers = (form.base << form.shift)[codes]
+    return values
+
+
+def longest(array: AntArray, activation: CodeFormat, weight: CodeFormat) -> int:
+    """Return the largest K whose sums no accumulator at the foot can exceed."""
+    return product(values_of(activation), values_of(weight)).terms(array.foot_width)
+
+
+def longest_part(array: AntArray, activation: CodeFormat, weight: CodeFormat) -> int:
+    """Return the elements of K that the PEs sum up before the foot does: those of a tile of full size."""
+    left, above = (
+        (weight, activation) if array.dataflow is Dataflow.INPUT_STATIONARY else (activation, weight)
+    )
+    most = array.max_fold(left, above)
+    return min(most, array.rows // array.operands_of(left)) if array.stationary else most

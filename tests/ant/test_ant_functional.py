@@ -1,0 +1,117 @@
+"""Products through the array's arithmetic: numpy's, and those of the engine tile by tile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tandemsim.sim.ant.functional import Coded, longest, longest_part, run_gemm
+from tandemsim.sim.ant.gemm import AntGemm
+from tandemsim.sim.arch.ant.config import Dataflow, Overflow
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.codes import FORMATS
+from tests.ant import draws
+from tests.ant.cut import cut
+from tests.ant.test_gemm_values import FLOWS, LEFT, RIGHT, whole
+
+
+@pytest.mark.parametrize("activation", LEFT)
+@pytest.mark.parametrize("weight", RIGHT)
+def test_a_product_of_codes_is_that_of_their_values(activation: str, weight: str) -> None:
+    rng = np.random.default_rng(list(map(ord, activation + weight)))
+    config = draws.config(rows=8, cols=8, formats=tuple(dict.fromkeys((activation, weight))))
+    m, k, n = (int(size) for size in rng.integers(1, 90, 3))
+    forms = FORMATS[activation], FORMATS[weight]
+    left, right = draws.codes(rng, forms[0], (m, k)), draws.codes(rng, forms[1], (k, n))
+    scales = rng.random(m) + 0.5, rng.random(n) + 0.5
+    found = run_gemm(config, Coded(left, forms[0], scales[0]), Coded(right, forms[1], scales[1]))
+    values = forms[0].value[left], forms[1].value[right]
+    assert (found.sums == (values[0] @ values[1]).astype(np.int64)).all()
+    expected = (values[0] * scales[0][:, None]) @ (values[1] * scales[1])
+    assert np.allclose(found.output, expected, rtol=1e-12, atol=1e-9)
+    assert found.saturations == 0
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("overflow", Overflow)
+def test_it_is_what_the_engine_makes_tile_by_tile(flow: Dataflow, overflow: Overflow) -> None:
+    rng = np.random.default_rng(list(map(ord, flow + overflow)))
+    saturated = 0
+    for name in ("int4", "flint4", "int8"):
+        form = FORMATS[name]
+        narrow = {"int4": 9, "flint4": 12, "int8": 19}[name] if overflow is Overflow.SATURATE else 32
+        config = draws.config(
+            rows=8,
+            cols=6,
+            dataflow=flow,
+            formats=(name,),
+            foot_width=narrow,
+            overflow=overflow,
+            accumulator_width=14,
+        )
+        left, right = draws.codes(rng, form, (19, 160)), draws.codes(rng, form, (160, 11))
+        fold = longest_part(config.array, form, form)
+        tiles, parts = cut(config, (name, name), left, right, fold, rng)
+        engine = AntGemm(config).run(tiles)
+        found = run_gemm(config, Coded(left, form), Coded(right, form))
+        assert (whole(config, parts, engine.sums, (19, 11), (name, name)) == found.sums).all()
+        assert engine.saturations == found.saturations
+        saturated += found.saturations
+    assert (saturated > 0) == (overflow is Overflow.SATURATE)
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight", "terms"), [("int8u", "int8", 65_793), ("pot4", "pot4", 524_287)]
+)
+def test_a_sum_that_might_not_fit_is_refused_with_its_limit(activation: str, weight: str, terms: int) -> None:
+    forms = FORMATS[activation], FORMATS[weight]
+    config = draws.config(formats=(activation, weight))
+    assert longest(config.array, *forms) == terms
+    left, right = np.zeros((1, terms + 1), np.int64), np.zeros((terms + 1, 1), np.int64)
+    message = f"encoder.3: K must be at most {terms} for sums of {activation} and {weight} in 32 bits, not {terms + 1}"
+    with pytest.raises(ConfigError) as refused:
+        run_gemm(config, Coded(left, forms[0]), Coded(right, forms[1]), "encoder.3")
+    assert str(refused.value) == message
+    assert run_gemm(config, Coded(left[:, 1:], forms[0]), Coded(right[1:], forms[1])).sums.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(("activation", "weight"), [("int8u", "int8"), ("int8", "int8")])
+def test_the_worst_sum_of_the_longest_k_fits_and_one_more_does_not(activation: str, weight: str) -> None:
+    forms = FORMATS[activation], FORMATS[weight]
+    config = draws.config(foot_width=20, formats=(activation, weight))
+    terms = longest(config.array, *forms)
+    worst = [np.ones((1, terms), np.int64) * code for code in (255 if activation == "int8u" else 128, 128)]
+    sums = run_gemm(config, Coded(worst[0], forms[0]), Coded(worst[1].T, forms[1])).sums
+    assert -(1 << 19) <= sums[0, 0] < 1 << 19
+    assert abs(int(sums[0, 0])) * (terms + 1) // terms >= 1 << 19
+
+
+def test_a_part_of_k_never_exceeds_a_pe() -> None:
+    """The longest part, worst codes: through the engine, whose registers wrap."""
+    rng = np.random.default_rng(0)
+    for flow in FLOWS:
+        for names in (("int8u", "int8"), ("flint4u", "flint4"), ("pot4", "pot4")):
+            forms = FORMATS[names[0]], FORMATS[names[1]]
+            config = draws.config(rows=32, cols=4, dataflow=flow, formats=names, accumulator_width=15)
+            part = longest_part(config.array, *forms)
+            for ends in ((np.argmin, np.argmax), (np.argmax, np.argmin), (np.argmax, np.argmax)):
+                left, right = (
+                    np.full((part,), each(form.value)) for each, form in zip(ends, forms, strict=True)
+                )
+                tiles, parts = cut(config, names, left[None], right[:, None], part, rng)
+                assert len(tiles) == 1
+                sums = whole(config, parts, AntGemm(config).run(tiles).sums, (1, 1), names)
+                assert sums[0, 0] == int(part * forms[0].value[left[0]] * forms[1].value[right[0]])
+
+
+def test_codes_and_formats_that_do_not_exist_are_refused() -> None:
+    config = draws.config(formats=("int4", "e4m3"), accumulator_width=40)
+    good = Coded(np.zeros((2, 2), np.int64), FORMATS["int4"])
+    for operand, message in (
+        (Coded(good.codes, FORMATS["flint4"]), "unknown format of the array 'flint4'"),
+        (Coded(good.codes + 16, FORMATS["int4"]), "ffn: codes of int4 must lie in 0..15"),
+        (Coded(good.codes + 127, FORMATS["e4m3"]), "ffn: every code of e4m3 must be a finite number"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            run_gemm(config, good, operand, "ffn")
+        assert str(refused.value).startswith(message)
