@@ -1,8 +1,8 @@
 """A matrix product through the array's arithmetic: codes and scales in, exact sums and numbers out.
 
-Obeys: `sim.ant.array`, whose sums these are, whatever its tiles: joined sums of nibbles are those of the whole
-integers, and parts of K meet at the foot. Only where a foot might saturate do the parts matter; there each is
-as long as the array allows.
+Obeys: `sim.ant.array`, whose sums these are, whatever its tiles: joined sums of nibbles are those of the
+whole integers, and parts of K meet at the foot. Only where a foot might saturate do the parts matter; there
+each is as long as the array allows.
 """
 
 from __future__ import annotations
