@@ -40,8 +40,8 @@ class GemmValues(NamedTuple):
 def run_gemm(config: AntConfig, activations: Coded, weights: Coded, name: str = "a product") -> GemmValues:
     """Return a product; `name` is what a refusal calls it.
 
-    Raises `ConfigError` for a format that the array does not have, for codes that are not numbers, and, unless
-    sums may saturate, for a K whose sums may exceed the accumulators at the foot.
+    Raises `ConfigError` for a format that the array does not have, for codes that are not numbers, and,
+    unless sums may saturate, for a K whose sums may exceed the accumulators at the foot.
     """
     array = config.array
     left, right = decoded(array, activations, name), decoded(array, weights, name)

@@ -89,81 +89,93 @@ def _run(tiles: TileTable, timing: GemmTiming, ends: StreamEnds, cycles: StreamC
 
 
 @jit(inline="always")
-def _offered(end: StreamEnd, cycles: Integers, word: int) -> int:
-    """Return the first cycle in which a stream could move its next word."""
-    cycle = cycles[word - 1] + 1 if word > 0 else int64(0)
-    if word < len(end.gaps):
-        cycle += end.gaps[word]
-    if word < len(end.earliest):
-        cycle = max(cycle, end.earliest[word])
+def _offered(earliest: Integers, gaps: Integers, word: int, last: int) -> int:
+    """Return the first cycle in which a stream could move a word; the word before moved in cycle `last`."""
+    cycle = last + 1
+    if word < len(gaps):
+        cycle += gaps[word]
+    if word < len(earliest):
+        cycle = max(cycle, earliest[word])
     return int(cycle)
 
 
 @jit(inline="always")
-def _with_room(cycle: int, words: int, total: int, room: int, taken: Integers) -> int:
-    """Return `cycle`, or the first one after it with room for `words` output words; `total` came before."""
-    needed = total + words - room  # this many must have been taken
+def _with_room(cycle: int, words: int, before: int, room: int, taken: Integers) -> int:
+    """Return `cycle`, or the first one after it with room for `words` output words; `before` were before."""
+    needed = before + words - room  # so many must have been taken
     return max(cycle, int(taken[needed - 1]) + 1) if words > 0 and needed > 0 else cycle
 
 
-@jit(inline="always")
-def _leave(written: int, word: int, end: StreamEnd, taken: Integers) -> None:
-    taken[word] = max(written + STAGING_LATENCY, _offered(end, taken, word))
-
-
-@jit(inline="always")
+@jit
 def _weight_stationary(tiles: TileTable, timing: GemmTiming, ends: StreamEnds, cycles: StreamCycles) -> None:
+    # Arrays by names of their own: to take one out of a tuple counts references to all that are in it.
+    counts, rows, outputs = tiles.activations, tiles.rows, tiles.outputs
+    loads, entries, taken = cycles.weights, cycles.activations, cycles.output
+    load_earliest, load_gaps = ends.weights.earliest, ends.weights.gaps
+    earliest, gaps = ends.activations.earliest, ends.activations.gaps
+    command_earliest, command_gaps = ends.command.earliest, ends.command.gaps
+    output_earliest, output_gaps = ends.output.earliest, ends.output.gaps
     idle = timing.rows + timing.cols - 1  # from a last word to the next load's first, drain
-    activation = weight = word = int64(0)
-    may_load = int64(0)
-    for tile in range(len(tiles.activations)):
-        command = _offered(ends.command, cycles.command, tile)
-        loading = ended = int64(0)
-        for step in range(tiles.rows[tile]):
-            ended = max(_offered(ends.weights, cycles.weights, weight), command, may_load)
+    activation = weight = word = may_load = int64(0)
+    entered = loaded = left = commanded = int64(-1)  # cycles of the last words
+    for tile in range(len(counts)):
+        command = _offered(command_earliest, command_gaps, tile, commanded)
+        may_load = max(may_load, command)
+        began = int64(0)
+        for step in range(rows[tile]):
+            loaded = max(_offered(load_earliest, load_gaps, weight, loaded), may_load)
             if step == 0:
-                loading = ended
-            cycles.weights[weight] = ended
+                began = loaded
+            loads[weight] = loaded
             weight += 1
-        cycles.command[tile] = ended
-        may_begin = max(ended + 1, loading + timing.rows) if timing.drains else ended + 1
-        leaves = int64(tiles.outputs[tile] > 0)
-        for step in range(tiles.activations[tile]):
-            cycle = max(_offered(ends.activations, cycles.activations, activation), may_begin)
-            cycle = _with_room(cycle, leaves, word, timing.room, cycles.output)
-            cycles.activations[activation] = cycle
+        cycles.command[tile] = commanded = loaded
+        may_begin = max(loaded + 1, began + timing.rows) if timing.drains else loaded + 1
+        leaves = int64(outputs[tile] > 0)
+        for step in range(counts[tile]):
+            entered = max(_offered(earliest, gaps, activation, entered), may_begin)
+            entered = _with_room(entered, leaves, word, timing.room, taken)
+            entries[activation] = entered
             activation += 1
             if leaves:
-                _leave(cycle + timing.lag, word, ends.output, cycles.output)
+                written = entered + timing.lag
+                left = max(written + STAGING_LATENCY, _offered(output_earliest, output_gaps, word, left))
+                taken[word] = left
                 word += 1
-            if step == 0 or timing.drains:
-                may_load = cycle + idle if timing.drains else cycle
-
-
-@jit(inline="always")
-def _output_stationary(tiles: TileTable, timing: GemmTiming, ends: StreamEnds, cycles: StreamCycles) -> None:
-    idle = timing.rows + timing.cols - 1
-    pair = word = int64(0)
-    may_begin = may_end = int64(0)
-    for tile in range(len(tiles.activations)):
-        command = _offered(ends.command, cycles.command, tile)
-        cycle = int64(0)
-        for step in range(tiles.activations[tile]):
-            operands = (
-                _offered(ends.activations, cycles.activations, pair),
-                _offered(ends.weights, cycles.weights, pair),
-            )
-            cycle = max(max(operands[0], operands[1]), max(command, may_begin))
-            if step == tiles.activations[tile] - 1:
-                cycle = _with_room(max(cycle, may_end), tiles.outputs[tile], word, timing.room, cycles.output)
-            cycles.activations[pair] = cycles.weights[pair] = cycle
-            pair += 1
-        cycles.command[tile] = cycle
-        may_end = cycle + tiles.rows[tile]
+            if step == 0:
+                may_load = entered
         if timing.drains:
-            may_begin = cycle + idle
-        for index in range(tiles.outputs[tile]):
+            may_load = entered + idle
+
+
+@jit
+def _output_stationary(tiles: TileTable, timing: GemmTiming, ends: StreamEnds, cycles: StreamCycles) -> None:
+    counts, rows, outputs, spacing = tiles.activations, tiles.rows, tiles.outputs, tiles.spacing
+    pairs, taken = cycles.activations, cycles.output
+    left_earliest, left_gaps = ends.activations.earliest, ends.activations.gaps
+    above_earliest, above_gaps = ends.weights.earliest, ends.weights.gaps
+    command_earliest, command_gaps = ends.command.earliest, ends.command.gaps
+    output_earliest, output_gaps = ends.output.earliest, ends.output.gaps
+    idle = timing.rows + timing.cols - 1
+    pair = word = may_begin = may_end = int64(0)
+    entered = left = int64(-1)
+    for tile in range(len(counts)):
+        may_begin = max(may_begin, _offered(command_earliest, command_gaps, tile, entered))
+        for step in range(counts[tile]):
+            activations = _offered(left_earliest, left_gaps, pair, entered)
+            weights = _offered(above_earliest, above_gaps, pair, entered)
+            entered = max(max(activations, weights), may_begin)
+            if step == counts[tile] - 1:
+                entered = _with_room(max(entered, may_end), outputs[tile], word, timing.room, taken)
+            pairs[pair] = entered
+            pair += 1
+        cycles.command[tile] = entered
+        may_end = entered + rows[tile]
+        if timing.drains:
+            may_begin = entered + idle
+        for index in range(outputs[tile]):
             # Of two rows the upper one, which comes second, completes the word.
-            written = cycle + timing.lag + (index + 1) * tiles.spacing[tile] - 1
-            _leave(written, word, ends.output, cycles.output)
+            written = entered + timing.lag + (index + 1) * spacing[tile] - 1
+            left = max(written + STAGING_LATENCY, _offered(output_earliest, output_gaps, word, left))
+            taken[word] = left
             word += 1
+    cycles.weights[:] = pairs

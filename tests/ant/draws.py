@@ -21,13 +21,14 @@ Random = np.random.Generator
 def config(words: int = 0, accumulators: int = 64, **array: Any) -> AntConfig:
     """Return a machine with room for `words` output words (0: plenty) and so many sums a column."""
     made = AntArray(**array)
-    word = made.cols * made.foot_width // 8
+    bits = made.cols * made.foot_width
+    words = words or 4 * made.output_lag + made.rows
     return AntConfig(
         array=made,
         activation_scratchpad=BufferConfig(capacity_bytes=1 << 16),
         weight_scratchpad=BufferConfig(capacity_bytes=1 << 16),
-        accumulator_scratchpad=BufferConfig(capacity_bytes=accumulators * word),
-        output_scratchpad=BufferConfig(capacity_bytes=(words or 4 * made.output_lag + made.rows) * word),
+        accumulator_scratchpad=BufferConfig(capacity_bytes=-(-accumulators * bits // 8)),
+        output_scratchpad=BufferConfig(capacity_bytes=-(-words * bits // 8)),
     )
 
 
