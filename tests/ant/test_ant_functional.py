@@ -32,29 +32,32 @@ def test_a_product_of_codes_is_that_of_their_values(activation: str, weight: str
     assert found.saturations == 0
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", Dataflow)
 @pytest.mark.parametrize("overflow", Overflow)
 def test_it_is_what_the_engine_makes_tile_by_tile(flow: Dataflow, overflow: Overflow) -> None:
     rng = np.random.default_rng(list(map(ord, flow + overflow)))
     saturated = 0
-    for name in ("int4", "flint4", "int8"):
-        form = FORMATS[name]
-        narrow = {"int4": 9, "flint4": 12, "int8": 19}[name] if overflow is Overflow.SATURATE else 32
+    for names, width in ((("int4", "int4"), 9), (("flint4", "flint4"), 12), (("int8u", "int4"), 15)):
+        forms = FORMATS[names[0]], FORMATS[names[1]]
         config = draws.config(
             rows=8,
             cols=6,
             dataflow=flow,
-            formats=(name,),
-            foot_width=narrow,
+            formats=tuple(dict.fromkeys(names)),
+            foot_width=width if overflow is Overflow.SATURATE else 32,
             overflow=overflow,
             accumulator_width=14,
         )
-        left, right = draws.codes(rng, form, (19, 160)), draws.codes(rng, form, (160, 11))
-        fold = longest_part(config.array, form, form)
-        tiles, parts = cut(config, (name, name), left, right, fold, rng)
+        left, right = draws.codes(rng, forms[0], (19, 160)), draws.codes(rng, forms[1], (160, 11))
+        fold = longest_part(config.array, *forms)
+        entering, shape = (names, left, right), (19, 11)
+        if flow is Dataflow.INPUT_STATIONARY:  # the transposed product
+            entering, shape = ((names[1], names[0]), right.T, left.T), (11, 19)
+        tiles, parts = cut(config, *entering, fold, rng)
         engine = AntGemm(config).run(tiles)
-        found = run_gemm(config, Coded(left, form), Coded(right, form))
-        assert (whole(config, parts, engine.sums, (19, 11), (name, name)) == found.sums).all()
+        found = run_gemm(config, Coded(left, forms[0]), Coded(right, forms[1]))
+        sums = whole(config, parts, engine.sums, shape, entering[0])
+        assert ((sums.T if flow is Dataflow.INPUT_STATIONARY else sums) == found.sums).all()
         assert engine.saturations == found.saturations
         saturated += found.saturations
     assert (saturated > 0) == (overflow is Overflow.SATURATE)
