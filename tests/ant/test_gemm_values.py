@@ -9,6 +9,7 @@ import pytest
 
 from tandemsim.sim.ant.gemm import AntGemm
 from tandemsim.sim.ant.streams import NO_PAUSES
+from tandemsim.sim.ant.sums import matrix_product
 from tandemsim.sim.ant.words import GemmCommand, GemmTile
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Overflow
 from tandemsim.sim.arch.checks import ConfigError
@@ -104,6 +105,14 @@ def test_sums_that_saturate_take_the_bound_at_each_step_and_are_counted(flow: Da
     run = AntGemm(config).run(one_word_tiles(config, 7, 0))
     assert run.sums.tolist() == [[15, 15]]  # 1, 3, 6, 10, 15, 15, 15
     assert run.saturations == 4  # the last two steps, in both columns
+
+
+@pytest.mark.parametrize("largest", [1 << 10, 1 << 25, 1 << 29])
+def test_products_are_exact_beyond_the_whole_numbers_of_a_double(largest: int) -> None:
+    rng = np.random.default_rng(largest)
+    left, right = rng.integers(-largest, largest, (3, 8)), rng.integers(-largest, largest, (8, 2))
+    exact = left.astype(object) @ right.astype(object)
+    assert (matrix_product(left, right) == exact).all()
 
 
 def test_sums_beyond_an_accumulator_wrap_where_nothing_saturates() -> None:
