@@ -1,8 +1,8 @@
 """The search of ANT's simulator for the best tiling of a layer: tiles of powers of two, in all loop orders.
 
 Obeys: optimizer.py and accelerator.py of ANT's artifact, a fork of BitFusion's simulator, to the last rule.
-Re-implemented from a description of the rules; no code is taken. A tile whose work alone takes longer than the
-best found so far is left out before its loop orders are tried.
+Re-implemented from a description of the rules; no code is taken. A tile whose work alone takes longer than
+the best found so far is left out before its loop orders are tried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INPUT_LOOPS = 1 << B | 1 << OW | 1 << OH | 1 << IC
 WEIGHT_LOOPS = 1 << IC | 1 << OC
 OUTPUT_LOOPS = 1 << B | 1 << OW | 1 << OH | 1 << OC
 
-# Outermost loop first. Output columns and rows have equal tiles and the same streams: one order of them will do.
+# Outermost loop first. Output columns and rows have the same tiles and streams: one of their two orders.
 ORDERS: Integers = np.array(
     [order for order in permutations(range(LOOPS)) if order.index(OW) < order.index(OH)], dtype=np.int64
 )
