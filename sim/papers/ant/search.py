@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.types import Integers
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import int64, jit
 
 # Loops over tiles, and as bits those that each stream depends on.
 B, OW, OH, IC, OC = range(5)
@@ -147,9 +147,9 @@ def counters(layer: Problem, array: Array, order: Integers, trips: Integers, til
     weight_tile = ceil_div(depth, height) * height * oc * layer.bits
     input_tile = rows * ceil_div(depth, width) * width * layer.bits  # the artifact pads to columns, not rows
     output_tile = rows * oc * array.output_bits
-    weights, first_weights = traffic(order, trips, WEIGHT_LOOPS, weight_tile, array.half_weights)
-    inputs, first_inputs = traffic(order, trips, INPUT_LOOPS, input_tile, array.half_inputs)
-    outputs, _ = traffic(order, trips, OUTPUT_LOOPS, output_tile, array.half_outputs)
+    weights, first_weights = traffic(order, trips, int64(WEIGHT_LOOPS), weight_tile, array.half_weights)
+    inputs, first_inputs = traffic(order, trips, int64(INPUT_LOOPS), input_tile, array.half_inputs)
+    outputs, _ = traffic(order, trips, int64(OUTPUT_LOOPS), output_tile, array.half_outputs)
     last = last_outputs(order, trips, output_tile, array.half_outputs)
 
     compute = tiles * compute_cycles(layer, array, pairs, rows, ic, oc)
@@ -232,18 +232,18 @@ def search(problems: Integers, array: Array, costs: Costs, orders: Integers, fou
         best_cycles, best_energy = -1, 0.0
         # From large to small tiles: the first that fit are good already.
         for ic_choice in range(size_count(layer.ic) - 1, -1, -1):
-            ic = place_tile(tile, trips, IC, layer.ic, ic_choice)
+            ic = place_tile(tile, trips, int64(IC), layer.ic, ic_choice)
             depth = layer.taps * ic
             for oc_choice in range(size_count(layer.oc) - 1, -1, -1):
-                oc = place_tile(tile, trips, OC, layer.oc, oc_choice)
+                oc = place_tile(tile, trips, int64(OC), layer.oc, oc_choice)
                 weight_bits = ceil_div(depth, height) * height * oc * layer.bits
                 if weight_bits > array.half_weights:
                     continue
                 for out_choice in range(size_count(layer.out) - 1, -1, -1):
-                    out = place_tile(tile, trips, OW, layer.out, out_choice)
-                    place_tile(tile, trips, OH, layer.out, out_choice)
+                    out = place_tile(tile, trips, int64(OW), layer.out, out_choice)
+                    place_tile(tile, trips, int64(OH), layer.out, out_choice)
                     for batch_choice in range(size_count(layer.batch) - 1, -1, -1):
-                        rows = out * out * place_tile(tile, trips, B, layer.batch, batch_choice)
+                        rows = out * out * place_tile(tile, trips, int64(B), layer.batch, batch_choice)
                         input_bits = rows * ceil_div(depth, width) * width * layer.bits
                         if input_bits > array.half_inputs:
                             continue
