@@ -1,8 +1,8 @@
-"""How long ANT's published cost model takes: ``python -m benchmarks.bench_ant``.
+"""How long ANT's published cost model takes: ``python -m benchmarks.bench_ant_cost_model``.
 
 The whole search: every layer of eight networks on six accelerators, one thread, in CPU seconds. The first
 call finds an empty kernel cache and compiles; the second, in another process, loads its kernels; the last is
-the search alone. The artifact takes 66 CPU seconds for ResNet18 on one accelerator, and 8,700 for all by that.
+the search alone. The artifact takes 66 CPU seconds for ResNet18 on one of them, and would take 8,700 for all.
 """
 
 from __future__ import annotations
