@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tandemsim.sim.papers.cpu_baseline import CpuBaseline
     from tandemsim.sim.report.contract import Report
 
+PAPERS = ("salo", "ant")
+
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command to those of `tandem`."""
@@ -30,32 +32,33 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         description="Show a paper's figures, its published cost model and ours, with the reason of each gap.",
     )
     parser.set_defaults(command=run, parser=parser)
-    parser.add_argument("paper", metavar="PAPER", help="salo, ant")
+    parser.add_argument("paper", metavar="PAPER", help=", ".join(PAPERS))
     parser.add_argument("--json", metavar="FILE|-", help="write the rows as JSON; with - to stdout, alone")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the paper's chart (ant)")
     parser.add_argument("--quiet", action="store_true", help="print no table and no progress")
 
 
-def papers() -> dict[str, Paper]:
-    """Return every paper by its name on the command line."""
-    from tandemsim.sim.papers.ant.rows import ANT
+def paper_named(name: str) -> Paper:
+    """Return a paper by its name on the command line; `ConfigError` names the nearest otherwise."""
+    if name not in PAPERS:
+        raise ConfigError(nearest("paper", name, PAPERS))
+    if name == "ant":
+        from tandemsim.sim.papers.ant.rows import ANT
+
+        return ANT
     from tandemsim.sim.papers.salo.rows import SALO
 
-    return {"salo": SALO, "ant": ANT}
+    return SALO
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Compare with a paper and write what was asked for. Raises `UserError`."""
     from tandemsim.sim.commands.progress import progress
 
-    if chosen.paper not in papers():
-        raise ConfigError(nearest("paper", chosen.paper, papers()))
-    paper = papers()[chosen.paper]
+    paper = paper_named(chosen.paper)
     if chosen.plot is not None:
         require(chosen.plot.endswith(".png"), "--plot must be a file named .png", chosen.plot)
-        if paper.chart is None:
-            drawn = ", ".join(name for name, known in papers().items() if known.chart)
-            raise ConfigError(f"--plot draws the chart of {drawn}, and {chosen.paper} has none")
+        require(paper.chart is not None, "--plot must be asked of a paper with a chart", chosen.paper)
     require_writable({"--json": chosen.json, "--plot": chosen.plot})
     with progress(chosen.quiet) as callback:
         reproduce(

@@ -106,7 +106,7 @@ def test_the_chart_of_a_paper_is_a_picture_beside_the_table(command: Any, place:
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (("salo", "--plot", "c.png"), "--plot draws the chart of ant, and salo has none"),
+        (("salo", "--plot", "c.png"), "--plot must be asked of a paper with a chart, not 'salo'"),
         (("ant", "--plot", "c.svg"), "--plot must be a file named .png, not 'c.svg'"),
         (("ant", "--plot", "-"), "--plot must be a file named .png, not '-'"),
         (
