@@ -11,9 +11,9 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from tandemsim.workloads.attention import pattern_attention
 from tandemsim.workloads.dense_attention import attention
+from tandemsim.workloads.hugging_face.limit_patterns import Span, is_causal, is_dense, pattern_of_limits
 from tandemsim.workloads.hugging_face.marked_masks import MarkedMasks, Note
 from tandemsim.workloads.hugging_face.mask_limits import Limits
-from tandemsim.workloads.hugging_face.mask_patterns import Span, is_causal, is_dense, pattern_of_limits
 from tandemsim.workloads.parts import needs_parts
 
 

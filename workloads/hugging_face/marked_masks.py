@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers.masking_utils import causal_mask_function, sdpa_mask
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads.hugging_face.limit_patterns import Span
 from tandemsim.workloads.hugging_face.mask_limits import Limits, MaskFunction, limits_of, rows_of
-from tandemsim.workloads.hugging_face.mask_patterns import Span
 from tandemsim.workloads.known import known_value
 
 Note = Callable[[str], None]  # takes a line about what a trace does not say
