@@ -89,6 +89,12 @@ def test_a_pixel_is_read_from_dram_once_for_every_tap() -> None:
         assert one(kernel(side, side)).input_writes == side**2 * pixels * LAYER.ic * LAYER.bits
 
 
+def test_every_product_reads_both_operands_from_a_scratchpad() -> None:
+    counted = one(LAYER)
+    assert counted.input_reads == counted.weight_reads == BATCH * LAYER.macs() * LAYER.bits
+    assert one(LAYER, accelerator("ant-ws")).input_reads == counted.input_reads
+
+
 def test_activations_are_padded_to_columns_where_rows_would_be_right() -> None:
     array = dataclasses.replace(accelerator("ant-os"), cols=40)  # 72 channels: 2 x 64 by rows, 80 by columns
     layer = dataclasses.replace(kernel(1, 1), ic=72)
