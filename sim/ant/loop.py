@@ -246,12 +246,12 @@ def _start(plan: Plan, cycle: int) -> None:
         push(plan.queue, begin + tasks.cycles[task], Event.ENDED, task)
 
 
-def new_plan(tasks: Tasks, first: Integers, transfers: int, layers: int, queue: EventQueue) -> Plan:
+def new_plan(tasks: Tasks, first: Integers, queues: Integers, layers: int, queue: EventQueue) -> Plan:
     """Return the plan of a run that has not begun. Its `tasks` are changed by the run."""
     state = np.zeros(1, STATE).view(np.recarray)
-    state["next"] = first[:-1]
+    state["next"], state["head"] = first[:-1], queues[:-1]
     count = len(tasks.cycles)
-    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[transfers] * 2)]
+    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 2)]
     return Plan(
         state=state,
         queue=queue,
