@@ -2,7 +2,7 @@
 
 Obeys: `sim.ant.array`, whose sums these are, whatever its tiles: joined sums of nibbles are those of the
 whole integers, and parts of K meet at the foot. Only where a foot might saturate do the parts matter; there
-each is as long as the array allows.
+they are those of the largest tiles.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def run_gemm(config: AntConfig, activations: Coded, weights: Coded, name: str = 
             f" in {array.foot_width} bits, not {length}"
         )
     else:
-        fold = longest_part(array, activations.form, weights.form)
+        fold = part_length(array, activations.form, weights.form, length)
         for start in range(0, length, fold):
             part = matrix_product(left[:, start : start + fold], right[start : start + fold])
             sums, count = added(sums, part, config)
@@ -85,10 +85,15 @@ def longest(array: AntArray, activation: CodeFormat, weight: CodeFormat) -> int:
     return product(values_of(activation), values_of(weight)).terms(array.foot_width)
 
 
-def longest_part(array: AntArray, activation: CodeFormat, weight: CodeFormat) -> int:
-    """Return the elements of K that the PEs sum up before the foot does: those of a tile of full size."""
-    left, above = (
-        (weight, activation) if array.dataflow is Dataflow.INPUT_STATIONARY else (activation, weight)
-    )
+def part_length(array: AntArray, activation: CodeFormat, weight: CodeFormat, length: int) -> int:
+    """Return how many elements of K the PEs sum up before the foot does; the last part may have fewer.
+
+    Weight stationary those of the rows. Output stationary about equal parts: a short last one would cost a
+    tile's rows.
+    """
+    swapped = array.dataflow is Dataflow.INPUT_STATIONARY
+    left, above = (weight, activation) if swapped else (activation, weight)
     most = array.max_fold(left, above)
-    return min(most, array.rows // array.operands_of(left)) if array.stationary else most
+    if array.stationary:
+        return min(most, array.rows // array.operands_of(left))
+    return -(-length // -(-length // most))

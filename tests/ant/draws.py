@@ -23,10 +23,13 @@ def config(words: int = 0, accumulators: int = 64, **array: Any) -> AntConfig:
     made = AntArray(**array)
     bits = made.cols * made.foot_width
     words = words or 4 * made.output_lag + made.rows
+    plenty = BufferConfig(capacity_bytes=1 << 16)
     return AntConfig(
         array=made,
-        activation_scratchpad=BufferConfig(capacity_bytes=1 << 16),
-        weight_scratchpad=BufferConfig(capacity_bytes=1 << 16),
+        activation_scratchpad=plenty,
+        weight_scratchpad=plenty,
+        residual_scratchpad=plenty,
+        vector_scratchpad=plenty,
         accumulator_scratchpad=BufferConfig(capacity_bytes=-(-accumulators * bits // 8)),
         output_scratchpad=BufferConfig(capacity_bytes=-(-words * bits // 8)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tandemsim.sim.ant.functional import Coded, longest, longest_part, run_gemm
+from tandemsim.sim.ant.functional import Coded, longest, part_length, run_gemm
 from tandemsim.sim.ant.gemm import AntGemm
 from tandemsim.sim.arch.ant.config import Dataflow, Overflow
 from tandemsim.sim.arch.checks import ConfigError
@@ -49,7 +49,7 @@ def test_it_is_what_the_engine_makes_tile_by_tile(flow: Dataflow, overflow: Over
             accumulator_width=14,
         )
         left, right = draws.codes(rng, forms[0], (19, 160)), draws.codes(rng, forms[1], (160, 11))
-        fold = longest_part(config.array, *forms)
+        fold = part_length(config.array, *forms, 160)
         entering, shape = (names, left, right), (19, 11)
         if flow is Dataflow.INPUT_STATIONARY:  # the transposed product
             entering, shape = ((names[1], names[0]), right.T, left.T), (11, 19)
@@ -96,7 +96,7 @@ def test_a_part_of_k_never_exceeds_a_pe() -> None:
         for names in (("int8u", "int8"), ("flint4u", "flint4"), ("pot4", "pot4")):
             forms = FORMATS[names[0]], FORMATS[names[1]]
             config = draws.config(rows=32, cols=4, dataflow=flow, formats=names, accumulator_width=15)
-            part = longest_part(config.array, *forms)
+            part = part_length(config.array, *forms, config.array.max_fold(*forms))
             for ends in ((np.argmin, np.argmax), (np.argmax, np.argmin), (np.argmax, np.argmax)):
                 left, right = (
                     np.full((part,), each(form.value)) for each, form in zip(ends, forms, strict=True)
@@ -105,6 +105,18 @@ def test_a_part_of_k_never_exceeds_a_pe() -> None:
                 assert len(tiles) == 1
                 sums = whole(config, parts, AntGemm(config).run(tiles).sums, (1, 1), names)
                 assert sums[0, 0] == int(part * forms[0].value[left[0]] * forms[1].value[right[0]])
+
+
+def test_parts_of_k_are_about_equal_and_no_longer_than_a_pe_holds() -> None:
+    made = {"rows": 64, "cols": 64, "formats": ("pot4", "int4")}
+    array = draws.config(dataflow=Dataflow.OUTPUT_STATIONARY, **made).array
+    most = array.max_fold(FORMATS["pot4"], FORMATS["pot4"])
+    assert most == 127
+    for length in range(1, 2000):
+        part = part_length(array, FORMATS["pot4"], FORMATS["pot4"], length)
+        assert part <= most
+        assert part >= 64 or length < 128  # so no part costs more cycles than it has pairs
+        assert -(-length // part) == -(-length // most)
 
 
 def test_codes_and_formats_that_do_not_exist_are_refused() -> None:
