@@ -159,6 +159,11 @@ def _issue(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: 
     for queue in range(QUEUES):
         index = state.head[queue]
         while index < queues[queue + 1] and _may_move(plan, transfers, index):
+            if transfers.rows[index] == 0:  # it is in the scratchpad already
+                plan.times.issued[index] = cycle
+                _deliver(plan, transfers, queues, index, cycle)
+                index += 1
+                continue
             dma_submit(
                 dma,
                 transfers.base[index],

@@ -60,6 +60,10 @@ class Ring:
         self._used += size
         return self._after
 
+    def holds(self, key: Hashable) -> bool:
+        """Return whether `key` is there."""
+        return key in self._by_key
+
     def keep(self, key: Hashable, task: int) -> None:
         """Keep what is there until `task` has used it."""
         self._by_key[key].last = max(self._by_key[key].last, task)
