@@ -18,7 +18,7 @@ from tandemsim.workloads.known_masks import DENIED
 from tandemsim.workloads.onnx.heads import Scores, attend
 from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
-from tandemsim.workloads.onnx.values import Constant, Value
+from tandemsim.workloads.onnx.values import Value
 
 LONGEST = 12  # nodes between the first product and the softmax
 THROUGH = {"Add": (0, 1), "Mul": (0, 1), "Div": (0,), "Where": (1, 2), "Cast": (0,), "Tanh": (0,)}
@@ -215,12 +215,7 @@ def _scores(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Sco
 
 def _inverted(mask: Value, recorder: Recorder) -> Value:
     """Return a mask that says true where a pair is denied as one that says where it is allowed."""
-    result = Result(mask.shape, "bool")
-    known = mask.constant
-    if known is None:
-        return recorder.later("logical_not", mask, result)
-    inverted = Constant(lambda: None if (array := known.array()) is None else ~array)
-    return Value(*result, name=f"not {mask.name}", constant=inverted)
+    return recorder.derived("logical_not", mask, Result(mask.shape, "bool"), np.logical_not, mask.constant)
 
 
 def _number(value: Value | None) -> float | None:
