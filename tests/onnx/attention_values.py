@@ -28,37 +28,48 @@ class Values:
         tensor = self.tensors[number]
         if number in self.makers:
             return self._made(self.makers[number], tensor)
-        name = self.tensors[number if tensor.alias_of is None else tensor.alias_of].name
         if tensor.alias_of in self.makers:
             return self[tensor.alias_of].reshape(tensor.shape)
-        value = self._named(name)
-        if value.size == np.prod(tensor.shape):
-            return value.reshape(tensor.shape)
-        queries, keys = tensor.shape[2:]
-        return value[:, :, self.first : self.first + queries, :keys]
+        name = self.tensors[number if tensor.alias_of is None else tensor.alias_of].name
+        return self._named(name, tensor.shape)
 
-    def _named(self, name: str) -> NDArray[Any]:
+    def _named(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        """What is given by this name, or follows from it, as in ``logical_not mask``."""
         function, _, rest = name.partition(" ")
-        return ~self._named(rest) if function == "logical_not" else self.given[name]
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](self._named(rest, shape), shape)
+        value = self.given[name]
+        if value.size == np.prod(shape):
+            return value.reshape(shape)
+        if value.ndim == 4 and len(shape) == 4:
+            return value[:, :, self.first : self.first + shape[2], : shape[3]]
+        return value  # to be padded
 
     def _made(self, op: Op, tensor: Tensor) -> NDArray[Any]:
         inputs = [self[number] for number in op.inputs]
         if op.kind == "cache_append":
             return np.concatenate(inputs, axis=2)
         function = op.attrs["function"]
-        if function == "logical_not":
-            return ~inputs[0]
-        if function == "not_equal":
-            return inputs[0] != 0
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](inputs[0], tensor.shape)
         if function == "logical_and":
             return np.logical_and.reduce(np.broadcast_arrays(*inputs))
-        if function == "pad":
-            denied = False if inputs[0].dtype == np.bool_ else -np.inf
-            missing = tensor.shape[-1] - inputs[0].shape[-1]
-            sides = [(0, 0)] * (inputs[0].ndim - 1) + [(0, missing)]
-            return np.pad(inputs[0], sides, constant_values=denied)
         assert function in ("where", "add")
         return sum(map(as_summand, inputs), np.zeros(tensor.shape))
+
+
+def padded(mask: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A mask for fewer keys, with the last ones denied."""
+    sides = [(0, 0)] * (mask.ndim - 1) + [(0, shape[-1] - mask.shape[-1])]
+    return np.pad(mask, sides, constant_values=False if mask.dtype == np.bool_ else -np.inf)
+
+
+#: What makes one mask of another, by the function of its op.
+FUNCTIONS = {
+    "logical_not": lambda mask, shape: ~mask,
+    "not_equal": lambda mask, shape: mask != 0,
+    "pad": padded,
+}
 
 
 def as_summand(mask: NDArray[Any]) -> Floats:
