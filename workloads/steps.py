@@ -71,8 +71,8 @@ def _kept(step: Step, read: set[int]) -> list[int]:
 def too_many(limit: int) -> ConfigError:
     """Return the error of a model whose trace would hold more ops than `traces.limits.MAX_OPS`."""
     return ConfigError(
-        f"a trace must hold at most {limit} ops: recurrences are unrolled step by step and loops round by round, "
-        "so take a shorter sequence"
+        f"a trace must hold at most {limit} ops: recurrences are unrolled step by step and loops round by "
+        "round, so take a shorter sequence"
     )
 
 

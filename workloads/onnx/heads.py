@@ -106,9 +106,7 @@ def _attrs(scores: Scores, head_dim: int) -> dict[str, Any]:
     return attrs
 
 
-def _read(
-    recorder: Recorder, scores: Scores, q_len: int, kv_len: int
-) -> tuple[Pattern | Whole, list[Value]]:
+def _read(recorder: Recorder, scores: Scores, q_len: int, kv_len: int) -> tuple[Pattern | Whole, list[Value]]:
     """Return which pairs are seen by place and by masks whose values are known, and the masks that are left.
 
     A row in which known masks allow no key keeps them all as operands: a softmax over keys that large numbers

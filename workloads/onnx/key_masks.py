@@ -1,6 +1,6 @@
 """The masks of onnxruntime's attention operators: whole numbers, in one of several shapes.
 
-Obeys onnxruntime's docs/ContribOperators.md, and the checks of its kernels (attention_base.cc,
+Obeys onnxruntime's page ContribOperators, and the checks of its kernels (attention_base.cc,
 multihead_attention_helper.h). A mask denies a pair where it holds 0. One of a single axis holds the lengths
 of the texts instead.
 """

@@ -6,6 +6,7 @@ update of the state. The gates' own arithmetic is in the elements of these ops.
 
 from __future__ import annotations
 
+from tandemsim.workloads.onnx.attention import PADDED
 from tandemsim.workloads.onnx.matrix import gemm
 from tandemsim.workloads.onnx.node import Node, Result
 from tandemsim.workloads.onnx.recorder import Recorder
@@ -28,6 +29,8 @@ def _recurrent(node: Node, recorder: Recorder) -> list[Value]:
         raise node.error(f"at most {MOST_STEPS} steps of a recurrence are unrolled, not {steps * directions}")
     if width != GATES[node.op] * hidden:
         raise node.error(f"its weights must hold {GATES[node.op]} gates, not {width} rows for {hidden} units")
+    if node.has(4) and (node.input(4).constant is None or (node.content(4) != steps).any()):
+        recorder.note(PADDED)
     recorder.expect(steps * directions * OPS[node.op])  # before any is recorded: it takes seconds
     outputs, states, cells = [], [], []
     for way in range(directions):
