@@ -53,6 +53,10 @@ class Recipes:
         self._entries.append(_Entry(None, (value,), {}, [tensor], frozenset(), frozenset({memory})))
         self._known.add(memory)
 
+    def forget(self, tensor: Tensor) -> None:
+        """Say that a tensor's value is unknown, whatever made it."""
+        self._known.discard(_memory(tensor))
+
     def note(self, func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
         """Remember a call if its operands are known; what another call writes is unknown from then on."""
         name = bare_name(func)

@@ -148,9 +148,9 @@ class VectorUnit:
     """Lanes for everything between two products: softmax, norms, activations, pooling, conversions.
 
     A row of n elements is ``ceil(n / lanes)`` words, an op takes some passes over each row, and a pass may
-    begin `reduce_latency` cycles after the last word of the one before. Rows go in blocks of `block_rows`, all
-    of them through a pass before the next, which hides that latency. Bias, activation, residual and conversion
-    of what leaves the array ride on its output words and take no cycles.
+    begin `reduce_latency` cycles after the last word of the one before. Rows go in blocks of `block_rows`,
+    all of them through a pass before the next, which hides that latency. Bias, activation, residual and
+    conversion of what leaves the array ride on its output words and take no cycles.
     """
 
     lanes: int = 64  # as many as the array has columns
