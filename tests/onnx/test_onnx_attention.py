@@ -11,7 +11,8 @@ from onnx import NodeProto
 from tandemsim.traces.bands import Band
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
-from tandemsim.workloads.known_masks import NO_PATTERN
+from tandemsim.workloads.known_masks import NO_PATTERN, TOO_LARGE
+from tandemsim.workloads.onnx import constants as constants_module
 from tests.onnx.small_models import band, ints, kinds, node, one, shapes, traced
 
 QKV = {"q": (2, 3, 10, 8), "k": (2, 3, 10, 8), "v": (2, 3, 10, 8)}
@@ -308,6 +309,34 @@ def test_a_window_stays_beside_a_constant_mask_without_a_pattern() -> None:
     assert one(trace, "window_attention").macs == 6 * 16 * int(band(-2, 2).sum())
     assert one(trace, "window_attention").attrs["operands"] == ["bias"]
     assert trace.source.configuration["not_modeled"] == [NO_PATTERN]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 10, 10), (1, 10, 10), (1, 1, 1, 10)])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mask_of_more_axes_than_the_scores_adds_axes_to_the_result(
+    shape: tuple[int, ...], known: bool
+) -> None:
+    nodes = [node("Transpose", "k", "kt", perm=[1, 0]), *chain(node("Add", "s mask", "m"), scores="m")[1:]]
+    sides = dict.fromkeys("qkv", (10, 8))
+    mask = {"mask": np.zeros(shape, np.float32)}
+    trace = traced(nodes, sides if known else sides | {"mask": shape}, constants=mask if known else {})
+    assert shapes(trace) == [(*shape[:-2], 10, 8)]
+    assert trace.macs == 2 * 8 * 100
+
+
+def test_an_old_softmax_without_an_axis_is_along_all_but_the_first() -> None:
+    nodes = [*chain()[:2], node("Softmax", "s", "p"), node("MatMul", "p v")]
+    assert kinds(traced(nodes, QKV, opset=11)) == ["gemm", "softmax", "gemm"]
+    assert kinds(traced(nodes, QKV, opset=13)) == ["attention"]
+
+
+def test_a_mask_that_is_too_large_to_be_read_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants_module, "LARGEST", 99)
+    nodes = [node("Neg", "minus", "mask"), *chain(node("Add", "s mask", "m"), scores="m")]
+    minus = np.where(band(-2, 2), 0, 1e9).astype(np.float32)
+    trace = traced(nodes, QKV, constants={"minus": minus})
+    assert one(trace, "attention").attrs["operands"] == ["bias"]
+    assert trace.source.configuration["not_modeled"] == [TOO_LARGE]
 
 
 # -- queries that see nothing -------------------------------------------------------------------------------

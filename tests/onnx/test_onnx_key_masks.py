@@ -214,6 +214,13 @@ def test_lengths_of_texts_are_noted() -> None:
     assert grouped(4, 3, False).source.configuration["not_modeled"] == [PADDED]
 
 
+@pytest.mark.parametrize("op", ["GroupQueryAttention", "MultiHeadAttention"])
+def test_scores_that_are_a_result_are_refused(op: str) -> None:
+    made = node(op, "q q q", "y k v s", MICROSOFT, num_heads=HEADS, kv_num_heads=HEADS)
+    with pytest.raises(ConfigError, match=rf"its scores must not be a result.* \({op}, node 'y'\)$"):
+        traced([made], {"q": (BATCH, NEW, 8)}, "y s")
+
+
 def test_a_cache_that_moves_along_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"must hold all tokens, without sliding_window_cache \(GroupQ"):
         grouped(1, 8, False, sliding_window_cache=1, local_window_size=8)

@@ -41,10 +41,15 @@ def _attention(node: Node, recorder: Recorder) -> list[Value]:
     scores.places = Places(before, None if left < 0 else left, None if right < 0 else right)
     if node.has(6):
         _filled(node, recorder, scores, q.shape[2], k.shape[2])
+    without_scores(node)
     made = attend(recorder, q, k, v, scores)
+    return [joined_heads(recorder, made) if flat else made, k, v]
+
+
+def without_scores(node: Node) -> None:
+    """Raise `ConfigError` for an attention whose scores, its result 3, are asked for."""
     if node.wants(3):
         raise node.error("its scores must not be a result, as the op of a trace does not give them")
-    return [joined_heads(recorder, made) if flat else made, k, v]
 
 
 def _padded(node: Node, recorder: Recorder, mask: Value, kv_len: int) -> Value:

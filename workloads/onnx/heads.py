@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tandemsim.traces.pattern import Pattern
-from tandemsim.workloads.known_masks import NO_PATTERN, allowed_pairs
+from tandemsim.workloads.known_masks import NO_PATTERN, TOO_LARGE, allowed_pairs
 from tandemsim.workloads.lowered import Dims
 from tandemsim.workloads.mask_patterns import Mask, Whole, pattern_of_mask
 from tandemsim.workloads.onnx.constants import known
@@ -112,7 +112,7 @@ def _read(recorder: Recorder, scores: Scores, q_len: int, kv_len: int) -> tuple[
     A row in which known masks allow no key keeps them all as operands: a softmax over keys that large numbers
     deny is not zero.
     """
-    allowed = {value: pairs for value in scores.masks if (pairs := _pairs(value)) is not None}
+    allowed = {value: pairs for value in scores.masks if (pairs := _pairs(recorder, value)) is not None}
     found, used = _known(allowed, scores.places.mask(q_len, kv_len)) if allowed else (None, [])
     if len(used) < len(allowed):
         recorder.note(NO_PATTERN)
@@ -144,10 +144,15 @@ def _known(allowed: Mapping[Value, Mask], places: Mask) -> tuple[Pattern | Whole
     return found, used
 
 
-def _pairs(value: Value) -> Mask | None:
+def _pairs(recorder: Recorder, value: Value) -> Mask | None:
     """Return which pairs a mask allows, None where it is not known or says more than that."""
-    array = value.constant.array() if value.constant else None
-    return None if array is None else allowed_pairs(array)
+    if value.constant is None:
+        return None
+    array = value.constant.array()
+    if array is None:
+        recorder.note(TOO_LARGE)
+        return None
+    return allowed_pairs(array)
 
 
 def _as_one(recorder: Recorder, masks: Sequence[Value], dtype: str, *, added: bool) -> Sequence[Value]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tandemsim.workloads.onnx.attention import PADDED, with_cache
+from tandemsim.workloads.onnx.attention import PADDED, with_cache, without_scores
 from tandemsim.workloads.onnx.constants import known
 from tandemsim.workloads.onnx.heads import Scores, attend, joined_heads, split_heads
 from tandemsim.workloads.onnx.key_masks import key_mask
@@ -78,6 +78,7 @@ def _present(recorder: Recorder, k: Value, v: Value) -> Value:
 def _multi_head(node: Node, recorder: Recorder) -> list[Value]:
     """Queries are (batch, tokens, width), keys and values too; or packed, or of 4 axes."""
     heads = node.attr("num_heads", 1)
+    without_scores(node)
     parts = _operands(node, recorder, heads)
     q, k, v = (_biased(node, recorder, value, which, heads, parts) for which, value in enumerate(parts))
     _own_cache(node, node.optional(6))
@@ -119,6 +120,7 @@ def _group_query(node: Node, recorder: Recorder) -> list[Value]:
 
     A window of W is W keys, the query's own among them, as onnxruntime counts them today.
     """
+    without_scores(node)
     heads, kv_heads = node.attr("num_heads", 1), node.attr("kv_num_heads", 1)
     query = node.input(0)
     if node.has(1):
