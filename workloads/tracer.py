@@ -87,6 +87,7 @@ def run(
         if isinstance(leaf, Tensor):
             tensors.add_input(leaf)
     masked = Masked(recorder)
+    recorder.recipes.begin()
     recorder.names = Names(module)
     recorder.higher_order["flex_attention"] = lambda args: flex.flex_attention(masked, args)
     with _owners(recorder, module), _libraries(recorder, module):

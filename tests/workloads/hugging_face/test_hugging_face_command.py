@@ -225,7 +225,7 @@ MISTAKES = [
     (["transformers:mistral", "--decode", "4"], "--decode takes BATCH,CACHE_LEN, such as 4,1024, not '4'"),
     (
         ["transformers:mistral", "--decode", "4,8", "--input", "input_ids=1x8:int64"],
-        "must be without --decode",
+        "leave --input out",
     ),
     (
         ["transformers:t5", "--decode", "4,8"],
