@@ -15,7 +15,7 @@ from tandemsim.workloads.onnx.values import Array, Value
 
 SHORTER = 24  # the opset since which a mask may have fewer keys; before, one key stands for all
 
-#: What is noted where the lengths of texts are an input: `nonpad_kv_seqlen`, `seqlens_k`, a 1-D `mask_index`.
+#: What is noted of lengths that are not looked at: `nonpad_kv_seqlen`, `seqlens_k`, a mask of one axis.
 PADDED = "the lengths of texts that an input gives are not modeled: all texts count as filling their tensors"
 
 

@@ -15,7 +15,7 @@ from tandemsim.workloads.lowered import Dims
 from tandemsim.workloads.mask_patterns import Mask, Whole, pattern_of_mask
 from tandemsim.workloads.onnx.constants import known
 from tandemsim.workloads.onnx.node import Result
-from tandemsim.workloads.onnx.places import Places
+from tandemsim.workloads.onnx.places import EVERYWHERE, Places
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.values import Value, contiguous, steps
 
@@ -26,7 +26,7 @@ class Scores:
 
     scale: float | None = None  # None: 1 / sqrt(head_dim)
     softcap: float | None = None
-    places: Places = Places()  # noqa: RUF009 - it is immutable
+    places: Places = EVERYWHERE
     masks: list[Value] = field(default_factory=list)  # of booleans, true where a pair is allowed; or added
     sinks: Value | None = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandemsim.traces.bands import Band
 from tandemsim.traces.pattern import Pattern
@@ -24,12 +23,12 @@ class Places(NamedTuple):
 
     def mask(self, q_len: int, kv_len: int) -> Mask:
         """Return which pairs these are, bool [q_len, kv_len]."""
-        apart = np.arange(kv_len)[None, :] - np.arange(self.before, self.before + q_len)[:, None]
-        allowed: NDArray[np.bool_] = np.ones(apart.shape, np.bool_)
+        token, key = np.arange(self.before, self.before + q_len)[:, None], np.arange(kv_len)
+        allowed: Mask = np.ones((q_len, kv_len), np.bool_)
         if self.left is not None:
-            allowed &= apart >= -self.left
+            allowed &= key >= token - self.left
         if self.right is not None:
-            allowed &= apart <= self.right
+            allowed &= key <= token + self.right
         return allowed
 
     def pattern(self, q_len: int, kv_len: int) -> Pattern | Whole | None:
@@ -45,3 +44,6 @@ class Places(NamedTuple):
         if low >= last and (self.before, high) == (0, 0) and q_len == kv_len:
             return Whole.CAUSAL
         return Pattern(seq_len=kv_len, bands=(Band(-low, high, 1),), q_len=q_len, q_offset=self.before)
+
+
+EVERYWHERE = Places()
