@@ -253,6 +253,7 @@ def test_beside_a_window_a_mask_of_booleans_that_is_an_input_becomes_a_bias() ->
     trace = traced(chain(*steps, scores="m"), QKV | {"padding": ("bool", (2, 1, 1, 10))}, constants=constants)
     op = one(trace, "window_attention")
     assert (kinds(trace), op.attrs["operands"]) == (["eltwise", "window_attention"], ["bias"])
+    assert trace.ops[0].attrs["function"] == "where"
     assert op.macs == 6 * 16 * int(band(-2, 2).sum())
 
 

@@ -120,6 +120,16 @@ def test_lengths_that_are_known_are_a_mask_and_others_are_noted(
     assert unknown.source.configuration["not_modeled"] == [PADDED]
 
 
+@pytest.mark.parametrize(
+    "lengths, first, end",
+    [([6, 6], 0, 6), ([6, 6, 1, 1], 1, 6), ([6, 6, 0, 5, 10, 0, 6, 12], 0, 6), ([8, 8], 0, 8)],
+)
+def test_known_lengths_that_are_alike_are_a_pattern(lengths: list[int], first: int, end: int) -> None:
+    trace = projected(np.array(lengths, np.int32), known=True)
+    assert len(attention(trace).inputs) == 3
+    assert (stated(trace, {}) == pairs(lambda text, query, key: first <= key < end)).all()
+
+
 @pytest.mark.parametrize("rows", [1, BATCH])
 def test_one_number_for_all_keys_of_a_text_is_no_mask(rows: int) -> None:
     assert len(attention(projected(np.ones((rows, 1), np.int32))).inputs) == 3
