@@ -56,10 +56,8 @@ def run_gemm(config: AntConfig, activations: Coded, weights: Coded, name: str = 
             f" in {array.foot_width} bits, not {length}"
         )
     else:
-        fold = part_length(array, activations.form, weights.form, length)
-        for start in range(0, length, fold):
-            part = matrix_product(left[:, start : start + fold], right[start : start + fold])
-            sums, count = added(sums, part, config)
+        for part in parts_of_k(array, activations.form, weights.form, length):
+            sums, count = added(sums, matrix_product(left[:, part], right[part]), config)
             saturations += count
     across = np.asarray(activations.scale, np.float64), np.asarray(weights.scale, np.float64)
     return GemmValues(
@@ -85,15 +83,17 @@ def longest(array: AntArray, activation: CodeFormat, weight: CodeFormat) -> int:
     return product(values_of(activation), values_of(weight)).terms(array.foot_width)
 
 
-def part_length(array: AntArray, activation: CodeFormat, weight: CodeFormat, length: int) -> int:
-    """Return how many elements of K the PEs sum up before the foot does; the last part may have fewer.
+def parts_of_k(array: AntArray, activation: CodeFormat, weight: CodeFormat, length: int) -> list[slice]:
+    """Return the parts of K that the PEs sum up before the foot does, in their order.
 
-    Weight stationary those of the rows. Output stationary about equal parts: a short last one would cost a
-    tile's rows.
+    Weight stationary as many elements as there are rows for; output stationary parts of equal length, within
+    one, since a short last one would cost as many cycles as the tile has rows.
     """
     swapped = array.dataflow is Dataflow.INPUT_STATIONARY
     left, above = (weight, activation) if swapped else (activation, weight)
     most = array.max_fold(left, above)
     if array.stationary:
-        return min(most, array.rows // array.operands_of(left))
-    return -(-length // -(-length // most))
+        rows = min(most, array.rows // array.operands_of(left))
+        return [slice(start, min(start + rows, length)) for start in range(0, length, rows)]
+    count = -(-length // most)
+    return [slice(part * length // count, (part + 1) * length // count) for part in range(count)]

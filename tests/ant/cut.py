@@ -15,12 +15,12 @@ def cut(
     names: tuple[str, str],
     left: Integers,
     right: Integers,
-    fold: int,
+    fold: int | list[slice],
     rng: np.random.Generator,
 ) -> tuple[list[GemmTile], list[tuple[slice, slice]]]:
     """Return the tiles of ``left @ right`` (codes, [M, K] and [K, N]), and the part that each output is.
 
-    Parts of K have at most `fold` elements; accumulators are drawn at random.
+    Parts of K are `fold`, or have that many elements, or as many as there are rows for. Accumulators are random.
     """
     array = config.array
     numbers = array.formats.index(names[0]), array.formats.index(names[1])
@@ -29,19 +29,20 @@ def cut(
     (m, k), n = left.shape, right.shape[1]
     tall = min(config.accumulator_rows, 24) if array.stationary else array.rows // each[0]
     wide = array.cols // each[1]
-    if array.stationary:
-        fold = min(fold, array.rows // each[0])
+    if isinstance(fold, int):
+        step = min(fold, array.rows // each[0]) if array.stationary else fold
+        fold = [slice(begin, min(begin + step, k)) for begin in range(0, k, step)]
     tiles, parts = [], []
     for top in range(0, m, tall):
         for start in range(0, n, wide):
             block = left[top : top + tall], right[:, start : start + wide]
             words = len(block[0])
             base = int(rng.integers(0, config.accumulator_rows - words + 1))
-            for begin in range(0, k, fold):
-                a, w = block[0][:, begin : begin + fold], block[1][begin : begin + fold]
+            for part in fold:
+                a, w = block[0][:, part], block[1][part]
                 pairs = split(array, forms[0], a), split(array, forms[1], w)
                 above = pairs[1].reshape(len(w), -1)
-                first, leaves = begin == 0, begin + fold >= k
+                first, leaves = part.start == 0, part.stop == k
                 if array.stationary:
                     entering = pairs[0].reshape(words, -1)
                     above = np.repeat(above, each[0], axis=0)

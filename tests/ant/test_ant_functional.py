@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tandemsim.sim.ant.functional import Coded, longest, part_length, run_gemm
+from tandemsim.sim.ant.functional import Coded, longest, parts_of_k, run_gemm
 from tandemsim.sim.ant.gemm import AntGemm
-from tandemsim.sim.arch.ant.config import Dataflow, Overflow
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Overflow
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.codes import FORMATS
+from tandemsim.sim.arch.codes import FORMATS, CodeFormat
 from tests.ant import draws
 from tests.ant.cut import cut
 from tests.ant.test_gemm_values import FLOWS, LEFT, RIGHT, whole
@@ -32,6 +32,11 @@ def test_a_product_of_codes_is_that_of_their_values(activation: str, weight: str
     assert found.saturations == 0
 
 
+def slices(array: AntArray, forms: tuple[CodeFormat, CodeFormat]) -> int | list[slice]:
+    """Return the parts of a K of 160; only where sums stay in the PEs are they the functional model's choice."""
+    return 160 if array.stationary else parts_of_k(array, *forms, 160)
+
+
 @pytest.mark.parametrize("flow", Dataflow)
 @pytest.mark.parametrize("overflow", Overflow)
 def test_it_is_what_the_engine_makes_tile_by_tile(flow: Dataflow, overflow: Overflow) -> None:
@@ -49,11 +54,10 @@ def test_it_is_what_the_engine_makes_tile_by_tile(flow: Dataflow, overflow: Over
             accumulator_width=14 if flow is Dataflow.OUTPUT_STATIONARY else 20,
         )
         left, right = draws.codes(rng, forms[0], (19, 160)), draws.codes(rng, forms[1], (160, 11))
-        fold = part_length(config.array, *forms, 160)
         entering, shape = (names, left, right), (19, 11)
         if flow is Dataflow.INPUT_STATIONARY:  # the transposed product
             entering, shape = ((names[1], names[0]), right.T, left.T), (11, 19)
-        tiles, parts = cut(config, *entering, fold, rng)
+        tiles, parts = cut(config, *entering, slices(config.array, forms), rng)
         engine = AntGemm(config).run(tiles)
         found = run_gemm(config, Coded(left, forms[0]), Coded(right, forms[1]))
         sums = whole(config, parts, engine.sums, shape, entering[0])
@@ -96,7 +100,8 @@ def test_a_part_of_k_never_exceeds_a_pe() -> None:
         for names in (("int8u", "int8"), ("flint4u", "flint4"), ("pot4", "pot4")):
             forms = FORMATS[names[0]], FORMATS[names[1]]
             config = draws.config(rows=32, cols=4, dataflow=flow, formats=names, accumulator_width=15)
-            part = part_length(config.array, *forms, config.array.max_fold(*forms))
+            whole_part = parts_of_k(config.array, *forms, config.array.max_fold(*forms))[0]
+            part = whole_part.stop
             for ends in ((np.argmin, np.argmax), (np.argmax, np.argmin), (np.argmax, np.argmax)):
                 left, right = (
                     np.full((part,), each(form.value)) for each, form in zip(ends, forms, strict=True)
@@ -112,11 +117,13 @@ def test_parts_of_k_are_about_equal_and_no_longer_than_a_pe_holds() -> None:
     array = draws.config(dataflow=Dataflow.OUTPUT_STATIONARY, **made).array
     most = array.max_fold(FORMATS["pot4"], FORMATS["pot4"])
     assert most == 127
-    for length in range(1, 2000):
-        part = part_length(array, FORMATS["pot4"], FORMATS["pot4"], length)
-        assert part <= most
-        assert part >= 64 or length < 128  # so no part costs more cycles than it has pairs
-        assert -(-length // part) == -(-length // most)
+    for length in [*range(1, 2000), most * most + 1]:
+        parts = parts_of_k(array, FORMATS["pot4"], FORMATS["pot4"], length)
+        assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])]
+        assert parts[-1].stop == length and len(parts) == -(-length // most)
+        sizes = [part.stop - part.start for part in parts]
+        assert max(sizes) <= most and max(sizes) - min(sizes) <= 1
+        assert min(sizes) >= 64 or length < 128  # so no part costs more cycles than it has pairs
 
 
 def test_codes_and_formats_that_do_not_exist_are_refused() -> None:
