@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, shown
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.limits import MAX_OPS
@@ -175,6 +175,11 @@ class Recorder:
         return self._views[key]
 
     def _append(self, value: Value, role: Role, alias_of: int | None = None) -> int:
+        if max(value.shape, default=0) > MAX_INTEGER:
+            what = f"node {shown(self.owner)}" if self.owner else f"input {shown(value.name)}"
+            raise ConfigError(
+                f"a tensor must have sides of at most {MAX_INTEGER}, not {max(value.shape)} ({what})"
+            )
         number = len(self._records)
         quant = Quant(**value.quant) if value.quant else None
         name = value.name if alias_of is None and role in ("input", "weight", "index") else ""
