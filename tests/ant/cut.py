@@ -20,7 +20,7 @@ def cut(
 ) -> tuple[list[GemmTile], list[tuple[slice, slice]]]:
     """Return the tiles of ``left @ right`` (codes, [M, K] and [K, N]), and the part that each output is.
 
-    Parts of K are `fold`, or have that many elements, or as many as there are rows for. Accumulators are random.
+    Parts of K are `fold`, or have that many elements, or as many as there are rows for.
     """
     array = config.array
     numbers = array.formats.index(names[0]), array.formats.index(names[1])
