@@ -33,7 +33,7 @@ def test_a_product_of_codes_is_that_of_their_values(activation: str, weight: str
 
 
 def slices(array: AntArray, forms: tuple[CodeFormat, CodeFormat]) -> int | list[slice]:
-    """Return the parts of a K of 160; where sums stay in the PEs they are a choice of the functional model."""
+    """Return the parts of a K of 160; where sums stay in the PEs the functional model chooses."""
     return 160 if array.stationary else parts_of_k(array, *forms, 160)
 
 
