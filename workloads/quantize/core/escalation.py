@@ -1,8 +1,8 @@
 """Which layers get 8 bits instead of 4: the artifact's lists, its rule for BERT, and a greedy rule of ours.
 
-Weight and activation of a layer are escalated together. The artifact (`data/escalation.json` has its scripts'
-lists) has no loop over accuracy: of CNNs and ViT it lists layers by hand; of BERT it takes the last two, then the
-layers with the largest sum of the squared errors of weight and activation.
+Weight and activation of a layer are escalated together. The artifact has no loop over accuracy: of CNNs and
+ViT it lists layers by hand (`data/escalation.json`); of BERT it takes the last two, then the layers with the
+largest sum of the squared errors of weight and activation.
 
 Ours is greedy by *relative* error, noise over signal of the weight plus that of the activation, because
 squared errors of different layers are in different units: the layer with the largest one is escalated, until
@@ -56,7 +56,7 @@ def above(errors: Sequence[LayerError], limit: float) -> tuple[int, ...]:
 
 
 def parse(text: str) -> Chosen:
-    """Return what ``--escalate`` stands for; docs/quantization.md has its forms. Raises `ConfigError`."""
+    """Return what ``--escalate`` stands for. Raises `ConfigError`."""
     lists, counts = published()
     if text in lists:
         return lambda errors: _within(lists[text], len(errors), text)
@@ -80,7 +80,7 @@ def parse(text: str) -> Chosen:
 @cache
 def published() -> tuple[Mapping[str, tuple[int, ...]], Mapping[str, int]]:
     """Return the artifact's lists of layers, and its numbers of layers, by network."""
-    file = resources.files("tandemsim.workloads.quantize") / "data" / "escalation.json"
+    file = resources.files("tandemsim.workloads.quantize.core") / "data" / "escalation.json"
     stored = json.loads(file.read_text(encoding="utf-8"))
     lists = {name: tuple(indices) for name, indices in stored["layers"].items()}
     return MappingProxyType(lists), MappingProxyType(stored["largest"])
