@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tandemsim.sim.arch.checks import shown
 from tandemsim.traces.schema import Source, Trace
-from tandemsim.workloads.inputs import parse_input
+from tandemsim.workloads.inputs import Argument, Arguments, parse_input
 from tandemsim.workloads.recorder import Recorder
 from tandemsim.workloads.steps import assemble
 from tandemsim.workloads.tracer import run
@@ -20,8 +20,13 @@ EXPORTER = "workloads.export"
 VERSION = "1"  # raised whenever the same model gives another trace
 
 
-def trace_module(module: object, inputs: Sequence[object], name: str | None = None) -> Trace:
-    """Return the trace of ``module(*inputs)`` in inference, leaving `module` as it is.
+def trace_module(
+    module: object,
+    inputs: Sequence[object],
+    name: str | None = None,
+    named: Mapping[str, Argument] | None = None,
+) -> Trace:
+    """Return the trace of ``module(*inputs, **named)`` in inference, leaving `module` as it is.
 
     An input is a tensor, of which shape and type count, or a shape as ``--input`` takes it. `name` is the
     model's; None: its class. Raises `ConfigError` for what a trace cannot say, `TypeError` for arguments of
@@ -32,7 +37,9 @@ def trace_module(module: object, inputs: Sequence[object], name: str | None = No
     on_meta = [_on_meta(value) for value in inputs]
     stated = [f"{'x'.join(map(str, t.shape))}:{str(t.dtype).removeprefix('torch.')}" for t in on_meta]
     called = type(module).__name__ if name is None else name
-    return traced(_without_values(module), on_meta, called, {"inputs": stated})
+    arguments = Arguments(named=named or {})
+    stated += arguments.lines()
+    return traced(_without_values(module), on_meta, called, {"inputs": stated}, named=arguments.meta()[1])
 
 
 def _on_meta(value: object) -> Tensor:

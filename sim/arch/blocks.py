@@ -68,16 +68,20 @@ class BlockFormat:
         """Quantize along the last dimension with scales [..., ceil(K / length)] that are given."""
         given = self._checked(values)
         padded, length = _padded(given, self.length), given.shape[-1]
-        factor = self._factors(scales)[..., None] * tensor_scale * self.unit
+        factor = self.steps(scales, tensor_scale)[..., None]
         inside = np.divide(padded, factor, out=np.zeros_like(padded), where=factor > 0)
         codes = self.element.encode(inside).reshape(*padded.shape[:-2], -1)[..., :length]
         return Blocks(codes, scales, tensor_scale)
 
     def dequantize(self, blocks: Blocks) -> Doubles:
         """Return the values that a quantized tensor stands for."""
-        factor = np.repeat(self._factors(blocks.scales), self.length, axis=-1)[..., : blocks.codes.shape[-1]]
-        values: Doubles = self.element.decode(blocks.codes) * factor * blocks.tensor_scale * self.unit
+        steps = np.repeat(self.steps(blocks.scales, blocks.tensor_scale), self.length, axis=-1)
+        values: Doubles = self.element.decode(blocks.codes) * steps[..., : blocks.codes.shape[-1]]
         return values
+
+    def steps(self, scales: Integers, tensor_scale: float = 1.0) -> Doubles:
+        """Return what a value of 1 of the element format stands for in each block, from its scale's code."""
+        return self._factors(scales) * tensor_scale * self.unit
 
     def _checked(self, values: npt.ArrayLike) -> Doubles:
         given = np.asarray(values, np.float64)

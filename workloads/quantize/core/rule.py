@@ -25,6 +25,7 @@ class Rule:
     per: str = CHANNEL  # what has a scale of its own in a weight; an activation always has one
     span: Span = ARTIFACT
     store: str = "float32"  # of a scale
+    near: bool = False  # of blocks: the best scale near that of their rule, instead of the rule's
 
     def __post_init__(self) -> None:
         require_integers(self, MIN_BITS, "bits", maximum=MAX_BITS)

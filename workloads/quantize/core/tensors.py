@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tandemsim.sim.arch.blocks import SCALE_BITS, BlockFormat, Blocks
+from tandemsim.sim.arch.blocks import SCALE_BITS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.types import Doubles
+from tandemsim.workloads.quantize.core.blocks import searched
 from tandemsim.workloads.quantize.core.choice import Choice, best_of, is_signed
 from tandemsim.workloads.quantize.core.finite import as_doubles
 from tandemsim.workloads.quantize.core.rule import CHANNEL, Rule
@@ -29,6 +30,7 @@ class Quantized:
     axis: int | None  # one scale for each index along it; None: one, or blocks
     scales: npt.NDArray[np.generic]  # as stored: [channels], [1], or codes of blocks' scales [rows, blocks]
     scale_bits: int  # of all scales
+    tensor_scale: float = 1.0  # beside those of blocks, of NVFP4
     values: Doubles
     mse: float
     power: float  # mean square of the tensor
@@ -72,7 +74,7 @@ def quantize_weight(name: str, values: npt.ArrayLike, rule: Rule) -> Quantized:
     given = np.atleast_1d(as_doubles(name, values))
     if isinstance(rule.form, BlockFormat):
         inner = np.moveaxis(given, 1, -1) if given.ndim > 1 else given[None]
-        found = _in_blocks(name, inner.reshape(inner.shape[0], -1), rule.form)
+        found = _in_blocks(name, inner.reshape(inner.shape[0], -1), rule.form, rule.near)
         values = np.moveaxis(found.values.reshape(inner.shape), -1, 1)
         return replace(found, values=values.reshape(given.shape))
     rows = given.reshape(given.shape[0] if rule.per == CHANNEL else 1, -1)
@@ -87,7 +89,7 @@ def quantize_activation(name: str, values: npt.ArrayLike, rule: Rule, channels: 
     given = as_doubles(name, values)
     if isinstance(rule.form, BlockFormat):
         inner = np.moveaxis(given, channels, -1)
-        found = _in_blocks(name, inner, rule.form)
+        found = _in_blocks(name, inner, rule.form, rule.near)
         return replace(found, values=np.moveaxis(found.values, -1, channels))
     return _chosen(name, given, given.reshape(1, -1), rule, signed=is_signed(given), axis=None)
 
@@ -112,12 +114,8 @@ def _chosen(
     )
 
 
-def _in_blocks(name: str, rows: Doubles, form: BlockFormat) -> Quantized:
-    return of_blocks(name, rows, form, form.quantize(rows))
-
-
-def of_blocks(name: str, rows: Doubles, form: BlockFormat, blocks: Blocks) -> Quantized:
-    """Return the record of a tensor [..., K] that was quantized in blocks."""
+def _in_blocks(name: str, rows: Doubles, form: BlockFormat, near: bool) -> Quantized:
+    blocks = searched(rows, form) if near else form.quantize(rows)
     values = form.dequantize(blocks)
     return Quantized(
         name=name,
@@ -125,6 +123,7 @@ def of_blocks(name: str, rows: Doubles, form: BlockFormat, blocks: Blocks) -> Qu
         axis=None,
         scales=blocks.scales.astype(np.uint8),
         scale_bits=blocks.scales.size * SCALE_BITS + TENSOR_SCALE_BITS * form.float_scale,
+        tensor_scale=blocks.tensor_scale,
         values=values,
         mse=mean_square(values - rows),
         power=mean_square(rows),
