@@ -123,3 +123,7 @@ def as_text(rows: Sequence[Row]) -> str:
         numbers = [f"{row.bits:.3f}", f"{row.mse:.3e}", in_decibels(row.sqnr_db), in_decibels(row.mean_db)]
         cells.append([row.storage, row.name, *numbers, str(row.best)])
     return "\n".join(table(cells, "<<>>>>>", WIDTH)) + "\n"
+
+
+if __name__ == "__main__":
+    finish(main)

@@ -62,7 +62,7 @@ def split(seed: int) -> Split:
 
 def trained(network: str, seed: int) -> nn.Module:
     """Return a network trained from nothing, in inference."""
-    with _seeded(seed):
+    with seeded(seed):
         module = NETWORKS[network]()
         data = split(seed)
         fit(module, data, EPOCHS, RATE)
@@ -90,7 +90,7 @@ def accuracy(module: nn.Module, data: Split) -> float:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """One thread and a generator of its own, so that the same seed gives the same bytes."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
