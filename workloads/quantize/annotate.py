@@ -127,11 +127,15 @@ class _Annotation:
         return name
 
     def _state(self, tensor: Tensor, quant: Quant) -> None:
-        """Quantize a tensor and its views. A view whose channels are not one of its axes states no scales."""
+        """Quantize a tensor and its views, which leave scales to it: of a square matrix no shape says whether a
+        view is transposed.
+        """
         for number, root in self._roots.items():
             if root == self._roots[tensor.id]:
                 view = self.tensors[number]
-                self.tensors[number] = replace(view, quant=_of_view(quant, tensor.shape, view.shape))
+                own = number == tensor.id
+                stated = quant if own else replace(quant, axis=None, scales=None)
+                self.tensors[number] = replace(view, quant=stated)
 
     def _root(self, number: int) -> int:
         while (base := self.tensors[number].alias_of) is not None:
@@ -148,11 +152,3 @@ def _quant(found: Quantized, scales: str | None) -> Quant:
     else:
         kind = str(element.kind)
     return Quant(bits=element.bits, type=kind, signed=element.signed, axis=found.axis, scales=scales)
-
-
-def _of_view(quant: Quant, shape: tuple[int, ...], view: tuple[int, ...]) -> Quant:
-    if view == shape or quant.axis is None:
-        return quant
-    if len(shape) == 2 and view == shape[::-1]:  # transposed
-        return replace(quant, axis=1 - quant.axis)
-    return replace(quant, axis=None, scales=None)

@@ -65,7 +65,7 @@ def _of_npz(path: Path) -> Arrays:
 
 
 def _of_safetensors(path: Path) -> Arrays:
-    with installed_by("workloads", "pip install 'tandemsim[models]'"):
+    with installed_by("workloads", "pip install 'tandemsim[quantize]'"):
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     try:
