@@ -18,16 +18,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import ConfigError, require
-from tandemsim.sim.arch.codes import FORMATS
 from tandemsim.sim.report.layout import table
 from tandemsim.sim.shell.command_line import Parser, answered, installed_by
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.traces.schema import Trace
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES
-from tandemsim.workloads.quantize.core.escalation import Chosen, parse
-from tandemsim.workloads.quantize.core.rule import Rule
+from tandemsim.workloads.quantize.plans import plans
 from tandemsim.workloads.quantize.quantizing import quantize_model
 
 SPEAKER = "workloads"  # begins the line that says what is wrong
@@ -38,16 +34,8 @@ with installed_by(SPEAKER, "pip install 'tandemsim[models,quantize]'"):
     from tandemsim.workloads.quantize.modules import read_module
 
 FLOAT = "float32"
-STORE = "float16"  # of a channel's scale
 TUNING_RATE = 5e-4  # assumed: a quarter of the rate of training
 WIDTH = 100
-
-
-class Plan(NamedTuple):
-    """One row of the table."""
-
-    rule: Rule
-    escalate: Chosen | None = None
 
 
 class Outcome(NamedTuple):
@@ -55,22 +43,6 @@ class Outcome(NamedTuple):
 
     accuracy: float
     bits: float  # of a weight, with scales
-
-
-def plans(bits: int) -> dict[str, Plan]:
-    """Return the formats that are compared; blocks have elements of four bits."""
-    found = {"int8": Plan(Rule(form=FORMATS["int8"], store=STORE))}
-    for kind in ("int", "pot", "flint"):
-        found[f"{kind}{bits}"] = Plan(Rule(form=FORMATS[f"{kind}{bits}"], store=STORE))
-    if bits == 4:
-        found["e2m1"] = Plan(Rule(form=FORMATS["e2m1"], store=STORE))
-    for name in ("IP-F", "FIP-F"):
-        found[name] = Plan(Rule(kinds=CANDIDATES[name], bits=bits, store=STORE))
-    found["IP-F, per tensor"] = Plan(Rule(kinds=CANDIDATES["IP-F"], bits=bits, per="tensor", store=STORE))
-    found["IP-F, 1 layer of 8 bits"] = Plan(found["IP-F"].rule, parse("1"))
-    return found | (
-        {name: Plan(Rule(form=BLOCK_FORMATS[name])) for name in ("mxfp4", "nvfp4")} if bits == 4 else {}
-    )
 
 
 def one_seed(network: str, seed: int, bits: int, epochs: int) -> dict[str, Outcome]:

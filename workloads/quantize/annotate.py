@@ -127,8 +127,8 @@ class _Annotation:
         return name
 
     def _state(self, tensor: Tensor, quant: Quant) -> None:
-        """Quantize a tensor and its views, which leave scales to it: of a square matrix no shape says whether a
-        view is transposed.
+        """Quantize a tensor and its views, which leave scales to it: no shape says whether a view of a square
+        matrix is transposed.
         """
         for number, root in self._roots.items():
             if root == self._roots[tensor.id]:
