@@ -1,6 +1,7 @@
 """The highest utilization that SALO's schedule of a pattern allows: `python -m benchmarks.salo_ceiling`.
 
     python -m benchmarks.salo_ceiling causal:8192,4096 128
+    python -m benchmarks.salo_ceiling causal:8192,4096 128 1    # of the last query, a step of generation
 
 Every PE of every pass is looked at by itself: which key it meets, and whether that pair is of the pattern and
 new. The ceiling is what the pairs would take if no operand were ever waited for: pairs × (head_dim + v_dim)
@@ -10,6 +11,7 @@ over all multipliers, in the cycles of the passes back to back.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,12 +40,17 @@ def pairs_in_pes(found: Schedule, rows: int, cols: int, segments: int) -> int:
     return total
 
 
-def main(pattern: str, head_dim: str = "64") -> None:
-    """Print the ceiling of a pattern, in the words of ``--pattern``, for heads of so many elements."""
+def main(pattern: str, head_dim: str = "64", queries: str = "") -> None:
+    """Print the ceiling of a pattern, in the words of ``--pattern``, for heads of so many elements.
+
+    `queries`: of that many at the end of the text, not of all.
+    """
     size = int(head_dim)
     config = SALO_FAMILY.config("salo", {"array.head_dim": max(64, size)})
     array = config.array
     stated = Pattern.from_op(pattern_trace(pattern, head_dim=size).ops[0])
+    if queries:
+        stated = replace(stated, q_len=int(queries), q_offset=stated.seq_len - int(queries))
     found = schedule(stated, array, config.scheduling)
     pairs = pairs_in_pes(found, array.rows, array.cols, array.column_segments)
     if pairs != stated.pairs():

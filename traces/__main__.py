@@ -19,7 +19,7 @@ from pathlib import Path
 from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.shell.command_line import USER_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import written
-from tandemsim.traces.codec import dumps, find, load, names, save
+from tandemsim.traces.codec import SUFFIXES, dumps, find, load, names, save
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.json_schema import json_schema
 from tandemsim.traces.kind_table import kind_table
@@ -83,6 +83,8 @@ def _convert(words: Sequence[str]) -> None:
         for line in said:
             print(line, file=sys.stderr)
         return
+    if options.out.endswith(SUFFIXES):
+        raise TraceError(f"a topology is a table: its name must end in .csv, not {options.out!r}")
     text, left_out = to_csv(load(find(options.file)))
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)

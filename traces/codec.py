@@ -28,9 +28,13 @@ from tandemsim.traces.schema import Trace
 from tandemsim.traces.validate import check
 
 SUFFIXES = (".json", ".json.gz")
-CONVERT = (
-    "is a table; of a SCALE-Sim topology make a trace: python -m traces convert FILE.csv --out FILE.json"
-)
+# Files that become a trace by a command, and what it is.
+MADE_BY = {
+    ".csv": "a table; make a trace of a topology: python -m traces convert FILE.csv --out FILE.json",
+    ".onnx": "an ONNX model; make a trace of it: python -m workloads.onnx FILE.onnx --out FILE.json",
+    ".py": "a program; make a trace of its model: python -m workloads.export MODULE:CALLABLE --input SHAPE",
+}
+HUGGING_FACE = "transformers:"
 PLAIN_BYTES = 2**18  # assumed: a document of this size is still read and compared line by line
 _DECODER = msgspec.json.Decoder(Document)
 
@@ -38,10 +42,9 @@ _DECODER = msgspec.json.Decoder(Document)
 def load(path: str | Path) -> Trace:
     """Read and check a trace. Raises `TraceError`."""
     try:
-        data = read_document(Path(path))
-        if Path(path).suffix == ".csv":
-            raise TraceError(CONVERT)
-        return loads(data)
+        if Path(path).suffix in MADE_BY and Path(path).exists():
+            raise TraceError(f"is {MADE_BY[Path(path).suffix]}")
+        return loads(read_document(Path(path)))
     except TraceError as error:
         raise error.located(file=str(path)) from None
 
@@ -112,6 +115,9 @@ def find(name_or_path: str | Path) -> Path:
     if text in stored:
         return stored[text]
     path = Path(name_or_path)
+    if text.startswith(HUGGING_FACE):
+        made = f"python -m workloads.export {text} --out FILE.json"
+        raise TraceError(f"{text} is a model; make a trace of it: {made}")
     if text and (text.endswith(SUFFIXES) or path.name != text or _exists(path)):
         return path
     raise TraceError(nearest("trace", text, stored))

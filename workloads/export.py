@@ -27,9 +27,9 @@ from tandemsim.traces.schema import Trace
 SPEAKER = "workloads"  # begins the line that says what is wrong
 
 with installed_by(SPEAKER, "pip install 'tandemsim[models]'"):
-    import torch
     from torch import Tensor, nn
 
+    from tandemsim.workloads.buffers import building, to_meta
     from tandemsim.workloads.capture import save_tensors
     from tandemsim.workloads.inputs import parse_arguments
     from tandemsim.workloads.modules import traced
@@ -44,7 +44,7 @@ def export(target: Target, recorder: Recorder | None = None) -> Trace:
     """Return the target's trace. The model is built and run on the `meta` device, without any arithmetic."""
     workload, recorder = target.workload, recorder or Recorder()
     with workload.around(recorder.note):
-        module, listed, named = _on_meta(workload)
+        module, listed, named = _on_meta(workload, recorder)
         configuration = {**workload.configuration, "inputs": workload.inputs.lines()}
         return traced(
             module, listed, workload.name, configuration, target.origin, named=named, recorder=recorder
@@ -54,14 +54,15 @@ def export(target: Target, recorder: Recorder | None = None) -> Trace:
 def all_missing(target: Target) -> list[Missing]:
     """Return everything that the target's trace cannot say, most frequent first, from one run."""
     with target.workload.around(lambda line: None):
-        module, listed, named = _on_meta(target.workload)
-        return missing(module, listed, named=named)
+        recorder = Recorder(collect=True)
+        module, listed, named = _on_meta(target.workload, recorder)
+        return missing(module, listed, named=named, recorder=recorder)
 
 
-def _on_meta(workload: Workload) -> tuple[nn.Module, list[Tensor], dict[str, Any]]:
-    with torch.device("meta"):
-        module = build_module(workload).to("meta")
-    return (module, *workload.inputs.meta())
+def _on_meta(workload: Workload, recorder: Recorder) -> tuple[nn.Module, list[Tensor], dict[str, Any]]:
+    with building(recorder.recipes):
+        module = build_module(workload)
+    return (to_meta(module, recorder.recipes), *workload.inputs.meta())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

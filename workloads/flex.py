@@ -7,14 +7,14 @@ the CPU; what they keep is recognized as a pattern, see `workloads.mask_patterns
 
 from __future__ import annotations
 
-import sys
+import importlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_map
@@ -27,15 +27,19 @@ _Value = Callable[[Tensor], "Tensor | None"]
 
 
 @contextmanager
-def on_meta() -> Iterator[None]:
-    """Let `flex_attention` hand its call on, uncompiled and on any device, to a mode that knows it."""
-    if _MODULE not in sys.modules:
-        yield
-        return
-    with (
-        patch(f"{_MODULE}._validate_device", lambda *tensors: None),
-        patch(f"{_MODULE}._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True),
-    ):
+def on_meta(module: nn.Module) -> Iterator[None]:
+    """Let `flex_attention` hand its call on, uncompiled and on any device, to a mode that knows it.
+
+    Block masks that `module` holds go to the `meta` device for as long: their functions say all that counts.
+    """
+    library = importlib.import_module(_MODULE)  # the model may import it while it runs
+    with ExitStack() as stack:
+        stack.enter_context(patch(f"{_MODULE}._validate_device", lambda *tensors: None))
+        stack.enter_context(patch(f"{_MODULE}._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True))
+        for part in module.modules():
+            for name, value in list(vars(part).items()):
+                if isinstance(value, library.BlockMask):
+                    stack.enter_context(patch.object(part, name, value.to("meta")))
         yield
 
 
@@ -70,7 +74,7 @@ def _pairs(
 
 def _called(function: Callable[..., Tensor], lengths: tuple[int, ...]) -> Tensor:
     """Return which pairs a function keeps, of shape (batch, heads, queries, keys)."""
-    mask: Tensor = sys.modules[_MODULE].create_mask(function, *lengths, device="cpu")
+    mask: Tensor = importlib.import_module(_MODULE).create_mask(function, *lengths, device="cpu")
     return mask.expand(lengths)
 
 

@@ -11,28 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import _disable_current_modes
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads.causal_bias import as_mask
 from tandemsim.workloads.dense_attention import attention
 from tandemsim.workloads.masked import Masked
+from tandemsim.workloads.parts import needs_parts
 from tandemsim.workloads.recorder import Recorder
-
-#: Functions that make a tensor from numbers.
-_FROM_NUMBERS = (torch.tensor, torch.as_tensor, torch.asarray)
 
 
 class FusedAttention(TorchFunctionMode):
-    """While it is entered, calls of `scaled_dot_product_attention` are calls of ``tandem::attention``.
-
-    It also tells the recorder the values of tensors that a model makes from numbers, which the `meta` device
-    forgets.
-    """
+    """While it is entered, calls of `scaled_dot_product_attention` are calls of ``tandem::attention``."""
 
     def __init__(self, recorder: Recorder, masked: Masked) -> None:
         super().__init__()
@@ -46,14 +42,19 @@ class FusedAttention(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is scaled_dot_product_attention and not _learns(args, kwargs):
-            return self._fused(*args, **kwargs)
-        result = func(*args, **kwargs)
-        if func in _FROM_NUMBERS and result.device.type == "meta" and not isinstance(args[0], Tensor):
-            with _disable_current_modes():
-                value = func(*args, **{**kwargs, "device": "cpu"})
-            self._recorder.recipes.define(result, value)
-        return result
+        if func is scaled_dot_product_attention:
+            return self._attention(*args, **kwargs)
+        if func is functional.multi_head_attention_forward:
+            # Its own call of the attention function comes with this mode taken off.
+            with patch.object(functional, "scaled_dot_product_attention", self._attention):
+                return func(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _attention(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Take what PyTorch's function takes, and leave it to that where autograd must see its parts."""
+        if needs_parts((*args, *kwargs.values())):
+            return scaled_dot_product_attention(*args, **kwargs)
+        return self._fused(*args, **kwargs)
 
     def _fused(
         self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
@@ -65,18 +66,12 @@ class FusedAttention(TorchFunctionMode):
         if is_causal and attn_mask is not None:
             raise ConfigError("scaled_dot_product_attention must not have both attn_mask and is_causal")
         q, k, v = _aligned(query, key, value, enable_gqa)
-        mask = None if attn_mask is None else _four(attn_mask, query)
+        mask = None if attn_mask is None else _four(as_mask(attn_mask), query)
         if mask is None:
             result = attention(q, k, v, causal=is_causal, scale=scale)
         else:
             result = self._masked.attention(q, k, v, mask, scale=scale)
         return result.reshape(*_leading(query, key, value), query.shape[-2], value.shape[-1])
-
-
-def _learns(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Return whether a gradient will be asked for: then autograd must see the products inside."""
-    tensors = (value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _aligned(q: Tensor, k: Tensor, v: Tensor, grouped: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,8 +115,8 @@ def _expanded(tensor: Tensor, batch: torch.Size, heads: int) -> Tensor:
 
 
 def _four(mask: Tensor, q: Tensor) -> Tensor:
-    """Return a mask of more than four axes with one batch axis."""
-    if mask.dim() <= 4:
+    """Return a mask with one batch axis where it has any."""
+    if mask.dim() <= 3 or q.dim() <= 4:
         return mask
     return mask.expand(*q.shape[:-3], *mask.shape[-3:]).reshape(-1, *mask.shape[-3:])
 

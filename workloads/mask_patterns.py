@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,11 @@ class Whole(Enum):
 def pattern_of_mask(mask: Mask) -> Pattern | Whole | None:
     """Return what a mask [queries, keys] is, True where a query sees a key; None if it has no pattern.
 
-    Where there are fewer queries than keys, the queries stand at the last tokens.
+    Where there are fewer queries than keys, the queries stand at the last tokens. A mask in which a query
+    sees nothing has none: what its softmax gives depends on how the pairs are denied.
     """
+    if not mask.any(axis=1).all():
+        return None
     if mask.all():
         return Whole.DENSE
     queries, keys = mask.shape
@@ -48,13 +52,18 @@ def pattern_of_mask(mask: Mask) -> Pattern | Whole | None:
     if is_lower and queries == keys and mask.sum() == keys * (keys + 1) // 2:
         return Whole.CAUSAL
     for guess in _GUESSES:
-        try:
-            for pattern in guess(mask, offset, is_lower):
-                if _is_exactly(pattern, mask):
-                    return pattern
-        except TraceError:  # such a pattern cannot be stated
-            continue
+        for pattern in guess(mask, offset, is_lower):
+            if _is_exactly(pattern, mask):
+                return pattern
     return None
+
+
+def _stated(**fields: Any) -> Iterator[Pattern]:
+    """Yield the pattern of these fields, unless such a pattern cannot be stated."""
+    try:
+        yield Pattern(**fields)
+    except TraceError:
+        return
 
 
 def _bands(mask: Mask, offset: int, causal: bool) -> Iterator[Pattern]:
@@ -94,7 +103,7 @@ def _with_tokens(
     for choice in [_widened(offsets, 1 - queries - offset), offsets] if sinks else [offsets]:
         bands = as_few_bands(choice)
         if len(bands) <= MAX_BANDS and (bands or sinks or everything):
-            yield Pattern(
+            yield from _stated(
                 seq_len=keys, bands=bands, global_tokens=everything, q_len=queries, q_offset=offset,
                 causal=causal and bool(sinks), sink_tokens=sinks,
             )  # fmt: skip
@@ -123,7 +132,7 @@ def _chunks(mask: Mask, offset: int, causal: bool) -> Iterator[Pattern]:
     high = 0 if causal else size * (after + 1) - 1
     band = Band(1 - size * (before + 1), high, 1)
     chunks = Chunks(size, before, after, phase)
-    yield Pattern(seq_len=keys, bands=(band,), chunks=chunks, q_len=queries, q_offset=offset)
+    yield from _stated(seq_len=keys, bands=(band,), chunks=chunks, q_len=queries, q_offset=offset)
 
 
 def _blocks(mask: Mask, offset: int, causal: bool) -> Iterator[Pattern]:
@@ -137,7 +146,7 @@ def _blocks(mask: Mask, offset: int, causal: bool) -> Iterator[Pattern]:
         if (tiles == seen[:, None, :, None]).all():
             rows = tuple(tuple(np.flatnonzero(row).tolist()) for row in seen)
             blocks = Blocks(side, side, rows)
-            yield Pattern(seq_len=keys, q_len=queries, q_offset=offset, blocks=blocks)
+            yield from _stated(seq_len=keys, q_len=queries, q_offset=offset, blocks=blocks)
             return
 
 

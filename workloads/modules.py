@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention.bias import CausalBias
 
 from tandemsim.sim.arch.checks import shown
 from tandemsim.traces.schema import Source, Trace
+from tandemsim.workloads.buffers import without_values
 from tandemsim.workloads.inputs import Argument, Arguments, parse_input
+from tandemsim.workloads.recipes import Recipes
 from tandemsim.workloads.recorder import Recorder
 from tandemsim.workloads.steps import assemble
 from tandemsim.workloads.tracer import run
@@ -37,9 +40,11 @@ def trace_module(
     on_meta = [_on_meta(value) for value in inputs]
     stated = [f"{'x'.join(map(str, t.shape))}:{str(t.dtype).removeprefix('torch.')}" for t in on_meta]
     called = type(module).__name__ if name is None else name
-    arguments = Arguments(named=named or {})
+    arguments, recorder = Arguments(named=named or {}), Recorder()
     stated += arguments.lines()
-    return traced(_without_values(module), on_meta, called, {"inputs": stated}, named=arguments.meta()[1])
+    copied = _without_values(module, recorder.recipes)
+    keywords = arguments.meta()[1]
+    return traced(copied, on_meta, called, {"inputs": stated}, named=keywords, recorder=recorder)
 
 
 def _on_meta(value: object) -> Tensor:
@@ -77,11 +82,13 @@ def traced(
     return assemble(source, recorder.steps, recorder.tensors.records, returned)
 
 
-def _without_values(module: nn.Module) -> nn.Module:
-    """Return a copy in inference whose parameters and buffers have shapes and no values."""
+def _without_values(module: nn.Module, recipes: Recipes) -> nn.Module:
+    """Return a copy in inference whose parameters have shapes and no values; those of buffers are kept."""
     held: dict[int, Any] = {}
     for parameter in module.parameters():
         held[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=False)
     for buffer in module.buffers():
-        held[id(buffer)] = buffer.detach().to("meta")
+        held[id(buffer)] = without_values(buffer, recipes)
+    for part in module.modules():  # its biases cannot be copied, and need not be
+        held |= {id(value): value for value in vars(part).values() if isinstance(value, CausalBias)}
     return copy.deepcopy(module, held).eval()  # a copy takes what is in `held` for copied already

@@ -46,12 +46,25 @@ class Recipes:
         self._known: set[int] = set()  # memories whose values follow from the entries
         self._writes: Counter[int] = Counter()  # in place, by memory
         self._blank: set[int] = set()  # memories that were made and not yet set
+        self._held: set[int] = set()  # memories whose values were known before the model ran
 
     def define(self, tensor: Tensor, value: Tensor) -> None:
         """Say that a tensor without values stands for `value`."""
         memory = _memory(tensor)
         self._entries.append(_Entry(None, (value,), {}, [tensor], frozenset(), frozenset({memory})))
         self._known.add(memory)
+
+    def begin(self) -> None:
+        """Say that the model runs from here on: what is known now, the module holds."""
+        self._held = set(self._known)
+
+    def holds(self, tensor: Tensor) -> bool:
+        """Return whether the module held the tensor, or what it views, before it ran."""
+        return _memory(tensor) in self._held
+
+    def forget(self, tensor: Tensor) -> None:
+        """Say that a tensor's value is unknown, whatever made it."""
+        self._known.discard(_memory(tensor))
 
     def note(self, func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
         """Remember a call if its operands are known; what another call writes is unknown from then on."""

@@ -204,7 +204,8 @@ class Recorder(TorchDispatchMode):
         """Return whether the op's result is a constant: of constants alone, and not to be counted."""
         if lowered.kind in FOLDED:
             return all(self.tensors.is_constant(tensor) for tensor in call.inputs)
-        return lowered.kind in PLACED and all(self.recipes.knows(tensor) for tensor in call.inputs)
+        made = (self.recipes.knows(tensor) and not self.recipes.holds(tensor) for tensor in call.inputs)
+        return lowered.kind in PLACED and all(made)
 
     def _constants(self, tensors: Sequence[Tensor], function: str) -> None:
         for tensor in tensors:

@@ -50,7 +50,12 @@ def resolve(
         return _of_transformers(name.removeprefix(HUGGING_FACE), inputs, config, decode)
     for option, value in (("--config", config), ("--decode", decode)):
         require(value is None, f"{option} must be with a model {HUGGING_FACE}NAME", name)
+    if name.endswith(".onnx"):
+        raise ConfigError(f"{name} is an ONNX model: python -m workloads.onnx {name} --out FILE.json")
     if ":" not in name:
+        module = name.removesuffix(".py")
+        if name not in WORKLOADS and Path(f"{module}.py").is_file():
+            raise ConfigError(f"{name} is a module: name what builds the model in it, {module}:CALLABLE")
         if name not in WORKLOADS:
             raise ConfigError(nearest("model", name, WORKLOADS))
         workload = WORKLOADS[name].workload()
@@ -58,7 +63,7 @@ def resolve(
     if not inputs:
         raise ConfigError(f"{name} needs an --input for each argument, such as --input 1x3x224x224")
     module, _, attribute = name.partition(":")
-    build = _imported(module, attribute)
+    build = _imported(module.removesuffix(".py"), attribute)
     workload = Workload(name=attribute, summary="", build=build, inputs=inputs, configuration={})
     return Target(workload, name, Path(f"{attribute}.json"))
 
@@ -67,22 +72,29 @@ def _of_transformers(name: str, inputs: Arguments, config: str | None, decode: s
     with installed_by("workloads", "pip install 'tandemsim[models]'"):
         from tandemsim.workloads.hugging_face.workload import Decode, hugging_face
     step = None if decode is None else Decode(*_batch_and_length(decode))
-    require(
-        not (step and inputs), "--input must be without --decode, which says them all", str(inputs.lines())
-    )
+    if step and inputs:
+        raise ConfigError("--decode says all inputs: leave --input out")
     workload = hugging_face(name, {} if config is None else _fields(config), inputs, step)
     file = re.sub(r"[^a-z0-9.]+", "-", workload.name.rpartition("/")[2].lower())
     return Target(workload, f"{HUGGING_FACE}{name}", Path(f"{file}{'-decode' if step else ''}.json"))
 
 
 def _fields(config: str) -> dict[str, Any]:
-    text = config if config.lstrip().startswith("{") else Path(config).read_text(encoding="utf-8")
+    text = config if config.lstrip().startswith("{") else _text_of(Path(config))
     try:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(f"--config must be a JSON object, or a file of one: {error}") from None
     require(isinstance(fields, dict), "--config must be a JSON object", type(fields).__name__)
     return dict(fields)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"--config must be a JSON object, or a file of one: {path}: {reason}") from None
 
 
 def _batch_and_length(text: str) -> tuple[int, int]:
@@ -116,6 +128,8 @@ def _imported(module: str, attribute: str) -> Callable[[], Any]:
         raise ConfigError(f"importing {module} failed: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove("")
+    if isinstance(vars(imported).get(attribute), nn.Module):  # a model as it is
+        return lambda: vars(imported)[attribute]
     callables = {name: value for name, value in vars(imported).items() if callable(value)}
     if attribute not in callables:
         public = [name for name in callables if not name.startswith("_")]

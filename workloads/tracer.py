@@ -24,6 +24,8 @@ from torch.utils._pytree import tree_leaves
 from tandemsim.sim.arch.checks import ConfigError, UserError
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads import flex
+from tandemsim.workloads.buffers import FromNumbers
+from tandemsim.workloads.causal_bias import causal_bias_made
 from tandemsim.workloads.fused import FusedAttention
 from tandemsim.workloads.hugging_face.held import held_models
 from tandemsim.workloads.location import Names
@@ -55,13 +57,18 @@ def trace(
 
 
 def missing(
-    module: nn.Module, inputs: Sequence[Any], *, named: Mapping[str, Any] | None = None
+    module: nn.Module,
+    inputs: Sequence[Any],
+    *,
+    named: Mapping[str, Any] | None = None,
+    recorder: Recorder | None = None,
 ) -> list[Missing]:
     """Return everything in ``module(*inputs, **named)`` that a trace cannot say, most frequent first.
 
-    A value that is asked for is made up, so that the run goes on; what stops it nevertheless comes last.
+    A value that is asked for is made up, so that the run goes on; what stops it nevertheless comes last. A
+    `recorder` of the caller's must collect.
     """
-    recorder = Recorder(collect=True)
+    recorder = recorder or Recorder(collect=True)
     try:
         run(recorder, module, inputs, named or {}, type(module).__name__)
     except ConfigError as error:
@@ -80,24 +87,36 @@ def run(
         if isinstance(leaf, Tensor):
             tensors.add_input(leaf)
     masked = Masked(recorder)
+    recorder.recipes.begin()
     recorder.names = Names(module)
     recorder.higher_order["flex_attention"] = lambda args: flex.flex_attention(masked, args)
-    with _owners(recorder, module), flex.on_meta(), held_models(module, recorder.note):
+    with _owners(recorder, module), _libraries(recorder, module):
+        numbers, fused = FromNumbers(recorder.recipes), FusedAttention(recorder, masked)
         try:
-            with torch.no_grad(), torch.device("meta"), FusedAttention(recorder, masked), recorder:
+            with torch.no_grad(), torch.device("meta"), numbers, fused, recorder:
                 returned = module(*inputs, **named)
-        except Exception as error:  # the user's code may raise anything
+            leaves = tree_leaves(returned)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the user's code may raise anything
             raise _located(error, recorder.names, model) from error
-    return tensors.mark_outputs(leaf for leaf in tree_leaves(returned) if isinstance(leaf, Tensor))
+    return tensors.mark_outputs(leaf for leaf in leaves if isinstance(leaf, Tensor))
 
 
-def _located(error: Exception, names: Names, model: str) -> ConfigError:
+def _located(error: BaseException, names: Names, model: str) -> ConfigError:
     """Return an error of the run in one line, with the module and the line of code that it comes from."""
     text = str(error)
     if not isinstance(error, UserError):  # PyTorch's texts run over pages
         said = textwrap.shorten(text, MAX_QUOTED, placeholder=" ...")
         text = f"running {model} failed: {type(error).__name__}: {said}"
     return ConfigError(f"{text} (in {names.of(error)})")
+
+
+@contextmanager
+def _libraries(recorder: Recorder, module: nn.Module) -> Iterator[None]:
+    """Let what libraries compute in ways of their own reach the recorder."""
+    with flex.on_meta(module), causal_bias_made(), held_models(module, recorder.note):
+        yield
 
 
 @contextmanager

@@ -96,11 +96,14 @@ def case_of(op: Op, batch: int) -> Case:
 
 
 def pattern_of(op: Op) -> Pattern:
-    """Return the pattern of a window attention, or of causal attention to all keys: one band."""
+    """Return the pattern of a window attention, or of causal attention to all keys: one band.
+
+    A single query that sees all keys stands at the last of them.
+    """
     if op.kind != ATTENTION:
         return Pattern.from_op(op)
-    length = op.dim("kv_len")
-    return Pattern.causal_window(length, length)
+    length, queries = op.dim("kv_len"), op.dim("q_len")
+    return Pattern.causal_window(length, length, q_len=queries, q_offset=length - queries)
 
 
 def _simulate_case(op: Op, case: Case, config: SaloConfig, progress: Progress | None) -> LayerResult:

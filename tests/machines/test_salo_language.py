@@ -96,8 +96,8 @@ def test_causal_attention_runs_as_the_window_of_all_keys() -> None:
 @pytest.mark.parametrize(
     ("layer", "preset", "why"),
     [
-        (attention(96), "salo", "SALO computes window and causal attention only"),
-        (attention(96, operands=["mask"]), "salo", "SALO computes window and causal attention only"),
+        (attention(96), "salo", "full attention is left to machines without masks"),
+        (attention(96, operands=["mask"]), "salo", "no port for a mask"),
         (attention(96, causal=True, operands=["mask"]), "salo", "no port for a mask"),
         (attention(96, causal=True, operands=["bias"]), "salo", "no port for a bias"),
         (attention(CAUSAL, operands=["bias"]), "salo", "no port for a bias"),
@@ -115,6 +115,13 @@ def test_what_salo_does_not_run_is_said_with_its_reason(layer: Any, preset: str,
     assert found.macs + left.macs == trace_of(attention(CAUSAL), layer).macs
     with pytest.raises(ConfigError, match=f"^salo runs none of the trace's 1 attention ops: .*{why}"):
         report(layer, preset=preset)
+
+
+def test_one_query_of_all_keys_stands_at_the_last_of_them() -> None:
+    step = report(attention(96, q_len=1))
+    window = report(attention(Pattern.causal_window(96, 96, q_len=1, q_offset=95)))
+    assert step.cycles == window.cycles and step.dram == window.dram
+    assert step.macs == 4 * 32 * 96 and not step.not_run and not step.notes
 
 
 def test_learned_sinks_cost_no_cycle() -> None:

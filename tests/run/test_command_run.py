@@ -193,7 +193,7 @@ def test_without_options_the_report_is_text(command: Any, place: Path) -> None:
         answer.text.startswith("small on salo, preset salo")
         and max(map(len, answer.text.splitlines())) <= 100
     )
-    assert "cold fill" in answer.text and "SALO computes window and causal attention only" in answer.text
+    assert "cold fill" in answer.text and "SALO computes attention only" in answer.text
 
 
 def test_every_form_of_the_report_says_what_was_set(command: Any, report: Any, place: Path) -> None:

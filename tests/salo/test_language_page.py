@@ -80,7 +80,15 @@ def test_models_are_the_sums_of_their_layers() -> None:
         own = int(windows) * cycles[one] + int(full or 0) * cycles[every[one]]
         other = (int(windows) + int(full or 0)) * cycles[every[one]]
         assert (taken, dense) == (f"{own:,}", f"{other:,}")
-        assert float(ratio) == pytest.approx(other / own, abs=0.05)
+        assert ratio == f"{other / own:.{len(ratio.partition('.')[2])}f}"
+
+
+def test_the_ceiling_of_a_step_of_generation() -> None:
+    (command, ceiling) = re.findall(r"(0\.\d{3}) \(`python -m (benchmarks\.salo_ceiling .*?)`\)", PAGE)[0][
+        ::-1
+    ]
+    said = output_of(*shlex.split(command))
+    assert said.startswith("128 passes of a head, 4,096 pairs") and said.endswith(f"ceiling {ceiling}\n")
 
 
 @everything

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
+from tandemsim.workloads.buffers import FromNumbers
 from tandemsim.workloads.fused import FusedAttention
 from tandemsim.workloads.masked import Masked
 from tandemsim.workloads.recorder import Recorder
@@ -15,7 +16,8 @@ def value_of(program, *inputs):
     given = [tensor.to("meta") for tensor in inputs]
     for tensor in given:
         recorder.tensors.add_input(tensor)
-    with torch.device("meta"), FusedAttention(recorder, Masked(recorder)), recorder:
+    numbers, fused = FromNumbers(recorder.recipes), FusedAttention(recorder, Masked(recorder))
+    with torch.device("meta"), numbers, fused, recorder:
         results = program(*given)
     return [recorder.value(result) for result in results]
 
@@ -119,7 +121,8 @@ def test_what_an_input_or_chance_has_touched_is_not_known():
 def test_values_can_be_asked_for_while_the_model_runs():
     recorder = Recorder()
     seen = []
-    with torch.device("meta"), FusedAttention(recorder, Masked(recorder)), recorder:
+    numbers, fused = FromNumbers(recorder.recipes), FusedAttention(recorder, Masked(recorder))
+    with torch.device("meta"), numbers, fused, recorder:
         a = torch.zeros(2)
         for _ in range(3):
             a += 1

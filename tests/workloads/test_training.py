@@ -75,10 +75,24 @@ def square(y):
     return y.square().mean()
 
 
+class Mixtral(nn.Module):
+    def __init__(self):
+        super().__init__()
+        sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 99}
+        sizes |= {"intermediate_size": 64, "num_key_value_heads": 2, "num_local_experts": 4}
+        config = transformers.MixtralConfig(**sizes, sliding_window=4)
+        config._experts_implementation_internal = "batched_mm"  # whose operators run on any device
+        self.mixtral = transformers.MixtralModel(config)
+
+    def forward(self, ids):
+        return self.mixtral(ids)[0]
+
+
 CLASSES = {
     "mlp": (mlp, functional.cross_entropy, [meta(8, 16), labels(8)]),
     "conv": (ConvNet, functional.cross_entropy, [meta(2, 3, 32, 32), labels(2)]),
     "bert": (Bert, functional.cross_entropy, [labels(2, 9), labels(2)]),
+    "mixtral": (Mixtral, square, [labels(2, 9)]),
     "conv1d": (lambda: nn.Sequential(nn.Conv1d(4, 6, 3), nn.GELU()), square, [meta(2, 4, 16)]),
     "transposed": (
         lambda: nn.Sequential(nn.Conv2d(2, 4, 1), nn.ConvTranspose2d(4, 6, 3, 2)), square, [meta(2, 2, 5, 5)],

@@ -11,9 +11,10 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from tandemsim.workloads.attention import pattern_attention
 from tandemsim.workloads.dense_attention import attention
+from tandemsim.workloads.hugging_face.limit_patterns import Span, is_causal, is_dense, pattern_of_limits
 from tandemsim.workloads.hugging_face.marked_masks import MarkedMasks, Note
 from tandemsim.workloads.hugging_face.mask_limits import Limits
-from tandemsim.workloads.hugging_face.mask_patterns import Span, is_causal, is_dense, pattern_of_limits
+from tandemsim.workloads.parts import needs_parts
 
 
 class AttentionFunction:
@@ -31,6 +32,8 @@ class AttentionFunction:
 
         Arguments whose names say what a mask says already (`sliding_window`, `is_causal`) are not read.
         """
+        if needs_parts((query, key, value)):
+            return self._own(module, query, key, value, attention_mask, scaling, others)
         sinks = _first(others, "s_aux", "sinks")
         if query.dim() != 4 or (sinks is not None and sinks.numel() != query.shape[1]):
             self.unknown += 1

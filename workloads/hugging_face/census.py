@@ -36,6 +36,7 @@ COLUMNS = (
     "seconds",
     "ops",
     "macs",
+    "dense",
     "counted",
     "uncounted",
     "known",
@@ -106,7 +107,7 @@ def summary(table: Iterable[dict[str, str]]) -> dict[str, int]:
         row["result"] in ("exported", "refused", "stopped") for row in table
     )
     counts["MACs equal"] = sum(
-        int(row["macs"]) == int(row["counted"]) + int(row["uncounted"]) for row in exported
+        int(row["dense"]) == int(row["counted"]) + int(row["uncounted"]) for row in exported
     )
     counts["pattern known"] = sum(int(row["known"]) > 0 and int(row["unknown"]) == 0 for row in exported)
     return counts

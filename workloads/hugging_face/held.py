@@ -35,11 +35,10 @@ def held_models(module: nn.Module, note: Note) -> Iterator[None]:
 
 
 def _models(module: nn.Module, kind: type[Any]) -> list[Any]:
-    """Return the models whose attention is still the library's."""
-    from tandemsim.workloads.hugging_face.registrations import NAME
+    """Return the models, unless they were built to compute as ``transformers:NAME`` does."""
+    from tandemsim.workloads.hugging_face.registrations import is_registered
 
-    models = [part for part in module.modules() if isinstance(part, kind)]
-    return [] if any(part.config._attn_implementation_internal == NAME for part in models) else models
+    return [] if is_registered() else [part for part in module.modules() if isinstance(part, kind)]
 
 
 def _settings(model: Any, name: str, note: Note) -> dict[str, Any]:

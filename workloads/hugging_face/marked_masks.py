@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers.masking_utils import causal_mask_function, sdpa_mask
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.workloads.hugging_face.limit_patterns import Span
 from tandemsim.workloads.hugging_face.mask_limits import Limits, MaskFunction, limits_of, rows_of
-from tandemsim.workloads.hugging_face.mask_patterns import Span
 from tandemsim.workloads.known import known_value
 
 Note = Callable[[str], None]  # takes a line about what a trace does not say
@@ -31,6 +31,7 @@ class Mark(NamedTuple):
     limits: Limits | None  # None: more than limits can say
     span: Span
     mask: Tensor  # kept alive, so that its memory is not used again
+    version: int  # of its values: what the model writes there later is unknown
 
 
 class MarkedMasks:
@@ -50,8 +51,8 @@ class MarkedMasks:
         if attention_mask is not None:
             self._note("padding is not modeled: every token of attention_mask counts as a real one")
         first_query, first_key = _position(q_offset), _position(kv_offset)
-        span = Span(q_length, kv_length, first_query - first_key)
-        limits = self._read(mask_function, span, first_key, batch_size)
+        span = Span(q_length, kv_length, first_query - first_key, first_key)
+        limits = self._read(mask_function, span, batch_size)
         if torch.device(device).type == "meta" and limits is not None:
             mask = torch.empty(batch_size, 1, q_length, kv_length, dtype=torch.bool, device=device)
         else:
@@ -59,22 +60,25 @@ class MarkedMasks:
                 batch_size, q_length, kv_length, first_query, first_key, mask_function,
                 allow_is_causal_skip=False, use_vmap=use_vmap, device=device,
             ).contiguous()  # fmt: skip
-        self._marks[_memory(mask)] = Mark(limits, span, mask)
+        self._marks[_memory(mask)] = Mark(limits, span, mask, mask._version)
         return mask
 
     def mark_of(self, mask: Tensor, queries: int, keys: int) -> Mark | None:
         """Return what a mask of an attention stands for, on these numbers of queries and keys.
 
-        None for a mask that the model made itself, or a part of one that does not start at its first row.
+        None for a mask that the model made itself or wrote to, or a part of one that does not start at its
+        first row.
         """
         mark = self._marks.get(_memory(mask))
         if mark is None or mask.storage_offset() or mask.dtype is not torch.bool:
             return None
+        if mark.mask._version != mark.version:
+            return None
         if tuple(mask.shape[-2:]) != (queries, keys) or mask.stride()[-2:] != mark.mask.stride()[-2:]:
             return None
-        return mark._replace(span=Span(queries, keys, mark.span.offset))
+        return mark._replace(span=mark.span._replace(queries=queries, keys=keys))
 
-    def _read(self, function: MaskFunction, span: Span, first_key: int, batch: int) -> Limits | None:
+    def _read(self, function: MaskFunction, span: Span, batch: int) -> Limits | None:
         """Return the limits of a mask function if its own rows are what they say."""
         name = getattr(function, "__qualname__", str(function)).removesuffix(".<locals>.inner_mask")
         limits = limits_of(function)
@@ -82,8 +86,8 @@ class MarkedMasks:
             self._note(f"the mask {name} is not read as a pattern; it stays an operand of the attention")
             return None
         queries = np.unique(np.linspace(0, span.queries - 1, CHECKED_ROWS).astype(np.int64))
-        tokens = [int(query) + span.offset + first_key for query in queries]
-        rows = rows_of(function, tokens, span.keys, first_key, batch)
+        tokens = [int(query) + span.offset + span.first_key for query in queries]
+        rows = rows_of(function, tokens, span.keys, span.first_key, batch)
         if rows is None or not np.array_equal(rows.numpy(), _seen(limits, queries, span)):
             self._note(f"the mask {name} has other rows than it states; it stays an operand")
             return None
@@ -99,7 +103,7 @@ def _seen(limits: Limits, queries: np.ndarray, span: Span) -> np.ndarray:
     if limits.high is not None:
         seen &= key - query <= limits.high
     if limits.chunk is not None:
-        apart = key // limits.chunk - query // limits.chunk
+        apart = (key + span.first_key) // limits.chunk - (query + span.first_key) // limits.chunk
         seen &= (-limits.chunks_before <= apart) & (apart <= limits.chunks_after)
     return seen | (key < limits.prefix)
 

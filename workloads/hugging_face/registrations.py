@@ -46,6 +46,11 @@ def interfaces(note: Note) -> Iterator[AttentionFunction]:
 _WARNING = "warn_if_padding_and_no_attention_mask"
 
 
+def is_registered() -> bool:
+    """Return whether the implementations are there: a run within `interfaces`."""
+    return NAME in AttentionInterface._global_mapping
+
+
 @contextmanager
 def _registered(table: Any, implementation: Callable[..., Any]) -> Iterator[None]:
     table.register(NAME, implementation)

@@ -79,8 +79,10 @@ def _distances(call: Call) -> Lowered:
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-2]
     if call.args.get("p", 2.0) != 2.0:
         return per_element("reduce", "cdist", call, k)
-    dims: Dims = {"batch": math.prod(call.outputs[0].shape[:-2]), "m": m, "n": n, "k": k}
-    return Lowered("gemm", "cdist", dims, call.inputs, call.outputs)
+    batch = call.outputs[0].shape[:-2]
+    dims: Dims = {"batch": math.prod(batch), "m": m, "n": n, "k": k}
+    whole = [tensor.expand(*batch, *tensor.shape[-2:]) for tensor in (a, b)]
+    return Lowered("gemm", "cdist", dims, whole, call.outputs)
 
 
 @lowers("linalg_solve_triangular", "triangular_solve")
@@ -93,7 +95,8 @@ def _triangular(call: Call) -> Lowered:
     batch = math.prod(solution.shape[:-2])
     columns = solution.numel() // (batch * n)
     dims: Dims = {"batch": batch, "n": n, "columns": columns}
-    return Lowered("triangular_solve", "triangular_solve", dims, [matrix, right], call.outputs[:1])
+    whole = [tensor.expand(*solution.shape[:-2], *tensor.shape[-2:]) for tensor in (matrix, right)]
+    return Lowered("triangular_solve", "triangular_solve", dims, whole, call.outputs[:1])
 
 
 @lowers("_fft_r2c", "_fft_c2c", "_fft_c2r")

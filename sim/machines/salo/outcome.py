@@ -89,7 +89,7 @@ def outcome(given: Sequence[Op], config: SaloConfig, options: Options, progress:
 
 def _causal(run: SaloRun, batch: int) -> Iterator[str]:
     """Say how the MACs of causal attention are counted."""
-    causal = [layer for layer in run.layers if layer.op.kind == ATTENTION]
+    causal = [layer for layer in run.layers if layer.op.attrs.get("causal") and layer.op.kind == ATTENTION]
     if causal:
         useful = si(sum(layer.result.macs for layer in causal), "MAC")
         stated = si(sum(layer.op.macs for layer in causal) * batch, "MAC")

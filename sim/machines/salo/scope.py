@@ -9,17 +9,17 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.traces.attention import ATTENTION
 from tandemsim.traces.schema import Op
 
-ONLY = "SALO computes window and causal attention only"
+ONLY = "SALO computes attention only"
+FULL = "full attention is left to machines without masks (as a pattern it runs: --pattern dense:TOKENS)"
 
 
 def reason(op: Op, config: SaloConfig) -> str | None:
     """Return why `op`, an attention, does not run on `config`; None for one that does.
 
     Causal attention runs, as one band that ends at the query: half of the pairs are masked, so the array
-    needs half of the passes. Attention to all keys is left to machines without masks.
+    needs half of the passes. So does a single query, which stands at the last key. Other attention to all
+    keys is left to machines without masks.
     """
-    if op.kind == ATTENTION.name and not op.attrs.get("causal", False):
-        return ONLY
     for operand, why in (("mask", "which pairs it lets in"), ("bias", "what it adds to the scores")):
         if op.operand(operand) is not None:
             return f"SALO has no port for a {operand}: it is a tensor, and a trace does not say {why}"
@@ -29,7 +29,11 @@ def reason(op: Op, config: SaloConfig) -> str | None:
         return "values have another size than keys only where array.value_dims=true"
     if "softcap" in op.attrs:
         return "SALO has no unit for the tanh that caps the scores (softcap)"
-    if op.kind == ATTENTION.name and op.dim("q_len") != op.dim("kv_len"):
+    if op.kind != ATTENTION.name:
+        return None
+    if not op.attrs.get("causal", False):
+        return None if op.dim("q_len") == 1 else FULL
+    if op.dim("q_len") != op.dim("kv_len"):
         return "of fewer queries than keys, causal attention does not say at which tokens they stand"
     return None
 

@@ -14,9 +14,9 @@ from transformers.models.nemotron_asr_streaming.modeling_nemotron_asr_streaming 
 from transformers.models.t5gemma2 import modeling_t5gemma2 as t5gemma2
 
 from tandemsim.sim.arch.checks import UserError
+from tandemsim.workloads.hugging_face.limit_patterns import Span, is_causal, is_dense, pattern_of_limits
 from tandemsim.workloads.hugging_face.marked_masks import MarkedMasks
 from tandemsim.workloads.hugging_face.mask_limits import Limits, limits_of, rows_of
-from tandemsim.workloads.hugging_face.mask_patterns import Span, is_causal, is_dense, pattern_of_limits
 
 width = st.integers(1, 12)
 no_padding = torch.zeros(1, dtype=torch.int64)
@@ -145,3 +145,11 @@ def test_a_part_of_a_mask_that_does_not_start_at_its_first_row_is_not_known():
 def test_a_query_without_keys_is_refused(limits, offset):
     with pytest.raises(UserError, match="must let e.*query see a key"):
         pattern_of_limits(limits, Span(8, 8, offset))
+
+
+def test_a_mask_that_the_model_writes_to_is_no_longer_what_it_stood_for():
+    masks = MarkedMasks([].append)
+    mask = masks(1, 8, 8, device="meta")
+    assert masks.mark_of(mask, 8, 8).limits == Limits(high=0)
+    mask.logical_and_(torch.eye(8, dtype=torch.bool, device="meta"))
+    assert masks.mark_of(mask, 8, 8) is None

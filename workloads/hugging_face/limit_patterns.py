@@ -17,6 +17,7 @@ class Span(NamedTuple):
     queries: int
     keys: int
     offset: int = 0  # token of the first query, less that of the first key
+    first_key: int = 0  # token of the first key, from which chunks are counted
 
 
 def is_dense(limits: Limits, span: Span) -> bool:
@@ -40,7 +41,8 @@ def pattern_of_limits(limits: Limits, span: Span) -> Pattern:
     low, high = -last, span.keys - 1 - span.offset
     chunks = None
     if limits.chunk is not None and not _in_one_chunk(limits, span):
-        chunks = Chunks(limits.chunk, limits.chunks_before, limits.chunks_after)
+        phase = span.first_key % limits.chunk
+        chunks = Chunks(limits.chunk, limits.chunks_before, limits.chunks_after, phase)
         low = max(low, 1 - limits.chunk * (limits.chunks_before + 1))
         high = min(high, limits.chunk * (limits.chunks_after + 1) - 1)
     low = low if limits.low is None else max(low, limits.low)
@@ -65,6 +67,7 @@ def _in_one_chunk(limits: Limits, span: Span) -> bool:
     """Return whether the chunks cut nothing off."""
     if limits.chunk is None:
         return True
-    last_query = (span.offset + span.queries - 1) // limits.chunk
-    last_key, first_query = (span.keys - 1) // limits.chunk, span.offset // limits.chunk
+    phase = span.first_key % limits.chunk
+    last_query = (phase + span.offset + span.queries - 1) // limits.chunk
+    last_key, first_query = (phase + span.keys - 1) // limits.chunk, (phase + span.offset) // limits.chunk
     return last_query <= limits.chunks_before and last_key - first_query <= limits.chunks_after

@@ -1,0 +1,206 @@
+"""ANT: the configuration of the machine, and the cycle laws of its array.
+
+Obeys: ANT, MICRO 2022 (arXiv 2208.14286) for types, decoders at the edges and joined nibbles; `drain` is the
+schedule of SCALE-Sim, `pipelined` ours. Models: `sim.ant`.
+
+A PE multiplies two operands of 4 bits. An operand of 8 bits is two nibbles in neighboring rows (activations)
+or columns (weights), so an array of 64 x 64 PEs is one of 32 x 32 for 8 bits. Weight stationary, a tile holds
+R x C weights and streams its M activations past them; output stationary, it holds R x C sums and streams K
+operand pairs. `pipelined`: tiles follow one another without a gap; `drain`: each waits until the one before
+has left.
+
+    pipelined   ws: load of the first + sum of max(M, rows of the next) + R + C - 2
+                os: K of the first + sum of max(K, rows of the one before) + R + C - 2
+    drain       ws: sum of M + 2 R + C - 2        os: sum of K + R + C - 2
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tandemsim.sim.arch.ant.widths import NIBBLE, pe_class, pe_terms
+from tandemsim.sim.arch.checks import Rules, require, require_integers
+from tandemsim.sim.arch.codes import CodeFormat, code_format
+from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
+from tandemsim.sim.arch.dram.standards import DRAMS
+from tandemsim.sim.arch.energy import EnergyConfig
+from tandemsim.sim.arch.sram import BufferConfig
+
+MAX_SIDE = 1024  # PEs along a side; assumed: four times the largest systolic array in use
+MAX_WIDTH = 64  # of an accumulator
+MAX_LATENCY = 1024  # cycles
+MIN_CLOCK_HZ = 1_000_000  # assumed; of a slower clock one cycle is many refreshes of the DRAM
+BYTE = 8  # bits
+
+
+class Dataflow(enum.StrEnum):
+    """What stays in the PEs."""
+
+    WEIGHT_STATIONARY = "ws"
+    OUTPUT_STATIONARY = "os"
+    INPUT_STATIONARY = "is"  # weight stationary, of the transposed product
+
+
+class Schedule(enum.StrEnum):
+    """Whether a tile may enter while the one before is still in the array."""
+
+    PIPELINED = "pipelined"
+    DRAIN = "drain"  # full tiles, one after the other: SCALE-Sim
+
+
+class Overflow(enum.StrEnum):
+    """What happens where a sum might exceed the accumulators at the foot."""
+
+    REFUSE = "refuse"  # the op does not run
+    SATURATE = "saturate"  # each step that exceeds them takes the bound, and is counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AntArray:
+    """The grid of PEs, its decoders and the accumulators at its foot."""
+
+    rows: int = 64  # PEs of `pe_bits`; artifact: 32 x 32 units of four 4-bit PEs
+    cols: int = 64
+    pe_bits: int = 4  # 8: PEs of a plain systolic array, without decoders, which join nothing
+    dataflow: Dataflow = Dataflow.WEIGHT_STATIONARY
+    schedule: Schedule = Schedule.PIPELINED
+    formats: tuple[str, ...] = ("int4", "int4u", "pot4", "flint4", "flint4u", "int8", "int8u")
+    accumulator_width: int = 20  # in a PE; assumed: what 64 products of the formats above need
+    foot_width: int = 32  # of the accumulators, where all parts of a sum meet; assumed
+    overflow: Overflow = Overflow.REFUSE
+
+    def __post_init__(self) -> None:
+        with Rules() as rules:
+            with rules.apart():
+                require_integers(self, 1, "rows", "cols", maximum=MAX_SIDE)
+            with rules.apart():
+                require_integers(self, 1, "accumulator_width", "foot_width", maximum=MAX_WIDTH)
+            rules.require(self.pe_bits in (NIBBLE, BYTE), "AntArray.pe_bits must be 4 or 8", self.pe_bits)
+            rules.require(bool(self.formats), "AntArray.formats must name a format", "none")
+        if self.pe_bits == NIBBLE:
+            for name in ("rows", "cols"):
+                value = getattr(self, name)
+                require(value % 2 == 0, f"AntArray.{name} must be even where pe_bits is 4", value)
+            pe_class(self.code_formats)
+
+    @property
+    def code_formats(self) -> tuple[CodeFormat, ...]:
+        """The formats that the decoders know."""
+        return tuple(code_format(name) for name in self.formats)
+
+    @property
+    def pes(self) -> int:
+        """Multipliers of `pe_bits`."""
+        return self.rows * self.cols
+
+    @property
+    def output_lag(self) -> int:
+        """Cycles from a word's entry to its sums at the foot: skew on both sides, and the accumulator."""
+        return self.rows + self.cols + 1
+
+    def operands(self, bits: int) -> int:
+        """Return how many PEs' operands an element of `bits` takes: 1, or 2 nibbles."""
+        require(bits <= BYTE, "an operand must have at most 8 bits", bits)
+        return 2 if self.pe_bits == NIBBLE and bits > NIBBLE else 1
+
+    def tile_rows(self, bits: int) -> int:
+        """Rows of a tile in elements of the side that enters from the left."""
+        return self.rows // self.operands(bits)
+
+    def tile_cols(self, bits: int) -> int:
+        """Columns of a tile in elements of the side that enters from above."""
+        return self.cols // self.operands(bits)
+
+    def max_fold(self, activation: CodeFormat, weight: CodeFormat) -> int:
+        """Return how many products a PE sums up before its sum moves to the foot. Raises `ConfigError`."""
+        terms = pe_terms(activation, weight, self.accumulator_width)
+        rule = f"AntArray.accumulator_width must hold one product of {activation.name} and {weight.name}"
+        require(terms >= 1, rule, self.accumulator_width)
+        return terms
+
+
+class Tile(NamedTuple):
+    """A tile of the array, in the words that stream past it and the PE rows that it fills."""
+
+    stream: int  # ws: activation words, M; os: operand pairs, K
+    rows: int
+
+
+def compute_cycles(array: AntArray, tiles: list[Tile]) -> int:
+    """Return the cycles from the first word to the last multiplication, of streams that never pause."""
+    if not tiles:
+        return 0
+    rows, cols = array.rows, array.cols
+    stationary = array.dataflow is not Dataflow.OUTPUT_STATIONARY
+    if array.schedule is Schedule.DRAIN:
+        return sum(tile.stream + (2 if stationary else 1) * rows + cols - 2 for tile in tiles)
+    between = 0
+    for before, after in zip(tiles, tiles[1:], strict=False):
+        between += max(before.stream, after.rows) if stationary else max(after.stream, before.rows)
+    ends = tiles[0].rows + tiles[-1].stream if stationary else tiles[0].stream
+    return ends + between + rows + cols - 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorUnit:
+    """Lanes for everything between two products: softmax, norms, activations, pooling, conversions.
+
+    A row of n elements is ``ceil(n / lanes)`` words, an op takes some passes over each row, and a pass may
+    begin `reduce_latency` cycles after the last word of the one before. Rows go in blocks of `block_rows`,
+    all of them through a pass before the next, which hides that latency. Bias, activation, residual and
+    conversion of what leaves the array ride on its output words and take no cycles.
+    """
+
+    lanes: int = 64  # as many as the array has columns
+    reduce_latency: int = 24  # assumed: a tree over 64 lanes, a reciprocal and its broadcast
+    block_rows: int = 16  # assumed
+    pipeline_latency: int = 16  # assumed: from the first operand to the first result, once an op
+
+    def __post_init__(self) -> None:
+        with Rules() as rules:
+            with rules.apart():
+                require_integers(self, 1, "lanes", "block_rows", maximum=1 << 16)
+            with rules.apart():
+                require_integers(self, 0, "reduce_latency", "pipeline_latency", maximum=MAX_LATENCY)
+
+    def cycles(self, rows: int, elements: int, passes: int) -> int:
+        """Return the cycles of `passes` passes over `rows` rows of `elements` elements, pipeline included."""
+        full, rest = divmod(rows, self.block_rows)
+        words = -(-elements // self.lanes)
+        total = full * self._block(self.block_rows, words, passes)
+        if rest:
+            total += self._block(rest, words, passes)
+        return total + self.pipeline_latency
+
+    def _block(self, rows: int, words: int, passes: int) -> int:
+        return passes * rows * words + (passes - 1) * max(0, self.reduce_latency - (rows - 1) * words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AntConfig:
+    """The ANT machine: array, vector unit, scratchpads, DRAM, clock."""
+
+    array: AntArray = field(default_factory=AntArray)
+    vector: VectorUnit = field(default_factory=VectorUnit)
+    activation_scratchpad: BufferConfig
+    weight_scratchpad: BufferConfig
+    accumulator_scratchpad: BufferConfig  # sums at the foot, `foot_width` bits each
+    output_scratchpad: BufferConfig  # results on their way to DRAM
+    dram: DramConfig = DRAMS["ddr4-2400"]
+    energy: EnergyConfig = field(default_factory=EnergyConfig)
+    clock_hz: int = 1_000_000_000  # assumed: as the SALO array
+
+    def __post_init__(self) -> None:
+        require_integers(self, MIN_CLOCK_HZ, "clock_hz", maximum=PS_PER_SECOND)
+        require(
+            PS_PER_SECOND % self.clock_hz == 0,
+            "AntConfig.clock_hz must divide 10^12 (a whole number of picoseconds a cycle)",
+            self.clock_hz,
+        )
+
+    @property
+    def cycle_ps(self) -> int:
+        """Length of a machine cycle in picoseconds."""
+        return PS_PER_SECOND // self.clock_hz
