@@ -53,7 +53,7 @@ def test_the_table_has_a_line_for_each(rows):
 def test_the_command(tmp_path, capsys):
     np.savez(tmp_path / "x.npz", w=np.random.default_rng(0).normal(size=(4, 32)))
     assert main([str(tmp_path / "x.npz")]) == 0
-    assert capsys.readouterr().out.startswith("x: 1 weights\nscales")
+    assert capsys.readouterr().out.startswith("x: 1 weight\nscales")
     assert main([str(tmp_path / "x.npz"), "--activations"]) == 2
     assert "--activations must be with a model that is run" in capsys.readouterr().err
     assert main(["nothing"]) == 2

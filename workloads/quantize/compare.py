@@ -41,7 +41,7 @@ from tandemsim.workloads.quantize.core.tensors import (
 )
 from tandemsim.workloads.quantize.model import Layer
 from tandemsim.workloads.quantize.quantizing import INPUT
-from tandemsim.workloads.quantize.rows import in_decibels
+from tandemsim.workloads.quantize.rows import counted, in_decibels
 from tandemsim.workloads.quantize.sources import read_model
 
 SPEAKER = "workloads"  # begins the line that says what is wrong
@@ -80,10 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = read_model(options.model, options.input, options.seed)
         tensors = (activations_of if options.activations else weights_of)(model.layers)
         text = as_text(compared(tensors, storages(options.activations)))
+        noun = "activation" if options.activations else "weight"
         with standard_output() as out:
-            out.write(
-                f"{model.name}: {len(tensors)} {'activations' if options.activations else 'weights'}\n{text}"
-            )
+            out.write(f"{model.name}: {counted(len(tensors), noun)}\n{text}")
 
     return answered(SPEAKER, run)
 
@@ -95,13 +94,14 @@ def weights_of(layers: Sequence[Layer]) -> list[Tensor]:
 
 def activations_of(layers: Sequence[Layer]) -> list[Tensor]:
     """Return the inputs of the layers. Raises `ConfigError` if there are none."""
-    given = [layer for layer in layers if layer.activation is not None]
+    given = [
+        partial(quantize_activation, layer.name + INPUT, layer.activation, channels=layer.channels)
+        for layer in layers
+        if layer.activation is not None
+    ]
     if not given:
         raise ConfigError("--activations must be with a model that is run, not a file of weights")
-    return [
-        partial(quantize_activation, layer.name + INPUT, layer.activation, channels=layer.channels)
-        for layer in given
-    ]
+    return list(given)
 
 
 def compared(tensors: Sequence[Tensor], storages: Mapping[str, Mapping[str, Rule]]) -> list[Row]:

@@ -45,8 +45,9 @@ class Likeness(NamedTuple):
 def likeness(found: Doubles, wanted: Doubles) -> Likeness:
     """Compare embeddings [n, width] of length 1 with those of float32."""
     above = np.triu_indices(len(wanted), 1)
-    ranked = [(each @ each.T)[above].argsort().argsort() for each in (found, wanted)]
-    return Likeness(float((found * wanted).sum(axis=1).mean()), float(np.corrcoef(*ranked)[0, 1]))
+    one, other = ((each @ each.T)[above].argsort().argsort().astype(np.float64) for each in (found, wanted))
+    ranks = float(np.corrcoef(one, other)[0, 1])
+    return Likeness(float((found * wanted).sum(axis=1).mean()), ranks)
 
 
 def measured(plan_by_name: Mapping[str, Plan]) -> Iterator[tuple[str, Likeness, Likeness]]:

@@ -13,7 +13,7 @@ from tandemsim.traces.codec import save
 from tandemsim.workloads.quantize.annotate import annotated
 from tandemsim.workloads.quantize.model import Model
 from tandemsim.workloads.quantize.quantizing import QuantizedLayer
-from tandemsim.workloads.quantize.rows import as_json, as_table
+from tandemsim.workloads.quantize.rows import as_json, as_table, counted
 
 TABLE, DOCUMENT, PICTURE, TRACE = "tensors.parquet", "quantization.json", "histogram.png", "trace.json"
 FILES = (TABLE, DOCUMENT, PICTURE, TRACE, "trace.npz")
@@ -39,5 +39,5 @@ def write_folder(
         save_arrays(trace, arrays, place / TRACE)
     lines = [f"{folder}: {', '.join(FILES)}; {len(trace.ops)} ops, digest {trace.digest[:12]}"]
     if missing:
-        lines.append(f"not in the trace: {len(missing)} weights, the first {shown(missing[0])}")
+        lines.append(f"not in the trace: {counted(len(missing), 'weight')}, the first {shown(missing[0])}")
     return lines

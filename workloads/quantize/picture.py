@@ -62,7 +62,9 @@ def in_units(each: QuantizedLayer) -> Doubles:
     if isinstance(found.form, BlockFormat):
         inner = np.moveaxis(np.atleast_2d(weight), 1, -1)
         rows = inner.reshape(inner.shape[0], -1)
-        steps = np.repeat(found.form.steps(found.scales, found.tensor_scale), found.form.length, axis=-1)
+        steps = np.repeat(
+            found.form.steps(found.scales.astype(np.int64), found.tensor_scale), found.form.length, axis=-1
+        )
         steps = steps[:, : rows.shape[1]]
         return np.divide(rows, steps, out=np.zeros_like(rows), where=steps > 0).ravel()
     scales = found.scales.astype(np.float64).reshape(-1, *[1] * (weight.ndim - 1))

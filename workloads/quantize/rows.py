@@ -45,7 +45,7 @@ def as_text(model: Model, layers: Sequence[QuantizedLayer], width: int = 110) ->
     """Return the table for the terminal, with a line for all weights and one for what stays as it is."""
     cells = [list(HEADS)]
     cells += [_cells(each.layer.name, role, found) for each in layers for role, found in each.tensors]
-    lines = [f"{model.name}: {len(layers)} layers", *table(cells, "<<<<>>>>", width)]
+    lines = [f"{model.name}: {counted(len(layers), 'layer')}", *table(cells, "<<<<>>>>", width)]
     return "\n".join([*lines, "", *_totals(model, layers)]) + "\n"
 
 
@@ -56,6 +56,11 @@ def _cells(layer: str, role: str, found: Quantized) -> list[str]:
 
 def _numbers(found: Quantized) -> list[str]:
     return [str(found.bits), f"{found.stored_bits:.3f}", f"{found.mse:.3e}", in_decibels(found.sqnr_db)]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 layer``, ``2 layers``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def in_decibels(value: float) -> str:
@@ -77,7 +82,7 @@ def _totals(model: Model, layers: Sequence[QuantizedLayer]) -> Iterator[str]:
     if escalated:
         yield f"8 bits: {', '.join(escalated)}"
     if model.left:
-        yield f"left as they are: {len(model.left)} tensors"
+        yield f"left as they are: {counted(len(model.left), 'tensor')}"
     yield from model.notes
 
 
