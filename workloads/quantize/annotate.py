@@ -92,7 +92,7 @@ class _Annotation:
                 given = self.tensors[op.inputs[0]]
                 copy = Tensor(id=number, shape=shape, dtype=given.dtype, role="activation", quant=quant)
                 self.tensors[number], self._roots[number] = copy, number
-                dims = {"elements": copy.elements}
+                dims: dict[str, int | tuple[int, ...]] = {"elements": copy.elements}
                 name = f"{op.name}.quantize"
                 step = Op(
                     id=0, kind="quantize", name=name, inputs=(given.id,), outputs=(number,), dims=dims, macs=0
@@ -123,7 +123,7 @@ class _Annotation:
     def _stored(self, name: str, found: Quantized) -> str:
         self.arrays[name] = found.scales
         if isinstance(found.form, BlockFormat) and found.form.float_scale:
-            self.arrays[f"{name}/tensor"] = np.float32([found.tensor_scale])
+            self.arrays[f"{name}/tensor"] = np.array([found.tensor_scale], np.float32)
         return name
 
     def _state(self, tensor: Tensor, quant: Quant) -> None:

@@ -69,7 +69,7 @@ def weights_of(module: nn.Module) -> Iterator[tuple[str, tuple[str, nn.Parameter
             yield f"{prefix}in_proj", (f"{prefix}in_proj_weight", child.in_proj_weight, -1)
         for kind, channels in REDUCED.items():
             if isinstance(child, kind):
-                yield name, (f"{prefix}weight", child.weight, channels)  # type: ignore[arg-type]
+                yield name, (f"{prefix}weight", child.get_parameter("weight"), channels)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""How weights lie on their grids: a histogram of each, in steps of its scales, with the grid's values."""
+"""How weights lie on their grids: a histogram of each, in steps of its scales, with the grid's values.
+
+The share of a bin is logarithmic, so that the few weights far out are seen: they decide about the scale.
+"""
 
 from __future__ import annotations
 
@@ -43,13 +46,16 @@ def _draw(axes: Axes, each: QuantizedLayer) -> None:
     scaled = np.clip(in_units(each), -bound, bound)
     bins = int(np.clip(2 * np.sqrt(scaled.size), LEAST_BINS, MOST_BINS))
     counts, edges = np.histogram(scaled, bins, (-bound, bound))
-    axes.stairs(counts / scaled.size, edges, fill=True, color=COMPUTE, alpha=0.75)
-    top = float((counts / scaled.size).max())
+    least = 0.5 / scaled.size  # below one weight: logarithms have no zero
+    axes.stairs(counts / scaled.size, edges, baseline=least, fill=True, color=COMPUTE, alpha=0.75)
     for value in grid:
         axes.axvline(value, color=STALLS[3], linewidth=0.6, alpha=0.8, zorder=0)
-    axes.plot(grid, np.full(grid.size, -0.05 * top), "|", color=STALLS[3], markersize=6, clip_on=False)
-    axes.set_ylim(-0.1 * top, 1.08 * top)
-    axes.set_yticks([])
+    across, bottom = axes.get_xaxis_transform(), np.zeros(grid.size)
+    axes.plot(grid, bottom, "|", color=STALLS[3], markersize=8, clip_on=False, transform=across)
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=least)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+    axes.minorticks_off()
     axes.locator_params(axis="x", integer=True)
     axes.spines["left"].set_visible(False)
     axes.set_title(drawable(shortened(found.name, 44)), color=INK)
