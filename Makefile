@@ -66,9 +66,9 @@ proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for
 	$(environment) core test rtl cosim synth
 	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_synth.py $(ARGS)
 
-all-models: ## every row of docs/language-models.md, and the outputs of every kind of Hugging Face model
-	$(environment) core test rtl models
-	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
+all-models: ## every row of docs/language-models.md, tables of docs/quantization.md, and the outputs of every kind of Hugging Face model
+	$(environment) core test rtl models quantize
+	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core

@@ -219,3 +219,13 @@ def test_scales_that_do_not_fit_their_store_are_refused():
 def test_spans_that_cannot_be(low, high):
     with pytest.raises(ConfigError, match=r"^Span\."):
         Span(low, high)
+
+
+def test_above_six_bits_the_search_begins_at_95_percent():
+    span = Span(80, 150)
+    assert [span.percent(bits)[[0, -1]].tolist() for bits in (4, 6, 7, 8)] == [[80, 149]] * 2 + [
+        [95, 149]
+    ] * 2
+    # zeros cost nothing at any percentage, so the first one is taken
+    assert search(np.zeros((1, 3)), FORMATS["int8"], span).percent.tolist() == [95]
+    assert search(np.zeros((1, 3)), FORMATS["int6"], span).percent.tolist() == [80]

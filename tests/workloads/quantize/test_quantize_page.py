@@ -1,4 +1,4 @@
-"""docs/quantization.md: its tables of real weights, with TANDEM_ALL_MODELS, where the package is installed."""
+"""docs/quantization.md: its tables of real weights; with TANDEM_ALL_MODELS, where the package is there."""
 
 import os
 import re
