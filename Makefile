@@ -7,6 +7,7 @@
 #            UNIT      a circuit for `make rtl`; default: all
 #            OUT       folder of the results; default build/results/<workload>-<machine>
 #            COUNT     cases of `make fuzz`, kills of `make sweep-kill`; MODE what is made up, SEED the first case's number
+#            PAPER     of `make reproduce`: salo or ant; default: salo
 #            ARGS      further arguments of `sim run`, `sim reproduce`, pytest and others
 #            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
 
@@ -138,9 +139,9 @@ examples: ## run the examples anew, and store what they print; those of PyTorch 
 	$(PY) -m tests.python.example_scripts
 	$(PY) -m tests.python.notebooks
 
-reproduce: ## published figures beside ours, with the reason for each gap
+reproduce: ## published figures beside ours, with the reason for each gap [PAPER=salo|ant]
 	$(environment) core
-	@$(PY) -m sim reproduce salo $(ARGS)
+	@$(PY) -m sim reproduce '$(or $(PAPER),salo)' $(ARGS)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

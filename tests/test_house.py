@@ -83,6 +83,7 @@ def test_the_checker_has_read_the_tree(tree: house.Tree) -> None:
         ),
         ("sim/papers/salo/cost_model.py", "from tandemsim.sim.engine.queue import push", "sim.engine.queue"),
         ("sim/papers/salo/cost_model.py", "import tandemsim.traces", "traces"),
+        ("sim/papers/ant/chart.py", "import tandemsim.sim.report.contract", "sim.report.contract"),
         ("sim/report/text.py", "import tandemsim.sim.salo.machine", "sim.salo.machine"),
         ("sim/report/plots.py", "import tandemsim.sim.run", "sim.run"),
         ("sim/run.py", "import tandemsim.rtl.build", "rtl.build"),

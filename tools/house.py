@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.memory": ("sim.arch", "sim.engine"),
     "sim.report": ("sim.arch.checks", "sim.shell"),
     "sim.comparison": ("sim.arch.checks", "sim.report", "sim.shell"),
-    "sim.papers": ("sim.arch", "sim.engine.jit", "sim.shell"),
+    "sim.papers": ("sim.arch", "sim.engine.jit", "sim.report.plot_style", "sim.shell"),
     "sim.only": ("sim.arch", "traces"),
     "sim.pattern_trace": ("sim.arch", "traces"),
     "sim.run": ("sim.arch", "sim.engine", "sim.machines", "sim.only", "sim.report", "sim.shell", "traces"),

@@ -18,6 +18,9 @@ MAX_BYTES = 16 * MIB  # assumed: of a document, when unpacked; 70 times the larg
 MAX_TABLE_BYTES = 4 * MIB  # assumed: of a topology; SCALE-Sim's own have some kilobytes
 MAX_MARKS = 3 * 2**19  # assumed; each value of a document comes with at least one of `MARKS`
 MARKS = b",:[{"
+# assumed: ops of a trace that is recorded from a model. Of a recurrence, which is unrolled step by step, a
+# document holds somewhat more.
+MAX_OPS = 2**15
 MAX_MEMBERS = 64  # assumed: pieces of a gzip file, usually one; finding each one scans the rest of the file
 
 

@@ -13,6 +13,12 @@ from tandemsim.workloads.mask_patterns import Mask
 # -65504 or the least number.
 DENIED = -1e4
 
+#: What is noted of a mask whose values are known and are not those of any pattern.
+NO_PATTERN = "a constant mask without a pattern stays an operand of its attention"
+
+#: What is noted of one that is known and has too many pairs to be looked at.
+TOO_LARGE = "a constant mask that is too large to be read stays an operand of its attention"
+
 
 def allowed_pairs(mask: NDArray[Any]) -> Mask | None:
     """Return which pairs a mask allows, bool [queries, keys]; None where it says more than that.

@@ -11,7 +11,7 @@ from torch import Tensor
 from tandemsim.traces.pattern import Pattern
 from tandemsim.workloads.attention import pattern_attention
 from tandemsim.workloads.dense_attention import attention
-from tandemsim.workloads.known_masks import allowed_pairs
+from tandemsim.workloads.known_masks import NO_PATTERN, allowed_pairs
 from tandemsim.workloads.mask_patterns import Whole, pattern_of_mask
 from tandemsim.workloads.recorder import Recorder
 
@@ -59,7 +59,7 @@ class Masked:
             value = self.value(shared)
             found = None if value is None else _pattern(value, queries, keys)
             if value is not None and found is None:
-                self.note("a constant mask without a pattern stays an operand of its attention")
+                self.note(NO_PATTERN)
             self._found[key] = found, shared
         return self._found[key][0]
 

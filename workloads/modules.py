@@ -71,10 +71,9 @@ def traced(
     """
     recorder = recorder or Recorder()
     returned = run(recorder, module, inputs, named or {}, name)
-    noted = {"not_modeled": recorder.noted()} if recorder.notes else {}
     source = Source(
         model=name,
-        configuration={**configuration, **noted},
+        configuration={**configuration, **recorder.notes.configuration()},
         exporter=f"{EXPORTER}, torch {torch.__version__.partition('+')[0]}",
         exporter_version=VERSION,
         origin=origin,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.limits import MAX_OPS
 from tandemsim.workloads.calls import (
     FACTORIES,
     RANDOM,
@@ -24,9 +24,10 @@ from tandemsim.workloads.calls import (
     tensors_of,
 )
 from tandemsim.workloads.location import Names
+from tandemsim.workloads.notes import Notes
 from tandemsim.workloads.operators import Call, Lowered, lower, simpler
 from tandemsim.workloads.recipes import Recipes
-from tandemsim.workloads.steps import Step, label
+from tandemsim.workloads.steps import Step, label, too_many
 from tandemsim.workloads.tensors import TensorTable
 
 #: Kinds that are folded when all their operands are constants. Matrix products stay, so that no MAC is lost,
@@ -35,10 +36,6 @@ FOLDED = {"eltwise", "reduce"}
 
 #: Kinds that are folded when all their operands follow from shapes alone, as tables of positions do.
 PLACED = {"act", "gather", "pool", "scatter", "softmax", "topk"}
-
-
-#: More ops than a document can hold, see the limits in docs/traces.md.
-MAX_OPS = 2**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class Recorder(TorchDispatchMode):
         self.recipes = Recipes()
         self.steps: list[Step] = []
         self.names = Names()
-        self.notes: Counter[str] = Counter()  # what a trace does not say, a line each, with how often
+        self.notes = Notes()
         self.higher_order: dict[str, Callable[[tuple[Any, ...]], Any]] = {}  # operators that run functions
         self._owners = [""]
         self._forward: dict[int, str] = {}  # owners, by autograd's numbers
@@ -93,11 +90,11 @@ class Recorder(TorchDispatchMode):
 
     def note(self, line: str) -> None:
         """Count a line about something that is computed and that the trace does not say."""
-        self.notes[line] += 1
+        self.notes.add(line)
 
     def noted(self) -> list[str]:
         """Return the lines, with how often each came up if more than once."""
-        return [line if count == 1 else f"{line} ({count} times)" for line, count in self.notes.items()]
+        return self.notes.lines()
 
     def value(self, tensor: Tensor) -> Tensor | None:
         """Return the tensor's value on the CPU, None if it depends on an input, a weight or chance."""
@@ -194,10 +191,7 @@ class Recorder(TorchDispatchMode):
         except ConfigError as error:
             raise ConfigError(f"operator {call.name!r}: {error}") from None
         if len(self.steps) == MAX_OPS:
-            raise ConfigError(
-                f"a trace must hold at most {MAX_OPS} ops: recurrences are unrolled step by step, so take a "
-                "shorter sequence"
-            )
+            raise too_many(MAX_OPS)
         self.steps.append(Step(self._owner(), lowered, inputs, outputs))
 
     def _is_folded(self, call: Call, lowered: Lowered) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
@@ -65,6 +66,14 @@ def _kept(step: Step, read: set[int]) -> list[int]:
     if step.lowered.kind == "conv_backward":
         return step.outputs
     return [number for position, number in enumerate(step.outputs) if position == 0 or number in read]
+
+
+def too_many(limit: int) -> ConfigError:
+    """Return the error of a model whose trace would hold more ops than `traces.limits.MAX_OPS`."""
+    return ConfigError(
+        f"a trace must hold at most {limit} ops: recurrences are unrolled step by step and loops round by "
+        "round, so take a shorter sequence"
+    )
 
 
 def names(steps: Sequence[Step]) -> list[str]:

@@ -159,6 +159,11 @@ def _issue(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: 
     for queue in range(QUEUES):
         index = state.head[queue]
         while index < queues[queue + 1] and _may_move(plan, transfers, index):
+            if transfers.rows[index] == 0:  # it is in the scratchpad already
+                plan.times.issued[index] = cycle
+                _deliver(plan, transfers, queues, index, cycle)
+                index += 1
+                continue
             dma_submit(
                 dma,
                 transfers.base[index],
@@ -246,12 +251,12 @@ def _start(plan: Plan, cycle: int) -> None:
         push(plan.queue, begin + tasks.cycles[task], Event.ENDED, task)
 
 
-def new_plan(tasks: Tasks, first: Integers, transfers: int, layers: int, queue: EventQueue) -> Plan:
+def new_plan(tasks: Tasks, first: Integers, queues: Integers, layers: int, queue: EventQueue) -> Plan:
     """Return the plan of a run that has not begun. Its `tasks` are changed by the run."""
     state = np.zeros(1, STATE).view(np.recarray)
-    state["next"] = first[:-1]
+    state["next"], state["head"] = first[:-1], queues[:-1]
     count = len(tasks.cycles)
-    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[transfers] * 2)]
+    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 2)]
     return Plan(
         state=state,
         queue=queue,

@@ -1,7 +1,7 @@
 """Published figures beside ours, as rows, JSON and a table: what ``python -m sim reproduce`` shows.
 
 A row is one comparison with the reason of its gap. `document` makes the JSON (schema ``tandem-reproduce/1``),
-`print_table` the text; a `Paper` has a folder of its own, SALO's is `sim.papers.salo`.
+`print_table` the text; a `Paper` has a folder of its own: `sim.papers.salo`, `sim.papers.ant`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from tandemsim.sim.papers.cpu_baseline import CpuBaseline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCHEMA = "tandem-reproduce/1"
 WITH_REASONS = 120  # columns from which the reasons fit beside the figures; else they stand below the table
@@ -32,7 +35,7 @@ class Row:
     workload: str
     figure: str
     unit: str
-    paper: float | None = None  # read in the paper or its artifact's README, never recalled
+    paper: float | None = None  # read in the paper or its artifact, never recalled
     cost_model: float | None = None  # of the authors, re-implemented
     ours: float | None = None
     gap: float | None = None  # ours / cost_model - 1; ours / paper - 1 where the model says nothing
@@ -44,7 +47,8 @@ class Row:
 class Ours(Protocol):
     """A run of one workload of the paper: ``ours("vil-1", "salo", {"array.rows": "16"})``.
 
-    Returns ``cycles``, ``compute_cycles``, ``tiles``, ``utilization``, ``seconds`` of that op alone.
+    Returns ``cycles``, ``compute_cycles``, ``utilization``, ``seconds`` and ``energy_pj`` of what ran, and
+    ``tiles`` of the first op.
     """
 
     def __call__(self, workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]: ...
@@ -56,8 +60,11 @@ class Paper:
 
     title: str
     machine: str  # ours, that runs its workloads
-    workloads: Mapping[str, tuple[str, int]]  # its name -> trace, and which of the ops that the machine runs
+    # Its name -> trace, and which of the ops that the machine runs; None is all of them.
+    workloads: Mapping[str, tuple[str, int | None]]
     rows: Callable[[Ours, CpuBaseline | str], list[Row]]  # of the runs and of `measure_cpu`
+    measures_cpu: bool = False  # whether the rows ask what this machine's CPU takes
+    chart: Callable[[], Figure] | None = None  # the paper's own chart, drawn of its cost model
 
 
 def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:
@@ -66,7 +73,10 @@ def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | None = None) -> None:
-    """Print the rows as a table, a section for each workload; reasons below it where they do not fit."""
+    """Print the rows as a table, a section for each workload; reasons below it where they do not fit.
+
+    A reason that a section has given already is not repeated.
+    """
     width = width or (None if stream.isatty() else _asked_width())
     console = Console(file=stream, width=width, highlight=False, markup=False)
     table = Table(title=title, title_justify="left", pad_edge=False)
@@ -77,16 +87,20 @@ def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | No
     if beside:
         table.add_column("reason", min_width=30)
     section = None
+    given: set[str] = set()
     reasons: list[tuple[str, str, str]] = []
     for row in rows:
         if row.workload != section:
             section = row.workload
+            given = set()
             table.add_section()
             table.add_row(section, style="bold")
-        cells = _cells(row)
-        table.add_row(*(cells if beside else cells[:-1]))
-        if not beside and row.reason:
-            reasons.append((row.workload, row.figure, row.reason))
+        reason = "" if row.reason in given else row.reason
+        given.add(reason)
+        cells = [*_cells(row), reason] if beside else _cells(row)
+        table.add_row(*cells)
+        if not beside and reason:
+            reasons.append((row.workload, row.figure, reason))
     console.print(table)
     for workload, figure, reason in reasons:
         console.print(f"{workload}, {figure}: {reason}")
@@ -98,11 +112,16 @@ def _asked_width() -> int:
 
 
 def _cells(row: Row) -> list[str]:
-    figures = [_shown(value, row.unit) for value in (row.paper, row.cost_model, row.ours)]
+    figures = [_stated(row.paper), *(_shown(value, row.unit) for value in (row.cost_model, row.ours))]
     gap = "" if row.gap is None else f"{100 * row.gap:+.1f} %"
     step = "" if row.step is None else f"{row.step:+,.0f}"
     unit = f" ({row.unit})" if row.unit and row.unit not in COUNTED else ""
-    return [f"  {row.figure}{unit}", *figures, gap, step, row.reason]
+    return [f"  {row.figure}{unit}", *figures, gap, step]
+
+
+def _stated(value: float | None) -> str:
+    """A published figure has the digits that were published."""
+    return "" if value is None else f"{value:,.10g}"
 
 
 def _shown(value: float | None, unit: str) -> str:

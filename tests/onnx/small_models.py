@@ -92,3 +92,9 @@ def zeros(*shape: int, dtype: str = "float32") -> np.ndarray:
 def ints(*numbers: int) -> np.ndarray:
     """A constant of whole numbers."""
     return np.array(numbers, np.int64)
+
+
+def band(low: int, high: int, length: int = 10, step: int = 1) -> np.ndarray:
+    """Which pairs have an offset of a band."""
+    offset = np.arange(length)[None, :] - np.arange(length)[:, None]
+    return (low <= offset) & (offset <= high) & ((offset - low) % step == 0)

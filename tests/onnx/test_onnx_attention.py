@@ -11,11 +11,14 @@ from onnx import NodeProto
 from tandemsim.traces.bands import Band
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Trace
-from tests.onnx.small_models import ints, kinds, node, one, shapes, traced
+from tandemsim.workloads.known_masks import NO_PATTERN, TOO_LARGE
+from tandemsim.workloads.onnx import constants as constants_module
+from tests.onnx.small_models import band, ints, kinds, node, one, shapes, traced
 
 QKV = {"q": (2, 3, 10, 8), "k": (2, 3, 10, 8), "v": (2, 3, 10, 8)}
 DENSE = 2 * 2 * 3 * 8 * 10 * 10  # MACs of all pairs
 LEAST = np.finfo(np.float32).min
+SCATTERED = (np.random.default_rng(5).random((10, 10)) < 0.4) | np.eye(10, dtype=bool)
 
 
 def chain(*between: NodeProto, scores: str = "s", axis: int = -1) -> list[NodeProto]:
@@ -32,12 +35,6 @@ def masked(mask: np.ndarray, q_len: int = 10, kv_len: int = 10) -> Trace:
     else:
         step = node("Add", "s mask", "m")
     return traced(chain(step, scores="m"), sides, constants={"mask": mask, "low": np.float32(LEAST)})
-
-
-def band(low: int, high: int, length: int = 10, step: int = 1) -> np.ndarray:
-    """Which pairs have an offset of a band."""
-    offset = np.arange(length)[None, :] - np.arange(length)[:, None]
-    return (low <= offset) & (offset <= high) & ((offset - low) % step == 0)
 
 
 # -- the chain ----------------------------------------------------------------------------------------------
@@ -249,13 +246,15 @@ def test_relative_positions_stay_a_bias_beside_the_pattern_of_a_mask() -> None:
     assert op.operand("bias") == op.inputs[3]
 
 
-def test_beside_a_mask_of_booleans_that_is_an_input_a_window_stays_a_mask() -> None:
-    """A trace has no pattern together with booleans; both become one summand."""
+def test_beside_a_window_a_mask_of_booleans_that_is_an_input_becomes_a_bias() -> None:
+    """A window attention takes no mask, but a summand."""
     steps = [node("Where", "padding s low", "a"), node("Add", "a mask", "m")]
     constants = {"mask": np.where(band(-2, 2), 0, LEAST).astype(np.float32), "low": np.float32(LEAST)}
     trace = traced(chain(*steps, scores="m"), QKV | {"padding": ("bool", (2, 1, 1, 10))}, constants=constants)
-    op = one(trace, "attention")
-    assert (kinds(trace), op.macs, op.attrs["operands"]) == (["eltwise", "attention"], DENSE, ["bias"])
+    op = one(trace, "window_attention")
+    assert (kinds(trace), op.attrs["operands"]) == (["eltwise", "window_attention"], ["bias"])
+    assert trace.ops[0].attrs["function"] == "where"
+    assert op.macs == 6 * 16 * int(band(-2, 2).sum())
 
 
 def test_a_mask_that_is_an_input_is_an_operand() -> None:
@@ -304,56 +303,96 @@ def test_macs_are_those_of_the_pairs_that_a_mask_allows(low, width, step, querie
         assert len(op.inputs) == 4 or allowed.all() or (allowed == np.tril(np.ones((10, 10), bool))).all()
 
 
-# -- opset 23 -----------------------------------------------------------------------------------------------
+def test_a_window_stays_beside_a_constant_mask_without_a_pattern() -> None:
+    steps = [node("Where", "scattered s low", "a"), node("Add", "a mask", "m")]
+    constants = {"mask": np.where(band(-2, 2), 0, LEAST).astype(np.float32), "low": np.float32(LEAST)}
+    trace = traced(chain(*steps, scores="m"), QKV, constants=constants | {"scattered": SCATTERED})
+    assert one(trace, "window_attention").macs == 6 * 16 * int(band(-2, 2).sum())
+    assert one(trace, "window_attention").attrs["operands"] == ["bias"]
+    assert trace.source.configuration["not_modeled"] == [NO_PATTERN]
 
 
-def attention(opset: int = 23, inputs: str = "q k v", sides: dict | None = None, **attrs: object) -> Trace:
-    """The trace of one `Attention`."""
-    return traced([node("Attention", inputs, **attrs)], sides or QKV, opset=opset)
+@pytest.mark.parametrize("shape", [(1, 1, 10, 10), (1, 10, 10), (1, 1, 1, 10)])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mask_of_more_axes_than_the_scores_adds_axes_to_the_result(
+    shape: tuple[int, ...], known: bool
+) -> None:
+    nodes = [node("Transpose", "k", "kt", perm=[1, 0]), *chain(node("Add", "s mask", "m"), scores="m")[1:]]
+    sides = dict.fromkeys("qkv", (10, 8))
+    mask = {"mask": np.zeros(shape, np.float32)}
+    trace = traced(nodes, sides if known else sides | {"mask": shape}, constants=mask if known else {})
+    assert shapes(trace) == [(*shape[:-2], 10, 8)]
+    assert trace.macs == 2 * 8 * 100
 
 
-def test_opset_23_has_it_as_one_operator() -> None:
-    trace = attention(is_causal=1, softcap=30.0, scale=0.5)
-    assert kinds(trace) == ["attention"]
-    assert trace.ops[0].attrs == {"causal": True, "scale": 0.5, "softcap": 30.0}
+def test_an_old_softmax_without_an_axis_is_along_all_but_the_first() -> None:
+    nodes = [*chain()[:2], node("Softmax", "s", "p"), node("MatMul", "p v")]
+    assert kinds(traced(nodes, QKV, opset=11)) == ["gemm", "softmax", "gemm"]
+    assert kinds(traced(nodes, QKV, opset=13)) == ["attention"]
 
 
-def test_heads_of_keys_may_be_fewer() -> None:
-    sides = {"q": (2, 8, 10, 16), "k": (2, 2, 12, 16), "v": (2, 2, 12, 4)}
-    op = one(attention(sides=sides), "attention")
-    expected = {"batch": 2, "heads": 8, "kv_heads": 2, "head_dim": 16, "v_dim": 4, "q_len": 10, "kv_len": 12}
-    assert (op.dims, op.macs) == (expected, 2 * 8 * 120 * 20)
+def test_a_mask_that_is_too_large_to_be_read_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants_module, "LARGEST", 99)
+    nodes = [node("Neg", "minus", "mask"), *chain(node("Add", "s mask", "m"), scores="m")]
+    minus = np.where(band(-2, 2), 0, 1e9).astype(np.float32)
+    trace = traced(nodes, QKV, constants={"minus": minus})
+    assert one(trace, "attention").attrs["operands"] == ["bias"]
+    assert trace.source.configuration["not_modeled"] == [TOO_LARGE]
 
 
-def test_heads_may_lie_side_by_side() -> None:
-    sides = {"q": (2, 10, 128), "k": (2, 12, 32), "v": (2, 12, 8)}
-    trace = attention(sides=sides, q_num_heads=8, kv_num_heads=2)
-    assert kinds(trace) == ["attention"]
-    assert trace.macs == 2 * 8 * 120 * 20
-    assert shapes(trace) == [(2, 10, 32)]
+# -- queries that see nothing -------------------------------------------------------------------------------
 
 
-def test_a_cache_is_appended_to() -> None:
-    sides = {"q": (2, 3, 1, 8), "k": (2, 3, 1, 8), "v": (2, 3, 1, 8), "pk": (2, 3, 9, 8), "pv": (2, 3, 9, 8)}
-    trace = traced([node("Attention", "q k v _ pk pv", "y nk nv")], sides, "y nk nv", opset=23)
-    assert kinds(trace) == ["cache_append", "cache_append", "attention"]
-    assert trace.ops[0].dims == {"elements": 48, "length": 480}
-    assert one(trace, "attention").dims["kv_len"] == 10
-    assert sorted(shapes(trace)) == [(2, 3, 1, 8), (2, 3, 10, 8), (2, 3, 10, 8)]
+@pytest.mark.parametrize("low", [-1e9, LEAST, -np.inf, True])
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        band(-3, -1),
+        band(1, 1),
+        band(-9, 0) & (np.arange(10) > 0),
+        band(-2, 2) & (np.arange(10) != 4)[:, None],
+    ],
+)
+def test_a_mask_under_which_a_query_sees_nothing_stays_an_operand(allowed: np.ndarray, low: object) -> None:
+    """A softmax over keys that a number denies is not zero: all of them are alike."""
+    mask = allowed if low is True else np.where(allowed, 0, low).astype(np.float32)
+    op = one(masked(mask), "attention")
+    assert (op.macs, len(op.inputs)) == (DENSE, 4)
+    assert op.operand("mask" if low is True else "bias") is not None and "causal" not in op.attrs
 
 
-def test_a_mask_of_opset_23_becomes_a_pattern() -> None:
-    trace = traced([node("Attention", "q k v mask")], QKV, constants={"mask": band(-2, 1)}, opset=23)
-    pattern = one(trace, "window_attention").pattern
-    assert pattern == Pattern(seq_len=10, bands=(Band(-2, 1, 1),))
+def test_masks_under_which_a_query_sees_nothing_together_stay_operands() -> None:
+    constants = {"past": band(-9, -1) | np.eye(10, dtype=bool), "ahead": band(1, 9), "low": np.float32(LEAST)}
+    steps = [node("Where", "past s low", "a"), node("Where", "ahead a low", "m")]
+    trace = traced(chain(*steps, scores="m"), QKV, constants=constants)
+    assert kinds(trace) == ["eltwise", "attention"]
+    assert one(trace, "attention").operand("mask") is not None
 
 
-def test_causal_queries_stand_where_their_opset_counts_them_from() -> None:
-    """Opset 23 counts from the first key, opset 24 from behind the cache."""
-    sides = {"q": (1, 1, 2, 8), "k": (1, 1, 2, 8), "v": (1, 1, 2, 8), "pk": (1, 1, 4, 8), "pv": (1, 1, 4, 8)}
-    nodes = [node("Attention", "q k v _ pk pv", is_causal=1)]
-    pairs = {}
-    for opset in (23, 24):
-        op = one(traced(nodes, sides, opset=opset), "window_attention")
-        pairs[opset] = op.macs // 16
-    assert pairs == {23: 1 + 2, 24: 5 + 6}
+# -- one tensor in several places ---------------------------------------------------------------------------
+
+
+def test_queries_keys_and_values_may_be_one_tensor() -> None:
+    nodes = [node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t", "s")]
+    nodes += [node("Softmax", "s", "p"), node("MatMul", "p x")]
+    trace = traced(nodes, {"x": (5, 10, 8)})
+    assert (kinds(trace), trace.macs) == (["attention"], 2 * 5 * 8 * 100)
+
+
+@pytest.mark.parametrize(
+    "nodes, side, macs",
+    [
+        ([node("MatMul", "x x")], (2, 6, 6), 2 * 6**3),
+        ([node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t")], (2, 6, 4), 2 * 6 * 6 * 4),
+        ([node("Gemm", "x x", transB=1)], (6, 4), 6 * 6 * 4),
+        ([node("Einsum", "x x", equation="bij,bkj->bik")], (2, 6, 4), 2 * 6 * 6 * 4),
+        # The probabilities times themselves are no attention.
+        ([*chain()[:-1], node("MatMul", "p p")], (2, 3, 8, 8), 2 * 6 * 8**3),
+    ],
+)
+def test_both_sides_of_a_product_may_be_one_tensor(
+    nodes: list[NodeProto], side: tuple[int, ...], macs: int
+) -> None:
+    trace = traced(nodes, dict.fromkeys("xqkv" if len(nodes) > 2 else "x", side))
+    assert trace.macs == macs
+    assert {"gemm"} <= set(kinds(trace)) <= {"gemm", "softmax"}

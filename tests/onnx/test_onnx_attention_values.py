@@ -8,48 +8,13 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
-from tandemsim.traces.schema import Op, Trace
 from tandemsim.workloads.onnx.model import import_model
+from tests.onnx.attention_values import Values, output
 from tests.onnx.small_models import graph, ints, model, node
 
 Floats = NDArray[np.float32]
 LENGTH, SIZE = 12, 8
 LEAST = np.finfo(np.float32).min
-
-
-def stated(op: Op, trace: Trace, given: dict[str, Floats]) -> Floats:
-    """The output of an attention by its dims and attrs alone; `given` are inputs and constants by name."""
-    tensors = trace.tensor_map()
-
-    makers = {output: made for made in trace.ops for output in made.outputs}
-
-    def array(number: int) -> Floats:
-        tensor = tensors[number]
-        if number in makers:  # a mask that says true where a pair is denied
-            assert makers[number].attrs["function"] == "logical_not"
-            return ~array(makers[number].inputs[0])
-        root = tensors[number if tensor.alias_of is None else tensor.alias_of]
-        value = given[root.name.removeprefix("not ")].reshape(tensor.shape)
-        return ~value if root.name.startswith("not ") else value
-
-    q, k, v = (array(number) for number in op.inputs[:3])
-    groups = op.dim("heads") // op.dim("kv_heads")
-    k, v = (np.repeat(x, groups, axis=1) for x in (k, v))
-    scores = q @ k.swapaxes(-1, -2) * op.attrs.get("scale", SIZE**-0.5)
-    if "softcap" in op.attrs:
-        scores = op.attrs["softcap"] * np.tanh(scores / op.attrs["softcap"])
-    bias, mask = op.operand("bias"), op.operand("mask")
-    if bias is not None:
-        scores = scores + array(bias)
-    allowed = np.ones(scores.shape[-2:], bool) if mask is None else array(mask).astype(bool)
-    if op.pattern is not None:
-        allowed = allowed & op.pattern.mask(range(scores.shape[-2]))
-    if op.kind == "attention" and op.attrs.get("causal"):
-        allowed = allowed & np.tril(np.ones(scores.shape[-2:], bool))
-    scores = np.where(allowed, scores, -np.inf)
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    made: Floats = weights / weights.sum(axis=-1, keepdims=True) @ v
-    return made
 
 
 PLACE = np.arange(LENGTH)
@@ -139,4 +104,4 @@ def test_what_is_stated_is_what_the_nodes_compute(name: str, grouped: bool) -> N
     given |= {"denied": ~SCATTERED} if "denied" in sides else {}
     (expected,) = ReferenceEvaluator(made).run(None, given)
     assert op.dim("kv_heads") == (2 if grouped else 6)
-    assert np.allclose(stated(op, trace, given | masks), expected, atol=1e-5)
+    assert np.allclose(output(op, Values(trace, given | masks)), expected, atol=1e-5)

@@ -55,7 +55,7 @@ def test_the_command_writes_a_trace_and_needs_no_torch(here: Path) -> None:
     assert [op.kind for op in trace.ops] == ["gather", "gemm", "eltwise"]
     assert trace.macs == 2 * 7 * 8 * 6
     source = trace.source
-    assert (source.model, source.origin, source.exporter_version) == ("text", "text.onnx", "1")
+    assert (source.model, source.origin, source.exporter_version) == ("text", "text.onnx", "2")
     assert source.configuration["inputs"] == {"ids": "2x7:int64", "shift": "2x7x6:float32"}
 
 
@@ -105,6 +105,25 @@ def test_local_functions_are_looked_into(here: Path) -> None:
     made.functions.append(twice)
     onnx.save(made, "functions.onnx")
     assert [op.kind for op in import_file(Path("functions.onnx")).ops] == ["act", "eltwise"]
+
+
+def test_what_a_trace_does_not_say_is_in_its_source_and_on_stderr(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes = [node("LSTM", f"{x} w r _ n", y, hidden_size=4) for x, y in (("x", "a"), ("x", "y"))]
+    sides = {"x": (3, 2, 4), "n": ("int32", (2,))}
+    constants = {"w": zeros(1, 16, 4), "r": zeros(1, 16, 4)}
+    onnx.save(model(graph(nodes, sides, constants=constants)), "lengths.onnx")
+    assert main(["lengths.onnx", "--out", "lengths.json"]) == 0
+    line = (
+        "the lengths of texts that an input gives are not modeled: all texts count as filling their tensors"
+    )
+    assert load(here / "lengths.json").source.configuration["not_modeled"] == [f"{line} (2 times)"]
+    assert capsys.readouterr().err.startswith(f"lengths.onnx: {line} (2 times)\nlengths.json: ")
+    del sides["n"]
+    constants["n"] = np.array([3, 3], np.int32)  # as long as the tensor
+    onnx.save(model(graph(nodes, sides, constants=constants)), "alike.onnx")
+    assert "not_modeled" not in import_file(Path("alike.onnx")).source.configuration
 
 
 # -- mistakes -----------------------------------------------------------------------------------------------

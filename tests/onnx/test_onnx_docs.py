@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tandemsim.traces.limits import MAX_OPS
 from tandemsim.workloads.known_masks import DENIED
 from tandemsim.workloads.onnx import control, files, recurrent
 from tandemsim.workloads.onnx.table import OPERATORS, REFUSED
@@ -68,6 +69,7 @@ def test_refused_operators_of_onnxruntime_are_those_of_the_page() -> None:
 
 def test_limits_are_those_of_the_page() -> None:
     assert control.MOST_ROUNDS == recurrent.MOST_STEPS == 4096
+    assert f"more than {MAX_OPS:,} ops" in TEXT
     assert "at most 4,096 steps" in TEXT and "more than 4,096 rounds" in TEXT
     assert f"opsets before {files.OLDEST}," in TEXT
     assert f"at most −{-int(DENIED):,}" in TEXT

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tandemsim.sim.commands import reproduce as reproduce_command
+from tandemsim.sim.commands.reproduce import run_one
 from tandemsim.sim.papers import cpu_baseline
+from tandemsim.sim.papers.comparison import Paper
 
 ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"]
 
@@ -26,6 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             compute_cycles=cycles - 1000,
             utilization=0.5,
             seconds=cycles / 1e9,
+            energy_pj=SimpleNamespace(total=1e6),
             ops=[SimpleNamespace(tiles=2000)],
         )
 
@@ -78,7 +81,47 @@ def test_a_file_goes_with_the_table_and_quiet_without(command: Any, place: Path)
 
 def test_help_of_reproduce_names_its_papers_and_options(command: Any) -> None:
     text = command("reproduce", "--help").text
-    assert all(word in text for word in ("salo", "--json FILE|-", "--quiet"))
+    assert all(word in text for word in ("salo, ant", "--json FILE|-", "--plot FILE.png", "--quiet"))
+
+
+def test_a_paper_without_a_cpu_in_it_measures_none(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured() -> str:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(cpu_baseline, "measure_cpu", measured)
+    answer = command("reproduce", "ant", "--json", "-")
+    assert (answer.code, answer.err) == (0, "")
+    assert all(list(row) == ROW and row["reason"] for row in answer.json["rows"])
+
+
+def test_the_chart_of_a_paper_is_a_picture_beside_the_table(command: Any, place: Path) -> None:
+    answer = command("reproduce", "ant", "--plot", "chart.png")
+    assert (answer.code, answer.err) == (0, "") and "ANT-OS over the others" in answer.text
+    assert (place / "chart.png").read_bytes().startswith(b"\x89PNG")
+    first = (place / "chart.png").read_bytes()
+    assert command("reproduce", "ant", "--plot", "chart.png", "--quiet").out == b""
+    assert (place / "chart.png").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("salo", "--plot", "c.png"), "--plot must be asked of a paper with a chart, not 'salo'"),
+        (("ant", "--plot", "c.svg"), "--plot must be a file named .png, not 'c.svg'"),
+        (("ant", "--plot", "-"), "--plot must be a file named .png, not '-'"),
+        (
+            ("ant", "--plot", "c.png", "--json", "c.png"),
+            "--json and --plot must be two files, not both 'c.png'",
+        ),
+    ],
+)
+def test_a_chart_that_cannot_be_is_refused_before_anything_runs(
+    command: Any, place: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    before = sorted(place.iterdir())
+    answer = command("reproduce", *arguments)
+    assert (answer.code, answer.out, answer.err) == (2, b"", f"tandem: {said}\n")
+    assert sorted(place.iterdir()) == before
 
 
 @pytest.mark.parametrize("columns, widest", [("90", 90), ("", 150), ("wide", 150), ("0", 150)])
@@ -87,3 +130,15 @@ def test_a_table_that_no_terminal_shows_is_as_wide_as_columns_says(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert max(map(len, command("reproduce", "salo").text.splitlines())) == widest
+
+
+def test_a_workload_of_a_paper_is_one_op_or_all_that_the_machine_runs() -> None:
+    paper = Paper(
+        title="Made up",
+        machine="salo",
+        workloads={"first": ("vil-tiny", 0), "all": ("vil-tiny", None)},
+        rows=lambda ours, cpu: [],
+    )
+    first, whole = (run_one(paper, name, "salo", {}) for name in ("first", "all"))
+    assert len(first.ops) == 1 and len(whole.ops) > 1
+    assert whole.ops[0].cycles == first.cycles < whole.cycles

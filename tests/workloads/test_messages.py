@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces import limits
 from tandemsim.traces.schema import Source
 from tandemsim.workloads import recorder
 from tandemsim.workloads.tracer import missing, trace
@@ -112,6 +113,10 @@ def test_a_compiled_module_is_traced_as_what_it_was_made_of():
     model = torch.compile(nn.Linear(4, 5)).to("meta")
     result = trace(model, [torch.empty(2, 4, device="meta")], SOURCE)
     assert result.macs == 2 * 4 * 5
+
+
+def test_the_limit_of_ops_is_that_of_traces():
+    assert recorder.MAX_OPS is limits.MAX_OPS
 
 
 def test_a_recurrence_that_is_too_long_names_its_module(monkeypatch):

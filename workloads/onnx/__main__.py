@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     trace = import_file(options.model, [parse_input(text) for text in options.input])
     save(trace, options.out)
+    for note in trace.source.configuration.get("not_modeled", ()):
+        print(f"{options.model}: {note}", file=sys.stderr)
     line = f"{options.out}: {len(trace.ops)} ops, {trace.macs / 1e9:.3f} GMAC, digest {trace.digest[:12]}"
     print(line, file=sys.stderr)
 

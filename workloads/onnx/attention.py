@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from tandemsim.traces.pattern import Pattern
+import numpy as np
+
 from tandemsim.workloads.lowered import Dims
+from tandemsim.workloads.onnx.constants import known
 from tandemsim.workloads.onnx.heads import Scores, attend, joined_heads, split_heads
 from tandemsim.workloads.onnx.node import Node, Result
+from tandemsim.workloads.onnx.places import Places
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.table import MICROSOFT, rule
-from tandemsim.workloads.onnx.values import Value
+from tandemsim.workloads.onnx.values import Array, Value
 
-OFFSET = 24  # the opset since which `is_causal` counts the queries after those of the cache
+SHORTER = 24  # the opset since which a mask may have fewer keys; before, one key stands for all
+
+#: What is noted of lengths that are not looked at: `nonpad_kv_seqlen`, `seqlens_k`, a mask of one axis.
+PADDED = "the lengths of texts that an input gives are not modeled: all texts count as filling their tensors"
 
 
 @rule("Attention")
@@ -23,30 +29,60 @@ def _attention(node: Node, recorder: Recorder) -> list[Value]:
         if not heads or not kv_heads:
             raise node.error("operands of 3 axes must come with q_num_heads and kv_num_heads")
         q, k, v = (split_heads(recorder, x, n) for x, n in ((q, heads), (k, kv_heads), (v, kv_heads)))
-    past = node.optional(4)
+    past, before = node.optional(4), 0
     if past is not None:
         k, v = (with_cache(recorder, cache, new) for cache, new in ((past, k), (node.input(5), v)))
+        before = past.shape[2]
     scores = Scores(scale=node.attr("scale", 0.0) or None, softcap=node.attr("softcap", 0.0) or None)
     if node.has(3):
-        scores.masks.append(node.input(3))
-    if node.attr("is_causal", 0):
-        before = past.shape[2] if past is not None and node.opset >= OFFSET else 0
-        causal(scores, q.shape[2], k.shape[2], before)
+        scores.masks.append(_padded(node, recorder, node.input(3), k.shape[2]))
+    left, right = (node.attr(f"{side}_window_size", -1) for side in ("left", "right"))
+    right = 0 if node.attr("is_causal", 0) else right
+    scores.places = Places(before, None if left < 0 else left, None if right < 0 else right)
+    if node.has(6):
+        _filled(node, recorder, scores, q.shape[2], k.shape[2])
+    without_scores(node)
     made = attend(recorder, q, k, v, scores)
-    if node.wants(3):
-        raise node.error("its scores must not be a result, as the op of a trace does not give them")
     return [joined_heads(recorder, made) if flat else made, k, v]
 
 
-def causal(scores: Scores, q_len: int, kv_len: int, before: int, window: int = 0) -> None:
-    """Deny the keys after each query, which stands behind `before` others, and those beyond a window."""
-    if q_len == kv_len and not before and not window:
-        scores.causal = True
+def without_scores(node: Node) -> None:
+    """Raise `ConfigError` for an attention whose scores, its result 3, are asked for."""
+    if node.wants(3):
+        raise node.error("its scores must not be a result, as the op of a trace does not give them")
+
+
+def _padded(node: Node, recorder: Recorder, mask: Value, kv_len: int) -> Value:
+    """Return a mask for all keys: one for fewer says nothing of the last ones, which are denied."""
+    missing = kv_len - mask.shape[-1] if mask.shape else 0
+    if missing <= 0 or (node.opset < SHORTER and mask.shape[-1] == 1):
+        return mask
+    sides = [*((0, 0) for _ in mask.shape[1:]), (0, missing)]
+    denied = False if mask.dtype == "bool" else -np.inf
+
+    def padded(array: Array) -> Array:
+        return np.pad(array, sides, constant_values=denied)
+
+    result = Result((*mask.shape[:-1], kv_len), mask.dtype)
+    return recorder.derived("pad", mask, result, padded, mask.constant)
+
+
+def _filled(node: Node, recorder: Recorder, scores: Scores, q_len: int, kv_len: int) -> None:
+    """Deny the keys behind the end of each text; its queries are the last ones of what is filled."""
+    if node.has(4):
+        raise node.error("nonpad_kv_seqlen must come without past_key")
+    lengths = node.input(6).constant
+    filled = None if lengths is None else lengths.array()
+    if filled is None:
+        recorder.note(PADDED)
+        scores.places = scores.places._replace(before=kv_len - q_len)
         return
-    if scores.masks:
-        scores.causal = True  # beside a mask of values that nobody knows, a pattern is not all
-        return
-    scores.pattern = Pattern.causal_window(kv_len, window or kv_len, q_len=q_len, q_offset=before)
+    texts = [
+        scores.places._replace(before=int(end) - q_len).mask(q_len, kv_len) & (np.arange(kv_len) < end)
+        for end in filled.ravel()
+    ]
+    scores.masks.append(known(np.stack(texts)[:, None], "bool", "filled"))
+    scores.places = Places()
 
 
 def with_cache(recorder: Recorder, cache: Value, new: Value) -> Value:

@@ -6,7 +6,7 @@ model, as ONNX allows; without that file it is an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_h
 from onnx.inliner import inline_local_functions
 
 from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.traces.limits import MAX_OPS
 from tandemsim.workloads.onnx.values import Array
 
 OLDEST = 7  # the first opset of today's broadcasting
@@ -47,7 +48,12 @@ def read(path: Path) -> ModelProto:
 
 def nodes_of(graph: GraphProto) -> Iterator[NodeProto]:
     """Yield the nodes of a graph and of the graphs within them."""
-    for node in graph.node:
+    return nodes_within(graph.node)
+
+
+def nodes_within(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """Yield nodes and those of the graphs within them."""
+    for node in nodes:
         yield node
         for item in node.attribute:
             if item.HasField("g"):
@@ -72,10 +78,38 @@ def _inlined(model: ModelProto, path: Path) -> ModelProto:
         raise ConfigError(f"{path}: opset must be in {OLDEST}..{NEWEST}, not {opset}")
     if not model.functions:
         return model
+    _check_inlined(model, path)
     try:
         return inline_local_functions(model)
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: its functions cannot be inlined: {error}") from None
+    except (RuntimeError, onnx.checker.ValidationError) as error:
+        raise ConfigError(f"{path}: its functions cannot be inlined: {_said(error)}") from None
+
+
+def _check_inlined(model: ModelProto, path: Path) -> None:
+    """Raise `ConfigError` for functions that call themselves, or that make too many nodes together."""
+    bodies = {(function.domain, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size_of(nodes: Iterable[NodeProto]) -> int:
+        return sum(sizes.get((node.domain, node.op_type), 1) for node in nodes)
+
+    waiting = dict(bodies)
+    while waiting:
+        ready = [
+            key
+            for key, body in waiting.items()
+            if not any((node.domain, node.op_type) in waiting for node in nodes_within(body.node))
+        ]
+        if not ready:
+            named = ", ".join(shown(name) for _, name in list(waiting)[:3])
+            raise ConfigError(f"{path}: local functions must not call themselves: {named}")
+        for key in ready:
+            sizes[key] = size_of(nodes_within(waiting.pop(key).node))
+    whole = size_of(nodes_of(model.graph))
+    if whole > MAX_OPS:
+        raise ConfigError(
+            f"{path}: must hold at most {MAX_OPS} nodes with its functions inlined, not {whole}"
+        )
 
 
 def opset_of(model: ModelProto) -> int:

@@ -57,7 +57,7 @@ class Walk:
         """Record a chain of products around a softmax as one attention, if that is what it is."""
         self.recorder.owner = owner_of(chain.last)
         with _fitting(chain.last):
-            result = softmax_attention.record(chain, scope, self.recorder)
+            result = softmax_attention.record(chain, scope, self.recorder, self.opsets.get("", 1))
         if result is None:
             return False
         scope[chain.last.output[0]] = result

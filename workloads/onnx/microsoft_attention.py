@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tandemsim.workloads.onnx.attention import causal, with_cache
+from tandemsim.workloads.onnx.attention import PADDED, with_cache, without_scores
+from tandemsim.workloads.onnx.constants import known
 from tandemsim.workloads.onnx.heads import Scores, attend, joined_heads, split_heads
+from tandemsim.workloads.onnx.key_masks import key_mask
 from tandemsim.workloads.onnx.matrix import product
 from tandemsim.workloads.onnx.node import Node, Result
+from tandemsim.workloads.onnx.places import Places
 from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.table import MICROSOFT, refused, rule
 from tandemsim.workloads.onnx.values import Value
@@ -40,27 +43,30 @@ def _attention(node: Node, recorder: Recorder) -> list[Value]:
         split_heads(recorder, made.shown_as(made.layout[:, :, end - width : end]), heads)
         for width, end in zip(widths, ends, strict=True)
     )
-    scores = _scores(node, node.given(3), node.given(5))
-    past = node.optional(4)
+    past = _own_cache(node, node.optional(4))
     if past is not None and past.elements:
         caches = (past.shown_as(past.layout[part]) for part in (0, 1))
         k, v = (with_cache(recorder, cache, new) for cache, new in zip(caches, (k, v), strict=True))
-    if node.attr("unidirectional", 0):
-        causal(scores, q.shape[2], k.shape[2], k.shape[2] - q.shape[2])
+    scores = _scores(node, recorder, q, k, 3)
     result = joined_heads(recorder, attend(recorder, q, k, v, scores))
     return [result, _present(recorder, k, v)] if node.wants(1) else [result]
 
 
-def _scores(node: Node, padding: list[Value], bias: list[Value]) -> Scores:
-    """Return scale and masks. A mask of paddings is an operand unless it holds a length a text."""
+def _scores(node: Node, recorder: Recorder, q: Value, k: Value, mask: int) -> Scores:
+    """Return scale, mask (the input of this position) and bias; `q` and `k` are (batch, heads, ...)."""
+    batch, queries, keys = q.shape[0], q.shape[2], k.shape[2]
     scores = Scores(scale=node.attr("scale", 0.0) or None)
-    for mask in padding:
-        if len(mask.shape) == 2:  # (batch, keys)
-            scores.masks.append(mask.shown_as(mask.layout[:, None, None, :]))
-        elif len(mask.shape) == 3:  # (batch, queries, keys)
-            scores.masks.append(mask.shown_as(mask.layout[:, None]))
-    scores.masks += bias
+    scores.masks = [*key_mask(node, recorder, mask, batch, queries, keys), *node.given(5)]
+    if node.attr("unidirectional", 0):
+        scores.places = Places(keys - queries, right=0)
     return scores
+
+
+def _own_cache(node: Node, past: Value | None) -> Value | None:
+    """Return a cache before the new keys; one that has room for them holds as many as a value says."""
+    if past is not None and node.attr("past_present_share_buffer", 0):
+        raise node.error("its cache must hold the past alone, without past_present_share_buffer")
+    return past
 
 
 def _present(recorder: Recorder, k: Value, v: Value) -> Value:
@@ -72,13 +78,13 @@ def _present(recorder: Recorder, k: Value, v: Value) -> Value:
 def _multi_head(node: Node, recorder: Recorder) -> list[Value]:
     """Queries are (batch, tokens, width), keys and values too; or packed, or of 4 axes."""
     heads = node.attr("num_heads", 1)
+    without_scores(node)
     parts = _operands(node, recorder, heads)
     q, k, v = (_biased(node, recorder, value, which, heads, parts) for which, value in enumerate(parts))
-    scores = _scores(node, node.given(4), node.given(5))
+    _own_cache(node, node.optional(6))
     if node.has(6) and node.has(7):
         k, v = (with_cache(recorder, node.input(at), new) for at, new in ((6, k), (7, v)))
-    if node.attr("unidirectional", 0):
-        causal(scores, q.shape[2], k.shape[2], k.shape[2] - q.shape[2])
+    scores = _scores(node, recorder, q, k, 4)
     return [joined_heads(recorder, attend(recorder, q, k, v, scores)), k, v]
 
 
@@ -114,6 +120,7 @@ def _group_query(node: Node, recorder: Recorder) -> list[Value]:
 
     A window of W is W keys, the query's own among them, as onnxruntime counts them today.
     """
+    without_scores(node)
     heads, kv_heads = node.attr("num_heads", 1), node.attr("kv_num_heads", 1)
     query = node.input(0)
     if node.has(1):
@@ -123,6 +130,13 @@ def _group_query(node: Node, recorder: Recorder) -> list[Value]:
         ends = [heads * size, (heads + kv_heads) * size]
         flat = [query.shown_as(part) for part in np.split(query.layout, ends, axis=2)]
     q, k, v = (split_heads(recorder, x, n) for x, n in zip(flat, (heads, kv_heads, kv_heads), strict=True))
+    if node.attr("sliding_window_cache", 0):
+        raise node.error("its cache must hold all tokens, without sliding_window_cache")
+    if node.has(14) and node.has(15):
+        q, k = (
+            recorder.per_element("norm", "norm", [x, node.input(at)], Result(x.shape, x.dtype), x.shape[3])
+            for x, at in ((q, 14), (k, 15))
+        )
     if node.attr("do_rotary", 0):
         tables = node.given(7, 8)
         q, k = (
@@ -131,10 +145,17 @@ def _group_query(node: Node, recorder: Recorder) -> list[Value]:
     if node.has(3) and node.has(4):
         k, v = (with_cache(recorder, node.input(at), new) for at, new in ((3, k), (4, v)))
     scores = Scores(scale=node.attr("scale", 0.0) or None, softcap=node.attr("softcap", 0.0) or None)
+    lengths = node.optional(5)  # of each text, the new tokens among them, less one
+    filled = lengths.constant.array() if lengths is not None and lengths.constant else None
+    if filled is None or (filled != k.shape[2] - 1).any():
+        recorder.note(PADDED)
     scores.masks += node.given(10)
     scores.sinks = node.optional(11)
-    window = max(node.attr("local_window_size", -1), 0)
-    causal(scores, q.shape[2], k.shape[2], k.shape[2] - q.shape[2], window if window < k.shape[2] else 0)
+    if scores.sinks is None and node.attr("smooth_softmax", 0) > 0:
+        scores.sinks = known(np.zeros(heads), q.dtype, "smooth_softmax")  # one more in the denominator
+    window = node.attr("local_window_size", -1)
+    left = window - 1 if window > 0 else None
+    scores.places = Places(k.shape[2] - q.shape[2], left, 0 if node.attr("causal", 1) else None)
     return [joined_heads(recorder, attend(recorder, q, k, v, scores)), k, v]
 
 

@@ -30,7 +30,7 @@ from tandemsim.workloads.onnx.recorder import Recorder
 from tandemsim.workloads.onnx.table import check_known
 
 EXPORTER = "workloads.onnx"
-VERSION = "1"  # raised whenever the same file gives another trace
+VERSION = "2"  # raised whenever the same file gives another trace
 
 #: The modules that fill the table of operators.
 FAMILIES = (
@@ -58,7 +58,10 @@ def import_model(
     folder: Path = Path(),
     inputs: Iterable[tuple[str, Shape]] = (),
 ) -> Trace:
-    """Return the trace of a model that is in memory. External data are looked for in `folder`."""
+    """Return the trace of a model that is in memory. External data are looked for in `folder`.
+
+    What the trace does not say is in the configuration of its source, as `not_modeled`.
+    """
     check_known(nodes_of(model.graph))
     values = input_values(model.graph, inputs)
     opsets = {
@@ -71,7 +74,7 @@ def import_model(
     stated = {key: f"{'x'.join(map(str, value.shape))}:{value.dtype}" for key, value in values.items()}
     source = Source(
         model=name,
-        configuration={"inputs": stated, "opset": opset_of(model)},
+        configuration={"inputs": stated, "opset": opset_of(model), **recorder.notes.configuration()},
         exporter=f"{EXPORTER}, onnx {onnx.__version__}",
         exporter_version=VERSION,
         origin=origin,

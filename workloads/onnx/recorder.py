@@ -6,29 +6,33 @@ weights, whole numbers that steer are indices. A value without elements holds no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from tandemsim.sim.arch.checks import ConfigError, shown
+from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, shown
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.kinds import macs
+from tandemsim.traces.limits import MAX_OPS
 from tandemsim.traces.schema import Quant, Role, Source, Tensor, Trace
 from tandemsim.workloads.lowered import Dims, Lowered
+from tandemsim.workloads.notes import Notes
 from tandemsim.workloads.onnx.dtypes import WHOLE
 from tandemsim.workloads.onnx.node import Result
-from tandemsim.workloads.onnx.values import Layout, Value, contiguous, place, steps
-from tandemsim.workloads.steps import Step, assemble
-
-MOST_OPS = 2**17  # assumed: loops within loops are unrolled, and a file of more could not be read
+from tandemsim.workloads.onnx.values import Array, Constant, Layout, Value, contiguous, place, steps
+from tandemsim.workloads.steps import Step, assemble, too_many
 
 
 class Recorder:
-    """The trace in the making. `owner` is the module that the following ops belong to."""
+    """The trace in the making. `owner` is the module that the following ops belong to.
+
+    `notes` are lines about what is computed and what the trace does not say.
+    """
 
     def __init__(self) -> None:
         self.owner = ""
+        self.notes = Notes()
         self._steps: list[Step] = []
         self._records: list[Tensor] = []
         self._views: dict[tuple[int, tuple[int, ...], tuple[int, ...], int], int] = {}
@@ -52,8 +56,7 @@ class Recorder:
         Raises `ConfigError` for dims that break a rule of the trace format.
         """
         attrs = attrs or {}
-        if len(self._steps) == MOST_OPS:
-            raise ConfigError(f"a trace must have at most {MOST_OPS} ops (node {shown(self.owner)})")
+        self.expect(1)
         try:
             macs(kind, dims, attrs)
         except TraceError as error:
@@ -68,6 +71,33 @@ class Recorder:
             Step(self.owner, lowered, numbers, [v.number for v in outputs if v.number is not None])
         )
         return outputs
+
+    def expect(self, ops: int) -> None:
+        """Raise `ConfigError`, which names the node, unless there is room for so many more ops."""
+        if len(self._steps) + ops > MAX_OPS:
+            raise ConfigError(f"{too_many(MAX_OPS)} (node {shown(self.owner)})")
+
+    def note(self, line: str) -> None:
+        """Count a line about something that is computed and that the trace does not say."""
+        self.notes.add(line)
+
+    def derived(
+        self,
+        function: str,
+        value: Value,
+        result: Result,
+        compute: Callable[[Array], Array],
+        known: Constant | None,
+    ) -> Value:
+        """Return what an elementwise op makes of a value: recorded when it is first read, or a constant.
+
+        `known` is the constant of which the value is a view or the whole, and `compute` makes of its content
+        that of the result; without it, the value is not a constant.
+        """
+        if known is None:
+            return self.later(function, value, result)
+        made = Constant(lambda: None if (array := known.array()) is None else compute(array))
+        return Value(*result, name=f"{function} {value.name}", constant=made)
 
     def per_element(
         self, kind: str, function: str, inputs: Sequence[Value], result: Result, reduced: int = 1
@@ -145,6 +175,11 @@ class Recorder:
         return self._views[key]
 
     def _append(self, value: Value, role: Role, alias_of: int | None = None) -> int:
+        if max(value.shape, default=0) > MAX_INTEGER:
+            what = f"node {shown(self.owner)}" if self.owner else f"input {shown(value.name)}"
+            raise ConfigError(
+                f"a tensor must have sides of at most {MAX_INTEGER}, not {max(value.shape)} ({what})"
+            )
         number = len(self._records)
         quant = Quant(**value.quant) if value.quant else None
         name = value.name if alias_of is None and role in ("input", "weight", "index") else ""

@@ -6,6 +6,7 @@ update of the state. The gates' own arithmetic is in the elements of these ops.
 
 from __future__ import annotations
 
+from tandemsim.workloads.onnx.attention import PADDED
 from tandemsim.workloads.onnx.matrix import gemm
 from tandemsim.workloads.onnx.node import Node, Result
 from tandemsim.workloads.onnx.recorder import Recorder
@@ -13,7 +14,8 @@ from tandemsim.workloads.onnx.table import rule
 from tandemsim.workloads.onnx.values import Constant, Value
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
-MOST_STEPS = 4096  # assumed: of one node; three ops a step make a trace of its length
+MOST_STEPS = 4096  # assumed: of one node
+OPS = {"LSTM": 3, "GRU": 3, "RNN": 2}  # of each step
 
 
 @rule("LSTM", "GRU", "RNN")
@@ -27,6 +29,9 @@ def _recurrent(node: Node, recorder: Recorder) -> list[Value]:
         raise node.error(f"at most {MOST_STEPS} steps of a recurrence are unrolled, not {steps * directions}")
     if width != GATES[node.op] * hidden:
         raise node.error(f"its weights must hold {GATES[node.op]} gates, not {width} rows for {hidden} units")
+    if node.has(4) and (node.input(4).constant is None or (node.content(4) != steps).any()):
+        recorder.note(PADDED)
+    recorder.expect(steps * directions * OPS[node.op])  # before any is recorded: it takes seconds
     outputs, states, cells = [], [], []
     for way in range(directions):
         parts = [_part(part, way) for part in (weights, recurrent)]

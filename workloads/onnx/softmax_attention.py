@@ -18,11 +18,12 @@ from tandemsim.workloads.known_masks import DENIED
 from tandemsim.workloads.onnx.heads import Scores, attend
 from tandemsim.workloads.onnx.node import Result
 from tandemsim.workloads.onnx.recorder import Recorder
-from tandemsim.workloads.onnx.values import Constant, Value
+from tandemsim.workloads.onnx.values import Value
 
 LONGEST = 12  # nodes between the first product and the softmax
 THROUGH = {"Add": (0, 1), "Mul": (0, 1), "Div": (0,), "Where": (1, 2), "Cast": (0,), "Tanh": (0,)}
 THROUGH |= {"Identity": (0,), "Dropout": (0,)}  # operators of a chain, and the inputs that may be its scores
+LAST_AXIS = 13  # the opset since which a softmax is along the last axis unless its node says another
 AFTER = ("Cast", "Dropout", "Identity")
 
 
@@ -132,7 +133,7 @@ def _before(name: str, uses: _Uses, reader: NodeProto) -> tuple[NodeProto, tuple
     return None
 
 
-def record(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Value | None:
+def record(chain: Chain, scope: Mapping[str, Value], recorder: Recorder, opset: int) -> Value | None:
     """Record a chain as one attention, and return what it makes; None if it is something else."""
     operands = [scope.get(name) for name in (*chain.first.input, chain.last.input[1])]
     q, transposed, v = operands
@@ -140,14 +141,16 @@ def record(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Valu
         return None
     scores = _scores(chain, scope, recorder)
     lead = np.broadcast_shapes(q.shape[:-2], transposed.shape[:-2], v.shape[:-2])
-    axis = next((item.i for item in chain.softmax.attribute if item.name == "axis"), -1)
+    usual = -1 if opset >= LAST_AXIS else 1
+    axis = next((item.i for item in chain.softmax.attribute if item.name == "axis"), usual)
     if scores is None or axis not in (-1, len(lead) + 1) or 0 in (*q.shape, *transposed.shape, *v.shape):
         return None
     parts = [_heads(x, lead) for x in (q, transposed.swapped(), v)]
     query, key, value = parts
     if query is None or key is None or value is None:
         return None
-    if not _fits(scores, (*query.shape[:3], key.shape[2])):
+    sides = (*query.shape[:3], key.shape[2])
+    if not all(_fits(mask, sides) and len(mask.shape) <= len(lead) + 2 for mask in scores.masks):
         return None
     made = attend(recorder, query, key, value, scores)
     return made if len(lead) == 2 else recorder.reshape(made, (*lead, *made.shape[-2:]))
@@ -162,13 +165,10 @@ def _heads(value: Value, lead: tuple[int, ...]) -> Value | None:
     return value.reshaped((math.prod(lead) // heads, heads, *value.shape[-2:]))
 
 
-def _fits(scores: Scores, shape: tuple[int, ...]) -> bool:
-    """Whether every mask can be broadcast to the scores."""
-    for mask in scores.masks:
-        sides = zip(reversed(mask.shape), reversed(shape), strict=False)
-        if len(mask.shape) > len(shape) or any(own not in (1, side) for own, side in sides):
-            return False
-    return True
+def _fits(mask: Value, shape: tuple[int, ...]) -> bool:
+    """Whether a mask can be broadcast to the scores."""
+    sides = zip(reversed(mask.shape), reversed(shape), strict=False)
+    return len(mask.shape) <= len(shape) and all(own in (1, side) for own, side in sides)
 
 
 def _scores(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Scores | None:
@@ -215,12 +215,7 @@ def _scores(chain: Chain, scope: Mapping[str, Value], recorder: Recorder) -> Sco
 
 def _inverted(mask: Value, recorder: Recorder) -> Value:
     """Return a mask that says true where a pair is denied as one that says where it is allowed."""
-    result = Result(mask.shape, "bool")
-    known = mask.constant
-    if known is None:
-        return recorder.later("logical_not", mask, result)
-    inverted = Constant(lambda: None if (array := known.array()) is None else ~array)
-    return Value(*result, name=f"not {mask.name}", constant=inverted)
+    return recorder.derived("logical_not", mask, Result(mask.shape, "bool"), np.logical_not, mask.constant)
 
 
 def _number(value: Value | None) -> float | None:

@@ -187,7 +187,9 @@ class AntConfig:
     activation_scratchpad: BufferConfig
     weight_scratchpad: BufferConfig
     accumulator_scratchpad: BufferConfig  # sums at the foot, `foot_width` bits each
-    output_scratchpad: BufferConfig  # results on their way to DRAM
+    residual_scratchpad: BufferConfig  # what rides on the array's results: residuals, biases, norms
+    output_scratchpad: BufferConfig  # results of the array on their way to DRAM
+    vector_scratchpad: BufferConfig  # one half operands of the vector unit, one half its results
     dram: DramConfig = DRAMS["ddr4-2400"]
     energy: EnergyConfig = field(default_factory=EnergyConfig)
     clock_hz: int = 1_000_000_000  # assumed: as the SALO array

@@ -217,4 +217,10 @@ def _this_machine(cpu: CpuBaseline | str) -> Iterator[Row]:
             )
 
 
-SALO = Paper(title="SALO, DAC 2022, arXiv 2206.14550", machine="salo", workloads=TRACES, rows=salo_rows)
+SALO = Paper(
+    title="SALO, DAC 2022, arXiv 2206.14550",
+    machine="salo",
+    workloads=TRACES,
+    rows=salo_rows,
+    measures_cpu=True,
+)

@@ -128,4 +128,8 @@ _HEADS = Step(
 STEPS = {"longformer": LONGFORMER, "vil-1": (_HEADS, *_IMAGE), "vil-2": _IMAGE}
 
 # What each workload of the script stands for: a checked-in trace, and which of its window_attention ops.
-TRACES = {"longformer": ("longformer", 0), "vil-1": ("vil-medium-wide", 0), "vil-2": ("vil-medium-wide", 1)}
+TRACES: Mapping[str, tuple[str, int | None]] = {
+    "longformer": ("longformer", 0),
+    "vil-1": ("vil-medium-wide", 0),
+    "vil-2": ("vil-medium-wide", 1),
+}

@@ -1,0 +1,317 @@
+"""What the machine makes of each op of a trace: products on the array, passes of the vector unit, or nothing.
+
+A product is ``count`` times (m, k) x (k, n). A convolution is one by implicit im2col: m are the places of its
+output, k the kernel's places times the channels. Attention is two products and a softmax for each block of
+queries of a head. An op that follows a product element by element rides on its output words: bias, batch
+norm, activation, residual. Everything else is passes over the rows of a tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tandemsim.traces.convolution import conv_output
+from tandemsim.traces.pattern import Pattern
+from tandemsim.traces.schema import Op, Trace
+
+RIDING = frozenset({"act", "eltwise", "quantize", "norm"})
+VECTOR = frozenset(
+    {
+        "softmax",
+        "norm",
+        "eltwise",
+        "act",
+        "pool",
+        "gather",
+        "scatter",
+        "reduce",
+        "topk",
+        "quantize",
+        "cache_append",
+    }
+)
+PRODUCTS = frozenset({"gemm", "grouped_gemm", "conv2d"})
+ATTENTIONS = frozenset({"attention", "window_attention"})
+RUNS = PRODUCTS | ATTENTIONS | VECTOR
+STORED = 8  # bits of a value that the vector unit reads
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Widths of the two operands of a product."""
+
+    activation: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Where the activations of a convolution lie: rows of pixels, channels innermost."""
+
+    height: int
+    width: int
+    channels: int  # of one group
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    dilation_h: int
+    out_height: int
+    out_width: int
+
+
+@dataclass(slots=True)
+class Product:
+    """Products on the array; `riders` are the ids of ops that ride on its outputs."""
+
+    op: Op
+    m: int
+    n: int
+    k: int
+    count: int
+    bits: Bits
+    activation: int  # ids of tensors
+    weight: int
+    is_stored: bool  # the weight is there from the start, and lies in the order of its tiles
+    output: int
+    image: Image | None = None
+    share: float = 1.0  # useful multiply-accumulates over m n k count: less where groups share a tile
+    riders: list[int] = field(default_factory=list)
+    operands: list[int] = field(default_factory=list)  # tensors that the riders read beside
+
+
+@dataclass(slots=True)
+class Attention:
+    """Scores, softmax and weighted sum of `heads` heads, block of queries by block."""
+
+    op: Op
+    heads: int
+    group: int  # heads that share their keys
+    queries: int
+    kv_len: int
+    head_dim: int
+    v_dim: int
+    bits: Bits
+    inputs: tuple[int, ...]
+    output: int
+    pattern: Pattern | None  # None: all keys, or where `causal` all up to the query's place
+    causal: bool
+    riders: list[int] = field(default_factory=list)
+    operands: list[int] = field(default_factory=list)
+
+    def keys(self, first: int, last: int) -> int:
+        """Return how many keys the queries `first` to `last` - 1 meet."""
+        if self.pattern is not None:
+            return len(self.pattern.reach(np.arange(first, last)))
+        return min(self.kv_len, last) if self.causal else self.kv_len
+
+
+@dataclass(slots=True)
+class Passes:
+    """`passes` passes of the vector unit over `rows` rows of `elements` elements."""
+
+    op: Op
+    rows: int
+    elements: int
+    passes: int
+    inputs: tuple[int, ...]
+    read: Mapping[int, int]  # elements that are read of each input
+    output: int
+    written: int  # elements
+
+
+Layer = Product | Attention | Passes
+
+
+class Lowering:
+    """Lowers the ops of a trace in their order. `layers` holds what runs, one for each op that does not ride."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        ops: Sequence[Op],
+        bits: Mapping[int, Bits],
+        batch: int,
+        pe_rows: int,
+        pe_cols: int,
+    ) -> None:
+        self.tensors = trace.tensor_map()
+        self.batch, self.bits = batch, bits
+        self._sides = pe_rows, pe_cols
+        self.layers: list[Layer] = []
+        self.rides_on: dict[int, int] = {}  # op id -> place of the layer
+        self.made_by: dict[int, int] = {}  # tensor -> place of the layer
+        self._uses: dict[int, int] = {}
+        for op in trace.ops:
+            for root in {self.root(each) for each in op.inputs}:
+                self._uses[root] = self._uses.get(root, 0) + 1
+        for op in ops:
+            self._lower(op)
+
+    def root(self, tensor: int) -> int:
+        """Return the tensor whose memory one is a view of."""
+        while self.tensors[tensor].alias_of is not None:
+            tensor = self.tensors[tensor].alias_of  # type: ignore[assignment]
+        return tensor
+
+    def elements(self, tensor: int) -> int:
+        """Return the elements of a tensor, of all items of the batch unless it is a weight."""
+        item = self.tensors[self.root(tensor)]
+        return item.elements * (self.batch if item.role in ("activation", "input", "output") else 1)
+
+    def is_weight(self, tensor: int) -> bool:
+        """Return whether a tensor is there from the start and the same for all items of a batch."""
+        return self.tensors[self.root(tensor)].role not in ("activation", "input", "output")
+
+    def _lower(self, op: Op) -> None:
+        if self._rides(op):
+            return
+        if op.kind in PRODUCTS:
+            layer: Layer = self._product(op)
+        elif op.kind in ATTENTIONS:
+            layer = self._attention(op)
+        else:
+            layer = self._passes(op)
+        for output in op.outputs:
+            self.made_by[self.root(output)] = len(self.layers)
+        self.layers.append(layer)
+
+    def _rides(self, op: Op) -> bool:
+        """Let an op ride on the last layer that makes one of its inputs, where it can."""
+        if op.kind not in RIDING or op.dims.get("reduced", 1) != 1 or len(op.outputs) != 1:
+            return False
+        made = {root: self.made_by[root] for root in map(self.root, op.inputs) if root in self.made_by}
+        if not made:
+            return False
+        place = max(made.values())
+        layer = self.layers[place]
+        sources = [root for root, maker in made.items() if maker == place]
+        size = self.elements(op.outputs[0])
+        if isinstance(layer, Passes) or len(sources) != 1 or layer.output != sources[0]:
+            return False
+        if self._uses[sources[0]] != 1 or self.elements(sources[0]) != size:
+            return False
+        layer.riders.append(op.id)
+        layer.operands += [root for root in dict.fromkeys(map(self.root, op.inputs)) if root != sources[0]]
+        layer.output = self.root(op.outputs[0])
+        del self.made_by[sources[0]]
+        self.made_by[layer.output] = place
+        self.rides_on[op.id] = place
+        return True
+
+    def _product(self, op: Op) -> Product:
+        activation, weight = (self.root(each) for each in op.inputs[:2])
+        stored = self.is_weight(weight)
+        common = {
+            "op": op,
+            "bits": self.bits[op.id],
+            "activation": activation,
+            "weight": weight,
+            "is_stored": stored,
+            "output": self.root(op.outputs[0]),
+        }
+        if op.kind == "conv2d":
+            product = self._convolution(op, common)
+        else:
+            m, n, k = (op.dim(name) for name in ("m", "n", "k"))
+            count = op.dim("batch") if op.kind == "gemm" else 1
+            if stored and count == 1:
+                m *= self.batch
+            else:
+                count *= self.batch
+            product = Product(m=m, n=n, k=k, count=count, **common)  # type: ignore[arg-type]
+        product.operands += [self.root(each) for each in op.inputs[2:]]
+        return product
+
+    def _convolution(self, op: Op, common: Mapping[str, object]) -> Product:
+        out_height, out_width = conv_output(op.dims)
+        groups, batch = op.dim("groups"), op.dim("batch") * self.batch
+        channels = op.dim("in_channels") // groups
+        k = channels * op.dim("kernel_h") * op.dim("kernel_w")
+        n = op.dim("out_channels") // groups
+        rows, cols = self._sides
+        packed = max(1, min(groups, rows // k if k <= rows else 1, cols // n if n <= cols else 1))
+        count = -(-groups // packed)
+        image = Image(
+            height=op.dim("height"),
+            width=op.dim("width"),
+            channels=channels * packed,
+            kernel_h=op.dim("kernel_h"),
+            kernel_w=op.dim("kernel_w"),
+            stride_h=op.dim("stride_h"),
+            dilation_h=op.dim("dilation_h"),
+            out_height=out_height,
+            out_width=out_width,
+        )
+        m = batch * out_height * out_width
+        useful = op.macs * self.batch
+        whole = m * n * packed * k * packed * count
+        return Product(
+            m=m,
+            n=n * packed,
+            k=k * packed,
+            count=count,
+            image=image,
+            share=useful / whole,
+            **common,  # type: ignore[arg-type]
+        )
+
+    def _attention(self, op: Op) -> Attention:
+        pattern, heads = op.pattern, op.dim("heads")
+        queries = op.dim("q_len") if pattern is None else pattern.q_len
+        kv_len = op.dim("kv_len") if pattern is None else pattern.seq_len
+        return Attention(
+            op=op,
+            heads=heads * op.dim("batch") * self.batch,
+            group=heads // op.dim("kv_heads"),
+            queries=queries,
+            kv_len=kv_len,
+            head_dim=op.dim("head_dim"),
+            v_dim=op.dim("v_dim"),
+            bits=self.bits[op.id],
+            inputs=tuple(self.root(each) for each in op.inputs),
+            output=self.root(op.outputs[0]),
+            pattern=pattern,
+            causal=bool(op.attrs.get("causal")) and queries == kv_len,
+        )
+
+    def _passes(self, op: Op) -> Passes:
+        elements = int(op.dim("elements")) * self.batch  # of the output
+        reduced = int(op.dim("reduced")) if "reduced" in op.dims else 1
+        read = {self.root(each): self.elements(each) for each in op.inputs}
+        passes, rows, length = 1, 1, elements
+        if op.kind in ("softmax", "norm") and reduced > 1:
+            passes = 3 if op.kind == "softmax" else 2
+            rows, length = elements // reduced, reduced
+        elif op.kind == "pool":
+            passes = reduced
+        elif op.kind == "reduce":
+            rows, length = elements, reduced
+        elif op.kind == "topk":
+            rows, length = max(1, elements // max(1, reduced)), max(1, reduced)
+            passes = max(1, int(op.attrs.get("k", 1)))
+        elif op.kind == "gather":
+            table, index = self.root(op.inputs[0]), [self.root(each) for each in op.inputs[1:]]
+            read = {
+                table: min(elements, self.elements(table)),
+                **{each: self.elements(each) for each in index},
+            }
+        elif op.kind == "cache_append":
+            read = {self.root(op.inputs[1]): self.elements(op.inputs[1])}
+        if rows == 1:
+            rows = min(length, math.prod(self.tensors[self.root(op.outputs[0])].shape[:-1]) * self.batch)
+            rows = max(1, rows)
+            length = -(-length // rows)
+        return Passes(
+            op=op,
+            rows=rows,
+            elements=length,
+            passes=passes,
+            inputs=tuple(read),
+            read=read,
+            output=self.root(op.outputs[0]),
+            written=elements,
+        )

@@ -1,0 +1,207 @@
+"""Plans attention: scores of a block of queries, their softmax, and the weighted sum one block behind."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tandemsim.sim.ant.loop import NONE, Engine, Queue
+from tandemsim.sim.ant.lowering import Attention
+from tandemsim.sim.ant.mapper import task_cycles
+from tandemsim.sim.ant.planned import AWAITED, WAKES
+from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.arch.checks import ConfigError
+
+QUERY_BLOCKS = (16, 32, 48, 64, 96, 128, 192, 256)  # sizes that are tried
+
+
+class _Block(NamedTuple):
+    """Queries `first` to `last` - 1 of a head, and the keys that they meet."""
+
+    first: int
+    last: int
+    keys: int
+    start: int  # the first of these keys; sinks and global tokens are counted with the others
+
+
+def plan_attention(planner: Planner, place: int, layer: Attention) -> None:
+    blocks = _blocks(planner, layer)
+    pending: tuple[int, _Block, int] | None = None  # head, block, softmax
+    for head in range(layer.heads):
+        for block in blocks:
+            softmax = _scores(planner, place, layer, head, block)
+            if pending is not None:
+                _weighted(planner, place, layer, *pending)
+            pending = head, block, softmax
+    if pending is not None:
+        _weighted(planner, place, layer, *pending)
+    planner.plans[place].covered[-1] = 1.0
+
+
+def _blocks(planner: Planner, layer: Attention) -> list[_Block]:
+    """Return the blocks of queries of a head; queries that see all keys are blocks of their own."""
+    alone = sorted(set(layer.pattern.global_tokens)) if layer.pattern is not None else []
+    offset = layer.pattern.q_offset if layer.pattern is not None else 0
+    alone = [token - offset for token in alone if 0 <= token - offset < layer.queries]
+    bounds = [0, *(edge for token in alone for edge in (token, token + 1)), layer.queries]
+    spans = [(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if low < high]
+    longest = max(spans, key=lambda span: span[1] - span[0])
+    size = _query_block(planner, layer, *longest)
+    blocks = []
+    for low, high in spans:
+        for first in range(low, high, size):
+            blocks.append(_block(planner, layer, first, min(first + size, high)))
+    return blocks
+
+
+def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
+    keys = layer.keys(first, last)
+    return _Block(first, last, keys, _reached(planner, layer, first, last, keys))
+
+
+def _query_block(planner: Planner, layer: Attention, low: int, high: int) -> int:
+    """Return the queries of a block: of those that fit, the size with the fewest cycles of the array."""
+    config, bits = planner.config, (layer.bits.activation, layer.bits.weight)
+    best, chosen, middle = None, 0, (low + high) // 2
+    for size in (*QUERY_BLOCKS, high - low):
+        size = min(size, high - low)
+        start = max(low, min(middle, high - size))
+        keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
+        scores = 4 * size * keys <= config.activation_scratchpad.capacity_bytes
+        sums = 4 * size * config.array.cols <= config.accumulator_scratchpad.capacity_bytes
+        output = size * layer.v_dim * sum(planner.written_bits(layer.output)) // 8
+        if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
+            continue
+        first = task_cycles(config, size, keys, layer.head_dim, bits).stream
+        second = task_cycles(config, size, layer.v_dim, keys, bits).stream
+        total = (first + second) * -(-(high - low) // size)
+        if best is None or total < best:
+            best, chosen = total, size
+    if best is None:
+        keys = layer.keys(low, low + 1)
+        rule = f"activation_scratchpad.capacity_bytes must be at least {64 * keys} for scores of {keys} keys"
+        raise ConfigError(f"{rule}, not {config.activation_scratchpad.capacity_bytes}")
+    return chosen
+
+
+def _chunk(planner: Planner, layer: Attention, size: int) -> int:
+    """Return how many keys, or values of `size` elements, are loaded together."""
+    row = max(1, size * layer.bits.weight // 8)
+    chunk = max(1, planner.config.weight_scratchpad.capacity_bytes // (4 * row))
+    cols = planner.config.array.tile_cols(layer.bits.weight)
+    return max(1, chunk // cols * cols) if chunk >= cols else chunk
+
+
+def _keys(
+    planner: Planner,
+    place: int,
+    layer: Attention,
+    name: str,
+    tensor: int,
+    head: int,
+    size: int,
+    first: int,
+    last: int,
+    task: int,
+) -> None:
+    """Load the rows `first` to `last` - 1 of the keys or values of a head, as granules of a tile."""
+    bits, group = layer.bits.weight, head // layer.group
+    row = max(1, size * bits // 8)
+    granule = planner.config.array.tile_cols(bits)
+    base = planner.at(tensor, bits)
+    for start in range(first // granule * granule, last, granule):
+        rows = min(granule, layer.kv_len - start)
+        run = (base + (group * layer.kv_len + start) * row, 1, rows * row, rows * row)
+        planner.load(Queue.WEIGHT, (place, name, group, start), tensor, task, run, 1.0)
+
+
+def _reached(planner: Planner, layer: Attention, first: int, last: int, keys: int) -> int:
+    """Return the first of the keys that a block meets; those of sinks and global tokens count with them."""
+    if layer.pattern is None:
+        return 0
+    reached = layer.pattern.reach(np.arange(first, last))
+    return int(max(0, reached[-1] + 1 - keys)) if len(reached) else 0
+
+
+def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _Block) -> int:
+    """Plan the scores of a block and its softmax; return the softmax's task."""
+    plan, bits = planner.plans[place], (layer.bits.activation, layer.bits.weight)
+    first, last, keys, start = block
+    queries, chunk = last - first, _chunk(planner, layer, layer.head_dim)
+    tasks = []
+    for key in range(0, keys, chunk):
+        some = min(chunk, keys - key)
+        task = planner.array_task(place, task_cycles(planner.config, queries, some, layer.head_dim, bits))
+        tasks.append(task)
+        plan.macs += queries * some * layer.head_dim
+        row = max(1, layer.head_dim * bits[0] // 8)
+        base = planner.at(layer.inputs[0], bits[0]) + (head * layer.queries + first) * row
+        planner.load(
+            Queue.ACTIVATION,
+            (place, "Q", head, first),
+            layer.inputs[0],
+            task,
+            (base, 1, queries * row, row),
+            1.0,
+        )
+        _keys(
+            planner,
+            place,
+            layer,
+            "K",
+            layer.inputs[1],
+            head,
+            layer.head_dim,
+            start + key,
+            start + key + some,
+            task,
+        )
+    planner.rings[Queue.ACTIVATION].need((place, "S", head, first), queries * keys, tasks[0])
+    planner.rings[Queue.ACTIVATION].keep((place, "S", head, first), tasks[-1])
+    unit = planner.config.vector
+    cycles = unit.cycles(queries, keys, 3) - unit.pipeline_latency
+    softmax = planner.task(Engine.VECTOR, place, cycles, 0, 0, unit.pipeline_latency)
+    for task in tasks:
+        planner.tasks[Engine.ARRAY].rows[task][WAKES] = -2 - softmax
+        planner.tasks[Engine.VECTOR].rows[softmax][AWAITED] += 1
+    return softmax
+
+
+def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: _Block, softmax: int) -> None:
+    """Plan the weighted sum of a block."""
+    plan, bits = planner.plans[place], (layer.bits.activation, layer.bits.weight)
+    first, last, keys, start = block
+    queries, chunk = last - first, _chunk(planner, layer, layer.v_dim)
+    task = NONE
+    for key in range(0, keys, chunk):
+        some = min(chunk, keys - key)
+        task = planner.array_task(place, task_cycles(planner.config, queries, layer.v_dim, some, bits))
+        plan.macs += queries * some * layer.v_dim
+        _keys(
+            planner,
+            place,
+            layer,
+            "V",
+            layer.inputs[2],
+            head,
+            layer.v_dim,
+            start + key,
+            start + key + some,
+            task,
+        )
+        if key == 0:
+            planner.tasks[Engine.VECTOR].rows[softmax][WAKES] = task
+            planner.tasks[Engine.ARRAY].rows[task][AWAITED] += 1
+    planner.rings[Queue.ACTIVATION].keep((place, "S", head, first), task)
+    rows = layer.heads * layer.queries
+    planner.riders(
+        place, layer, task, head * layer.queries + first, queries, 0, layer.v_dim, rows, layer.v_dim
+    )
+    runs = []
+    for width in planner.written_bits(layer.output):
+        row = max(1, layer.v_dim * width // 8)
+        base = planner.at(layer.output, width) + (head * layer.queries + first) * row
+        runs.append((base, 1, row * queries, row * queries))
+    planner.room(Queue.OUTPUT, Engine.ARRAY, sum(size for _, _, size, _ in runs), task)
+    planner.write(Queue.OUTPUT, place, task, runs, layer.output, 0.0)

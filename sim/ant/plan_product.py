@@ -1,0 +1,166 @@
+"""Plans a product: its tiles by the mapper, a task for each part of k of each tile of the output."""
+
+from __future__ import annotations
+
+from tandemsim.sim.ant.loop import NONE, Engine, Queue
+from tandemsim.sim.ant.lowering import Product
+from tandemsim.sim.ant.mapper import Mapping, Shape, best_mapping, task_cycles
+from tandemsim.sim.ant.planned import LayerPlan
+from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.arch.ant.config import Dataflow
+
+
+def _shape(planner: Planner, layer: Product) -> Shape:
+    image, bits = layer.image, layer.bits
+    output_bits = sum(planner.written_bits(layer.output))
+    size = layer.m * layer.k * bits.activation / 8
+    halo, granule, places = 0.0, 1, 1
+    if image is not None:
+        images = layer.m / (image.out_height * image.out_width)
+        size = images * image.height * image.width * image.channels * bits.activation / 8
+        extent = image.dilation_h * (image.kernel_h - 1) + 1
+        halo = max(0, extent - image.stride_h) * image.width * image.channels * bits.activation / 8
+        granule, places = image.out_width, image.kernel_h * image.kernel_w
+    return Shape(
+        layer.m,
+        layer.n,
+        layer.k,
+        layer.count,
+        bits.activation,
+        bits.weight,
+        output_bits,
+        granule,
+        places,
+        size,
+        halo,
+        *_beside(planner, layer, layer.count * layer.m * layer.n),
+    )
+
+
+def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
+    """Return the bits that riding ops read for each of the output's elements, and the bytes they read once."""
+    bits = once = 0
+    for tensor in layer.operands:
+        size = planner.once_bytes(tensor, elements)
+        bits += 0 if size else planner.read_bits(tensor)
+        once += size
+    return bits, once
+
+
+def plan_product(planner: Planner, place: int, layer: Product) -> None:
+    shape = _shape(planner, layer)
+    if shape not in planner._mappings:
+        planner._mappings[shape] = best_mapping(planner.config, shape, planner.bytes_per_cycle)
+    mapping = planner._mappings[shape]
+    planner.plans[place].mapping = mapping
+    for item in range(layer.count):
+        outer, inner = (layer.n, layer.m) if mapping.n_outer else (layer.m, layer.n)
+        steps = (mapping.tn, mapping.tm) if mapping.n_outer else (mapping.tm, mapping.tn)
+        for start in range(0, outer, steps[0]):
+            for other in range(0, inner, steps[1]):
+                m, n = (other, start) if mapping.n_outer else (start, other)
+                _tile(planner, place, layer, shape, mapping, item, m, n)
+
+
+def _tile(
+    planner: Planner, place: int, layer: Product, shape: Shape, mapping: Mapping, item: int, m: int, n: int
+) -> None:
+    """Plan one (tm, tn) tile of the output: a task for each part of k."""
+    tm, tn = min(mapping.tm, layer.m - m), min(mapping.tn, layer.n - n)
+    plan = planner.plans[place]
+    bits = layer.bits.activation, layer.bits.weight
+    part = _input_part(planner, layer, item, m + tm)
+    task = NONE
+    for k in range(0, layer.k, mapping.tk):
+        tk = min(mapping.tk, layer.k - k)
+        task = planner.array_task(place, task_cycles(planner.config, tm, tn, tk, bits))
+        plan.macs += tm * tn * tk
+        planner.load(
+            Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task,
+            _activation_run(planner, layer, shape, item, m, tm, k, tk), part,
+        )  # fmt: skip
+        size = -(-tk * tn * bits[1] // 8)
+        base = planner.at(layer.weight, bits[1])
+        offset = ((item * layer.n + n) * layer.k + k * tn) * bits[1] // 8
+        planner.load(
+            Queue.WEIGHT,
+            (place, "W", item, n, k),
+            layer.weight,
+            task,
+            (base + offset, 1, size, size),
+            1.0,
+        )
+        _scratchpads(planner, plan, layer, tm, tn, tk)
+    planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
+    runs = []
+    for width in planner.written_bits(layer.output):
+        row = max(1, tn * width // 8)
+        stride = max(row, layer.n * width // 8)
+        base = planner.at(layer.output, width) + ((item * layer.m + m) * layer.n + n) * width // 8
+        runs.append((base, 1, row * tm, row * tm) if tn == layer.n else (base, tm, row, stride))
+    planner.room(Queue.OUTPUT, Engine.ARRAY, sum(rows * size for _, rows, size, _ in runs), task)
+    is_last = n + tn == layer.n
+    ordered = not mapping.n_outer or mapping.tn >= layer.n
+    done = (item + (m + tm) / layer.m) / layer.count if is_last and ordered else 0.0
+    if not ordered and is_last and m + tm == layer.m:
+        done = (item + 1) / layer.count
+    before = plan.covered[-1] if plan.covered else 0.0
+    planner.write(Queue.OUTPUT, place, task, runs, layer.output, max(done, before))
+
+
+def _activation_run(
+    planner: Planner, layer: Product, shape: Shape, item: int, m: int, tm: int, k: int, tk: int
+) -> tuple[int, int, int, int]:
+    bits, image = layer.bits.activation, layer.image
+    base = planner.at(layer.activation, bits)
+    if image is not None:
+        share = shape.activation_bytes / layer.m * tk / layer.k
+        halo = shape.halo_bytes * tk / layer.k if m == 0 else 0.0
+        size = max(1, min(int(shape.activation_bytes), int(share * tm + halo)))
+        whole = max(1, int(shape.activation_bytes))
+        offset = min(int(share * m) * layer.count + item * size, max(0, whole * layer.count - size))
+        return base + offset, 1, size, size
+    offset = base + ((item * layer.m + m) * layer.k + k) * bits // 8
+    row = max(1, -(-tk * bits // 8))
+    if tk == layer.k:
+        return offset, 1, max(1, tm * tk * bits // 8), row
+    return offset, tm, row, max(row, layer.k * bits // 8)
+
+
+def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> float:
+    """Return which part of the activation must be there for the places up to `m_end` of a product."""
+    image = layer.image
+    if image is None:
+        return (item + m_end / layer.m) / layer.count
+    rows = -(-m_end // image.out_width)
+    images, inside = divmod(rows - 1, image.out_height)
+    extent = image.dilation_h * (image.kernel_h - 1) + 1
+    needed = min(image.height, inside * image.stride_h + extent)
+    total = layer.m // (image.out_height * image.out_width)
+    return (images * image.height + needed) / (total * image.height)
+
+
+def _scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
+    """Count what the array reads and writes: streams once for each pass over the other side."""
+    array, bits = planner.config.array, layer.bits
+    rows, cols = array.tile_rows(bits.activation), array.tile_cols(bits.weight)
+    activation = tm * tk * bits.activation // 8
+    weight = tk * tn * bits.weight // 8
+    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
+        reads = activation * -(-tn // cols), weight * -(-tm // rows)
+        sums = 1
+    elif array.dataflow is Dataflow.INPUT_STATIONARY:
+        reads = activation, weight * -(-tm // array.tile_cols(bits.activation))
+        sums = -(-tk // array.tile_rows(bits.weight))
+    else:
+        reads = activation * -(-tn // cols), weight
+        sums = -(-tk // rows)
+    word = planner.config.array.foot_width // 8
+    for name, read, write in (
+        ("activation", reads[0], 0),
+        ("weight", reads[1], 0),
+        ("accumulator", tm * tn * word * sums, tm * tn * word * sums),
+    ):
+        counts = plan.scratchpad.setdefault(name, [0, 0])
+        counts[0] += read
+        counts[1] += write

@@ -1,0 +1,243 @@
+"""The planner: where tensors lie, what each scratchpad holds, which task waits for which transfer."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Hashable, Sequence
+
+from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
+from tandemsim.sim.ant.lowering import STORED, Attention, Layer, Lowering, Product
+from tandemsim.sim.ant.mapper import Cycles, Mapping, Shape
+from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
+from tandemsim.sim.ant.rings import Outgoing, Ring
+from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.checks import ConfigError
+
+PAGE_BYTES = 8192  # assumed: a DRAM row of most standards
+PARAMETER_BITS = 16  # of a bias or of a norm's scale; assumed
+RETAINED = 4  # a result is kept for its readers if so many fit the activation scratchpad; assumed
+AT_LAST = 3  # cycles from the foot's sum to the staging buffer's port, and two to its offer
+
+
+class Planner:
+    """Collects tasks and transfers; the modules of the kinds of layer call it."""
+
+    def __init__(self, config: AntConfig, lowering: Lowering) -> None:
+        self.config, self.lowering = config, lowering
+        self.bytes_per_cycle = config.dram.peak_bytes_per_second / config.clock_hz
+        self.tasks = [Columns(8) for _ in range(ENGINES)]
+        self.transfers = [Columns(14) for _ in range(QUEUES)]
+        half = config.vector_scratchpad.capacity_bytes // 2
+        self.rings = {
+            Queue.WEIGHT: Ring("weight_scratchpad", config.weight_scratchpad.capacity_bytes),
+            Queue.ACTIVATION: Ring("activation_scratchpad", config.activation_scratchpad.capacity_bytes),
+            Queue.OPERAND: Ring("vector_scratchpad", half),
+        }
+        self.riding = Ring("residual_scratchpad", config.residual_scratchpad.capacity_bytes)
+        self.outgoing = {
+            Queue.OUTPUT: Outgoing("output_scratchpad", config.output_scratchpad.capacity_bytes),
+            Queue.RESULT: Outgoing("vector_scratchpad", half),
+        }
+        self.plans: list[LayerPlan] = []
+        self._placed: dict[tuple[int, int], int] = {}
+        self.next_byte = 0
+        self._last: Cycles | None = None
+        self._mappings: dict[Shape, Mapping] = {}
+        self._seen: dict[tuple[int, int], float] = {}
+        self.formats = self._formats()
+
+    def begin(self, layer: Layer) -> None:
+        """Begin the plan of the next layer."""
+        starts = [len(engine.rows) for engine in self.tasks]
+        self.plans.append(LayerPlan(layer, starts, starts))
+
+    def end(self, layer: Layer) -> None:
+        """End it: keep its results on the chip where there is room."""
+        self.plans[-1].last = [len(engine.rows) for engine in self.tasks]
+        self.retain(layer.output)
+
+    def check_dram(self) -> None:
+        """Raise `ConfigError` where the tensors exceed the DRAM."""
+        if self.next_byte > self.config.dram.capacity_bytes:
+            rule = f"its tensors must fit the DRAM, of {self.config.dram.capacity_bytes:,} bytes"
+            raise ConfigError(f"{rule} (dram.channels, dram.ranks), not {self.next_byte:,}")
+
+    def _formats(self) -> dict[int, list[int]]:
+        """Return in which widths each activation is written: those that somebody reads, or 8 bits."""
+        formats: dict[int, set[int]] = {}
+        self._array_widths: dict[int, set[int]] = {}
+        for layer in self.lowering.layers:
+            if isinstance(layer, Product):
+                formats.setdefault(layer.activation, set()).add(layer.bits.activation)
+                self._array_widths.setdefault(layer.activation, set()).add(layer.bits.activation)
+                formats.setdefault(layer.weight, set()).add(layer.bits.weight)
+            elif isinstance(layer, Attention):
+                for tensor in layer.inputs:
+                    formats.setdefault(tensor, set()).add(layer.bits.activation)
+                self._array_widths.setdefault(layer.inputs[0], set()).add(layer.bits.activation)
+            else:
+                for tensor in layer.inputs:
+                    formats.setdefault(tensor, set()).add(STORED)
+            for tensor in getattr(layer, "operands", ()):
+                formats.setdefault(tensor, set()).add(STORED)
+        return {tensor: sorted(widths) for tensor, widths in formats.items()}
+
+    def written_bits(self, tensor: int) -> list[int]:
+        return self.formats.get(tensor, [STORED])
+
+    def at(self, tensor: int, bits: int) -> int:
+        """Return where a tensor lies in one of its widths."""
+        key = tensor, bits
+        if key not in self._placed:
+            self._placed[key] = self.next_byte
+            size = -(-self.lowering.elements(tensor) * bits // 8)
+            self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+        return self._placed[key]
+
+    def task(self, engine: Engine, place: int, cycles: int, gap: int, fill: int, lag: int) -> int:
+        return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, NONE, place)
+
+    def array_task(self, place: int, work: Cycles) -> int:
+        array, before = self.config.array, self._last
+        gap = fill = 0
+        if array.schedule is Schedule.PIPELINED:
+            if array.dataflow is Dataflow.OUTPUT_STATIONARY:
+                gap = max(0, before.last_rows - work.first_words) if before else 0
+            else:
+                fill = work.first_rows
+                gap = max(0, work.first_rows - before.last_words) if before else work.first_rows
+        self._last = work
+        lag = AT_LAST + (array.output_lag if array.schedule is Schedule.PIPELINED else 0)
+        return self.task(Engine.ARRAY, place, work.stream, gap, fill, lag)
+
+    def load(
+        self,
+        queue: Queue,
+        key: Hashable,
+        tensor: int,
+        task: int,
+        run: tuple[int, int, int, int],
+        part: float,
+        ring: Ring | None = None,
+    ) -> None:
+        """Load (base, rows, row_bytes, stride) for a task unless it is there; `part`: of the tensor that must be."""
+        base, rows, row_bytes, stride = run
+        if queue is Queue.ACTIVATION and ring is None and self._kept(tensor, base, task):
+            if self._seen.get((tensor, queue), 0.0) >= part:
+                return
+            self._seen[tensor, queue] = part
+            after: int | None = NONE
+            rows = row_bytes = 0
+        else:
+            after = (ring or self.rings[queue]).need(key, rows * row_bytes, task)
+        if after is None:
+            return
+        engine = Engine.VECTOR if queue is Queue.OPERAND else Engine.ARRAY
+        maker = self.lowering.made_by.get(tensor, NONE)
+        written = 0
+        if maker != NONE:
+            covered = self.plans[maker].covered
+            written = min(len(covered), bisect_left(covered, part - 1e-9) + 1)
+        self.transfers[queue].add(
+            base,
+            rows,
+            row_bytes,
+            stride,
+            0,
+            after,
+            maker,
+            written,
+            NONE,
+            task,
+            engine,
+            engine,
+            tensor,
+            len(self.plans) - 1,
+        )
+        self.tasks[engine].rows[task][AWAITED] += 1
+
+    def retain(self, tensor: int) -> None:
+        """Keep a result in the activation scratchpad for its readers, in each width that the array reads."""
+        ring = self.rings[Queue.ACTIVATION]
+        last = len(self.tasks[Engine.ARRAY].rows) - 1
+        for width in self.formats.get(tensor, ()):
+            size = -(-self.lowering.elements(tensor) * width // 8)
+            if width in self._array_widths.get(tensor, ()) and size * RETAINED <= ring.capacity:
+                ring.need(("whole", self.at(tensor, width)), size, last)
+
+    def _kept(self, tensor: int, address: int, task: int) -> bool:
+        """Return whether a tensor was kept in the width that lies around an address, and keep it for a task."""
+        ring = self.rings[Queue.ACTIVATION]
+        for width in self._array_widths.get(tensor, ()):
+            start = self.at(tensor, width)
+            size = -(-self.lowering.elements(tensor) * width // 8)
+            if start <= address < start + size and ring.holds(("whole", start)):
+                ring.keep(("whole", start), task)
+                return True
+        return False
+
+    def room(self, queue: Queue, engine: Engine, size: int, task: int) -> None:
+        for write in self.outgoing[queue].room(size):
+            row = self.transfers[queue].rows[write]
+            row[WOKEN], row[WOKEN_ENGINE] = task, engine
+            self.tasks[engine].rows[task][AWAITED] += 1
+
+    def write(
+        self,
+        queue: Queue,
+        place: int,
+        task: int,
+        runs: Sequence[tuple[int, int, int, int]],
+        tensor: int,
+        part: float,
+    ) -> None:
+        """Write results once they have left; `part` of the output is there then."""
+        engine = Engine.VECTOR if queue is Queue.RESULT else Engine.ARRAY
+        for place_of_run, (base, rows, row_bytes, stride) in enumerate(runs):
+            number = self.transfers[queue].add(
+                base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, engine, engine, tensor, place
+            )
+            self.outgoing[queue].add(rows * row_bytes, number)
+            plan = self.plans[place]
+            plan.writes += 1
+            done = part if place_of_run == len(runs) - 1 else (plan.covered[-1] if plan.covered else 0.0)
+            plan.covered.append(done)
+
+    def once_bytes(self, tensor: int, elements: int) -> int:
+        """Return the bytes of what riders read once, such as a bias; 0 of what goes with the output's tiles."""
+        size = -(-self.lowering.elements(tensor) * self.read_bits(tensor) // 8)
+        small = size * 8 <= self.riding.capacity
+        return size if small and self.lowering.elements(tensor) < elements else 0
+
+    def read_bits(self, tensor: int) -> int:
+        return PARAMETER_BITS if self.lowering.is_weight(tensor) else STORED
+
+    def riders(
+        self, place: int, layer: Product | Attention, task: int, row: int, rows: int, col: int, cols: int,
+        all_rows: int, all_cols: int,
+    ) -> None:  # fmt: skip
+        """Load what the riding ops read beside the array's results."""
+        for tensor in layer.operands:
+            elements, bits = self.lowering.elements(tensor), self.read_bits(tensor)
+            base = self.at(tensor, bits)
+            once = self.once_bytes(tensor, all_rows * all_cols)
+            if once:
+                self.load(
+                    Queue.ACTIVATION,
+                    (place, "B", tensor),
+                    tensor,
+                    task,
+                    (base, 1, once, once),
+                    1.0,
+                    self.riding,
+                )
+                continue
+            size = max(1, cols * bits // 8)
+            start = base + (row * all_cols + col) * bits // 8 % max(1, elements * bits // 8)
+            run = (
+                (start, 1, size * rows, size)
+                if cols == all_cols
+                else (start, rows, size, max(size, all_cols * bits // 8))
+            )
+            part = (row + rows) / all_rows
+            self.load(Queue.ACTIVATION, (place, "R", tensor, row, col), tensor, task, run, part, self.riding)

@@ -1,0 +1,94 @@
+"""The program of a run: tasks of the array and of the vector unit, and the transfers that feed them.
+
+Layers follow one another in the order of the trace, and each operand has a queue of its own: the weights of
+the next layer are loaded while the present one computes, as far ahead as the scratchpad holds. What a layer
+reads of another it reads once that part of it has been written. `sim.ant.loop` computes when.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tandemsim.sim.ant.loop import NONE, Tasks, Transfers
+from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Product
+from tandemsim.sim.ant.plan_attention import plan_attention
+from tandemsim.sim.ant.plan_passes import plan_passes
+from tandemsim.sim.ant.plan_product import plan_product
+from tandemsim.sim.ant.planned import (
+    AFTER,
+    AFTER_ENGINE,
+    AWAITED,
+    BASE,
+    CYCLES,
+    FILL,
+    FREES,
+    GAP,
+    LAG,
+    OWNER,
+    TASK_LAYER,
+    TENSOR,
+    WAKES,
+    WOKEN,
+    WOKEN_ENGINE,
+    Program,
+)
+from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.arch.ant.config import AntConfig
+from tandemsim.sim.arch.checks import ConfigError
+
+
+def program(config: AntConfig, lowering: Lowering) -> Program:
+    """Plan every layer. `ConfigError` names the op that does not fit."""
+    planner = Planner(config, lowering)
+    for place, layer in enumerate(lowering.layers):
+        planner.begin(layer)
+        try:
+            _plan(planner, place, layer)
+        except ConfigError as error:
+            raise ConfigError(f"op {layer.op.name!r}: {error}") from None
+        planner.end(layer)
+    planner.check_dram()
+    return _assembled(planner)
+
+
+def _plan(planner: Planner, place: int, layer: Layer) -> None:
+    if isinstance(layer, Product):
+        plan_product(planner, place, layer)
+    elif isinstance(layer, Attention):
+        plan_attention(planner, place, layer)
+    else:
+        plan_passes(planner, place, layer)
+
+
+def _assembled(planner: Planner) -> Program:
+    counts = [len(engine.rows) for engine in planner.tasks]
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    rows = np.concatenate([engine.arrays() for engine in planner.tasks])
+    wakes = rows[:, WAKES].copy()
+    in_array = np.arange(len(rows)) < first[1]
+    crossing = in_array & (wakes <= -2)
+    wakes[crossing] = first[1] - 2 - wakes[crossing]
+    tasks = Tasks(
+        *(np.ascontiguousarray(rows[:, c]) for c in (CYCLES, GAP, FILL, LAG, AWAITED)),
+        wakes,
+        rows[:, FREES].copy(),
+    )
+    queues = np.concatenate([[0], np.cumsum([len(queue.rows) for queue in planner.transfers])]).astype(
+        np.int64
+    )
+    moved = np.concatenate([queue.arrays() for queue in planner.transfers])
+    for column, engine in ((AFTER, AFTER_ENGINE), (WOKEN, WOKEN_ENGINE)):
+        known = moved[:, column] != NONE
+        moved[known, column] += first[moved[known, engine]]
+    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, WOKEN + 1)))
+    return Program(
+        tasks=tasks,
+        first=first,
+        transfers=transfers,
+        queues=queues,
+        layers=planner.plans,
+        task_layer=rows[:, TASK_LAYER].copy(),
+        transfer_layer=moved[:, OWNER].copy(),
+        transfer_tensor=moved[:, TENSOR].copy(),
+        placed_bytes=planner.next_byte,
+    )

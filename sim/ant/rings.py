@@ -1,0 +1,95 @@
+"""Scratchpads in bytes: what is loaded takes the place of what was loaded first and is used up.
+
+Planned ahead, in the order of the tasks of one engine. `Ring.need` says for each load after which task its
+place is free; a load may run as far ahead of its task as that allows. Words come from a list of free ones, so
+only how many there are counts, not where they lie.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from tandemsim.sim.arch.checks import ConfigError
+
+NONE = -1
+
+
+@dataclass(slots=True)
+class _Entry:
+    key: Hashable
+    size: int
+    last: int  # task that uses it last, so far
+
+
+class Ring:
+    """A scratchpad of `capacity` bytes; `name` is its config field."""
+
+    def __init__(self, name: str, capacity: int) -> None:
+        self.name, self.capacity = name, capacity
+        self._entries: deque[_Entry] = deque()
+        self._by_key: dict[Hashable, _Entry] = {}
+        self._used, self._after = 0, NONE
+
+    def need(self, key: Hashable, size: int, task: int) -> int | None:
+        """Return None if `key` is there for `task`; else the task after which a load of it has its place.
+
+        Raises `ConfigError` where the ring cannot hold it beside what the task needs, too.
+        """
+        entry = self._by_key.get(key)
+        if entry is not None:
+            entry.last = max(entry.last, task)
+            return None
+        kept: list[_Entry] = []
+        while self._used + size > self.capacity and self._entries:
+            oldest = self._entries.popleft()
+            if oldest.last >= task:
+                kept.append(oldest)
+                continue
+            self._after = max(self._after, oldest.last)
+            self._used -= oldest.size
+            del self._by_key[oldest.key]
+        self._entries.extendleft(reversed(kept))
+        if self._used + size > self.capacity:
+            rule = f"{self.name}.capacity_bytes must hold what a task needs, {self._used + size} bytes"
+            raise ConfigError(f"{rule}, not {self.capacity}")
+        entry = _Entry(key, size, task)
+        self._entries.append(entry)
+        self._by_key[key] = entry
+        self._used += size
+        return self._after
+
+    def holds(self, key: Hashable) -> bool:
+        """Return whether `key` is there."""
+        return key in self._by_key
+
+    def keep(self, key: Hashable, task: int) -> None:
+        """Keep what is there until `task` has used it."""
+        self._by_key[key].last = max(self._by_key[key].last, task)
+
+
+class Outgoing:
+    """A scratchpad of results on their way to DRAM: a task needs room, which earlier writes give back."""
+
+    def __init__(self, name: str, capacity: int) -> None:
+        self.name, self.capacity = name, capacity
+        self._writes: deque[tuple[int, int]] = deque()  # size, number of the write
+        self._used = 0
+
+    def room(self, size: int) -> list[int]:
+        """Return the writes that must be complete before a task with results of `size` bytes may start."""
+        if size > self.capacity:
+            rule = f"{self.name}.capacity_bytes must hold the {size} bytes of results of a task"
+            raise ConfigError(f"{rule}, not {self.capacity}")
+        awaited = []
+        while self._used + size > self.capacity:
+            freed, write = self._writes.popleft()
+            self._used -= freed
+            awaited.append(write)
+        return awaited
+
+    def add(self, size: int, write: int) -> None:
+        """Note a write that will move `size` bytes of results out."""
+        self._writes.append((size, write))
+        self._used += size
