@@ -54,6 +54,12 @@ def test_a_search_is_never_worse_than_the_rule(rows, element, is_nv):
     assert errors[0] <= errors[1] * (1 + 1e-12)
 
 
+def test_of_equally_good_scales_that_of_the_rule_is_taken():
+    for form in (like_mxfp4(FORMATS["e2m1"]), like_nvfp4(FORMATS["int4"])):
+        for rows in (np.ones((1, 32)), np.zeros((2, 40))):  # one is a value at every power of two
+            assert np.array_equal(searched(rows, form).scales, form.quantize(rows).scales)
+
+
 def test_blocks_like_those_of_the_standards_store_the_same_bits():
     assert like_mxfp4(FORMATS["flint4"]).bits == BLOCK_FORMATS["mxfp4"].bits == 4.25
     assert like_nvfp4(FORMATS["flint4"]).bits == BLOCK_FORMATS["nvfp4"].bits == 4.5
