@@ -13,7 +13,8 @@ import pytest
 from tandemsim.traces.arrays import load_arrays
 from tandemsim.traces.codec import load
 from tandemsim.workloads.quantize.__main__ import main
-from tandemsim.workloads.quantize.core.rule import named
+from tandemsim.workloads.quantize.core.rule import Rule, named
+from tandemsim.workloads.quantize.core.tensors import quantize_weight
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -100,7 +101,7 @@ def test_escalated_layers_have_eight_bits(weights, tmp_path, capsys):
 
 
 def test_safetensors_are_read_like_npz(weights, tmp_path):
-    safetensors = pytest.importorskip("safetensors.numpy")
+    safetensors, _ = (pytest.importorskip(name) for name in ("safetensors.numpy", "ml_dtypes"))
     arrays, file = weights
     safetensors.save_file(
         {k: np.ascontiguousarray(v) for k, v in arrays.items()}, tmp_path / "net.safetensors"
@@ -109,6 +110,19 @@ def test_safetensors_are_read_like_npz(weights, tmp_path):
     main([str(tmp_path / "net.safetensors"), "--out", str(tmp_path / "safetensors")])
     one, other = (written(tmp_path / name) for name in ("npz", "safetensors"))
     assert one[0] == other[0] and one[2].digest == other[2].digest
+
+
+def test_bfloat16_and_float8_are_read(tmp_path, capsys):
+    safetensors, ml_dtypes = (pytest.importorskip(name) for name in ("safetensors.numpy", "ml_dtypes"))
+    values = np.random.default_rng(0).normal(size=(4, 16))
+    arrays = {"b": values.astype(ml_dtypes.bfloat16), "f": values.astype(ml_dtypes.float8_e4m3fn)}
+    safetensors.save_file(arrays, tmp_path / "x.safetensors")
+    assert main([str(tmp_path / "x.safetensors"), "--out", str(tmp_path / "out")]) == 0
+    table, _, trace = written(tmp_path / "out")
+    assert [tensor.dtype for tensor in trace.tensors] == ["bfloat16", "float8_e4m3fn"]
+    for row in table:
+        exact = arrays[row["layer"]].astype(np.float64)
+        assert row["mse"] == pytest.approx(quantize_weight("", exact, Rule()).mse)
 
 
 BAD = [
@@ -156,7 +170,7 @@ def test_mistakes_are_one_line(arguments, kind, message, tmp_path, monkeypatch, 
 @pytest.mark.parametrize("name", ["x.npz", "x.safetensors"])
 def test_a_damaged_file_is_one_line(name, tmp_path, capsys):
     if name == "x.safetensors":
-        pytest.importorskip("safetensors")
+        [pytest.importorskip(module) for module in ("safetensors", "ml_dtypes")]
     (tmp_path / name).write_bytes(b"not a file of weights")
     assert main([str(tmp_path / name)]) == 2
     streams = capsys.readouterr()

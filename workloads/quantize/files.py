@@ -28,14 +28,23 @@ def read_file(path: Path) -> Model:
     """Return the tensors of a file. Raises `TraceError` or `ConfigError` for what is not such a file."""
     arrays = _of_npz(path) if path.suffix == NPZ else _of_safetensors(path)
     chosen = {name: array for name, array in arrays.items() if is_weight(array)}
-    layers = [Layer(name=name, weight_name=name, weight=array) for name, array in chosen.items()]
+    layers = [
+        Layer(name=name, weight_name=name, weight=array.astype(np.float32) if _is_foreign(array) else array)
+        for name, array in chosen.items()
+    ]
     left = [name for name in arrays if name not in chosen]
     return Model(name=path.stem, layers=layers, left=left, trace=lambda: weights_trace(path.stem, chosen))
 
 
 def is_weight(array: npt.NDArray[Any]) -> bool:
     """Whether an array is quantized: one of fractions that is not a vector."""
-    return array.dtype.kind == "f" and array.ndim >= LEAST_DIMENSIONS and array.size > 0
+    is_fraction = array.dtype.kind == "f" or (_is_foreign(array) and "float" in array.dtype.name)
+    return is_fraction and array.ndim >= LEAST_DIMENSIONS and array.size > 0
+
+
+def _is_foreign(array: npt.NDArray[Any]) -> bool:
+    """Whether the type is one of `ml_dtypes`, which float32 holds exactly."""
+    return array.dtype.name in DTYPE_BITS and array.dtype.kind == "V"
 
 
 def weights_trace(name: str, arrays: Arrays) -> Trace:
@@ -66,6 +75,7 @@ def _of_npz(path: Path) -> Arrays:
 
 def _of_safetensors(path: Path) -> Arrays:
     with installed_by("workloads", "pip install 'tandemsim[quantize]'"):
+        import ml_dtypes  # noqa: F401 - without it numpy does not know bfloat16, nor float8
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     try:
