@@ -75,11 +75,22 @@ def _of_npz(path: Path) -> Arrays:
 
 def _of_safetensors(path: Path) -> Arrays:
     with installed_by("workloads", "pip install 'tandemsim[quantize]'"):
-        import ml_dtypes  # noqa: F401 - without it numpy does not know bfloat16, nor float8
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        import ml_dtypes  # bfloat16 and float8, which numpy does not know
+        from safetensors import SafetensorError, deserialize
+    types: dict[str, Any] = {
+        "F64": np.float64,
+        "F32": np.float32,
+        "F16": np.float16,
+        "BF16": ml_dtypes.bfloat16,
+    }
+    types |= {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
     try:
-        arrays: Arrays = load_file(path)
+        stored = sorted(deserialize(path.read_bytes()))
     except SafetensorError as error:
         raise ConfigError(f"{shown_path(path)}: is not a file of safetensors: {error}") from None
-    return {name: np.asarray(arrays[name]) for name in sorted(arrays)}
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, info in stored:
+        known = info["dtype"] in types  # others are integers, which are left as they are
+        flat = np.frombuffer(info["data"], types[info["dtype"]] if known else np.uint8)
+        arrays[name] = flat.reshape(info["shape"]) if known else flat
+    return arrays
