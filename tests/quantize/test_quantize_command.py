@@ -165,7 +165,7 @@ BAD = [
     ),
     (["x.npz", "--only", "v"], "w", "unknown weight 'v'; "),
     (["x.npz", "--input", "1x2"], "w", "--input must be with a module:callable"),
-    (["x.npz"], "vector", "x must have a tensor of two or more dimensions to quantize"),
+    (["x.npz"], "vector", "x must have something to quantize: a linear layer"),
     (["missing.npz"], "w", "missing.npz: "),
     (["digits-cov"], "w", "unknown model 'digits-cov'; did you mean 'digits-conv'"),
     (["net.onnx"], "w", "unknown model 'net.onnx'; "),

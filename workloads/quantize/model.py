@@ -35,5 +35,5 @@ class Model:
 
     def __post_init__(self) -> None:
         if not self.layers:
-            kinds = "linear or convolution layer" if self.notes else "tensor of two or more dimensions"
-            raise ConfigError(f"{self.name} must have a {kinds} to quantize")
+            rule = "a linear layer or a convolution; of a file, fractions in two or more dimensions"
+            raise ConfigError(f"{self.name} must have something to quantize: {rule}")

@@ -168,7 +168,10 @@ def test_a_module_of_the_user(own, capsys):
         ),
         (["quantized_nets:build", "--input", "2x15"], "running build failed: RuntimeError: "),
         (["quantized_nets:build"], "quantized_nets:build needs an --input for each argument"),
-        (["quantized_nets:empty", "--input", "2x16"], "empty must have a "),
+        (
+            ["quantized_nets:empty", "--input", "2x16"],
+            "empty must have something to quantize: a linear layer",
+        ),
         (
             ["quantized_nets:bild", "--input", "2x16"],
             "unknown callable of quantized_nets 'bild'; did you mean 'build'",
