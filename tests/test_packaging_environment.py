@@ -106,7 +106,7 @@ def test_an_old_python_is_refused_by_version() -> None:
 
 
 def test_an_unknown_group_names_the_known_ones() -> None:
-    known = "core, cluster, test, models, onnx, rtl, cosim, synth, docs, lint"
+    known = "core, cluster, test, models, onnx, quantize, rtl, cosim, synth, docs, lint"
     with pytest.raises(environment.InstallError, match=rf"'tset'; known: {known}$"):
         environment.requirements("tset")
 

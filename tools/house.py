@@ -60,6 +60,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "rtl.build": ("rtl", "sim.arch", "sim.shell"),
     "rtl.synth": ("rtl", "sim.arch", "sim.shell"),
     "rtl": (),
+    "workloads.quantize.core": ("sim.arch",),
+    "workloads.quantize": ("workloads", "sim.arch", "sim.report", "sim.shell", "traces"),
     "workloads": ("traces", "sim.arch", "sim.shell"),
 }
 
@@ -85,6 +87,7 @@ LIGHT = dict.fromkeys(
     ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),
     SLOW | {"numba"},
 )
+LIGHT["workloads.quantize.core"] = SLOW | {"numba"}
 
 
 class Import(NamedTuple):

@@ -50,8 +50,9 @@ class TracePart(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
 class Quant(TracePart, frozen=True, kw_only=True):
     """How a tensor is quantized."""
 
-    bits: Annotated[int, Meta(ge=1, le=64)]
-    type: str  # number format of one element: `int`, `flint`, ...
+    bits: Annotated[int, Meta(ge=1, le=64)]  # of one element, without scales
+    type: str  # number format of one element, `int`, `pot`, `flint`, `e2m1`, or of a block, `mxfp4`
+    signed: bool = True  # False: no value is negative, and no code has a sign
     axis: Annotated[int, Meta(ge=0)] | None = None  # one scale for each index along it; None: one scale
     scales: str | None = None  # the array of scales in the `.npz` beside the trace
 

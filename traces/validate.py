@@ -116,6 +116,14 @@ def _check_view(tensor: Tensor, root: Tensor) -> None:
         raise violation("dtype", f"must be {root.dtype}, {reason}", tensor.dtype)
     if tensor.role not in (root.role, "output"):
         raise violation("role", f"must be {root.role}, {reason}", tensor.role)
+    if _format(tensor) != _format(root):
+        raise violation("quant", f"must be {_format(root)}, {reason}", _format(tensor))
+
+
+def _format(tensor: Tensor) -> str:
+    """Return bits, type and sign of a tensor's elements, which a view has in common with what it views."""
+    quant = tensor.quant
+    return f"{quant.bits}-bit {quant.type}{'' if quant.signed else ' unsigned'}" if quant else "none"
 
 
 def _check_op(op: Op, tensors: Mapping[int, Tensor]) -> None:

@@ -13,7 +13,7 @@ from torch.nn.attention.bias import CausalBias
 from tandemsim.sim.arch.checks import shown
 from tandemsim.traces.schema import Source, Trace
 from tandemsim.workloads.buffers import without_values
-from tandemsim.workloads.inputs import parse_input
+from tandemsim.workloads.inputs import Argument, Arguments, parse_input
 from tandemsim.workloads.recipes import Recipes
 from tandemsim.workloads.recorder import Recorder
 from tandemsim.workloads.steps import assemble
@@ -23,8 +23,13 @@ EXPORTER = "workloads.export"
 VERSION = "1"  # raised whenever the same model gives another trace
 
 
-def trace_module(module: object, inputs: Sequence[object], name: str | None = None) -> Trace:
-    """Return the trace of ``module(*inputs)`` in inference, leaving `module` as it is.
+def trace_module(
+    module: object,
+    inputs: Sequence[object],
+    name: str | None = None,
+    named: Mapping[str, Argument] | None = None,
+) -> Trace:
+    """Return the trace of ``module(*inputs, **named)`` in inference, leaving `module` as it is.
 
     An input is a tensor, of which shape and type count, or a shape as ``--input`` takes it. `name` is the
     model's; None: its class. Raises `ConfigError` for what a trace cannot say, `TypeError` for arguments of
@@ -35,9 +40,11 @@ def trace_module(module: object, inputs: Sequence[object], name: str | None = No
     on_meta = [_on_meta(value) for value in inputs]
     stated = [f"{'x'.join(map(str, t.shape))}:{str(t.dtype).removeprefix('torch.')}" for t in on_meta]
     called = type(module).__name__ if name is None else name
-    recorder = Recorder()
+    arguments, recorder = Arguments(named=named or {}), Recorder()
+    stated += arguments.lines()
     copied = _without_values(module, recorder.recipes)
-    return traced(copied, on_meta, called, {"inputs": stated}, recorder=recorder)
+    keywords = arguments.meta()[1]
+    return traced(copied, on_meta, called, {"inputs": stated}, named=keywords, recorder=recorder)
 
 
 def _on_meta(value: object) -> Tensor:

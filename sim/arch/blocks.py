@@ -53,11 +53,8 @@ class BlockFormat:
 
     def quantize(self, values: npt.ArrayLike) -> Blocks:
         """Quantize along the last dimension. Raises `ValueError` for what is not finite."""
-        given = np.asarray(values, np.float64)
-        if not np.isfinite(given).all():
-            raise ValueError(f"only finite values become {self.name}")
-        padded, length = _padded(given, self.length), given.shape[-1]
-        peaks = np.abs(padded).max(axis=-1, initial=0.0)
+        given = self._checked(values)
+        peaks = np.abs(_padded(given, self.length)).max(axis=-1, initial=0.0)
         tensor_scale = 1.0
         if self.float_scale:
             most = SCALE.largest * SCALE.unit * self.largest
@@ -65,16 +62,32 @@ class BlockFormat:
             scales = SCALE.encode(peaks / (self.largest * tensor_scale) / SCALE.unit)
         else:
             scales = _shared_exponent(peaks, self.largest)
-        factor = self._factors(scales)[..., None] * tensor_scale * self.unit
+        return self.quantize_with(given, scales, tensor_scale)
+
+    def quantize_with(self, values: npt.ArrayLike, scales: Integers, tensor_scale: float = 1.0) -> Blocks:
+        """Quantize along the last dimension with scales [..., ceil(K / length)] that are given."""
+        given = self._checked(values)
+        padded, length = _padded(given, self.length), given.shape[-1]
+        factor = self.steps(scales, tensor_scale)[..., None]
         inside = np.divide(padded, factor, out=np.zeros_like(padded), where=factor > 0)
         codes = self.element.encode(inside).reshape(*padded.shape[:-2], -1)[..., :length]
         return Blocks(codes, scales, tensor_scale)
 
     def dequantize(self, blocks: Blocks) -> Doubles:
         """Return the values that a quantized tensor stands for."""
-        factor = np.repeat(self._factors(blocks.scales), self.length, axis=-1)[..., : blocks.codes.shape[-1]]
-        values: Doubles = self.element.decode(blocks.codes) * factor * blocks.tensor_scale * self.unit
+        steps = np.repeat(self.steps(blocks.scales, blocks.tensor_scale), self.length, axis=-1)
+        values: Doubles = self.element.decode(blocks.codes) * steps[..., : blocks.codes.shape[-1]]
         return values
+
+    def steps(self, scales: Integers, tensor_scale: float = 1.0) -> Doubles:
+        """Return what a value of 1 of the element format stands for in each block, from its scale's code."""
+        return self._factors(scales) * tensor_scale * self.unit
+
+    def _checked(self, values: npt.ArrayLike) -> Doubles:
+        given = np.asarray(values, np.float64)
+        if not np.isfinite(given).all():
+            raise ValueError(f"only finite values become {self.name}")
+        return given
 
     def _factors(self, scales: Integers) -> Doubles:
         if self.float_scale:

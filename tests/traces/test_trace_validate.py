@@ -164,6 +164,17 @@ def tensor_of(document, op, field, position):
             "scale",
             "tensor 7: quant.scales 'scale' is not an array of the trace; did you mean 'scales'?",
         ),
+        (
+            "tensors.3.quant",
+            {"bits": 4, "type": "flint", "signed": False},
+            "tensor 3: quant must be none, as of tensor 2 that it views, not '4-bit flint unsigned'",
+        ),
+        (
+            "tensors.2.quant",
+            {"bits": 4, "type": "flint"},
+            "tensor 3: quant must be 4-bit flint, as of tensor 2 that it views, not 'none'",
+        ),
+        ("tensors.7.quant.signed", 0, "tensor 7: quant.signed must be bool, not int"),
         ("tensors.7.quant.axis", 2, "tensor 7: quant.axis must be below 2, not 2"),
         ("tensors.7.quant.bit", 2, "tensor 7: quant.bit is not a field; did you mean 'bits'?"),
         ("arrays.scales.shape", ["x"], "arrays.scales.shape[0] must be int, not str"),
