@@ -91,14 +91,10 @@ def task_cycles(config: AntConfig, m: int, n: int, k: int, bits: tuple[int, int]
 def candidates(size: int, granule: int) -> Integers:
     """Return the smallest tile of each trip count, in elements, descending; whole granules but the last."""
     count = -(-size // granule)
-    trips = np.arange(1, count + 1) if count <= 2 else _trips(count)
-    tiles = np.unique(-(-count // trips)) * granule
-    return np.minimum(tiles, size)[::-1].astype(np.int64)
-
-
-def _trips(count: int) -> Integers:
-    low = np.arange(1, int(np.sqrt(count)) + 1)
-    return np.unique(np.concatenate([low, -(-count // low)]))
+    low = np.arange(1, int(np.sqrt(count)) + 2)
+    small = low[-(-count // -(-count // low)) == low]  # of themselves the smallest of their trip count
+    tiles = np.unique(np.concatenate([-(-count // low), small])) * granule
+    return np.unique(np.minimum(tiles, size))[::-1].astype(np.int64)
 
 
 def best_mapping(config: AntConfig, shape: Shape) -> Mapping:
@@ -196,21 +192,43 @@ def _array_cycles(
     n_trips: Doubles,
     k_trips: Doubles,
 ) -> Doubles:
-    """Return about how long the array takes: full tiles and the ragged ones at each end."""
+    """Return how long the array takes, but for the change from one task to the next."""
     array = config.array
-    rows, cols = array.tile_rows(shape.activation_bits), array.tile_cols(shape.weight_bits)
+    bits = shape.activation_bits, shape.weight_bits
+    last_m, last_n = shape.m - (m_trips - 1) * tm, shape.n - (n_trips - 1) * tn
+    last_k = shape.k - (k_trips - 1) * tk
+
+    def tiles(trips: Doubles, tile: Doubles, last: Doubles, granule: int) -> Doubles:
+        return (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+
+    def stream(trips: Doubles, tile: Doubles, last: Doubles, rows: Doubles | int) -> Doubles:
+        return (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        tiles = m_trips * np.ceil(tm / rows) * n_trips * np.ceil(tn / cols)
-        return tiles * np.maximum(shape.k, k_trips * array.rows)
+        down = tiles(m_trips, tm, last_m, array.tile_rows(bits[0]))
+        across = tiles(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        if array.schedule is Schedule.DRAIN:
+            return down * across * (shape.k + k_trips * (array.rows + array.cols - 2))
+        return (
+            down
+            * across
+            * stream(k_trips, tk, last_k, np.minimum(array.rows, shape.m * array.operands(bits[0])))
+        )
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        rows = array.tile_rows(shape.weight_bits)
-        wide = array.tile_cols(shape.activation_bits)
-        tiles = k_trips * np.ceil(tk / rows) * m_trips * np.ceil(tm / wide)
-        return tiles * np.maximum(shape.n, n_trips * array.rows)
-    tiles = k_trips * np.ceil(tk / rows) * n_trips * np.ceil(tn / cols)
+        bits = bits[1], bits[0]
+        across = tiles(m_trips, tm, last_m, array.tile_cols(bits[1]))
+        trips, tile, last = n_trips, tn, last_n
+    else:
+        across = tiles(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        trips, tile, last = m_trips, tm, last_m
+    rows = array.tile_rows(bits[0])
+    down = tiles(k_trips, tk, last_k, rows)
     if array.schedule is Schedule.DRAIN:
-        return tiles * (shape.m + m_trips * (2 * array.rows + array.cols - 2))
-    return tiles * np.maximum(shape.m, m_trips * array.rows)
+        words = (trips - 1) * tile + last
+        return down * across * (words + trips * (2 * array.rows + array.cols - 2))
+    ragged = array.operands(bits[0]) * (last_k - (np.ceil(last_k / rows) - 1) * rows)
+    full = stream(trips, tile, last, array.rows)
+    return across * ((down - 1) * full + stream(trips, tile, last, ragged))
 
 
 def _refuse(config: AntConfig, shape: Shape, costs: _Costs, grid: Integers) -> None:

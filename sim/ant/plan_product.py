@@ -94,7 +94,7 @@ def _tile(
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
-        row = max(1, tn * width // 8)
+        row = -(-tn * width // 8)  # whole bytes
         stride = max(row, layer.n * width // 8)
         base = planner.at(layer.output, width) + ((item * layer.m + m) * layer.n + n) * width // 8
         runs.append((base, 1, row * tm, row * tm) if tn == layer.n else (base, tm, row, stride))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandemsim.sim.ant.loop import NONE, PAUSED, Engine, Plan, new_plan, run
-from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS, Bits, Lowering
+from tandemsim.sim.ant.lowering import Bits, Lowering
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.program import program
 from tandemsim.sim.arch.ant.config import AntConfig
@@ -34,12 +34,6 @@ class AntRun:
     plan: Plan
     dma: Dma
     cycles: int
-
-
-def widths(ops: Sequence[Op], bits: int) -> dict[int, Bits]:
-    """Return the operand widths of every product: `bits`, and 8 of attention, which has no weights."""
-    both = {op.id: Bits(bits, bits) for op in ops if op.kind in PRODUCTS}
-    return both | {op.id: Bits(8, 8) for op in ops if op.kind in ATTENTIONS}
 
 
 def simulate(

@@ -70,7 +70,9 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         help="print the config, whole, as TOML for --config, and stop",
     )
     parser.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
-    parser.add_argument("--bits", metavar="NAME", help="operand widths of a machine with several: 4 or 8")
+    parser.add_argument(
+        "--bits", metavar="NAME", help="operand widths, of a machine with several: 4, 8 or ant"
+    )
     parser.add_argument(
         "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"
     )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from tandemsim.sim.ant.loop import Cause, Engine
-from tandemsim.sim.ant.lowering import ATTENTIONS, Attention, Bits, Passes, Product
+from tandemsim.sim.ant.lowering import ATTENTIONS, Attention, Passes, Product
 from tandemsim.sim.ant.planned import LayerPlan
-from tandemsim.sim.ant.simulation import AntRun, simulate, widths
+from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import AntWork, ant_energy
-from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.machines.ant.bits import DEFAULT, widths
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
@@ -26,8 +26,6 @@ from tandemsim.sim.memory.dram.state import READ, WRITE
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.traces.schema import Op, Trace
 
-BITS = {"4": 4, "8": 8}
-DEFAULT_BITS = "4"
 STALLS = {Cause.LOAD: "dram", Cause.TASK: "vector", Cause.WRITE: "output"}
 WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
 
@@ -37,7 +35,7 @@ def outcome(
 ) -> Outcome:
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
     ops, left_out = selected(given, config)
-    bits = _bits(ops, options)
+    bits = widths(trace, ops, options.bits)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     reports = _op_reports(run, ops, config, options.batch)
     busy, stalls = _totals(run)
@@ -85,15 +83,8 @@ def outcome(
         energy_actions_pj=actions,
         area_mm2=None,
         notes=_notes(run, options),
-        extra={"bits": options.bits or DEFAULT_BITS},
+        extra={"bits": options.bits or DEFAULT},
     )
-
-
-def _bits(ops: Sequence[Op], options: Options) -> Mapping[int, Bits]:
-    name = options.bits or DEFAULT_BITS
-    if name not in BITS:
-        raise ConfigError(f"--bits must be {' or '.join(BITS)}, not {name!r}")
-    return widths(ops, BITS[name])
 
 
 def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -> list[OpReport]:
@@ -257,8 +248,7 @@ def _notes(run: AntRun, options: Options) -> tuple[str, ...]:
     products = [plan.layer for plan in run.program.layers if isinstance(plan.layer, Product)]
     packed = [layer for layer in products if layer.share < 1]
     notes = [
-        f"Operands are {options.bits or DEFAULT_BITS} bits wide, 8 in attention;"
-        " which format they have does not change a cycle."
+        f"Operand widths: {options.bits or DEFAULT}, 8 in attention; which format they have changes no cycle."
     ]
     if packed:
         lost = 1 - math.fsum(layer.share for layer in packed) / len(packed)

@@ -38,9 +38,8 @@ def reason(op: Op, config: AntConfig) -> str | None:
     k = op.dim("k") if op.kind != "conv2d" else _kernel(op)
     limit = foot_terms(FORMATS["int8u"], FORMATS["int8"], config.array.foot_width)
     if k > limit:
-        return (
-            f"sums of {k} products may exceed array.foot_width={config.array.foot_width}, which holds {limit}"
-        )
+        held = f"array.foot_width={config.array.foot_width}, which holds {limit}"
+        return f"sums of {k} products may exceed {held}; --set array.overflow=saturate"
     return None
 
 
