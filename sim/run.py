@@ -46,6 +46,7 @@ class Request:
     config: Any = None  # a config of the machine's family, in place of the preset's
     settings: Mapping[str, object] | None = None
     batch: int = 1
+    bits: str | None = None  # whose list of operand widths; None: the machine's own
     functional: bool = False  # run values through the machine too
     tensors: Path | None = None  # of the functional run; None: N(0, 1) by `seed`
     seed: int = 0
@@ -154,6 +155,7 @@ def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
         settings=stated,
         configured=configured,
         batch=request.batch,
+        bits=request.bits,
         values=Values(tensors=request.tensors, seed=request.seed) if request.functional else None,
         explain=request.explain,
     )

@@ -2,7 +2,7 @@
 
 Each engine runs its list of tasks in order; a task starts when its engine is free and what it needs is there.
 Transfers wait in queues, each in its order; the head of a queue is handed to the DMA once its slot is free
-and its data exist. There is no other rule. The lists of all engines and queues follow one order of the layers,
+and its data exist. There is no other rule. All lists follow one order of the layers,
 so nothing waits for itself. `sim.ant.program` says what runs; this file computes when.
 """
 

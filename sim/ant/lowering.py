@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.traces.convolution import conv_output
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op, Trace
@@ -127,7 +128,7 @@ Layer = Product | Attention | Passes
 
 
 class Lowering:
-    """Lowers the ops of a trace in their order. `layers` holds what runs, one for each op that does not ride."""
+    """Lowers the ops of a trace in their order: `layers` holds one for each op that does not ride."""
 
     def __init__(
         self,
@@ -135,12 +136,11 @@ class Lowering:
         ops: Sequence[Op],
         bits: Mapping[int, Bits],
         batch: int,
-        pe_rows: int,
-        pe_cols: int,
+        array: AntArray,
     ) -> None:
         self.tensors = trace.tensor_map()
         self.batch, self.bits = batch, bits
-        self._sides = pe_rows, pe_cols
+        self._array = array
         self.layers: list[Layer] = []
         self.rides_on: dict[int, int] = {}  # op id -> place of the layer
         self.made_by: dict[int, int] = {}  # tensor -> place of the layer
@@ -232,7 +232,8 @@ class Lowering:
         channels = op.dim("in_channels") // groups
         k = channels * op.dim("kernel_h") * op.dim("kernel_w")
         n = op.dim("out_channels") // groups
-        rows, cols = self._sides
+        bits = self.bits[op.id]
+        rows, cols = self._array.tile_rows(bits.activation), self._array.tile_cols(bits.weight)
         packed = max(1, min(groups, rows // k if k <= rows else 1, cols // n if n <= cols else 1))
         count = -(-groups // packed)
         image = Image(

@@ -4,9 +4,10 @@ A tile of the product is (tm, tn, tk). It runs as one task of the array: for eac
 all of k. Where k is cut, its tiles follow one another and their sums stay at the foot. What an operand has
 met stays in its scratchpad while it fits; beyond, every loop outside reads it again.
 
-The search is exhaustive over the smallest tile of each trip count: traffic and cycles depend on trip counts, and
-footprints grow with the tile. Of the mappings within 1/64 of the fewest cycles it takes the fewest bytes, then
-the fewest tasks, then the fewest cycles, then the first.
+The search is exhaustive over the smallest tile of each trip count: traffic and cycles depend on trip counts,
+and footprints grow with the tile. Of the mappings within 1/64 of the fewest cycles of the array it takes the
+fewest bytes, then the fewest tasks, then the fewest cycles, then the first. No bandwidth enters: more of it
+never changes the tiles.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tandemsim.sim.arch.types import Doubles, Integers
 
 SLACK = 64  # one part in so many of the cycles is given for fewer bytes
 SUM_BYTES = 4
+RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that loads run ahead; assumed
 
 
 class Shape(NamedTuple):
@@ -29,7 +31,7 @@ class Shape(NamedTuple):
     m: int
     n: int
     k: int
-    count: int
+    items: int  # products of this shape
     activation_bits: int
     weight_bits: int
     output_bits: int
@@ -87,7 +89,7 @@ def task_cycles(config: AntConfig, m: int, n: int, k: int, bits: tuple[int, int]
 
 
 def candidates(size: int, granule: int) -> Integers:
-    """Return the smallest tile of each trip count, in elements, descending; whole granules but for the last."""
+    """Return the smallest tile of each trip count, in elements, descending; whole granules but the last."""
     count = -(-size // granule)
     trips = np.arange(1, count + 1) if count <= 2 else _trips(count)
     tiles = np.unique(-(-count // trips)) * granule
@@ -99,7 +101,7 @@ def _trips(count: int) -> Integers:
     return np.unique(np.concatenate([low, -(-count // low)]))
 
 
-def best_mapping(config: AntConfig, shape: Shape, bytes_per_cycle: float) -> Mapping:
+def best_mapping(config: AntConfig, shape: Shape) -> Mapping:
     """Return the mapping of a product. `ConfigError` names the scratchpad that holds no tile."""
     array = config.array
     bits = shape.activation_bits, shape.weight_bits
@@ -115,20 +117,18 @@ def best_mapping(config: AntConfig, shape: Shape, bytes_per_cycle: float) -> Map
     if not fits.any():
         _refuse(config, shape, costs, grid)
     grid, cycles, moved = grid[fits], costs.array[fits], costs.bytes[fits]
-    total = np.maximum(cycles, moved / bytes_per_cycle) + costs.first[fits] / bytes_per_cycle
-    near = total <= total.min() * (1 + 1 / SLACK)
+    near = cycles <= cycles.min() * (1 + 1 / SLACK)
     tasks = np.prod(np.ceil(np.array([shape.m, shape.n, shape.k]) / grid[near, :3]), axis=1)
-    order = np.lexsort((total[near], tasks, moved[near]))
+    order = np.lexsort((cycles[near], tasks, moved[near]))
     place = np.flatnonzero(near)[order[0]]
     m, n, k, outer = (int(value) for value in grid[place])
-    return Mapping(m, n, k, bool(outer), int(total[place]), int(moved[place]))
+    return Mapping(m, n, k, bool(outer), int(cycles[place]), int(moved[place]))
 
 
 class _Costs(NamedTuple):
     fits: np.ndarray
     array: Doubles
     bytes: Doubles
-    first: Doubles  # bytes before the array can begin
     activation: Doubles
     weight: Doubles
     sums: Doubles
@@ -154,14 +154,13 @@ def _costs(config: AntConfig, shape: Shape, grid: Integers, cols: int) -> _Costs
     riding = config.residual_scratchpad.capacity_bytes - shape.parameter_bytes
     caps = config.activation_scratchpad.capacity_bytes, config.weight_scratchpad.capacity_bytes
     fits = (
-        (2 * activation <= caps[0])
+        (RUN_AHEAD * activation <= caps[0])
         & (2 * beside <= riding)
-        & (2 * weight <= caps[1])
+        & (RUN_AHEAD * weight <= caps[1])
         & (2 * output <= config.output_scratchpad.capacity_bytes)
     )
     fits &= sums <= config.accumulator_scratchpad.capacity_bytes
     outer = n_outer > 0
-    inner_m, inner_n = np.where(outer, m_trips, 1), np.where(outer, 1, n_trips)
     # activations meet k, then n if inner, then m, then n if outer
     resident = activation * k_trips <= caps[0] - activation
     again = np.where(outer, n_trips, np.where(resident, 1, n_trips))
@@ -175,12 +174,10 @@ def _costs(config: AntConfig, shape: Shape, grid: Integers, cols: int) -> _Costs
     reads = reads + np.ceil(shape.k * shape.n * shape.weight_bits / 8) * again
     reads = reads + shape.m * shape.n * shape.output_bits / 8
     cycles = _array_cycles(config, shape, tm, tn, tk, m_trips, n_trips, k_trips)
-    del inner_m, inner_n
     return _Costs(
         fits,
-        cycles * shape.count,
-        reads * shape.count,
-        activation + weight,
+        cycles * shape.items,
+        reads * shape.items,
         activation,
         weight,
         sums,
@@ -218,9 +215,9 @@ def _array_cycles(
 
 def _refuse(config: AntConfig, shape: Shape, costs: _Costs, grid: Integers) -> None:
     needs = {
-        "activation_scratchpad": 2 * costs.activation.min(),
+        "activation_scratchpad": RUN_AHEAD * costs.activation.min(),
         "residual_scratchpad": 2 * costs.beside.min() + shape.parameter_bytes,
-        "weight_scratchpad": 2 * costs.weight.min(),
+        "weight_scratchpad": RUN_AHEAD * costs.weight.min(),
         "output_scratchpad": 2 * costs.output.min(),
         "accumulator_scratchpad": costs.sums.min(),
     }

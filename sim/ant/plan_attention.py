@@ -64,8 +64,7 @@ def _query_block(planner: Planner, layer: Attention, low: int, high: int) -> int
     """Return the queries of a block: of those that fit, the size with the fewest cycles of the array."""
     config, bits = planner.config, (layer.bits.activation, layer.bits.weight)
     best, chosen, middle = None, 0, (low + high) // 2
-    for size in (*QUERY_BLOCKS, high - low):
-        size = min(size, high - low)
+    for size in sorted({min(size, high - low) for size in (*QUERY_BLOCKS, high - low)}):
         start = max(low, min(middle, high - size))
         keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
         scores = 4 * size * keys <= config.activation_scratchpad.capacity_bytes

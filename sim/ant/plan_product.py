@@ -38,7 +38,7 @@ def _shape(planner: Planner, layer: Product) -> Shape:
 
 
 def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
-    """Return the bits that riding ops read for each of the output's elements, and the bytes they read once."""
+    """Return the bits that riders read for each of the output's elements, and the bytes they read once."""
     bits = once = 0
     for tensor in layer.operands:
         size = planner.once_bytes(tensor, elements)
@@ -50,7 +50,7 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
     shape = _shape(planner, layer)
     if shape not in planner._mappings:
-        planner._mappings[shape] = best_mapping(planner.config, shape, planner.bytes_per_cycle)
+        planner._mappings[shape] = best_mapping(planner.config, shape)
     mapping = planner._mappings[shape]
     planner.plans[place].mapping = mapping
     for item in range(layer.count):

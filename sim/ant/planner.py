@@ -24,7 +24,6 @@ class Planner:
 
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
-        self.bytes_per_cycle = config.dram.peak_bytes_per_second / config.clock_hz
         self.tasks = [Columns(8) for _ in range(ENGINES)]
         self.transfers = [Columns(14) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
@@ -120,7 +119,10 @@ class Planner:
         part: float,
         ring: Ring | None = None,
     ) -> None:
-        """Load (base, rows, row_bytes, stride) for a task unless it is there; `part`: of the tensor that must be."""
+        """Load (base, rows, row_bytes, stride) for a task unless it is there.
+
+        `part` of the tensor must have been written.
+        """
         base, rows, row_bytes, stride = run
         if queue is Queue.ACTIVATION and ring is None and self._kept(tensor, base, task):
             if self._seen.get((tensor, queue), 0.0) >= part:
@@ -166,7 +168,7 @@ class Planner:
                 ring.need(("whole", self.at(tensor, width)), size, last)
 
     def _kept(self, tensor: int, address: int, task: int) -> bool:
-        """Return whether a tensor was kept in the width that lies around an address, and keep it for a task."""
+        """Return whether a tensor was kept in the width that lies at an address, and keep it for a task."""
         ring = self.rings[Queue.ACTIVATION]
         for width in self._array_widths.get(tensor, ()):
             start = self.at(tensor, width)
@@ -204,7 +206,7 @@ class Planner:
             plan.covered.append(done)
 
     def once_bytes(self, tensor: int, elements: int) -> int:
-        """Return the bytes of what riders read once, such as a bias; 0 of what goes with the output's tiles."""
+        """Return the bytes of what riders read once, such as a bias; 0 of what goes with the tiles."""
         size = -(-self.lowering.elements(tensor) * self.read_bits(tensor) // 8)
         small = size * 8 <= self.riding.capacity
         return size if small and self.lowering.elements(tensor) < elements else 0

@@ -68,11 +68,8 @@ def _assembled(planner: Planner) -> Program:
     in_array = np.arange(len(rows)) < first[1]
     crossing = in_array & (wakes <= -2)
     wakes[crossing] = first[1] - 2 - wakes[crossing]
-    tasks = Tasks(
-        *(np.ascontiguousarray(rows[:, c]) for c in (CYCLES, GAP, FILL, LAG, AWAITED)),
-        wakes,
-        rows[:, FREES].copy(),
-    )
+    cycles, gap, fill, lag, awaited = (rows[:, c].copy() for c in (CYCLES, GAP, FILL, LAG, AWAITED))
+    tasks = Tasks(cycles, gap, fill, lag, awaited, wakes, rows[:, FREES].copy())
     queues = np.concatenate([[0], np.cumsum([len(queue.rows) for queue in planner.transfers])]).astype(
         np.int64
     )

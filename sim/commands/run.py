@@ -70,6 +70,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         help="print the config, whole, as TOML for --config, and stop",
     )
     parser.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
+    parser.add_argument("--bits", metavar="NAME", help="operand widths of a machine with several: 4 or 8")
     parser.add_argument(
         "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"
     )
@@ -128,6 +129,7 @@ def _request(chosen: argparse.Namespace) -> Request:
         preset=file.preset if chosen.preset is None else chosen.preset,
         settings=_settings(chosen, file, family_named(name)),
         batch=chosen.batch,
+        bits=chosen.bits,
         functional=chosen.functional is not False,
         tensors=Path(chosen.functional) if isinstance(chosen.functional, str) else None,
         seed=chosen.seed,

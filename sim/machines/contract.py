@@ -35,12 +35,14 @@ class Options:
     configured: Callable[[Mapping[str, object]], Any]  # the config of this run with further settings in place
     batch: int = 1  # "batch"
     values: Values | None = None  # "values"
+    bits: str | None = None  # "bits": whose list of operand widths; None: the machine's own
     explain: bool = False  # "explain": say what bounds each op, and which settings would help
 
 
 # Name in `Machine.takes` -> how the command line calls it, and whether a run asks for it.
 OPTIONS: Mapping[str, tuple[str, Callable[[Options], bool]]] = {
     "batch": ("--batch", lambda options: options.batch != 1),
+    "bits": ("--bits", lambda options: options.bits is not None),
     "values": ("--functional", lambda options: options.values is not None),
     "explain": ("--explain", lambda options: options.explain),
 }

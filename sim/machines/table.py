@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from tandemsim.sim.arch.checks import ConfigError, nearest
+from tandemsim.sim.machines.ant.machine import Ant
 from tandemsim.sim.machines.contract import Machine
 from tandemsim.sim.machines.salo.machine import Salo
 from tandemsim.traces.schema import Trace
 
-MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(),)}
+MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(), Ant())}
 
 
 def machine_named(name: str) -> Machine:

@@ -20,7 +20,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tandemsim.sim.arch.ant.widths import NIBBLE, pe_class, pe_terms
+from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
 from tandemsim.sim.arch.checks import Rules, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
 from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
@@ -29,10 +29,12 @@ from tandemsim.sim.arch.energy import EnergyConfig
 from tandemsim.sim.arch.sram import BufferConfig
 
 MAX_SIDE = 1024  # PEs along a side; assumed: four times the largest systolic array in use
-MAX_WIDTH = 64  # of an accumulator
+MAX_WIDTH = 48  # of an accumulator; nibbles joined twice and one step more stay exact in int64
+MAX_WORDS = (1 << 16) - 1  # words of a tile; assumed: what has more is two tiles, at no cost
 MAX_LATENCY = 1024  # cycles
 MIN_CLOCK_HZ = 1_000_000  # assumed; of a slower clock one cycle is many refreshes of the DRAM
 BYTE = 8  # bits
+STAGING_LATENCY = 2  # cycles from an output word's writing to its offer: a memory, then its register
 
 
 class Dataflow(enum.StrEnum):
@@ -100,6 +102,15 @@ class AntArray:
         """Cycles from a word's entry to its sums at the foot: skew on both sides, and the accumulator."""
         return self.rows + self.cols + 1
 
+    @property
+    def stationary(self) -> bool:
+        """Whether the PEs keep weights and not sums; input stationary, their weights are the inputs."""
+        return self.dataflow is not Dataflow.OUTPUT_STATIONARY
+
+    def operands_of(self, form: CodeFormat) -> int:
+        """Return how many codes on the array's wires a code of `form` is: 1, or 2 nibbles of an integer."""
+        return nibbles(form) if self.pe_bits == NIBBLE else 1
+
     def operands(self, bits: int) -> int:
         """Return how many PEs' operands an element of `bits` takes: 1, or 2 nibbles."""
         require(bits <= BYTE, "an operand must have at most 8 bits", bits)
@@ -114,11 +125,29 @@ class AntArray:
         return self.cols // self.operands(bits)
 
     def max_fold(self, activation: CodeFormat, weight: CodeFormat) -> int:
-        """Return how many products a PE sums up before its sum moves to the foot. Raises `ConfigError`."""
-        terms = pe_terms(activation, weight, self.accumulator_width)
+        """Return how many elements of K a PE's sum, or that of a column, holds at `accumulator_width`.
+
+        Weight stationary, both nibbles of an activation add up in a column; output stationary, each has a
+        row of its own. Raises `ConfigError` where not even one product fits.
+        """
+        wide = self.pe_bits != NIBBLE
+        left = values_of(activation) if self.stationary or wide else operand(activation)
+        above = values_of(weight) if wide else operand(weight)
+        terms = product(left, above).terms(self.accumulator_width)
         rule = f"AntArray.accumulator_width must hold one product of {activation.name} and {weight.name}"
         require(terms >= 1, rule, self.accumulator_width)
         return terms
+
+
+class GemmTiming(NamedTuple):
+    """The array as the kernel of its streams takes it."""
+
+    rows: int
+    cols: int
+    stationary: int  # weight or input stationary
+    drains: int
+    lag: int  # from a word's entry to its output word
+    room: int  # output words that the staging buffer holds
 
 
 class Tile(NamedTuple):
@@ -200,6 +229,51 @@ class AntConfig:
             PS_PER_SECOND % self.clock_hz == 0,
             "AntConfig.clock_hz must divide 10^12 (a whole number of picoseconds a cycle)",
             self.clock_hz,
+        )
+
+    @property
+    def accumulator_rows(self) -> int:
+        """Addresses of the accumulators at the foot: sums that each column holds."""
+        return self.accumulator_scratchpad.capacity_bytes * BYTE // (self.array.cols * self.array.foot_width)
+
+    @property
+    def staging_words(self) -> int:
+        """Output words that the output scratchpad holds: a sum of each column."""
+        return self.output_scratchpad.capacity_bytes * BYTE // (self.array.cols * self.array.foot_width)
+
+    @property
+    def full_rate_words(self) -> int:
+        """Output words that must have room, or a tile of R rows and R words waits for its outputs."""
+        lag = self.array.output_lag + STAGING_LATENCY
+        return lag + 1 if self.array.stationary else lag + self.array.rows
+
+    @property
+    def timing(self) -> GemmTiming:
+        """What the cycles of the four streams follow from."""
+        array = self.array
+        return GemmTiming(
+            rows=array.rows,
+            cols=array.cols,
+            stationary=int(array.stationary),
+            drains=int(array.schedule is Schedule.DRAIN),
+            lag=array.output_lag,
+            room=self.staging_words,
+        )
+
+    def check_circuit(self) -> None:
+        """Raise `ConfigError` for what can be counted but not built."""
+        words = 1 if self.array.stationary else self.array.rows
+        needed = -(-words * self.array.cols * self.array.foot_width // BYTE)
+        require(
+            self.staging_words >= words,
+            f"AntConfig.output_scratchpad.capacity_bytes must be at least {needed} for a circuit: one tile",
+            self.output_scratchpad.capacity_bytes,
+        )
+        needed = -(-self.array.cols * self.array.foot_width // BYTE)
+        require(
+            self.accumulator_rows >= 1,
+            f"AntConfig.accumulator_scratchpad.capacity_bytes must be at least {needed} for a circuit",
+            self.accumulator_scratchpad.capacity_bytes,
         )
 
     @property

@@ -1,0 +1,1 @@
+"""The ANT machine: the twins of its circuits, and what has no twin."""

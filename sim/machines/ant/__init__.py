@@ -1,0 +1,1 @@
+"""The machine `ant` for the commands."""
