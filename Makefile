@@ -24,8 +24,9 @@ environment = @command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) not found:
 buildable = @if command -v '$(PYTHON)' >/dev/null; then '$(PYTHON)' -m tests.cosim.folder; fi
 
 workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
-# What `sim run` takes for every checked-in trace that a machine runs; tests/test_packaging.py holds it.
-DEFAULT_MACHINE := salo
+# What `sim run` takes; tests/test_packaging.py holds it for every checked-in trace.
+trace_file = $(firstword $(wildcard $(WORKLOAD) traces/data/$(workload_name).json))
+default_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
@@ -38,7 +39,7 @@ sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= PRESET= SE
 	@test -n '$(WORKLOAD)' || { echo 'make sim needs a workload: make sim WORKLOAD=longformer' >&2; exit 2; }
 	$(environment) core
 	@$(PY) -m sim run '$(WORKLOAD)' $(if $(MACHINE),--machine '$(MACHINE)') $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') \
-		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),$(DEFAULT_MACHINE)))' $(ARGS)
+		--out '$(or $(OUT),build/results/$(workload_name)-$(or $(MACHINE),$(default_machine)))' $(ARGS)
 
 test: ## every suite that does not need torch; of the co-simulation a sample
 	$(environment) core test rtl cosim

@@ -16,7 +16,9 @@ from tandemsim.sim.arch.checks import ConfigError
 PAGE_BYTES = 8192  # assumed: a DRAM row of most standards
 PARAMETER_BITS = 16  # of a bias or of a norm's scale; assumed
 RETAINED = 4  # a result is kept for its readers if so many fit the activation scratchpad; assumed
-AT_LAST = 3  # cycles from the foot's sum to the staging buffer's port, and two to its offer
+# Cycles from the end of a task to its last output at the staging buffer's port: beside the output's lag, and
+# where the array has drained.
+PIPELINED_LAG, DRAIN_LAG = 2, 5
 
 
 class Planner:
@@ -106,7 +108,9 @@ class Planner:
                 fill = work.first_rows
                 gap = max(0, work.first_rows - before.last_words) if before else work.first_rows
         self._last = work
-        lag = AT_LAST + (array.output_lag if array.schedule is Schedule.PIPELINED else 0)
+        lag = array.output_lag + PIPELINED_LAG if array.schedule is Schedule.PIPELINED else DRAIN_LAG
+        if array.dataflow is Dataflow.OUTPUT_STATIONARY:
+            lag += max(0, work.last_rows - 1)  # the column's results leave one by one
         return self.task(Engine.ARRAY, place, work.stream, gap, fill, lag)
 
     def load(

@@ -81,6 +81,7 @@ class Machine(Protocol):
 
     family: Family
     runs: frozenset[str]  # kinds of op
+    default_for: frozenset[str]  # of these, those whose traces it runs where no machine is named
     takes: frozenset[str]  # of `OPTIONS`; `sim.run` refuses the others, by name
 
     def run(

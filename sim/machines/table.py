@@ -24,12 +24,12 @@ def machine_named(name: str) -> Machine:
 
 
 def default_machine(kinds: Set[str]) -> str:
-    """Return the machine for a trace with ops of these kinds: the first that runs any of them.
+    """Return the machine for a trace with ops of these kinds: the first that is the default for any of them.
 
-    Raises `ConfigError` where none does, which says what each machine runs.
+    Raises `ConfigError` where none is, which says what each machine runs.
     """
     for name, machine in MACHINES.items():
-        if machine.runs & kinds:
+        if machine.default_for & kinds:
             return name
     known = "; ".join(f"{name} runs {', '.join(sorted(each.runs))}" for name, each in MACHINES.items())
     raise ConfigError(f"no machine runs any op of this trace; {known}")

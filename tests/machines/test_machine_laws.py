@@ -25,6 +25,7 @@ Case = tuple[Machine, str, Trace]
 ROOT = Path(__file__).parents[2]
 ASKED: dict[str, dict[str, Any]] = {  # an option of the contract -> a request that asks for it
     "batch": {"batch": 2},
+    "bits": {"bits": "8"},
     "values": {"functional": True},
     "explain": {"explain": True},
 }
@@ -81,7 +82,8 @@ def test_an_op_that_a_machine_loses_is_a_fault(monkeypatch: pytest.MonkeyPatch) 
 def test_cycles_are_those_of_computing_and_of_stalling(case: Case) -> None:
     answer = report(case)
     for part in (answer, *answer.ops):
-        assert part.cycles == part.compute_cycles + sum(part.stall_cycles.values()) > 0
+        assert part.cycles == part.compute_cycles + sum(part.stall_cycles.values())
+        assert part.cycles > 0 or "rides_on" in part.extra
     assert max(op.start_cycle + op.cycles for op in answer.ops) <= answer.cycles
 
 
@@ -102,10 +104,10 @@ def test_a_config_object_runs_as_its_preset_does(case: Case) -> None:
     machine, preset, _ = case
     by_name = report(case)
     assert report(case, config=machine.family.configs[preset]).as_json() == by_name.as_json()
-    faster = dataclasses.replace(machine.family.configs[preset], clock_hz=500_000_000)
-    answer = report(case, config=faster)
-    assert answer.clock_hz == 500_000_000 and answer.settings == {"clock_hz": 500_000_000}
-    assert answer.config == report(case, settings={"clock_hz": 500_000_000}).config
+    slower = dataclasses.replace(machine.family.configs[preset], clock_hz=250_000_000)
+    answer = report(case, config=slower)
+    assert answer.clock_hz == 250_000_000 and answer.settings == {"clock_hz": 250_000_000}
+    assert answer.config == report(case, settings={"clock_hz": 250_000_000}).config
 
 
 def test_a_config_of_another_machine_is_refused(case: Case) -> None:
@@ -184,8 +186,11 @@ def test_timeline_and_activity_lie_within_the_run(case: Case) -> None:
 
 
 def test_a_trace_without_an_op_for_the_machine_is_refused(case: Case) -> None:
-    machine, preset, trace = case
-    other = next(trace_for(m) for m in ALL.values() if not m.runs & {op.kind for op in trace.ops})
+    machine, preset, _ = case
+    traces = (trace_for(other) for other in ALL.values())
+    other = next((each for each in traces if not machine.runs & {op.kind for op in each.ops}), None)
+    if other is None:
+        pytest.skip("runs the small trace of every machine")
     with pytest.raises(ConfigError, match=f"{machine.family.name} runs .* ops, and the trace has none"):
         report((machine, preset, other))
 

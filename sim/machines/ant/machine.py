@@ -21,7 +21,7 @@ class Ant:
     """
 
     family: Family = ANT_FAMILY
-    runs = KINDS
+    runs = default_for = KINDS
     takes = frozenset({"batch", "bits"})
 
     def run(

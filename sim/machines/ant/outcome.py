@@ -20,7 +20,7 @@ from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.contract import Options, Outcome
-from tandemsim.sim.machines.totals import energy, summed
+from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.memory.dma_state import Dma
 from tandemsim.sim.memory.dram.state import READ, WRITE
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
@@ -40,8 +40,7 @@ def outcome(
     bits = _bits(ops, options)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     reports = _op_reports(run, ops, config, options.batch)
-    busy = sum(report.compute_cycles for report in reports)
-    stalls = summed(report.stall_cycles for report in reports)
+    busy, stalls = _totals(run)
     counts = _dram_counts(run.dma)
     pads = _scratchpads(run, config)
     work = AntWork(run.cycles, *_work(run, config))
@@ -115,7 +114,6 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
     stalls["dram"] += unknown
     begun = np.full(len(program.layers), run.cycles, np.int64)
     np.minimum.at(begun, layer_of, start - idle)
-    tail = run.cycles - (int(end[-1]) if last else 0)
     moved = program.transfers.rows * program.transfers.row_bytes
     read = np.bincount(program.transfer_layer, moved * (1 - program.transfers.is_write), len(program.layers))
     written = np.bincount(program.transfer_layer, moved * program.transfers.is_write, len(program.layers))
@@ -128,15 +126,15 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
             continue
         plan = program.layers[place]
         waits = {name: int(counts[place]) for name, counts in stalls.items()}
-        waits[WRITE_BACK] = 0
+        worked = int(compute[place]) or _vector_cycles(run, plan)
         has_tasks = plan.first[Engine.ARRAY] < plan.last[Engine.ARRAY]
         reports.append(
             OpReport(
                 name=op.name,
                 kind=op.kind,
                 start_cycle=int(begun[place]) if has_tasks else _vector_start(run, plan),
-                cycles=int(compute[place]) + sum(waits.values()),
-                compute_cycles=int(compute[place]),
+                cycles=worked + sum(waits.values()),
+                compute_cycles=worked,
                 stall_cycles=waits,
                 macs=_macs(plan, op, batch),
                 multipliers=_multipliers(plan, config),
@@ -146,29 +144,21 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
                 extra={"vector_cycles": _vector_cycles(run, plan)},
             )
         )
-    if reports:
-        final = reports[-1]
-        waits = {**final.stall_cycles, WRITE_BACK: tail}
-        reports[-1] = OpReport(
-            **{name: getattr(final, name) for name in _KEPT},
-            cycles=final.cycles + tail,
-            stall_cycles=waits,
-            start_cycle=min(final.start_cycle, run.cycles - final.cycles - tail),
-        )
     return reports
 
 
-_KEPT = (
-    "name",
-    "kind",
-    "compute_cycles",
-    "macs",
-    "multipliers",
-    "tiles",
-    "dram_read_bytes",
-    "dram_write_bytes",
-    "extra",
-)
+def _totals(run: AntRun) -> tuple[int, dict[str, int]]:
+    """Return the cycles in which the array works, and why it does not in the others."""
+    program, times = run.program, run.plan.times
+    last = int(program.first[1])
+    if not last:
+        return 0, {STALLS[Cause.TASK]: run.cycles}
+    start, end = times.start[:last], times.end[:last]
+    idle = start - np.concatenate([[0], end[:-1]])
+    causes = np.where(times.cause[:last] < 0, Cause.LOAD, times.cause[:last])
+    stalls = {name: int(idle[causes == cause].sum()) for cause, name in STALLS.items()}
+    stalls[WRITE_BACK] = run.cycles - int(end[-1])
+    return int(program.tasks.cycles[:last].sum()), stalls
 
 
 def _riding(op: Op, run: AntRun, config: AntConfig, batch: int) -> OpReport:

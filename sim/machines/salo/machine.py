@@ -22,6 +22,7 @@ class Salo:
 
     family: Family = SALO_FAMILY
     runs = frozenset({"window_attention", "attention"})
+    default_for = frozenset({"window_attention"})
     takes = frozenset({"batch", "values", "explain"})
 
     def run(

@@ -19,7 +19,7 @@ class Toy:
     """One multiplier for each element of a tile of outputs; an op reads its operands before it computes."""
 
     family: Family = TOY_FAMILY
-    runs = frozenset({"gemm"})
+    runs = default_for = frozenset({"gemm"})
     takes: frozenset[str] = frozenset()
 
     def run(
