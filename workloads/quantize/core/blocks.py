@@ -13,8 +13,10 @@ from tandemsim.sim.arch.blocks import BlockFormat, Blocks
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.types import Doubles
 
-#: Codes of a scale that are tried, from that of the rule on: one of E8M0 doubles it, eight of E4M3 do.
-POWERS, STEPS = range(-1, 2), range(-4, 6)
+#: Codes of a scale that are tried, from that of the rule on: one of E8M0 doubles it, eight of E4M3 do. Up to
+#: twice the rule's and more, because of flint the upper half of a grid is one value; further ones win nothing
+#: (measured on the weights of all-MiniLM-L6-v2, int4, flint4, pot4 and E2M1).
+POWERS, STEPS = range(-1, 3), range(-4, 13)
 MOST_POWER, MOST_STEP = 254, 126  # the largest codes of E8M0 and E4M3 that are numbers
 
 
