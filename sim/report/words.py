@@ -71,6 +71,7 @@ RUN = {
         "With --explain: what bounds each op, and what would help most, found by running it."
     ),
     "batch": Word("Inputs that the model takes at once; each brings its own heads."),
+    "bits": Word("Operand widths, as --bits takes them."),
     "seed": Word("Where random tensors start from."),
     "functional": Word("Values that went through the machine's number formats, compared with float64."),
     "ops": Word("What ran: each op of the trace that this machine can do."),
@@ -91,6 +92,7 @@ STALLS = {
     "scratchpad": Word(
         "Keys or values that one bank should deliver in one cycle take several.", "bank conflicts"
     ),
+    "vector": Word("Waiting for results of the vector unit, such as a softmax.", "vector unit late"),
     "write_back": Word("The array is done, and its last outputs are on their way to DRAM.", "last outputs"),
     "drain": Word("The last results leave the array.", "last results"),
 }
@@ -125,8 +127,10 @@ ENERGY = {
 }
 
 ACTIONS = {
-    "array.multiply": Word("Multiplications of QK and PV."),
-    "array.add": Word("Additions of scores and weighted sums, with the shifts that align them."),
+    "array.multiply": Word("Multiplications of the PEs."),
+    "array.add": Word("Additions of the PEs, with the shifts that align their operands."),
+    "array.accumulate": Word("Additions into the accumulators at the foot of the array."),
+    "array.vector": Word("The vector unit: a multiplication and an addition for each element and pass."),
     "array.exponential": Word("The exponential of each score."),
     "array.row_sum": Word("Sums of the weights along each row, with the shifts that align them."),
     "array.normalise": Word("Reciprocals of row sums, and multiplications of weights or outputs by them."),
@@ -143,6 +147,10 @@ ACTIONS = {
     "scratchpad.key": Word("Reads and writes of the key scratchpad."),
     "scratchpad.value": Word("Reads and writes of the value scratchpad."),
     "scratchpad.global": Word("Reads and writes of the scratchpad of the global tokens."),
+    "scratchpad.activation": Word("Reads and writes of the activation scratchpad."),
+    "scratchpad.weight": Word("Reads and writes of the weight scratchpad."),
+    "scratchpad.accumulator": Word("Reads and writes of the accumulators at the foot of the array."),
+    "scratchpad.vector": Word("Reads and writes of the vector unit's scratchpad."),
     "scratchpad.output": Word("Reads and writes of the output scratchpad."),
     "static.array": Word("Leakage of the array."),
     "static.scratchpad": Word("Leakage of the scratchpads."),
@@ -189,6 +197,10 @@ SCRATCHPADS = {
     "key": Word("Holds the keys of the window, in granules of as many keys as the array has rows."),
     "value": Word("Holds the values of the window, as the key scratchpad does the keys."),
     "global": Word("Holds what belongs to global tokens."),
+    "activation": Word("Holds what streams past the weights: tiles of activations."),
+    "weight": Word("Holds tiles of weights, or of the keys and values of an attention."),
+    "accumulator": Word("Holds sums at the foot of the array until their last products are there."),
+    "vector": Word("Holds operands and results of the vector unit."),
     "output": Word("Holds finished outputs until they are in DRAM: the staging buffers."),
     "read_bytes": Word("Bytes read by the array or the DMA."),
     "write_bytes": Word("Bytes written by the array or the DMA."),
@@ -238,6 +250,8 @@ OPS = {
     "global_projections": Word(
         "Where keys and values for global queries come from: shared with the local ones or not."
     ),
+    "rides_on": Word("The op on whose results it rides: it takes no cycles of its own."),
+    "vector_cycles": Word("Cycles in which the vector unit works on it."),
     "reason": Word("Why the op does not run here."),
 }
 

@@ -1,0 +1,48 @@
+"""docs/ant-machine.md: its rows are what the command gives; `TANDEM_ALL_MODELS=1` runs the long ones too."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandemsim.sim.run import Request, simulate
+
+PAGE = (Path(__file__).parents[2] / "docs" / "ant-machine.md").read_text(encoding="utf-8")
+ROWS = re.findall(
+    r"^\| `([\w-]+)` \| (?:`(.*?)`)? *\| ([\d,]+) \| (0\.\d{3}) \| (0\.\d{3}) \|$", PAGE, re.MULTILINE
+)
+LONG = ("longformer", "16")
+
+
+def request(workload: str, options: str) -> Request:
+    """Return what the words of a row ask for."""
+    words, more = shlex.split(options), dict[str, Any]()
+    settings: dict[str, object] = {}
+    for option, value in zip(words[::2], words[1::2], strict=True):
+        if option == "--set":
+            key, _, setting = value.partition("=")
+            settings[key] = setting
+        else:
+            more[option.lstrip("-")] = int(value) if option == "--batch" else value
+    return Request(workload=workload, machine="ant", settings=settings, **more)
+
+
+def test_the_page_has_rows() -> None:
+    assert len(ROWS) == 8
+
+
+@pytest.mark.parametrize(("workload", "options", "cycles", "busy", "utilization"), ROWS)
+def test_rows_are_what_the_command_gives(
+    workload: str, options: str, cycles: str, busy: str, utilization: str
+) -> None:
+    if any(word in (workload, *options.split()) for word in LONG) and not os.environ.get("TANDEM_ALL_MODELS"):
+        pytest.skip("TANDEM_ALL_MODELS=1 runs it")
+    report = simulate(request(workload, options)).report
+    assert f"{report.cycles:,}" == cycles and not report.not_run
+    assert f"{report.compute_cycles / report.cycles:.3f}" == busy
+    assert f"{report.utilization:.3f}" == utilization
