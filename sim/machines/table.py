@@ -35,6 +35,12 @@ def default_machine(kinds: Set[str]) -> str:
     raise ConfigError(f"no machine runs any op of this trace; {known}")
 
 
+def machine_of_preset(preset: str | None) -> str | None:
+    """Return the machine that has a preset of this name, None where none has."""
+    having = (name for name, machine in MACHINES.items() if preset in machine.family.presets)
+    return next(having, None)
+
+
 def running(trace: Trace) -> dict[str, int]:
     """Return the machines that run ops of a trace as they are by default, and how many ops each runs."""
     counts = {}

@@ -70,7 +70,7 @@ def test_tiles_fit_and_take_the_cycles_that_are_estimated(
     cycles = walked(made, of, mapping)
     tasks = math.ceil(m / mapping.tm) * math.ceil(n / mapping.tn) * math.ceil(k / mapping.tk)
     # the estimate has full tiles and no change from one task to the next
-    assert abs(mapping.cycles - cycles) <= 2 * rows * tasks + 0.05 * cycles
+    assert abs(mapping.cycles - cycles) <= 3 * rows * tasks + 0.05 * cycles
     compulsory = (m * k + k * n) * bits / 8 + m * n
     assert mapping.bytes >= int(compulsory) - 2
 

@@ -37,7 +37,7 @@ MANY_DIGITS = "9" * 5000
             ["run", "small.json", "--machine", "sallo"],
             "tandem: unknown machine 'sallo'; did you mean 'salo'\\?",
         ),
-        (["run", "small.json", "--machine", ""], "tandem: unknown machine ''; known: salo"),
+        (["run", "small.json", "--machine", ""], "tandem: unknown machine ''; known: ant, salo"),
         (
             ["run", "small.json", "--preset", "salo-dac21"],
             "tandem: unknown preset of salo 'salo-dac21'; did you mean 'salo-dac22' or 'salo'\\?",
@@ -222,13 +222,11 @@ def test_an_op_that_breaks_a_rule_is_named_with_its_field(
     assert re.fullmatch(f"tandem: bad.json: op 1 'layer.0.attention': {says}\n", message), message
 
 
-def test_a_trace_without_an_op_for_any_machine_is_refused(refused: Callable[..., str], place: Path) -> None:
+def test_a_trace_without_an_op_for_the_machine_is_refused(refused: Callable[..., str], place: Path) -> None:
     from tandemsim.traces.codec import save
     from tandemsim.traces.scalesim import from_csv
 
     save(from_csv("Layer,M,N,K\nx,1,2,3\n", "x")[0], place / "gemm.json")
-    known = "no machine runs any op of this trace; salo runs attention, window_attention"
-    assert refused("run", "gemm.json") == f"tandem: {known}\n"
     asked = refused("run", "gemm.json", "--machine", "salo", "--functional")
     assert (
         asked

@@ -180,7 +180,7 @@ GRID = f'[grid]\npattern = "{WORK}"\n'
         (f"{GRID}rows = []\n", "line 3: grid.rows must have values, not []"),
         (f"{GRID}\narray.rwos = [1]\n", "line 4: unknown key 'array.rwos'; did you mean 'array.rows'"),
         (f"{GRID}batches = 2\n", "line 3: unknown key 'batches'; did you mean 'batch'"),
-        (f"{GRID}dataflow = 'ws'\n", "line 3: config key 'dataflow' cannot be set: "),
+        (f"{GRID}machine = 'salo'\ndataflow = 'ws'\n", "line 4: config key 'dataflow' cannot be set: "),
         (f"{GRID}machine = ['salo',\n 'sallo']\n", "line 4: unknown machine 'sallo'; did you mean 'salo'?"),
         (
             f"{GRID}preset = ['salo-dac23']\n",
