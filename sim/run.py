@@ -14,7 +14,7 @@ from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Values
-from tandemsim.sim.machines.table import default_machine, machine_named, machine_of_preset
+from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
 from tandemsim.sim.report.contract import NotRun
 from tandemsim.sim.report.result import Report
@@ -107,7 +107,7 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
     trace = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
     if name is None:
-        name = machine_of_preset(request.preset) or default_machine({op.kind for op in trace.ops})
+        name = default_machine({op.kind for op in trace.ops}, request.preset)
     machine = machine_named(name)
     wanted = {op.id for op in trace.ops}
     if request.only is not None:

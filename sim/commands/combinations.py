@@ -118,7 +118,7 @@ def _combination(
     where = _named(workload, label, machine or file.machine or "its machine")
     kinds = {op.kind for op in trace.ops}
     try:
-        name = machine or file.machine or default_machine(kinds)
+        name = machine or file.machine or default_machine(kinds, preset)
         family = family_named(name)
         preset, settings = combined(family, file, preset, words)
         config = family.config(preset, settings)

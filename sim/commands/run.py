@@ -120,15 +120,16 @@ def _request(chosen: argparse.Namespace) -> Request:
     file = _file(chosen)
     trace = _trace(chosen)
     name = file.machine if chosen.machine is None else chosen.machine
+    preset = file.preset if chosen.preset is None else chosen.preset
     if name is None:
         trace = trace or codec.load(codec.find(chosen.workload))
-        name = default_machine({op.kind for op in trace.ops})
+        name = default_machine({op.kind for op in trace.ops}, preset)
     return Request(
         workload=chosen.pattern or chosen.workload,
         trace=trace,
         only=chosen.only,
         machine=name,
-        preset=file.preset if chosen.preset is None else chosen.preset,
+        preset=preset,
         settings=_settings(chosen, file, family_named(name)),
         batch=chosen.batch,
         bits=chosen.bits,

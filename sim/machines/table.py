@@ -23,22 +23,20 @@ def machine_named(name: str) -> Machine:
     return MACHINES[name]
 
 
-def default_machine(kinds: Set[str]) -> str:
+def default_machine(kinds: Set[str], preset: str | None = None) -> str:
     """Return the machine for a trace with ops of these kinds: the first that is the default for any of them.
 
-    Raises `ConfigError` where none is, which says what each machine runs.
+    No two machines have presets of one name, so that one names its machine, too. Raises `ConfigError`
+    where no machine is left, which says what each of them runs.
     """
+    for name, machine in MACHINES.items():
+        if preset in machine.family.presets:
+            return name
     for name, machine in MACHINES.items():
         if machine.default_for & kinds:
             return name
     known = "; ".join(f"{name} runs {', '.join(sorted(each.runs))}" for name, each in MACHINES.items())
     raise ConfigError(f"no machine runs any op of this trace; {known}")
-
-
-def machine_of_preset(preset: str | None) -> str | None:
-    """Return the machine that has a preset of this name, None where none has."""
-    having = (name for name, machine in MACHINES.items() if preset in machine.family.presets)
-    return next(having, None)
 
 
 def running(trace: Trace) -> dict[str, int]:

@@ -65,7 +65,7 @@ class Fields:
         """Raises `StudyError` with the line of an unknown key, workload, machine or preset."""
         self.study = study
         self._configs: dict[str, Any] = {}
-        self._machine_names: dict[str, str] = {}  # by the digest of a trace
+        self._machine_names: dict[tuple[str, str | None], str] = {}  # by the digest of a trace
         self._check_options()
         self._check_work()
         self.traces = dict(self._traces())
@@ -102,9 +102,11 @@ class Fields:
             return str(point["machine"])
         try:
             trace = trace_of(point, self.traces)
-            if trace.digest not in self._machine_names:
-                self._machine_names[trace.digest] = default_machine({op.kind for op in trace.ops})
-            return self._machine_names[trace.digest]
+            preset = str(point["preset"]) if "preset" in point else None
+            key = trace.digest, preset
+            if key not in self._machine_names:
+                self._machine_names[key] = default_machine({op.kind for op in trace.ops}, preset)
+            return self._machine_names[key]
         except (UserError, TraceError):
             return ""
 
