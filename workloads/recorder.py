@@ -13,7 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.traces.errors import TraceError
+from tandemsim.traces.kinds import KINDS
 from tandemsim.traces.limits import MAX_OPS
+from tandemsim.traces.schema import Op
+from tandemsim.traces.shapes import check_shapes
 from tandemsim.workloads.calls import (
     FACTORIES,
     RANDOM,
@@ -188,11 +192,22 @@ class Recorder(TorchDispatchMode):
                 lowered = _scattered(lowered, base)
                 inputs = [self.tensors.number(base), *inputs]
             outputs = [self.tensors.add_result(tensor) for tensor in lowered.outputs]
-        except ConfigError as error:
+            self._check(lowered, inputs, outputs)
+        except (ConfigError, TraceError) as error:
             raise ConfigError(f"operator {call.name!r}: {error}") from None
         if len(self.steps) == MAX_OPS:
             raise too_many(MAX_OPS)
         self.steps.append(Step(self._owner(), lowered, inputs, outputs))
+
+    def _check(self, lowered: Lowered, inputs: list[int], outputs: list[int]) -> None:
+        """Raise `TraceError` for dims or shapes that break a rule, while the line of code is known."""
+        KINDS[lowered.kind].check(lowered.dims, lowered.attrs)
+        operands, results = ([self.tensors.records[number] for number in each] for each in (inputs, outputs))
+        op = Op(
+            id=0, kind=lowered.kind, name="", inputs=tuple(inputs), outputs=tuple(outputs),
+            dims=lowered.dims, attrs=lowered.attrs, macs=0,
+        )  # fmt: skip
+        check_shapes(op, operands, results)
 
     def _is_folded(self, call: Call, lowered: Lowered) -> bool:
         """Return whether the op's result is a constant: of constants alone, and not to be counted."""

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.traces import limits
+from tandemsim.traces.errors import violation
 from tandemsim.traces.schema import Source
 from tandemsim.workloads import recorder
 from tandemsim.workloads.tracer import missing, trace
@@ -150,3 +151,13 @@ def test_what_stops_the_run_nevertheless_comes_last_in_that_list():
     model = Net(lambda x: torch.linalg.inv(x)[x > 0]).to("meta").eval()
     found = missing(model, [torch.empty(4, 4, device="meta")])
     assert [item.what.split(" ")[1] for item in found] == ["'linalg_inv_ex'", "'index'"]
+
+
+def test_an_op_that_breaks_a_rule_of_the_format_names_operator_and_module(monkeypatch):
+    def refused(op, inputs, outputs):
+        raise violation("inputs[0]", "must hold 7 elements", 6)
+
+    monkeypatch.setattr(recorder, "check_shapes", refused)
+    said = r"^operator 'addmm': inputs\[0\] must hold 7 elements, not 6 \(in module '0'\)$"
+    with pytest.raises(ConfigError, match=said), torch.device("meta"):
+        trace(nn.Sequential(nn.Linear(3, 2)), [torch.empty(2, 3)], SOURCE)
