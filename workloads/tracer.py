@@ -47,7 +47,7 @@ def trace(
 ) -> Trace:
     """Return the trace of ``module(*inputs, **named)``; all tensors must be on the `meta` device.
 
-    `recorder` is one of the caller's, which knows afterwards what the trace does not say (`Recorder.notes`).
+    `recorder` is one of the caller's, which knows afterwards what the trace does not say (`Recorder.noted`).
     Raises `ConfigError` for an operator, or a use of one, that a trace cannot say, and for whatever else the
     model raises; it names the module that runs and the line of its code.
     """

@@ -85,9 +85,10 @@ def steps(model, cache, ids):
     """Return the outputs of a prefill of 20 tokens, and of the tokens that follow one by one."""
     sizes = {} if cache is DynamicCache else {"max_cache_len": 32}
     kept = cache(config=model.config, **sizes)
-    with torch.no_grad():
-        for part in (ids[:, :20], *ids[:, 20:].split(1, dim=1)):
-            yield model(input_ids=part, past_key_values=kept, use_cache=True)[0]
+    for part in (ids[:, :20], *ids[:, 20:].split(1, dim=1)):
+        with torch.no_grad():  # not around the yield: two of these run in turn
+            result = model(input_ids=part, past_key_values=kept, use_cache=True)[0]
+        yield result
 
 
 # -- the check bites ----------------------------------------------------------------------------------------
