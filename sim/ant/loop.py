@@ -67,7 +67,6 @@ class Tasks(NamedTuple):
     lag: Integers  # [T] from its last operand to its last result
     awaited: Integers  # [T] loads, tasks and writes that it still waits for; counts down
     wakes: Integers  # [T] the task that waits for its results, or NONE
-    frees: Integers  # [T] the task that waits for its end, or NONE
 
 
 class Transfers(NamedTuple):
@@ -230,8 +229,6 @@ def _ended(plan: Plan, kind: int, task: int, cycle: int) -> None:
     state.finished += 1
     state.free[engine] = cycle
     state.next[engine] = task + 1
-    if tasks.frees[task] != NONE:
-        _arrive(plan, tasks.frees[task], Cause.TASK, cycle)
     push(plan.queue, cycle + tasks.lag[task], Event.LEFT, task)
 
 

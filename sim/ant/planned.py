@@ -11,7 +11,7 @@ from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
 from tandemsim.sim.arch.types import Integers
 
-CYCLES, GAP, FILL, LAG, AWAITED, WAKES, FREES, TASK_LAYER = range(8)
+CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
 (BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN) = range(10)
 AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(10, 14)
 

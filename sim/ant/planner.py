@@ -26,7 +26,7 @@ class Planner:
 
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
-        self.tasks = [Columns(8) for _ in range(ENGINES)]
+        self.tasks = [Columns(7) for _ in range(ENGINES)]
         self.transfers = [Columns(14) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
@@ -96,7 +96,7 @@ class Planner:
         return self._placed[key]
 
     def task(self, engine: Engine, place: int, cycles: int, gap: int, fill: int, lag: int) -> int:
-        return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, NONE, place)
+        return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, place)
 
     def array_task(self, place: int, work: Cycles) -> int:
         array, before = self.config.array, self._last

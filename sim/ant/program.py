@@ -21,7 +21,6 @@ from tandemsim.sim.ant.planned import (
     BASE,
     CYCLES,
     FILL,
-    FREES,
     GAP,
     LAG,
     OWNER,
@@ -69,7 +68,7 @@ def _assembled(planner: Planner) -> Program:
     crossing = in_array & (wakes <= -2)
     wakes[crossing] = first[1] - 2 - wakes[crossing]
     cycles, gap, fill, lag, awaited = (rows[:, c].copy() for c in (CYCLES, GAP, FILL, LAG, AWAITED))
-    tasks = Tasks(cycles, gap, fill, lag, awaited, wakes, rows[:, FREES].copy())
+    tasks = Tasks(cycles, gap, fill, lag, awaited, wakes)
     queues = np.concatenate([[0], np.cumsum([len(queue.rows) for queue in planner.transfers])]).astype(
         np.int64
     )

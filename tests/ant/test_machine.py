@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.loop import NONE, Engine
-from tandemsim.sim.ant.lowering import Attention, Product
+from tandemsim.sim.ant.lowering import RUNS, Attention, Product
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow
 from tandemsim.sim.arch.ant.presets import ANT
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.machines.ant.bits import widths
-from tandemsim.sim.machines.ant.scope import KINDS
 from tandemsim.sim.run import Request
 from tandemsim.sim.run import simulate as run_request
 from tandemsim.traces.codec import find, load
@@ -27,7 +26,7 @@ MODELS = ("resnet18", "bert-base-128", "vil-tiny", "mobilenet-v2")
 
 def ran(name: str, config: AntConfig = ANT, bits: str = "4", batch: int = 1) -> AntRun:
     trace = load(find(name))
-    ops = [op for op in trace.ops if op.kind in KINDS]
+    ops = [op for op in trace.ops if op.kind in RUNS]
     return simulate(trace, ops, config, widths(trace, ops, bits), batch)
 
 

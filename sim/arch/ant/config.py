@@ -230,6 +230,9 @@ class AntConfig:
             "AntConfig.clock_hz must divide 10^12 (a whole number of picoseconds a cycle)",
             self.clock_hz,
         )
+        held = self.vector_scratchpad.capacity_bytes
+        rule = "AntConfig.vector_scratchpad.capacity_bytes must be at least 2, for operands and results"
+        require(held >= 2, rule, held)
 
     @property
     def accumulator_rows(self) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tandemsim.sim.ant.lowering import RUNS
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.family import ANT_FAMILY
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.types import Progress
-from tandemsim.sim.machines.ant.scope import KINDS, reason
+from tandemsim.sim.machines.ant.scope import reason
 from tandemsim.sim.machines.ant.small import small_trace
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.traces.schema import Op, Trace
@@ -21,7 +22,7 @@ class Ant:
     """
 
     family: Family = ANT_FAMILY
-    runs = default_for = KINDS
+    runs = default_for = RUNS
     takes = frozenset({"batch", "bits"})
 
     def run(

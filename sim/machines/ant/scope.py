@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tandemsim.sim.ant.lowering import PRODUCTS
 from tandemsim.sim.arch.ant.config import AntConfig, Overflow
 from tandemsim.sim.arch.ant.widths import foot_terms
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import FORMATS
 from tandemsim.traces.schema import Op
-
-KINDS = frozenset(
-    {
-        *(
-            "gemm",
-            "grouped_gemm",
-            "conv2d",
-            "attention",
-            "window_attention",
-            "softmax",
-            "norm",
-            "eltwise",
-            "act",
-        ),
-        *("pool", "gather", "scatter", "reduce", "topk", "quantize", "cache_append"),
-    }
-)
 
 
 def reason(op: Op, config: AntConfig) -> str | None:
@@ -33,7 +17,7 @@ def reason(op: Op, config: AntConfig) -> str | None:
 
     Sums are bounded for 8-bit operands, the worst that a run can choose.
     """
-    if op.kind not in ("gemm", "grouped_gemm", "conv2d") or config.array.overflow is not Overflow.REFUSE:
+    if op.kind not in PRODUCTS or config.array.overflow is not Overflow.REFUSE:
         return None
     k = op.dim("k") if op.kind != "conv2d" else _kernel(op)
     limit = foot_terms(FORMATS["int8u"], FORMATS["int8"], config.array.foot_width)
