@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
-from tandemsim.sim.ant.lowering import STORED, Attention, Layer, Lowering, Product
+from tandemsim.sim.ant.lowering import STORED, Attention, Lowering, Product
 from tandemsim.sim.ant.mapper import Cycles, Mapping, Shape
 from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
 from tandemsim.sim.ant.rings import Outgoing, Ring
@@ -39,7 +39,8 @@ class Planner:
             Queue.OUTPUT: Outgoing("output_scratchpad", config.output_scratchpad.capacity_bytes),
             Queue.RESULT: Outgoing("vector_scratchpad", half),
         }
-        self.plans: list[LayerPlan] = []
+        self.plans = [LayerPlan(layer) for layer in lowering.layers]
+        self.place = NONE  # of the layer that is being planned
         self._placed: dict[tuple[int, int], int] = {}
         self.next_byte = 0
         self._last: Cycles | None = None
@@ -47,15 +48,13 @@ class Planner:
         self._seen: dict[tuple[int, int], float] = {}
         self.formats = self._formats()
 
-    def begin(self, layer: Layer) -> None:
-        """Begin the plan of the next layer."""
-        starts = [len(engine.rows) for engine in self.tasks]
-        self.plans.append(LayerPlan(layer, starts, starts))
+    def begin(self, place: int) -> None:
+        """Begin, or go on with, the plan of a layer."""
+        self.place = place
 
-    def end(self, layer: Layer) -> None:
+    def end(self, place: int) -> None:
         """End it: keep its results on the chip where there is room."""
-        self.plans[-1].last = [len(engine.rows) for engine in self.tasks]
-        self.retain(layer.output)
+        self.retain(self.plans[place].layer.output)
 
     def check_dram(self) -> None:
         """Raise `ConfigError` where the tensors exceed the DRAM."""
@@ -158,7 +157,7 @@ class Planner:
             engine,
             engine,
             tensor,
-            len(self.plans) - 1,
+            self.place,
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 

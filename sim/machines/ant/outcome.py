@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tandemsim.sim.ant.loop import Cause, Engine
+from tandemsim.sim.ant.loop import Cause, Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS, Attention, Passes, Product
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.simulation import AntRun, simulate
@@ -16,7 +16,7 @@ from tandemsim.sim.arch.ant.energy import AntWork, ant_energy
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
-from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.machines.ant.bits import DEFAULT, widths
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.contract import Options, Outcome
@@ -90,10 +90,12 @@ def outcome(
 def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -> list[OpReport]:
     """Return a report for each op, in order. What rides on another's results takes no cycles."""
     program, times = run.program, run.plan.times
-    last = int(program.first[1])
+    last, layers = int(program.first[1]), len(program.layers)
     start, end = times.start[:last], times.end[:last]
     idle = start - np.concatenate([[0], end[:-1]]) if last else np.zeros(0, np.int64)
     layer_of = program.task_layer[:last]
+    tiles = np.bincount(program.task_layer, minlength=layers)
+    vector_cycles = _sums(run, Engine.VECTOR)
     compute = np.bincount(layer_of, program.tasks.cycles[:last], len(program.layers)).astype(np.int64)
     stalls = {
         name: np.bincount(layer_of, idle * (times.cause[:last] == cause), len(program.layers)).astype(
@@ -103,8 +105,11 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
     }
     unknown = np.bincount(layer_of, idle * (times.cause[:last] < 0), len(program.layers)).astype(np.int64)
     stalls["dram"] += unknown
-    begun = np.full(len(program.layers), run.cycles, np.int64)
+    begun = np.full(layers, run.cycles, np.int64)
     np.minimum.at(begun, layer_of, start - idle)
+    of_vector = slice(program.first[Engine.VECTOR], program.first[Engine.VECTOR + 1])
+    vector_begun = np.full(layers, run.cycles, np.int64)
+    np.minimum.at(vector_begun, program.task_layer[of_vector], times.start[of_vector])
     moved = program.transfers.rows * program.transfers.row_bytes
     read = np.bincount(program.transfer_layer, moved * (1 - program.transfers.is_write), len(program.layers))
     written = np.bincount(program.transfer_layer, moved * program.transfers.is_write, len(program.layers))
@@ -117,22 +122,22 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
             continue
         plan = program.layers[place]
         waits = {name: int(counts[place]) for name, counts in stalls.items()}
-        worked = int(compute[place]) or _vector_cycles(run, plan)
-        has_tasks = plan.first[Engine.ARRAY] < plan.last[Engine.ARRAY]
+        on_array = not isinstance(plan.layer, Passes)
+        worked = int(compute[place] if on_array else vector_cycles[place])
         reports.append(
             OpReport(
                 name=op.name,
                 kind=op.kind,
-                start_cycle=int(begun[place]) if has_tasks else _vector_start(run, plan),
+                start_cycle=int(begun[place] if on_array else vector_begun[place]),
                 cycles=worked + sum(waits.values()),
                 compute_cycles=worked,
                 stall_cycles=waits,
                 macs=_macs(plan, op, batch),
                 multipliers=_multipliers(plan, config),
-                tiles=sum(plan.last) - sum(plan.first),
+                tiles=int(tiles[place]),
                 dram_read_bytes=int(read[place]),
                 dram_write_bytes=int(written[place]),
-                extra={"vector_cycles": _vector_cycles(run, plan)},
+                extra={"vector_cycles": int(vector_cycles[place])},
             )
         )
     return reports
@@ -180,15 +185,12 @@ def _multipliers(plan: LayerPlan, config: AntConfig) -> int:
     return array.pes // (array.operands(layer.bits.activation) * array.operands(layer.bits.weight))
 
 
-def _vector_start(run: AntRun, plan: LayerPlan) -> int:
-    first = int(run.program.first[1]) + plan.first[Engine.VECTOR]
-    return int(run.plan.times.start[first])
-
-
-def _vector_cycles(run: AntRun, plan: LayerPlan) -> int:
-    offset = int(run.program.first[1])
-    first, last = offset + plan.first[Engine.VECTOR], offset + plan.last[Engine.VECTOR]
-    return int(run.program.tasks.cycles[first:last].sum())
+def _sums(run: AntRun, engine: Engine) -> Integers:
+    """Return the cycles in which an engine works for each layer, [layers]."""
+    program = run.program
+    tasks = slice(program.first[engine], program.first[engine + 1])
+    counts = np.bincount(program.task_layer[tasks], program.tasks.cycles[tasks], len(program.layers))
+    return counts.astype(np.int64)
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:
@@ -208,11 +210,10 @@ def _scratchpads(run: AntRun, config: AntConfig) -> dict[str, SramTraffic]:
     """Return what passed through each scratchpad: loads and results write it, engines read it."""
     program = run.program
     moved = program.transfers.rows * program.transfers.row_bytes
-    by_queue = [
+    weight, activation, operand, output, result = (
         int(moved[program.queues[queue] : program.queues[queue + 1]].sum())
-        for queue in range(len(program.queues) - 1)
-    ]
-    weight, activation, operand, output, result = by_queue
+        for queue in (Queue.WEIGHT, Queue.ACTIVATION, Queue.OPERAND, Queue.OUTPUT, Queue.RESULT)
+    )
     streamed = {name: [0, 0] for name in ("activation", "weight", "accumulator")}
     for plan in program.layers:
         for name, (read, written) in plan.scratchpad.items():
