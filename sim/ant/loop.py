@@ -79,11 +79,12 @@ class Transfers(NamedTuple):
     row_bytes: Integers
     stride: Integers
     is_write: Integers  # 0 or 1
-    after: Integers  # [N] the task that must have ended, or of a write left; NONE
+    after: Integers  # [N] the task that must have ended; NONE
     source: Integers  # [N] the layer whose output it loads; NONE: it is there from the start
     written: Integers  # [N] how many of that layer's first writes must be complete
     layer: Integers  # [N] of a write, the layer that it belongs to
     wakes: Integers  # [N] the task that waits for it, or NONE
+    has_left: Integers  # [N] 1: the last result of the task `after` must have left its engine, too
 
 
 class Writes(NamedTuple):
@@ -192,7 +193,7 @@ def _issue(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: 
 def _may_move(plan: Plan, transfers: Transfers, index: int) -> bool:
     after = transfers.after[index]
     if after != NONE:
-        if transfers.is_write[index]:
+        if transfers.has_left[index]:
             if plan.left[after] == 0:
                 return False
         elif plan.times.end[after] == NONE:
