@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tandemsim.sim.ant.loop import Cause, Engine
+from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS, Attention, Passes, Product
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.simulation import AntRun, simulate
@@ -16,17 +16,19 @@ from tandemsim.sim.arch.ant.energy import AntWork, ant_energy
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
-from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.machines.ant.bits import DEFAULT, widths
 from tandemsim.sim.machines.ant.scope import selected
+from tandemsim.sim.machines.ant.timeline import activity, timeline
+from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.memory.dma_state import Dma
 from tandemsim.sim.memory.dram.state import READ, WRITE
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.traces.schema import Op, Trace
 
-STALLS = {Cause.LOAD: "dram", Cause.TASK: "vector", Cause.WRITE: "output"}
 WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
 
 
@@ -37,8 +39,9 @@ def outcome(
     ops, left_out = selected(given, config)
     bits = widths(trace, ops, options.bits)
     run = simulate(trace, ops, config, bits, options.batch, progress)
-    reports = _op_reports(run, ops, config, options.batch)
-    busy, stalls = _totals(run)
+    waits = Chains(run.program, run.plan.times).of(Engine.ARRAY)
+    reports = _op_reports(run, waits, ops, config, options.batch)
+    busy, stalls = _totals(run, waits)
     counts = _dram_counts(run.dma)
     pads = _scratchpads(run, config)
     work = AntWork(run.cycles, *_work(run, config))
@@ -82,29 +85,24 @@ def outcome(
         energy_pj=energy(actions),
         energy_actions_pj=actions,
         area_mm2=None,
+        timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
+        activity=lambda: _activity(run, ops, reports),
         notes=_notes(run, options),
         extra={"bits": options.bits or DEFAULT},
     )
 
 
-def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -> list[OpReport]:
+def _op_reports(
+    run: AntRun, waits: Waits, ops: Sequence[Op], config: AntConfig, batch: int
+) -> list[OpReport]:
     """Return a report for each op, in order. What rides on another's results takes no cycles."""
     program, times = run.program, run.plan.times
-    last = int(program.first[1])
-    start, end = times.start[:last], times.end[:last]
-    idle = start - np.concatenate([[0], end[:-1]]) if last else np.zeros(0, np.int64)
-    layer_of = program.task_layer[:last]
-    compute = np.bincount(layer_of, program.tasks.cycles[:last], len(program.layers)).astype(np.int64)
-    stalls = {
-        name: np.bincount(layer_of, idle * (times.cause[:last] == cause), len(program.layers)).astype(
-            np.int64
-        )
-        for cause, name in STALLS.items()
-    }
-    unknown = np.bincount(layer_of, idle * (times.cause[:last] < 0), len(program.layers)).astype(np.int64)
-    stalls["dram"] += unknown
-    begun = np.full(len(program.layers), run.cycles, np.int64)
-    np.minimum.at(begun, layer_of, start - idle)
+    layers, last = len(program.layers), int(program.first[Engine.ARRAY + 1])
+    compute = np.bincount(program.task_layer[:last], program.tasks.cycles[:last], layers).astype(np.int64)
+    stalls = _stalls(waits, program.task_layer[waits.task], layers)
+    begun = np.full(layers, run.cycles, np.int64)
+    np.minimum.at(begun, program.task_layer[:last], times.start[:last])
+    np.minimum.at(begun, program.task_layer[waits.task], waits.start)
     moved = program.transfers.rows * program.transfers.row_bytes
     read = np.bincount(program.transfer_layer, moved * (1 - program.transfers.is_write), len(program.layers))
     written = np.bincount(program.transfer_layer, moved * program.transfers.is_write, len(program.layers))
@@ -116,7 +114,7 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
             reports.append(_riding(op, run, config, batch))
             continue
         plan = program.layers[place]
-        waits = {name: int(counts[place]) for name, counts in stalls.items()}
+        waited = {name: int(counts[place]) for name, counts in stalls.items()}
         worked = int(compute[place]) or _vector_cycles(run, plan)
         has_tasks = plan.first[Engine.ARRAY] < plan.last[Engine.ARRAY]
         reports.append(
@@ -124,9 +122,9 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
                 name=op.name,
                 kind=op.kind,
                 start_cycle=int(begun[place]) if has_tasks else _vector_start(run, plan),
-                cycles=worked + sum(waits.values()),
+                cycles=worked + sum(waited.values()),
                 compute_cycles=worked,
-                stall_cycles=waits,
+                stall_cycles=waited,
                 macs=_macs(plan, op, batch),
                 multipliers=_multipliers(plan, config),
                 tiles=sum(plan.last) - sum(plan.first),
@@ -138,18 +136,28 @@ def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -
     return reports
 
 
-def _totals(run: AntRun) -> tuple[int, dict[str, int]]:
+def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Activity:
+    macs = {op.id: report.macs for op, report in zip(ops, reports, strict=True)}
+    by_layer = [macs[plan.layer.op.id] for plan in run.program.layers]
+    return activity(
+        run.program, run.plan.times, run.dma, run.cycles, by_layer, Engine, multiplying=(Engine.ARRAY,)
+    )
+
+
+def _stalls(waits: Waits, place: Integers, places: int) -> dict[str, Integers]:
+    """Return the cycles in which the array waits for each layer, by cause."""
+    names = causes(Engine)
+    counts = np.bincount(place * len(names) + waits.cause, waits.end - waits.start, places * len(names))
+    table = counts.astype(np.int64).reshape(places, len(names))
+    return {name: table[:, cause] for cause, name in enumerate(names) if cause != len(Wait) + Engine.ARRAY}
+
+
+def _totals(run: AntRun, waits: Waits) -> tuple[int, dict[str, int]]:
     """Return the cycles in which the array works, and why it does not in the others."""
-    program, times = run.program, run.plan.times
-    last = int(program.first[1])
-    if not last:
-        return 0, {STALLS[Cause.TASK]: run.cycles}
-    start, end = times.start[:last], times.end[:last]
-    idle = start - np.concatenate([[0], end[:-1]])
-    causes = np.where(times.cause[:last] < 0, Cause.LOAD, times.cause[:last])
-    stalls = {name: int(idle[causes == cause].sum()) for cause, name in STALLS.items()}
-    stalls[WRITE_BACK] = run.cycles - int(end[-1])
-    return int(program.tasks.cycles[:last].sum()), stalls
+    last = int(run.program.first[Engine.ARRAY + 1])
+    stalls = {name: int(column[0]) for name, column in _stalls(waits, np.zeros_like(waits.task), 1).items()}
+    stalls[WRITE_BACK] = run.cycles - int(run.plan.times.end[:last].max(initial=0))
+    return int(run.program.tasks.cycles[:last].sum()), stalls
 
 
 def _riding(op: Op, run: AntRun, config: AntConfig, batch: int) -> OpReport:
