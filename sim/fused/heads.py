@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Projections:
-    """Products that are planned together. A unit is a head of keys with the heads of queries that share it."""
+    """Products that are planned together. A unit: a head of keys, and the heads of queries that share it."""
 
     parts: tuple[Part, ...]
     units: int  # of one item of the batch

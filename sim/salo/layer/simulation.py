@@ -110,7 +110,7 @@ def planned(
     global_projections: bool,
     report: Progress = _nobody,
 ) -> tuple[Program, Tiles]:
-    """Plan a layer: its transfers, and the tiles of all heads. Arguments and errors as of `simulate_layer`."""
+    """Plan a layer: its transfers, and the tiles of all heads. Arguments, errors as of `simulate_layer`."""
     config.check_head(layer.head_dim, layer.value_dim)
     check_size(config, pattern, layer.heads)
     report("planning", 0, PLANNING_STEPS)
