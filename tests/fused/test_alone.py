@@ -1,4 +1,4 @@
-"""The attention array of `ant+salo` is that of `salo`: alone, with its tensors in DRAM, it takes the same cycles.
+"""The attention array of `ant+salo` is that of `salo`: alone, its tensors in DRAM, it takes the same cycles.
 
 The event loop of the ANT machine is another than SALO's. Both run the same tiles and transfers of a layer;
 every start of a phase, and every cycle in which a transfer is issued or complete, must be equal.
