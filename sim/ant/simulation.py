@@ -51,7 +51,7 @@ def simulate(
     lowering = Lowering(trace, ops, bits, batch, config.array)
     plan = program(config, lowering)
     report("planning", 1, 1)
-    state = new_plan(plan.tasks, plan.first, plan.queues, len(plan.layers), new_queue(PENDING))
+    state = new_plan(plan.tasks, plan.first, plan.queues, plan.writes, new_queue(PENDING))
     dma = new_dma(config.dram, config.cycle_ps)
     memory.wait()
     cycles = _run(state, dma, plan, report)

@@ -20,7 +20,7 @@ from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.machines.ant.bits import DEFAULT, widths
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.ant.timeline import activity, timeline
-from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes
+from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes, cycles_by_cause
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.memory.dma_state import Dma
@@ -29,6 +29,7 @@ from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.traces.schema import Op, Trace
 
+WAITED_FOR = (*causes(Wait), Engine.VECTOR.name.lower())  # what the array waits for
 WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
 
 
@@ -96,12 +97,12 @@ def _op_reports(
     run: AntRun, waits: Waits, ops: Sequence[Op], config: AntConfig, batch: int
 ) -> list[OpReport]:
     """Return a report for each op, in order. What rides on another's results takes no cycles."""
-    program, times = run.program, run.plan.times
-    layers, last = len(program.layers), int(program.first[Engine.ARRAY + 1])
-    compute = np.bincount(program.task_layer[:last], program.tasks.cycles[:last], layers).astype(np.int64)
-    stalls = _stalls(waits, program.task_layer[waits.task], layers)
-    begun = np.full(layers, run.cycles, np.int64)
-    np.minimum.at(begun, program.task_layer[:last], times.start[:last])
+    program = run.program
+    layers = len(program.layers)
+    compute, vector_cycles = _sums(run, Engine.ARRAY), _sums(run, Engine.VECTOR)
+    tiles = np.bincount(program.task_layer, minlength=layers)
+    stalls = cycles_by_cause(waits, program.task_layer[waits.task], layers, Engine)
+    begun, vector_begun = _begun(run, Engine.ARRAY), _begun(run, Engine.VECTOR)
     np.minimum.at(begun, program.task_layer[waits.task], waits.start)
     moved = program.transfers.rows * program.transfers.row_bytes
     read = np.bincount(program.transfer_layer, moved * (1 - program.transfers.is_write), len(program.layers))
@@ -114,23 +115,23 @@ def _op_reports(
             reports.append(_riding(op, run, config, batch))
             continue
         plan = program.layers[place]
-        waited = {name: int(counts[place]) for name, counts in stalls.items()}
-        worked = int(compute[place]) or _vector_cycles(run, plan)
-        has_tasks = plan.first[Engine.ARRAY] < plan.last[Engine.ARRAY]
+        waited = {name: int(stalls[name][place]) for name in WAITED_FOR}
+        on_array = not isinstance(plan.layer, Passes)
+        worked = int(compute[place] if on_array else vector_cycles[place])
         reports.append(
             OpReport(
                 name=op.name,
                 kind=op.kind,
-                start_cycle=int(begun[place]) if has_tasks else _vector_start(run, plan),
+                start_cycle=int(begun[place] if on_array else vector_begun[place]),
                 cycles=worked + sum(waited.values()),
                 compute_cycles=worked,
                 stall_cycles=waited,
                 macs=_macs(plan, op, batch),
                 multipliers=_multipliers(plan, config),
-                tiles=sum(plan.last) - sum(plan.first),
+                tiles=int(tiles[place]),
                 dram_read_bytes=int(read[place]),
                 dram_write_bytes=int(written[place]),
-                extra={"vector_cycles": _vector_cycles(run, plan)},
+                extra={"vector_cycles": int(vector_cycles[place])},
             )
         )
     return reports
@@ -144,18 +145,11 @@ def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Ac
     )
 
 
-def _stalls(waits: Waits, place: Integers, places: int) -> dict[str, Integers]:
-    """Return the cycles in which the array waits for each layer, by cause."""
-    names = causes(Engine)
-    counts = np.bincount(place * len(names) + waits.cause, waits.end - waits.start, places * len(names))
-    table = counts.astype(np.int64).reshape(places, len(names))
-    return {name: table[:, cause] for cause, name in enumerate(names) if cause != len(Wait) + Engine.ARRAY}
-
-
 def _totals(run: AntRun, waits: Waits) -> tuple[int, dict[str, int]]:
     """Return the cycles in which the array works, and why it does not in the others."""
     last = int(run.program.first[Engine.ARRAY + 1])
-    stalls = {name: int(column[0]) for name, column in _stalls(waits, np.zeros_like(waits.task), 1).items()}
+    counts = cycles_by_cause(waits, np.zeros_like(waits.task), 1, Engine)
+    stalls = {name: int(counts[name][0]) for name in WAITED_FOR}
     stalls[WRITE_BACK] = run.cycles - int(run.plan.times.end[:last].max(initial=0))
     return int(run.program.tasks.cycles[:last].sum()), stalls
 
@@ -188,15 +182,21 @@ def _multipliers(plan: LayerPlan, config: AntConfig) -> int:
     return array.pes // (array.operands(layer.bits.activation) * array.operands(layer.bits.weight))
 
 
-def _vector_start(run: AntRun, plan: LayerPlan) -> int:
-    first = int(run.program.first[1]) + plan.first[Engine.VECTOR]
-    return int(run.plan.times.start[first])
+def _sums(run: AntRun, engine: Engine) -> Integers:
+    """Return the cycles in which an engine works for each layer, [layers]."""
+    program = run.program
+    tasks = slice(program.first[engine], program.first[engine + 1])
+    counts = np.bincount(program.task_layer[tasks], program.tasks.cycles[tasks], len(program.layers))
+    return counts.astype(np.int64)
 
 
-def _vector_cycles(run: AntRun, plan: LayerPlan) -> int:
-    offset = int(run.program.first[1])
-    first, last = offset + plan.first[Engine.VECTOR], offset + plan.last[Engine.VECTOR]
-    return int(run.program.tasks.cycles[first:last].sum())
+def _begun(run: AntRun, engine: Engine) -> Integers:
+    """Return the cycle in which an engine begins each layer, [layers]; the last of the run if it does not."""
+    program = run.program
+    tasks = slice(program.first[engine], program.first[engine + 1])
+    begun = np.full(len(program.layers), run.cycles, np.int64)
+    np.minimum.at(begun, program.task_layer[tasks], run.plan.times.start[tasks])
+    return begun
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:
@@ -216,11 +216,10 @@ def _scratchpads(run: AntRun, config: AntConfig) -> dict[str, SramTraffic]:
     """Return what passed through each scratchpad: loads and results write it, engines read it."""
     program = run.program
     moved = program.transfers.rows * program.transfers.row_bytes
-    by_queue = [
+    weight, activation, operand, output, result = (
         int(moved[program.queues[queue] : program.queues[queue + 1]].sum())
-        for queue in range(len(program.queues) - 1)
-    ]
-    weight, activation, operand, output, result = by_queue
+        for queue in (Queue.WEIGHT, Queue.ACTIVATION, Queue.OPERAND, Queue.OUTPUT, Queue.RESULT)
+    )
     streamed = {name: [0, 0] for name in ("activation", "weight", "accumulator")}
     for plan in program.layers:
         for name, (read, written) in plan.scratchpad.items():

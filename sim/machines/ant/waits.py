@@ -31,9 +31,9 @@ class Wait(enum.IntEnum):
     FILL = 2  # for itself: weights enter the array, or results of the last tile are on their way out
 
 
-def causes(engines: type[enum.IntEnum]) -> tuple[str, ...]:
-    """Return the name of each cause."""
-    return tuple(each.name.lower() for kind in (Wait, engines) for each in kind)
+def causes(*kinds: type[enum.IntEnum]) -> tuple[str, ...]:
+    """Return the names of causes: of `Wait` and the engines all, as they are numbered."""
+    return tuple(each.name.lower() for kind in kinds for each in kind)
 
 
 class Waits(NamedTuple):
@@ -51,6 +51,16 @@ class _Step(NamedTuple):
     cause: int
     start: int
     end: int
+
+
+def cycles_by_cause(
+    waits: Waits, place: Integers, places: int, engines: type[enum.IntEnum]
+) -> dict[str, Integers]:
+    """Return how many cycles of each cause belong to each of `places`, where `place` says it of each wait."""
+    names = causes(Wait, engines)
+    counts = np.bincount(place * len(names) + waits.cause, waits.end - waits.start, places * len(names))
+    table = counts.astype(np.int64).reshape(places, len(names))
+    return {name: table[:, cause] for cause, name in enumerate(names)}
 
 
 class Chains:
@@ -115,7 +125,7 @@ class Chains:
         write, task = int(self.gate[leader]), int(self.program.transfers.after[leader])
         if task == NONE:
             return write, NONE
-        ended = self.left[task] if self.program.transfers.is_write[leader] else self.times.end[task]
+        ended = self.left[task] if self.program.transfers.has_left[leader] else self.times.end[task]
         if write != NONE and self.times.complete[write] > ended:
             return write, NONE
         return NONE, task
@@ -138,15 +148,17 @@ class Chains:
         return np.concatenate(leaders)
 
     def _gates(self) -> Integers:
-        """Return for each transfer the write that had to be complete before, or NONE."""
-        transfers = self.program.transfers
-        writes = np.flatnonzero(transfers.is_write == 1)
-        writes = writes[np.lexsort((self.times.complete[writes], transfers.layer[writes]))]
-        layers = np.arange(len(self.program.layers) + 1)
-        first = np.searchsorted(transfers.layer[writes], layers)
+        """Return for each transfer the last of the writes that had to be complete before, or NONE."""
+        transfers, writes = self.program.transfers, self.program.writes
+        number = np.arange(len(writes.index))
+        layer = transfers.layer[writes.index]
+        complete = self.times.complete[writes.index] + layer * (1 + self.times.complete.max(initial=0))
+        latest = np.maximum.accumulate(complete)  # of a layer's writes up to each
+        latest = np.maximum.accumulate(np.where(complete == latest, number, 0))
         gated: Bools = (transfers.source != NONE) & (transfers.written > 0)
+        last = writes.first[transfers.source[gated]] + transfers.written[gated] - 1
         gates = np.full(len(transfers.source), NONE, np.int64)
-        gates[gated] = writes[first[transfers.source[gated]] + transfers.written[gated] - 1]
+        gates[gated] = writes.index[latest[last]]
         return gates
 
 
