@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS, Attention, Passes, Product
-from tandemsim.sim.ant.planned import LayerPlan
+from tandemsim.sim.ant.lowering import ATTENTIONS, Passes, Product
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import AntWork, ant_energy
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
-from tandemsim.sim.arch.types import Integers, Progress
+from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.bits import DEFAULT, widths
+from tandemsim.sim.machines.ant.op_reports import Account, op_reports
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.ant.timeline import activity, timeline
-from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes, cycles_by_cause
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.memory.dma_state import Dma
@@ -28,9 +25,6 @@ from tandemsim.sim.memory.dram.state import READ, WRITE
 from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.traces.schema import Op, Trace
-
-WAITED_FOR = (*causes(Wait), Engine.VECTOR.name.lower())  # what the array waits for
-WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
 
 
 def outcome(
@@ -40,9 +34,9 @@ def outcome(
     ops, left_out = selected(given, config)
     bits = widths(trace, ops, options.bits)
     run = simulate(trace, ops, config, bits, options.batch, progress)
-    waits = Chains(run.program, run.plan.times).of(Engine.ARRAY)
-    reports = _op_reports(run, waits, ops, config, options.batch)
-    busy, stalls = _totals(run, waits)
+    account = Account(run)
+    reports = op_reports(account, ops, config.array, options.batch)
+    busy, stalls = account.totals(Engine.ARRAY)
     counts = _dram_counts(run.dma)
     pads = _scratchpads(run, config)
     work = AntWork(run.cycles, *_work(run, config))
@@ -93,110 +87,12 @@ def outcome(
     )
 
 
-def _op_reports(
-    run: AntRun, waits: Waits, ops: Sequence[Op], config: AntConfig, batch: int
-) -> list[OpReport]:
-    """Return a report for each op, in order. What rides on another's results takes no cycles."""
-    program = run.program
-    layers = len(program.layers)
-    compute, vector_cycles = _sums(run, Engine.ARRAY), _sums(run, Engine.VECTOR)
-    tiles = np.bincount(program.task_layer, minlength=layers)
-    stalls = cycles_by_cause(waits, program.task_layer[waits.task], layers, Engine)
-    begun, vector_begun = _begun(run, Engine.ARRAY), _begun(run, Engine.VECTOR)
-    np.minimum.at(begun, program.task_layer[waits.task], waits.start)
-    moved = program.transfers.rows * program.transfers.row_bytes
-    read = np.bincount(program.transfer_layer, moved * (1 - program.transfers.is_write), len(program.layers))
-    written = np.bincount(program.transfer_layer, moved * program.transfers.is_write, len(program.layers))
-    place_of = {layer.layer.op.id: place for place, layer in enumerate(program.layers)}
-    reports = []
-    for op in ops:
-        place = place_of.get(op.id)
-        if place is None:
-            reports.append(_riding(op, run, config, batch))
-            continue
-        plan = program.layers[place]
-        waited = {name: int(stalls[name][place]) for name in WAITED_FOR}
-        on_array = not isinstance(plan.layer, Passes)
-        worked = int(compute[place] if on_array else vector_cycles[place])
-        reports.append(
-            OpReport(
-                name=op.name,
-                kind=op.kind,
-                start_cycle=int(begun[place] if on_array else vector_begun[place]),
-                cycles=worked + sum(waited.values()),
-                compute_cycles=worked,
-                stall_cycles=waited,
-                macs=_macs(plan, op, batch),
-                multipliers=_multipliers(plan, config),
-                tiles=int(tiles[place]),
-                dram_read_bytes=int(read[place]),
-                dram_write_bytes=int(written[place]),
-                extra={"vector_cycles": int(vector_cycles[place])},
-            )
-        )
-    return reports
-
-
 def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Activity:
     macs = {op.id: report.macs for op, report in zip(ops, reports, strict=True)}
     by_layer = [macs[plan.layer.op.id] for plan in run.program.layers]
     return activity(
         run.program, run.plan.times, run.dma, run.cycles, by_layer, Engine, multiplying=(Engine.ARRAY,)
     )
-
-
-def _totals(run: AntRun, waits: Waits) -> tuple[int, dict[str, int]]:
-    """Return the cycles in which the array works, and why it does not in the others."""
-    last = int(run.program.first[Engine.ARRAY + 1])
-    counts = cycles_by_cause(waits, np.zeros_like(waits.task), 1, Engine)
-    stalls = {name: int(counts[name][0]) for name in WAITED_FOR}
-    stalls[WRITE_BACK] = run.cycles - int(run.plan.times.end[:last].max(initial=0))
-    return int(run.program.tasks.cycles[:last].sum()), stalls
-
-
-def _riding(op: Op, run: AntRun, config: AntConfig, batch: int) -> OpReport:
-    host = run.lowering.layers[run.lowering.rides_on[op.id]].op
-    return OpReport(
-        name=op.name,
-        kind=op.kind,
-        cycles=0,
-        compute_cycles=0,
-        stall_cycles={},
-        macs=op.macs * batch,
-        multipliers=config.array.pes,
-        tiles=0,
-        extra={"rides_on": host.name},
-    )
-
-
-def _macs(plan: LayerPlan, op: Op, batch: int) -> int:
-    """Return the useful MACs: of attention those that the trace states and the array computes."""
-    return min(op.macs * batch, plan.macs) if isinstance(plan.layer, Attention) else op.macs * batch
-
-
-def _multipliers(plan: LayerPlan, config: AntConfig) -> int:
-    """Return the array's multipliers for the op's widths: an 8-bit one is four of 4 bits."""
-    layer, array = plan.layer, config.array
-    if isinstance(layer, Passes):
-        return array.pes
-    return array.pes // (array.operands(layer.bits.activation) * array.operands(layer.bits.weight))
-
-
-def _sums(run: AntRun, engine: Engine) -> Integers:
-    """Return the cycles in which an engine works for each layer, [layers]."""
-    program = run.program
-    tasks = slice(program.first[engine], program.first[engine + 1])
-    counts = np.bincount(program.task_layer[tasks], program.tasks.cycles[tasks], len(program.layers))
-    return counts.astype(np.int64)
-
-
-def _begun(run: AntRun, engine: Engine) -> Integers:
-    """Return the cycle in which an engine begins each layer, [layers]; the last of the run if it does not."""
-    program = run.program
-    tasks = slice(program.first[engine], program.first[engine + 1])
-    begun = np.full(len(program.layers), run.cycles, np.int64)
-    np.minimum.at(begun, program.task_layer[tasks], run.plan.times.start[tasks])
-    return begun
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:

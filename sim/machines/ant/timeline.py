@@ -15,7 +15,7 @@ import numpy as np
 from tandemsim.sim.ant.loop import Times
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.arch.types import Integers
-from tandemsim.sim.machines.ant.waits import Chains, Wait, causes
+from tandemsim.sim.machines.ant.waits import Chains, causes
 from tandemsim.sim.memory.dma_state import Dma, bytes_over_time
 from tandemsim.sim.report.activity import Activity, bin_edges, spread
 from tandemsim.sim.report.timeline import NONE, Timeline
@@ -32,7 +32,7 @@ def timeline(
 ) -> Timeline:
     """Lay out a run that has ended; join what would be too many slices."""
     ops = tuple(plan.layer.op.name for plan in program.layers)
-    labels = (*ops, *causes(Wait, engines))
+    labels = (*ops, *causes(engines))
     tracks = [*_engines(program, times, engines), *_queues(program, times, queues)]
     shares = sum(share for _, share, _ in tracks)
     notes, joined = [], []
@@ -131,7 +131,10 @@ def activity(
     of_tasks = program.tasks.cycles
     worked = np.zeros(len(program.layers))
     busy, done = {}, np.zeros(len(edges) - 1)
-    spans = {engine: slice(int(program.first[engine]), int(program.first[engine + 1])) for engine in engines}
+    spans = {
+        engine: slice(int(program.first[engine]), int(program.first[engine + 1]))
+        for engine in _working(program, engines)
+    }
     for engine, span in spans.items():
         if engine in multiplying:
             worked += np.bincount(program.task_layer[span], of_tasks[span], len(worked))

@@ -31,9 +31,9 @@ class Wait(enum.IntEnum):
     FILL = 2  # for itself: weights enter the array, or results of the last tile are on their way out
 
 
-def causes(*kinds: type[enum.IntEnum]) -> tuple[str, ...]:
-    """Return the names of causes: of `Wait` and the engines all, as they are numbered."""
-    return tuple(each.name.lower() for kind in kinds for each in kind)
+def causes(engines: type[enum.IntEnum]) -> tuple[str, ...]:
+    """Return the name of each cause."""
+    return tuple(each.name.lower() for kind in (Wait, engines) for each in kind)
 
 
 class Waits(NamedTuple):
@@ -51,16 +51,6 @@ class _Step(NamedTuple):
     cause: int
     start: int
     end: int
-
-
-def cycles_by_cause(
-    waits: Waits, place: Integers, places: int, engines: type[enum.IntEnum]
-) -> dict[str, Integers]:
-    """Return how many cycles of each cause belong to each of `places`, where `place` says it of each wait."""
-    names = causes(Wait, engines)
-    counts = np.bincount(place * len(names) + waits.cause, waits.end - waits.start, places * len(names))
-    table = counts.astype(np.int64).reshape(places, len(names))
-    return {name: table[:, cause] for cause, name in enumerate(names)}
 
 
 class Chains:
@@ -148,17 +138,17 @@ class Chains:
         return np.concatenate(leaders)
 
     def _gates(self) -> Integers:
-        """Return for each transfer the last of the writes that had to be complete before, or NONE."""
+        """Return for each transfer the write that had to be complete before, or NONE."""
         transfers, writes = self.program.transfers, self.program.writes
-        number = np.arange(len(writes.index))
-        layer = transfers.layer[writes.index]
-        complete = self.times.complete[writes.index] + layer * (1 + self.times.complete.max(initial=0))
-        latest = np.maximum.accumulate(complete)  # of a layer's writes up to each
-        latest = np.maximum.accumulate(np.where(complete == latest, number, 0))
+        latest = writes.index.copy()  # of those up to each, the one complete last
+        for first, last in zip(writes.first[:-1], writes.first[1:], strict=True):
+            complete = self.times.complete[writes.index[first:last]]
+            is_later = complete >= np.maximum.accumulate(complete)
+            place = np.maximum.accumulate(np.where(is_later, np.arange(last - first), 0))
+            latest[first:last] = writes.index[first + place]
         gated: Bools = (transfers.source != NONE) & (transfers.written > 0)
-        last = writes.first[transfers.source[gated]] + transfers.written[gated] - 1
         gates = np.full(len(transfers.source), NONE, np.int64)
-        gates[gated] = writes.index[latest[last]]
+        gates[gated] = latest[writes.first[transfers.source[gated]] + transfers.written[gated] - 1]
         return gates
 
 
