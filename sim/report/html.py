@@ -152,7 +152,7 @@ def _part(name: str, count: int, whole: int, color: str, entry: Word) -> dict[st
 def _ops(group: OpGroup, colors: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     """Return a row; `names` are those of the groups by op."""
     first, count = group.ops[0], len(group.ops)
-    host = first.extra.get("rides_on")
+    host = str(first.extra.get("rides_on", ""))
     return {
         "rides_on": names.get(host, host),
         "name": group.name,

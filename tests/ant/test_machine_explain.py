@@ -76,7 +76,7 @@ def test_what_slows_the_run_or_is_refused_is_not_named() -> None:
 
     told: list[tuple[str, int, int]] = []
     whole, mine = explain(
-        Measured(1000, 500, {"dram": 500}, 0.1),
+        Measured(1000, {"dram": 500}, 0.1),
         [op(100, 40), op(0, 0)],
         [{"way": way} for way in ("refused", *outcomes)],
         rerun,
@@ -89,6 +89,6 @@ def test_what_slows_the_run_or_is_refused_is_not_named() -> None:
 
 
 def test_an_array_without_a_stall_is_the_bound_itself() -> None:
-    measured = Measured(1000, 1000, {"dram": 0}, 0.5)
+    measured = Measured(1000, {"dram": 0}, 0.5)
     (entry,) = explain(measured, [], [], lambda settings: (0, []), None)
     assert entry["bound"].startswith("the array; 50.0 % of the multipliers' cycles are useful, most of the")

@@ -38,15 +38,13 @@ class Measured(NamedTuple):
     """What a run, or one of its ops, takes."""
 
     cycles: int
-    compute_cycles: int
     stall_cycles: Mapping[str, int]
-    useful: float  # multiply-accumulates over cycles times multipliers; nan where there are none to be done
+    utilization: float | None  # None: it has no multiply-accumulates
 
 
 def of_op(report: OpReport) -> Measured:
     """Return what an op takes."""
-    useful = report.utilization if report.macs else float("nan")
-    return Measured(report.cycles, report.compute_cycles, report.stall_cycles, useful)
+    return Measured(report.cycles, report.stall_cycles, report.utilization if report.macs else None)
 
 
 def explain(
@@ -97,16 +95,16 @@ def _entry(name: str, before: Measured, tried: Sequence[tuple[Settings, int]]) -
 
 def bound(measured: Measured) -> str:
     """Say in a sentence where most of what is not useful went."""
-    if measured.useful != measured.useful:
+    if measured.utilization is None:
         return "the vector unit"
-    useful = f"{percent(round(measured.useful * 1e6), 1_000_000)} of the multipliers' cycles are useful"
+    useful = f"{percent(measured.utilization, 1)} of the multipliers' cycles are useful"
     stalls = measured.stall_cycles
     if sum(stalls.values()) > STALLED * measured.cycles:
         worst = max(stalls, key=stalls.__getitem__)
         return (
             f"waiting for {WORDS[worst]} ({percent(stalls[worst], measured.cycles)} of its cycles); {useful}"
         )
-    if measured.useful > 1 - STALLED:
+    if measured.utilization > 1 - STALLED:
         return f"the array; {useful}"
     return f"the array; {useful}, most of the rest goes to tiles that do not fill it"
 
