@@ -79,13 +79,14 @@ class Transfers(NamedTuple):
     row_bytes: Integers
     stride: Integers
     is_write: Integers  # 0 or 1
-    after: Integers  # [N] the task that must have ended, or of a write left; NONE
-    # [N] the layer whose output it loads, or the layers' number plus it for what stays on the chip; NONE: it is
-    # there from the start
+    after: Integers  # [N] the task that must have ended; NONE
+    # [N] the layer whose output it loads, of what stays on the chip counted on from the last layer; NONE: it
+    # is there from the start
     source: Integers
     written: Integers  # [N] how many of that layer's first writes must be complete
     layer: Integers  # [N] of a write, the layer that it belongs to, or as above
     wakes: Integers  # [N] the task that waits for it, or NONE
+    has_left: Integers  # [N] 1: the last result of the task `after` must have left its engine, too
 
 
 class Writes(NamedTuple):
@@ -202,7 +203,7 @@ def _issued(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle:
 def _may_move(plan: Plan, transfers: Transfers, index: int) -> bool:
     after = transfers.after[index]
     if after != NONE:
-        if transfers.is_write[index]:
+        if transfers.has_left[index]:
             if plan.left[after] == 0:
                 return False
         elif plan.times.end[after] == NONE:

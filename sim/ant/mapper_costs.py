@@ -111,10 +111,12 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
     last_m, last_n, last_k = (np.array([shape.m, shape.n, shape.k]) - (trips - 1) * tiles).T
 
     def pieces(trips: Doubles, tile: Doubles, last: Doubles, granule: int) -> Doubles:
-        return (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+        count: Doubles = (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+        return count
 
     def stream(trips: Doubles, tile: Doubles, last: Doubles, rows: Doubles | int) -> Doubles:
-        return (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        words: Doubles = (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        return words
 
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down = pieces(m_trips, tm, last_m, array.tile_rows(bits[0]))
@@ -124,7 +126,7 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
         rows = np.minimum(array.rows, shape.m * array.operands(bits[0]))
         short = np.floor(shape.k / k_trips)  # parts are equal within one
         longer = shape.k - k_trips * short
-        words = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
+        words: Doubles = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
         return down * across * words
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         bits = bits[1], bits[0]

@@ -9,11 +9,12 @@ import numpy as np
 from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
 from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
+from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers
 
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
-(BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN) = range(10)
-AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(10, 14)
+(BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN, HAS_LEFT) = range(11)
+AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(11, 15)
 
 
 @dataclass(slots=True)
@@ -43,10 +44,11 @@ class Program:
     transfer_layer: Integers  # [N]
     transfer_tensor: Integers  # [N] root tensor
     placed_bytes: int
+    keeping: Keeping  # results that stay in the activation scratchpad
 
 
 class Columns:
-    """Rows of numbers that become arrays: one by one in `rows`, which may change, or whole arrays after them."""
+    """Rows of numbers that become arrays: single ones in `rows`, which may change, then whole arrays."""
 
     def __init__(self, width: int) -> None:
         self.rows: list[list[int]] = []

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
-from tandemsim.sim.ant.lowering import STORED, Attention, Lowering, Product
+from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Lowering, Passes, Product
 from tandemsim.sim.ant.mapper import Cycles, Search
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
@@ -28,7 +28,7 @@ class Planner:
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
         self.tasks = [Columns(7) for _ in range(ENGINES)]
-        self.transfers = [Columns(14) for _ in range(QUEUES)]
+        self.transfers = [Columns(15) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
             Queue.WEIGHT: Ring("weight_scratchpad", config.weight_scratchpad.capacity_bytes),
@@ -70,8 +70,8 @@ class Planner:
                 self.await_kept(kept, last, 1.0)  # or the vector unit might still write it
                 ring.release(kept, last)
 
-    def reserve(self, place: int) -> int:
-        """Reserve bytes for the results of a layer that stay; return the task of the array that frees them."""
+    def keep(self, place: int) -> int:
+        """Take bytes for the results of a layer that stay; return the task of the array that frees them."""
         ring, after = self.rings[Queue.ACTIVATION], NONE
         for kept in self.keeping.values():
             if kept.first == place:
@@ -100,11 +100,14 @@ class Planner:
             elif isinstance(layer, Attention):
                 for tensor in layer.inputs:
                     formats.setdefault(tensor, set()).add(layer.bits.activation)
-            else:
+            elif isinstance(layer, Beside):
                 for tensor in layer.inputs:
-                    formats.setdefault(tensor, set()).add(STORED)
+                    formats.setdefault(tensor, set()).add(layer.bits)
+            elif isinstance(layer, Passes):
+                for tensor in layer.inputs:
+                    formats.setdefault(tensor, set()).add(self.read_bits(tensor))
             for tensor in getattr(layer, "operands", ()):
-                formats.setdefault(tensor, set()).add(STORED)
+                formats.setdefault(tensor, set()).add(self.read_bits(tensor))
         return {tensor: sorted(widths) for tensor, widths in formats.items()}
 
     def written_bits(self, tensor: int) -> list[int]:
@@ -120,10 +123,14 @@ class Planner:
         """Return where a tensor lies in one of its widths."""
         key = tensor, bits
         if key not in self._placed:
-            self._placed[key] = self.next_byte
-            size = -(-self.lowering.elements(tensor) * bits // 8)
-            self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+            self._placed[key] = self.reserve(-(-self.lowering.elements(tensor) * bits // 8))
         return self._placed[key]
+
+    def reserve(self, size: int) -> int:
+        """Return the address of so many bytes that nothing else has."""
+        base = self.next_byte
+        self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+        return base
 
     def task(self, engine: Engine, place: int, cycles: int, gap: int, fill: int, lag: int) -> int:
         return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, place)
@@ -152,10 +159,11 @@ class Planner:
         run: tuple[int, int, int, int],
         part: float,
         ring: Ring | None = None,
+        after_writes: tuple[int, int] | None = None,
     ) -> None:
         """Load (base, rows, row_bytes, stride) for a task unless it is there.
 
-        `part` of the tensor must have been written.
+        `part` of the tensor must have been written; or `after_writes`: of this layer, so many writes.
         """
         base, rows, row_bytes, stride = run
         after = (ring or self.rings[queue]).need(key, rows * row_bytes, task)
@@ -166,6 +174,8 @@ class Planner:
         written = 0
         if maker != NONE:
             written = _writes_until(self.plans[maker].covered, part)
+        if after_writes is not None:
+            maker, written = after_writes
         self.transfers[queue].add(
             base,
             rows,
@@ -177,6 +187,7 @@ class Planner:
             written,
             NONE,
             task,
+            0,
             engine,
             engine,
             tensor,
@@ -212,7 +223,7 @@ class Planner:
         """Add a transfer of nothing, which takes its turn among those of its queue."""
         ends = Engine.ARRAY, engine
         self.transfers[queue].add(
-            0, 0, 0, 0, 0, after, source, written, NONE, task, *ends, tensor, self.place
+            0, 0, 0, 0, 0, after, source, written, NONE, task, 0, *ends, tensor, self.place
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 
@@ -236,14 +247,14 @@ class Planner:
         before, plan.part = plan.part, max(plan.part, part)
         for count, (base, rows, row_bytes, stride) in enumerate(runs, 1):
             number = self.transfers[queue].add(
-                base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, engine, engine, tensor, place
+                base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, 1, engine, engine, tensor, place
             )
             self.outgoing[queue].add(rows * row_bytes, number)
             plan.covered.append(plan.part if count == len(runs) else before)
         if any(kept.first == place for kept in self.keeping.values()):
             layer = len(self.plans) + place
             self.transfers[queue].add(
-                0, 0, 0, 0, 1, task, NONE, 0, layer, NONE, engine, engine, tensor, place
+                0, 0, 0, 0, 1, task, NONE, 0, layer, NONE, 1, engine, engine, tensor, place
             )
             plan.held.append(plan.part)
 
@@ -260,6 +271,7 @@ class Planner:
         return size if small and self.lowering.elements(tensor) < elements else 0
 
     def read_bits(self, tensor: int) -> int:
+        """Return how wide the vector unit reads an element, and riders; integers that steer a gather, too."""
         return PARAMETER_BITS if self.lowering.is_weight(tensor) else STORED
 
     def riders(

@@ -23,6 +23,7 @@ from tandemsim.sim.ant.planned import (
     CYCLES,
     FILL,
     GAP,
+    HAS_LEFT,
     LAG,
     OWNER,
     TASK_LAYER,
@@ -76,7 +77,7 @@ def assembled(planner: Planner) -> Program:
     for column, engine in ((AFTER, AFTER_ENGINE), (WOKEN, WOKEN_ENGINE)):
         known = moved[:, column] != NONE
         moved[known, column] += first[moved[known, engine]]
-    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, WOKEN + 1)))
+    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, HAS_LEFT + 1)))
     return Program(
         tasks=tasks,
         first=first,
@@ -88,11 +89,12 @@ def assembled(planner: Planner) -> Program:
         transfer_layer=moved[:, OWNER].copy(),
         transfer_tensor=moved[:, TENSOR].copy(),
         placed_bytes=planner.next_byte,
+        keeping=planner.keeping,
     )
 
 
 def _writes(transfers: Transfers, layers: int) -> Writes:
-    """Return the writes of each layer; all of one layer are in one queue, and so in the order of its issue."""
+    """Return the writes of each layer; all of one layer are in one queue, in the order of their issue."""
     index = np.flatnonzero(transfers.is_write)
     index = index[np.argsort(transfers.layer[index], kind="stable")]
     first = np.searchsorted(transfers.layer[index], np.arange(layers + 1))
