@@ -104,7 +104,8 @@ class Times(NamedTuple):
     cause: Integers  # [T] what it waited for last
     ready: Integers  # [T] the cycle in which the last of that was there
     weights: Integers  # [T] and the last of its weights
-    issued: Integers  # [N]
+    issued: Integers  # [N] handed to the DMA
+    begun: Integers  # [N] the DRAM accepted the first burst; of what moves nothing, -1
     complete: Integers  # [N]
 
 
@@ -151,6 +152,7 @@ def run(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, events: in
         arrived, transfer = dma_advance(dma, planned)
         if transfer != NOBODY:
             cycle = arrived
+            plan.times.begun[transfer] = dma.state[0].begun
             _deliver(plan, transfers, queues, transfer, cycle)
         elif planned == NEVER:
             break
@@ -286,7 +288,7 @@ def new_plan(tasks: Tasks, first: Integers, queues: Integers, writes: Writes, qu
     state = np.zeros(1, STATE).view(np.recarray)
     state["next"], state["head"] = first[:-1], queues[:-1]
     count = len(tasks.cycles)
-    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 2)]
+    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 3)]
     return Plan(
         state=state,
         queue=queue,

@@ -140,7 +140,7 @@ class Beside:
 
 @dataclass(slots=True)
 class Conversion:
-    """The vector unit turns an attention's results, [heads, tokens, v_dim], into codes, [tokens, heads v_dim]."""
+    """The vector unit turns results of an attention, [heads, tokens, v_dim], into codes, [tokens, n]."""
 
     op: Op
     heads: int  # of one item of the batch
@@ -168,7 +168,7 @@ class Lowering:
         array: AntArray,
         beside: Mapping[int, tuple[int, int]] = MappingProxyType({}),
     ) -> None:
-        """`beside`: attentions of another array by op id, and the bits of an element that it reads, writes."""
+        """`beside`: attentions of another array by op id; bits of an element that it reads, and writes."""
         self.tensors = trace.tensor_map()
         self.batch, self.bits = batch, bits
         self._array, self._beside = array, beside

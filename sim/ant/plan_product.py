@@ -127,7 +127,7 @@ def _tile(
             (base + offset, 1, size, size),
             1.0,
         )
-        _scratchpads(planner, plan, layer, tm, tn, tk)
+        count_scratchpads(planner, plan, layer, tm, tn, tk)
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
@@ -194,7 +194,7 @@ def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> floa
     return (images * image.height + needed) / (total * image.height)
 
 
-def _scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
+def count_scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
     """Count what the array reads and writes: streams once for each pass over the other side."""
     array, bits = planner.config.array, layer.bits
     rows, cols = array.tile_rows(bits.activation), array.tile_cols(bits.weight)

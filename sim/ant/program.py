@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tandemsim.sim.ant.loop import NONE, Tasks, Transfers, Writes
-from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Product
+from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Passes, Product
 from tandemsim.sim.ant.plan_attention import plan_attention
 from tandemsim.sim.ant.plan_passes import plan_passes
 from tandemsim.sim.ant.plan_product import plan_product
@@ -45,7 +45,7 @@ def program(config: AntConfig, lowering: Lowering) -> Program:
     for place, layer in enumerate(lowering.layers):
         planner.begin(place)
         try:
-            _plan(planner, place, layer)
+            plan_layer(planner, place, layer)
         except ConfigError as error:
             raise ConfigError(f"op {layer.op.name!r}: {error}") from None
         planner.end(place)
@@ -53,12 +53,14 @@ def program(config: AntConfig, lowering: Lowering) -> Program:
     return assembled(planner)
 
 
-def _plan(planner: Planner, place: int, layer: Layer) -> None:
+def plan_layer(planner: Planner, place: int, layer: Layer) -> None:
+    """Plan a layer of the array or of the vector unit."""
     if isinstance(layer, Product):
         plan_product(planner, place, layer)
     elif isinstance(layer, Attention):
         plan_attention(planner, place, layer)
     else:
+        assert isinstance(layer, Passes)
         plan_passes(planner, place, layer)
 
 
