@@ -121,12 +121,14 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down = pieces(m_trips, tm, last_m, array.tile_rows(bits[0]))
         across = pieces(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        words: Doubles
         if array.schedule is Schedule.DRAIN:
-            return down * across * (shape.k + k_trips * (array.rows + array.cols - 2))
+            words = shape.k + k_trips * (array.rows + array.cols - 2)
+            return down * across * words
         rows = np.minimum(array.rows, shape.m * array.operands(bits[0]))
         short = np.floor(shape.k / k_trips)  # parts are equal within one
         longer = shape.k - k_trips * short
-        words: Doubles = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
+        words = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
         return down * across * words
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         bits = bits[1], bits[0]
@@ -138,8 +140,9 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
     side = array.tile_rows(bits[0])
     down = pieces(k_trips, tk, last_k, side)
     if array.schedule is Schedule.DRAIN:
-        words = (outer - 1) * tile + last
-        return down * across * (words + outer * (2 * array.rows + array.cols - 2))
+        words = (outer - 1) * tile + last + outer * (2 * array.rows + array.cols - 2)
+        return down * across * words
     ragged = array.operands(bits[0]) * (last_k - (np.ceil(last_k / side) - 1) * side)
     full = stream(outer, tile, last, array.rows)
-    return across * ((down - 1) * full + stream(outer, tile, last, ragged))
+    cycles: Doubles = across * ((down - 1) * full + stream(outer, tile, last, ragged))
+    return cycles

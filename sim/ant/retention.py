@@ -1,9 +1,9 @@
 """Retention: which results stay in the activation scratchpad for the products and queries that read them.
 
 A result stays from the layer that makes it to the last of the layers that it is kept for, and takes its bytes
-from all of them. What every reader finds on the chip is not written to DRAM. Candidates are tried in the order
-of the bytes that they spare for each byte and layer that they take; one is accepted if the layers fit what is
-left, move fewer bytes in all, and take at most 1/64 more cycles of the array.
+from all of them. What every reader finds on the chip is not written to DRAM. Candidates are tried in the
+order of the bytes that they spare for each byte and layer that they take; one is accepted if the layers fit
+what is left, move fewer bytes in all, and take at most 1/64 more cycles of the array.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ def candidates(
     ]
 
 
-def kept_results(
-    choices: list[Kept], layers: int, capacity: int, cost: CostOf
-) -> tuple[Keeping, list[int]]:
+def kept_results(choices: list[Kept], layers: int, capacity: int, cost: CostOf) -> tuple[Keeping, list[int]]:
     """Return what is kept, and how many bytes each layer has for other activations."""
     kept: dict[tuple[int, int], Kept] = {}
     states = [State(place, capacity, False, frozenset()) for place in range(layers)]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import Beside, Lowering, Product
-from tandemsim.sim.ant.mapper import RUN_AHEAD, task_cycles
+from tandemsim.sim.ant.mapper import task_cycles
+from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_product import count_scratchpads
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.config import AntConfig

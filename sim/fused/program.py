@@ -117,9 +117,8 @@ class _Planner:
         return bases
 
     def _count_writes(self, place: int, windows: Windows) -> None:
-        plan = self.planner.plans[place]
-        plan.writes = int(windows.program.transfers.is_write.sum())
-        plan.covered = [0.0] * (plan.writes - 1) + [1.0]
+        writes = int(windows.program.transfers.is_write.sum())
+        self.planner.plans[place].covered = [0.0] * (writes - 1) + [1.0]
 
     def _waits(
         self, windows: Windows, roots: dict[str, int], group: Projections | None
