@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import Beside, Lowering, Product
-from tandemsim.sim.ant.mapper import RUN_AHEAD, task_cycles
+from tandemsim.sim.ant.mapper import task_cycles
+from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_product import count_scratchpads
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
@@ -129,7 +130,7 @@ def plan_projections(planner: Planner, group: Projections, block: int, bases: di
     An input of the attention lies at its base, [heads, tokens, size].
     """
     for place in group.places:
-        planner.reserve(place)
+        planner.keep(place)
     for unit in range(group.items * group.units):
         for token in range(0, group.tokens, block):
             rows = min(block, group.tokens - token)
