@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.bits import DEFAULT, widths
 from tandemsim.sim.machines.ant.scope import selected
+from tandemsim.sim.machines.ant.values import given_tensors, notes, of_model, run_values, with_values
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.memory.dma_state import Dma
@@ -36,8 +38,18 @@ def outcome(
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
     ops, left_out = selected(given, config)
     bits = widths(trace, ops, options.bits)
+    tensors = given_tensors(trace, options.values) if options.values else None
     run = simulate(trace, ops, config, bits, options.batch, progress)
     reports = _op_reports(run, ops, config, options.batch)
+    checked: list[dict[str, Any]] = []
+    said: tuple[str, ...] = ()
+    if options.values and tensors:
+        found = run_values(trace, config, bits, tensors, progress)
+        checked, said = (
+            [of_model(found, options.values, options.batch)],
+            tuple(notes(found, tensors, options.batch)),
+        )
+        reports = with_values(ops, reports, found)
     busy, stalls = _totals(run)
     counts = _dram_counts(run.dma)
     pads = _scratchpads(run, config)
@@ -82,8 +94,8 @@ def outcome(
         energy_pj=energy(actions),
         energy_actions_pj=actions,
         area_mm2=None,
-        notes=_notes(run, options),
-        extra={"bits": options.bits or DEFAULT},
+        notes=(*_notes(run, options), *said),
+        extra={"bits": options.bits or DEFAULT, **({"functional": checked} if checked else {})},
     )
 
 
