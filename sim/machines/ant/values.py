@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tandemsim.sim.ant.lowering import Bits
@@ -11,7 +11,7 @@ from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.ant.values.walk import ModelValues, Walk
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.types import Progress
-from tandemsim.sim.machines.contract import Values
+from tandemsim.sim.machines.contract import Options, Values
 from tandemsim.sim.report.contract import OpReport
 from tandemsim.sim.shell.files import printable
 from tandemsim.traces.schema import Op, Trace
@@ -19,40 +19,57 @@ from tandemsim.traces.schema import Op, Trace
 OUTPUTS = "outputs of the model"
 
 
-def given_tensors(trace: Trace, values: Values) -> Tensors:
-    """Return the tensors of a run; those of a file are looked at now, before anything takes long.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a report says of values; nothing where no values ran."""
 
-    Raises `UserError`.
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    by_op: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # id -> what was found
+    notes: tuple[str, ...] = ()
+
+    def beside(self, ops: Sequence[Op], reports: Sequence[OpReport]) -> list[OpReport]:
+        """Return the reports of `ops`, those of the array with what was found of their values."""
+        return [
+            replace(report, extra={**report.extra, "values": self.by_op[op.id]})
+            if op.id in self.by_op
+            else report
+            for op, report in zip(ops, reports, strict=True)
+        ]
+
+
+def given_tensors(trace: Trace, values: Values | None) -> Tensors | None:
+    """Return the tensors of a run in values; None where none is asked for.
+
+    Those of a file are looked at now, before anything takes long. Raises `UserError`.
     """
-    return Tensors(trace, values.tensors, values.seed)
+    return None if values is None else Tensors(trace, values.tensors, values.seed)
 
 
-def run_values(
+def checked(
     trace: Trace,
     config: AntConfig,
     bits: Mapping[int, Bits],
-    tensors: Tensors,
+    tensors: Tensors | None,
+    options: Options,
     progress: Progress | None,
-) -> ModelValues:
-    """Run one input of a model in values. `bits` are those of the ops that run on the array."""
-    return Walk(trace, config, bits, tensors).run(progress)
+) -> Checked:
+    """Run one input of a model in values; of a batch they are all alike.
 
-
-def of_model(found: ModelValues, values: Values, batch: int) -> dict[str, Any]:
-    """Return what the report says of a model's outputs; the inputs of a batch are all alike."""
-    return {
+    `bits` are those of the ops that run on the array.
+    """
+    if tensors is None or options.values is None:
+        return Checked()
+    found = Walk(trace, config, bits, tensors).run(progress)
+    path = options.values.tensors
+    model = {
         "op": OUTPUTS,
-        "tensors": "N(0, 1)" if values.tensors is None else printable(values.tensors),
+        "tensors": "N(0, 1)" if path is None else printable(path),
         "inputs_checked": 1,
-        "inputs": batch,
+        "inputs": options.batch,
         "saturations": {"sum": sum(op.saturations for op in found.ops)},
         **found.outputs.as_record(),
     }
-
-
-def with_values(ops: Sequence[Op], reports: Sequence[OpReport], found: ModelValues) -> list[OpReport]:
-    """Return the reports of `ops`, those of the array with what was found of their values."""
-    records = {
+    by_op = {
         each.op.id: {
             "formats": dict(each.formats),
             "saturations": {"sum": each.saturations},
@@ -60,14 +77,10 @@ def with_values(ops: Sequence[Op], reports: Sequence[OpReport], found: ModelValu
         }
         for each in found.ops
     }
-    return [
-        replace(report, extra={**report.extra, "values": records[op.id]}) if op.id in records else report
-        for op, report in zip(ops, reports, strict=True)
-    ]
+    return Checked({"functional": [model]}, by_op, tuple(_notes(found, tensors, options.batch)))
 
 
-def notes(found: ModelValues, tensors: Tensors, batch: int) -> Iterator[str]:
-    """Yield what a reader must know before quoting the values."""
+def _notes(found: ModelValues, tensors: Tensors, batch: int) -> Iterator[str]:
     yield "--functional: products by the array's rules, all else in float64; errors add up from op to op."
     if tensors.is_from_file:
         stored, own = len(tensors.stored), len(tensors.own)
