@@ -66,7 +66,7 @@ def plan_product(planner: Planner, place: int, layer: Product) -> None:
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
         before = 0
-        for first, last in _blocks(layer):
+        for first, last in blocks:
             for m, n in _tiles(mapping, first, last, layer.n):
                 _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
             before += last - first
