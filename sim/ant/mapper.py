@@ -32,7 +32,7 @@ class Shape(NamedTuple):
     n: int
     k: int
     items: int  # products of this shape
-    activation_bits: int
+    operands: tuple[int, int]  # of a PE, that an activation and a weight are
     weight_bits: int
     output_bits: int
     m_granule: int  # a convolution's output row
@@ -64,13 +64,13 @@ class Cycles(NamedTuple):
     last_words: int
 
 
-def task_cycles(config: AntConfig, m: int, n: int, k: int, bits: tuple[int, int]) -> Cycles:
+def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int]) -> Cycles:
     """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first."""
     array = config.array
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        m, n, bits = n, m, bits[::-1]
-    full, wide = array.tile_rows(bits[0]), array.tile_cols(bits[1])
-    each = array.operands(bits[0])  # PE rows of an element
+        m, n, operands = n, m, operands[::-1]
+    full, wide = array.tile_rows(operands[0]), array.tile_cols(operands[1])
+    each = operands[0]  # PE rows of an element
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down, across = -(-m // full), -(-n // wide)
         last = each * (m - (down - 1) * full)
@@ -100,8 +100,7 @@ def candidates(size: int, granule: int) -> Integers:
 def best_mapping(config: AntConfig, shape: Shape) -> Mapping:
     """Return the mapping of a product. `ConfigError` names the scratchpad that holds no tile."""
     array = config.array
-    bits = shape.activation_bits, shape.weight_bits
-    rows, cols = array.tile_rows(bits[0]), array.tile_cols(bits[1])
+    rows, cols = array.tile_rows(shape.operands[0]), array.tile_cols(shape.operands[1])
     stationary = array.dataflow is not Dataflow.OUTPUT_STATIONARY
     m_step = shape.m_granule if stationary else max(shape.m_granule, 1)
     tm = candidates(shape.m, max(1, m_step))
@@ -194,7 +193,7 @@ def _array_cycles(
 ) -> Doubles:
     """Return how long the array takes, but for the change from one task to the next."""
     array = config.array
-    bits = shape.activation_bits, shape.weight_bits
+    left, above = shape.operands
     last_m, last_n = shape.m - (m_trips - 1) * tm, shape.n - (n_trips - 1) * tn
     last_k = shape.k - (k_trips - 1) * tk
 
@@ -205,28 +204,24 @@ def _array_cycles(
         return (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
 
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        down = tiles(m_trips, tm, last_m, array.tile_rows(bits[0]))
-        across = tiles(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        down = tiles(m_trips, tm, last_m, array.tile_rows(left))
+        across = tiles(n_trips, tn, last_n, array.tile_cols(above))
         if array.schedule is Schedule.DRAIN:
             return down * across * (shape.k + k_trips * (array.rows + array.cols - 2))
-        return (
-            down
-            * across
-            * stream(k_trips, tk, last_k, np.minimum(array.rows, shape.m * array.operands(bits[0])))
-        )
+        return down * across * stream(k_trips, tk, last_k, np.minimum(array.rows, shape.m * left))
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        bits = bits[1], bits[0]
-        across = tiles(m_trips, tm, last_m, array.tile_cols(bits[1]))
+        left, above = above, left
+        across = tiles(m_trips, tm, last_m, array.tile_cols(above))
         trips, tile, last = n_trips, tn, last_n
     else:
-        across = tiles(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        across = tiles(n_trips, tn, last_n, array.tile_cols(above))
         trips, tile, last = m_trips, tm, last_m
-    rows = array.tile_rows(bits[0])
+    rows = array.tile_rows(left)
     down = tiles(k_trips, tk, last_k, rows)
     if array.schedule is Schedule.DRAIN:
         words = (trips - 1) * tile + last
         return down * across * (words + trips * (2 * array.rows + array.cols - 2))
-    ragged = array.operands(bits[0]) * (last_k - (np.ceil(last_k / rows) - 1) * rows)
+    ragged = left * (last_k - (np.ceil(last_k / rows) - 1) * rows)
     full = stream(trips, tile, last, array.rows)
     return across * ((down - 1) * full + stream(trips, tile, last, ragged))
 

@@ -62,7 +62,7 @@ def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
 
 def _query_block(planner: Planner, layer: Attention, low: int, high: int) -> int:
     """Return the queries of a block: of those that fit, the size with the fewest cycles of the array."""
-    config, bits = planner.config, (layer.bits.activation, layer.bits.weight)
+    config, each = planner.config, layer.bits.operands
     best, chosen, middle = None, 0, (low + high) // 2
     for size in sorted({min(size, high - low) for size in (*QUERY_BLOCKS, high - low)}):
         start = max(low, min(middle, high - size))
@@ -72,8 +72,8 @@ def _query_block(planner: Planner, layer: Attention, low: int, high: int) -> int
         output = size * layer.v_dim * sum(planner.written_bits(layer.output)) // 8
         if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
             continue
-        first = task_cycles(config, size, keys, layer.head_dim, bits).stream
-        second = task_cycles(config, size, layer.v_dim, keys, bits).stream
+        first = task_cycles(config, size, keys, layer.head_dim, each).stream
+        second = task_cycles(config, size, layer.v_dim, keys, each).stream
         total = (first + second) * -(-(high - low) // size)
         if best is None or total < best:
             best, chosen = total, size
@@ -88,7 +88,7 @@ def _chunk(planner: Planner, layer: Attention, size: int) -> int:
     """Return how many keys, or values of `size` elements, are loaded together."""
     row = max(1, size * layer.bits.weight // 8)
     chunk = max(1, planner.config.weight_scratchpad.capacity_bytes // (4 * row))
-    cols = planner.config.array.tile_cols(layer.bits.weight)
+    cols = planner.config.array.tile_cols(layer.bits.operands[1])
     return max(1, chunk // cols * cols) if chunk >= cols else chunk
 
 
@@ -107,7 +107,7 @@ def _keys(
     """Load the rows `first` to `last` - 1 of the keys or values of a head, as granules of a tile."""
     bits, group = layer.bits.weight, head // layer.group
     row = max(1, size * bits // 8)
-    granule = planner.config.array.tile_cols(bits)
+    granule = planner.config.array.tile_cols(layer.bits.operands[1])
     base = planner.at(tensor, bits)
     for start in range(first // granule * granule, last, granule):
         rows = min(granule, layer.kv_len - start)
@@ -125,17 +125,18 @@ def _reached(planner: Planner, layer: Attention, first: int, last: int, keys: in
 
 def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _Block) -> int:
     """Plan the scores of a block and its softmax; return the softmax's task."""
-    plan, bits = planner.plans[place], (layer.bits.activation, layer.bits.weight)
+    plan, bits = planner.plans[place], layer.bits
     first, last, keys, start = block
     queries, chunk = last - first, _chunk(planner, layer, layer.head_dim)
     tasks = []
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        task = planner.array_task(place, task_cycles(planner.config, queries, some, layer.head_dim, bits))
+        work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands)
+        task = planner.array_task(place, work)
         tasks.append(task)
         plan.macs += queries * some * layer.head_dim
-        row = max(1, layer.head_dim * bits[0] // 8)
-        base = planner.at(layer.inputs[0], bits[0]) + (head * layer.queries + first) * row
+        row = max(1, layer.head_dim * bits.activation // 8)
+        base = planner.at(layer.inputs[0], bits.activation) + (head * layer.queries + first) * row
         planner.load(
             Queue.ACTIVATION,
             (place, "Q", head, first),
@@ -169,13 +170,14 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
 
 def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: _Block, softmax: int) -> None:
     """Plan the weighted sum of a block."""
-    plan, bits = planner.plans[place], (layer.bits.activation, layer.bits.weight)
+    plan, bits = planner.plans[place], layer.bits
     first, last, keys, start = block
     queries, chunk = last - first, _chunk(planner, layer, layer.v_dim)
     task = NONE
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        task = planner.array_task(place, task_cycles(planner.config, queries, layer.v_dim, some, bits))
+        work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
+        task = planner.array_task(place, work)
         plan.macs += queries * some * layer.v_dim
         _keys(
             planner,

@@ -27,6 +27,7 @@ class LayerPlan:
     writes: int = 0
     covered: list[float] = field(default_factory=list)  # after each write, which part of the output is there
     macs: int = 0  # that the array computes, useful or not
+    outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
 
 

@@ -162,6 +162,24 @@ class Planner:
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 
+    def load_outliers(
+        self, queue: Queue, key: tuple[Hashable, ...], tensor: int, task: int, elements: int, part: float
+    ) -> None:
+        """Load what lies apart of `elements` of an operand, if the machine has a path for it."""
+        size = self.config.outliers.size_bytes(elements)
+        if size:
+            run = (self.outliers_at(tensor), 1, size, size)
+            self.load(queue, (*key, "outliers"), tensor, task, run, part)
+
+    def outliers_at(self, tensor: int) -> int:
+        """Return where the outliers of a tensor lie."""
+        key = tensor, 0
+        if key not in self._placed:
+            self._placed[key] = self.next_byte
+            size = self.config.outliers.size_bytes(self.lowering.elements(tensor))
+            self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+        return self._placed[key]
+
     def retain(self, tensor: int) -> None:
         """Keep a result in the activation scratchpad for its readers, in each width that the array reads."""
         ring = self.rings[Queue.ACTIVATION]

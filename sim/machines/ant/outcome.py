@@ -13,11 +13,12 @@ from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import AntWork, ant_energy
+from tandemsim.sim.arch.ant.family import ANT_FAMILY
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.types import Progress
-from tandemsim.sim.machines.ant.bits import DEFAULT, widths
+from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
@@ -34,8 +35,9 @@ def outcome(
     trace: Trace, given: Sequence[Op], config: AntConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
-    ops, left_out = selected(given, config)
-    bits = widths(trace, ops, options.bits)
+    name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
+    bits = widths(trace, given, config.array, name)
+    ops, left_out = selected(given, config, bits)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     reports = _op_reports(run, ops, config, options.batch)
     busy, stalls = _totals(run)
@@ -82,8 +84,8 @@ def outcome(
         energy_pj=energy(actions),
         energy_actions_pj=actions,
         area_mm2=None,
-        notes=_notes(run, options),
-        extra={"bits": options.bits or DEFAULT},
+        notes=_notes(run, config, name),
+        extra={"bits": name},
     )
 
 
@@ -177,7 +179,7 @@ def _multipliers(plan: LayerPlan, config: AntConfig) -> int:
     layer, array = plan.layer, config.array
     if isinstance(layer, Passes):
         return array.pes
-    return array.pes // (array.operands(layer.bits.activation) * array.operands(layer.bits.weight))
+    return array.pes // math.prod(layer.bits.operands)
 
 
 def _vector_start(run: AntRun, plan: LayerPlan) -> int:
@@ -237,19 +239,17 @@ def _work(run: AntRun, config: AntConfig) -> tuple[int, int, int]:
         if isinstance(layer, Passes):
             elements += layer.rows * layer.elements * layer.passes
             continue
-        each = config.array.operands(layer.bits.activation) * config.array.operands(layer.bits.weight)
-        multiplies += plan.macs * each
+        multiplies += plan.macs * math.prod(layer.bits.operands)
         words = plan.scratchpad.get("accumulator", [0, 0])[1]
         sums += words // (config.array.foot_width // 8 or 1)
     return multiplies, sums, elements
 
 
-def _notes(run: AntRun, options: Options) -> tuple[str, ...]:
+def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     products = [plan.layer for plan in run.program.layers if isinstance(plan.layer, Product)]
     packed = [layer for layer in products if layer.share < 1]
-    notes = [
-        f"Operand widths: {options.bits or DEFAULT}, 8 in attention; which format they have changes no cycle."
-    ]
+    attention = config.array.widest
+    notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
     if packed:
         lost = 1 - math.fsum(layer.share for layer in packed) / len(packed)
         notes.append(
