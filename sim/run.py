@@ -16,10 +16,11 @@ from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Values
 from tandemsim.sim.machines.table import default_machine, machine_named
 from tandemsim.sim.only import REASON, selected
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import NotRun
 from tandemsim.sim.report.result import Report
 from tandemsim.sim.report.rules import check
-from tandemsim.sim.report.timeline import Activity, Timeline, timeline_of_ops
+from tandemsim.sim.report.timeline import Timeline, timeline_of_ops
 from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.stopping import interrupts_held
 from tandemsim.sim.shell.version import __version__

@@ -23,7 +23,7 @@ from tandemsim.sim.memory.dma import dma_advance, dma_submit
 from tandemsim.sim.memory.dma_state import Dma
 
 NONE = -1
-ENGINES, QUEUES = 2, 5
+ENGINES, QUEUES = 3, 6
 
 
 class Engine(enum.IntEnum):
@@ -31,6 +31,7 @@ class Engine(enum.IntEnum):
 
     ARRAY = 0
     VECTOR = 1
+    ATTENTION = 2  # an array for attention, of a machine that has one beside
 
 
 class Queue(enum.IntEnum):
@@ -41,6 +42,7 @@ class Queue(enum.IntEnum):
     OPERAND = 2  # of the vector unit, and of what rides on the array's output words
     OUTPUT = 3  # of the array
     RESULT = 4  # of the vector unit
+    ATTENTION = 5  # loads and results of the attention array, in an order of its own
 
 
 class Event(enum.IntEnum):
@@ -77,11 +79,19 @@ class Transfers(NamedTuple):
     row_bytes: Integers
     stride: Integers
     is_write: Integers  # 0 or 1
-    after: Integers  # [N] the task that must have ended, or of a write left; NONE
+    after: Integers  # [N] the task that must have ended; NONE
     source: Integers  # [N] the layer whose output it loads; NONE: it is there from the start
-    written: Integers  # [N] how many of that layer's writes must be complete
+    written: Integers  # [N] how many of that layer's first writes must be complete
     layer: Integers  # [N] of a write, the layer that it belongs to
     wakes: Integers  # [N] the task that waits for it, or NONE
+    has_left: Integers  # [N] 1: the last result of the task `after` must have left its engine, too
+
+
+class Writes(NamedTuple):
+    """The writes of layer l are ``index[first[l]:first[l + 1]]``, in the order in which they are issued."""
+
+    index: Integers  # [writes] transfers
+    first: Integers  # [layers + 1]
 
 
 class Times(NamedTuple):
@@ -92,7 +102,8 @@ class Times(NamedTuple):
     cause: Integers  # [T] what it waited for last
     ready: Integers  # [T] the cycle in which the last of that was there
     weights: Integers  # [T] and the last of its weights
-    issued: Integers  # [N]
+    issued: Integers  # [N] handed to the DMA
+    begun: Integers  # [N] the DRAM accepted the first burst; of what moves nothing, -1
     complete: Integers  # [N]
 
 
@@ -103,7 +114,8 @@ class Plan(NamedTuple):
     queue: EventQueue
     tasks: Tasks
     first: Integers  # [ENGINES + 1]
-    layers: Integers  # [layers] writes of each that are complete
+    writes: Writes
+    layers: Integers  # [layers] how many of the first writes of each are complete
     left: Integers  # [T] 1: its last result has left
     times: Times
 
@@ -138,6 +150,7 @@ def run(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, events: in
         arrived, transfer = dma_advance(dma, planned)
         if transfer != NOBODY:
             cycle = arrived
+            plan.times.begun[transfer] = dma.state[0].begun
             _deliver(plan, transfers, queues, transfer, cycle)
         elif planned == NEVER:
             break
@@ -182,7 +195,7 @@ def _issue(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: 
 def _may_move(plan: Plan, transfers: Transfers, index: int) -> bool:
     after = transfers.after[index]
     if after != NONE:
-        if transfers.is_write[index]:
+        if transfers.has_left[index]:
             if plan.left[after] == 0:
                 return False
         elif plan.times.end[after] == NONE:
@@ -197,12 +210,22 @@ def _deliver(plan: Plan, transfers: Transfers, queues: Integers, transfer: int, 
     plan.state[0].complete += 1
     plan.times.complete[transfer] = cycle
     if transfers.is_write[transfer]:
-        plan.layers[transfers.layer[transfer]] += 1
+        _count_writes(plan, transfers.layer[transfer])
     task = transfers.wakes[transfer]
     if task != NONE:
         if transfer < queues[Queue.WEIGHT + 1]:
             plan.times.weights[task] = cycle
         _arrive(plan, task, Cause.WRITE if transfers.is_write[transfer] else Cause.LOAD, cycle)
+
+
+@jit
+def _count_writes(plan: Plan, layer: int) -> None:
+    """Count the first writes of a layer that are complete: a DRAM may finish a later one before."""
+    first, last = plan.writes.first[layer], plan.writes.first[layer + 1]
+    count = plan.layers[layer]
+    while first + count < last and plan.times.complete[plan.writes.index[first + count]] != NONE:
+        count += 1
+    plan.layers[layer] = count
 
 
 @jit
@@ -222,7 +245,9 @@ def _ended(plan: Plan, kind: int, task: int, cycle: int) -> None:
         if tasks.wakes[task] != NONE:
             _arrive(plan, tasks.wakes[task], Cause.TASK, cycle)
         return
-    engine = Engine.ARRAY if task < plan.first[1] else Engine.VECTOR
+    engine = int64(0)
+    while task >= plan.first[engine + 1]:
+        engine += 1
     state = plan.state[0]
     plan.times.end[task] = cycle
     state.busy[engine] = 0
@@ -248,18 +273,19 @@ def _start(plan: Plan, cycle: int) -> None:
         push(plan.queue, begin + tasks.cycles[task], Event.ENDED, task)
 
 
-def new_plan(tasks: Tasks, first: Integers, queues: Integers, layers: int, queue: EventQueue) -> Plan:
+def new_plan(tasks: Tasks, first: Integers, queues: Integers, writes: Writes, queue: EventQueue) -> Plan:
     """Return the plan of a run that has not begun. Its `tasks` are changed by the run."""
     state = np.zeros(1, STATE).view(np.recarray)
     state["next"], state["head"] = first[:-1], queues[:-1]
     count = len(tasks.cycles)
-    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 2)]
+    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 3)]
     return Plan(
         state=state,
         queue=queue,
         tasks=tasks,
         first=first,
-        layers=np.zeros(max(layers, 1), np.int64),
+        writes=writes,
+        layers=np.zeros(max(len(writes.first) - 1, 1), np.int64),
         left=np.zeros(max(count, 1), np.int64),
         times=Times(*never),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -83,6 +84,8 @@ class Product:
     share: float = 1.0  # useful multiply-accumulates over m n k count: less where groups share a tile
     riders: list[int] = field(default_factory=list)
     operands: list[int] = field(default_factory=list)  # tensors that the riders read beside
+    # Places from (included) to (not included) in the order in which they run; none: all, ascending.
+    row_blocks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,7 +128,33 @@ class Passes:
     written: int  # elements
 
 
-Layer = Product | Attention | Passes
+@dataclass(slots=True)
+class Beside:
+    """Attention on an array beside, which reads elements of `bits` and writes those of `output_bits`."""
+
+    op: Op
+    inputs: tuple[int, ...]  # queries, keys, values, and those of global tokens
+    output: int
+    bits: int
+    output_bits: int
+
+
+@dataclass(slots=True)
+class Conversion:
+    """The vector unit turns results of an attention, [heads, tokens, v_dim], into codes, [tokens, n]."""
+
+    op: Op
+    heads: int  # of one item of the batch
+    items: int
+    tokens: int
+    v_dim: int
+    source: int  # place of the attention
+    bits: int  # of an element of it
+    output: int
+    token_blocks: tuple[tuple[int, int], ...] = ()  # as `Product.row_blocks`
+
+
+Layer = Product | Attention | Passes | Beside | Conversion
 
 
 class Lowering:
@@ -138,10 +167,12 @@ class Lowering:
         bits: Mapping[int, Bits],
         batch: int,
         array: AntArray,
+        beside: Mapping[int, tuple[int, int]] = MappingProxyType({}),
     ) -> None:
+        """`beside`: attentions of another array by op id; bits of an element that it reads, and writes."""
         self.tensors = trace.tensor_map()
         self.batch, self.bits = batch, bits
-        self._array = array
+        self._array, self._beside = array, beside
         self.layers: list[Layer] = []
         self.rides_on: dict[int, int] = {}  # op id -> place of the layer
         self.made_by: dict[int, int] = {}  # tensor -> place of the layer
@@ -172,6 +203,8 @@ class Lowering:
             return
         if op.kind in PRODUCTS:
             layer: Layer = self._product(op)
+        elif op.id in self._beside:
+            layer = self._attention_beside(op)
         elif op.kind in ATTENTIONS:
             layer = self._attention(op)
         else:
@@ -191,7 +224,7 @@ class Lowering:
         layer = self.layers[place]
         sources = [root for root, maker in made.items() if maker == place]
         size = self.elements(op.outputs[0])
-        if isinstance(layer, Passes) or len(sources) != 1 or layer.output != sources[0]:
+        if not isinstance(layer, Product | Attention) or len(sources) != 1 or layer.output != sources[0]:
             return False
         if self._uses[sources[0]] != 1 or self.elements(sources[0]) != size:
             return False
@@ -279,6 +312,26 @@ class Lowering:
             pattern=pattern,
             causal=bool(op.attrs.get("causal")) and queries == kv_len,
         )
+
+    def _attention_beside(self, op: Op) -> Conversion:
+        """Add the attention of another array; return the conversion of its results."""
+        bits, output_bits = self._beside[op.id]
+        output, pattern = self.root(op.outputs[0]), op.pattern
+        self.layers.append(Beside(op, tuple(map(self.root, op.inputs)), output, bits, output_bits))
+        return Conversion(
+            op=op,
+            heads=op.dim("heads"),
+            items=op.dim("batch") * self.batch,
+            tokens=op.dim("q_len") if pattern is None else pattern.q_len,
+            v_dim=op.dim("v_dim"),
+            source=len(self.layers) - 1,
+            bits=output_bits,
+            output=output,
+        )
+
+    def uses(self, tensor: int) -> int:
+        """Return how many ops of the trace read a tensor or a view of it."""
+        return self._uses.get(self.root(tensor), 0)
 
     def _passes(self, op: Op) -> Passes:
         elements = int(op.dim("elements")) * self.batch  # of the output

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.lowering import Product
@@ -13,10 +15,11 @@ from tandemsim.sim.arch.ant.config import Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
-def _shape(planner: Planner, layer: Product) -> Shape:
+def _shape(planner: Planner, layer: Product, m: int) -> Shape:
+    """Return the shape of `m` rows of a product, all of them where it is a convolution."""
     image, bits = layer.image, layer.bits
     output_bits = sum(planner.written_bits(layer.output))
-    size = layer.m * layer.k * bits.activation / 8
+    size = m * layer.k * bits.activation / 8
     halo, granule, places = 0.0, 1, 1
     if image is not None:
         images = layer.m / (image.out_height * image.out_width)
@@ -25,7 +28,7 @@ def _shape(planner: Planner, layer: Product) -> Shape:
         halo = max(0, extent - image.stride_h) * image.width * image.channels * bits.activation / 8
         granule, places = image.out_width, image.kernel_h * image.kernel_w
     return Shape(
-        layer.m,
+        m,
         layer.n,
         layer.k,
         layer.count,
@@ -51,28 +54,52 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
 
 
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
-    shape = _shape(planner, layer)
+    blocks = layer.row_blocks or ((0, layer.m),)
+    shape = _shape(planner, layer, max(last - first for first, last in blocks))
     if shape not in planner._mappings:
         planner._mappings[shape] = best_mapping(planner.config, shape)
     mapping = planner._mappings[shape]
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
-        outer, inner = (layer.n, layer.m) if mapping.n_outer else (layer.m, layer.n)
-        steps = (mapping.tn, mapping.tm) if mapping.n_outer else (mapping.tm, mapping.tn)
-        for start in range(0, outer, steps[0]):
-            for other in range(0, inner, steps[1]):
-                m, n = (other, start) if mapping.n_outer else (start, other)
-                _tile(planner, place, layer, shape, mapping, item, m, n)
+        before = 0
+        for first, last in blocks:
+            for m, n in _tiles(mapping, first, last, layer.n):
+                _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
+            before += last - first
+
+
+class _Rows(NamedTuple):
+    """The block of rows that a tile belongs to."""
+
+    first: int
+    last: int
+    before: int  # rows that run before it
+
+
+def _tiles(mapping: Mapping, first: int, last: int, n: int) -> Iterator[tuple[int, int]]:
+    """Yield the first row and column of the tiles of a block of rows, in their order."""
+    rows, cols = range(first, last, mapping.tm), range(0, n, mapping.tn)
+    if mapping.n_outer:
+        return ((row, col) for col in cols for row in rows)
+    return ((row, col) for row in rows for col in cols)
 
 
 def _tile(
-    planner: Planner, place: int, layer: Product, shape: Shape, mapping: Mapping, item: int, m: int, n: int
+    planner: Planner,
+    place: int,
+    layer: Product,
+    shape: Shape,
+    mapping: Mapping,
+    item: int,
+    m: int,
+    n: int,
+    rows: _Rows,
 ) -> None:
     """Plan one (tm, tn) tile of the output: a task for each part of k."""
-    tm, tn = min(mapping.tm, layer.m - m), min(mapping.tn, layer.n - n)
-    plan = planner.plans[place]
+    tm, tn = min(mapping.tm, rows.last - m), min(mapping.tn, layer.n - n)
+    plan, so_far = planner.plans[place], rows.before + m + tm - rows.first
     bits = layer.bits
-    part = _input_part(planner, layer, item, m + tm)
+    part = _input_part(planner, layer, item, so_far)
     task = NONE
     for k in range(0, layer.k, mapping.tk):
         tk = min(mapping.tk, layer.k - k)
@@ -104,7 +131,7 @@ def _tile(
         if bits.weight <= NIBBLE:
             key = (place, "W", item, n, k)
             planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn, 1.0)
-        _scratchpads(planner, plan, layer, tm, tn, tk)
+        count_scratchpads(planner, plan, layer, tm, tn, tk)
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
@@ -116,13 +143,18 @@ def _tile(
         if apart:
             runs.append((planner.outliers_at(layer.output), 1, apart, apart))
     planner.room(Queue.OUTPUT, Engine.ARRAY, sum(rows * size for _, rows, size, _ in runs), task)
-    is_last = n + tn == layer.n
-    ordered = not mapping.n_outer or mapping.tn >= layer.n
-    done = (item + (m + tm) / layer.m) / layer.count if is_last and ordered else 0.0
-    if not ordered and is_last and m + tm == layer.m:
-        done = (item + 1) / layer.count
+    done = 0.0  # part of the output that is there, from the first row on
+    if n + tn == layer.n:
+        if not mapping.n_outer or mapping.tn >= layer.n or m + tm == rows.last:
+            done = (item + so_far / layer.m) / layer.count
+        if not _ascend(layer.row_blocks) and so_far < layer.m:
+            done = item / layer.count
     before = plan.covered[-1] if plan.covered else 0.0
     planner.write(Queue.OUTPUT, place, task, runs, layer.output, max(done, before))
+
+
+def _ascend(blocks: Sequence[tuple[int, int]]) -> bool:
+    return all(before[1] == after[0] for before, after in pairwise(blocks))
 
 
 def _activation_run(
@@ -145,7 +177,7 @@ def _activation_run(
 
 
 def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> float:
-    """Return which part of the activation must be there for the places up to `m_end` of a product."""
+    """Return which part of the activation must be there for the first `m_end` places of a product."""
     image = layer.image
     if image is None:
         return (item + m_end / layer.m) / layer.count
@@ -157,7 +189,7 @@ def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> floa
     return (images * image.height + needed) / (total * image.height)
 
 
-def _scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
+def count_scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
     """Count what the array reads and writes: streams once for each pass over the other side."""
     array, bits = planner.config.array, layer.bits
     rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])

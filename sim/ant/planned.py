@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tandemsim.sim.ant.loop import Tasks, Transfers
+from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
 from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
 from tandemsim.sim.arch.types import Integers
 
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
-(BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN) = range(10)
-AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(10, 14)
+(BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN, HAS_LEFT) = range(11)
+AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(11, 15)
 
 
 @dataclass(slots=True)
@@ -21,8 +21,6 @@ class LayerPlan:
     """What became of a layer."""
 
     layer: Layer
-    first: list[int]  # [ENGINES] its first task of each engine
-    last: list[int]  # and the one after its last
     mapping: Mapping | None = None
     writes: int = 0
     covered: list[float] = field(default_factory=list)  # after each write, which part of the output is there
@@ -39,6 +37,7 @@ class Program:
     first: Integers  # [ENGINES + 1]
     transfers: Transfers
     queues: Integers  # [QUEUES + 1]
+    writes: Writes
     layers: list[LayerPlan]
     task_layer: Integers  # [T]
     transfer_layer: Integers  # [N]
@@ -47,15 +46,31 @@ class Program:
 
 
 class Columns:
-    """Rows of numbers that become arrays."""
+    """Rows of numbers that become arrays: single ones in `rows`, which may change, then whole arrays."""
 
     def __init__(self, width: int) -> None:
         self.rows: list[list[int]] = []
         self.width = width
+        self._blocks: list[Integers] = []
+        self._in_blocks = 0
+
+    def __len__(self) -> int:
+        return len(self.rows) + self._in_blocks
 
     def add(self, *row: int) -> int:
+        """Add a row; return its number."""
+        assert not self._blocks
         self.rows.append(list(row))
         return len(self.rows) - 1
 
+    def add_all(self, block: Integers) -> int:
+        """Add the rows of an array, [rows, width]; return the number of the first."""
+        first = len(self)
+        self._blocks.append(block)
+        self._in_blocks += len(block)
+        return first
+
     def arrays(self) -> Integers:
-        return np.array(self.rows, np.int64).reshape(-1, self.width)
+        """Return all rows, [rows, width]."""
+        rows = np.array(self.rows, np.int64).reshape(-1, self.width)
+        return np.concatenate([rows, *self._blocks])

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
-from tandemsim.sim.ant.lowering import STORED, Attention, Layer, Lowering, Product
+from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Lowering, Passes, Product
 from tandemsim.sim.ant.mapper import Cycles, Mapping, Shape
 from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
 from tandemsim.sim.ant.rings import Outgoing, Ring
@@ -27,7 +27,7 @@ class Planner:
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
         self.tasks = [Columns(7) for _ in range(ENGINES)]
-        self.transfers = [Columns(14) for _ in range(QUEUES)]
+        self.transfers = [Columns(15) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
             Queue.WEIGHT: Ring("weight_scratchpad", config.weight_scratchpad.capacity_bytes),
@@ -39,7 +39,8 @@ class Planner:
             Queue.OUTPUT: Outgoing("output_scratchpad", config.output_scratchpad.capacity_bytes),
             Queue.RESULT: Outgoing("vector_scratchpad", half),
         }
-        self.plans: list[LayerPlan] = []
+        self.plans = [LayerPlan(layer) for layer in lowering.layers]
+        self.place = NONE  # of the layer that is being planned
         self._placed: dict[tuple[int, int], int] = {}
         self.next_byte = 0
         self._last: Cycles | None = None
@@ -47,15 +48,15 @@ class Planner:
         self._seen: dict[tuple[int, int], float] = {}
         self.formats = self._formats()
 
-    def begin(self, layer: Layer) -> None:
-        """Begin the plan of the next layer."""
-        starts = [len(engine.rows) for engine in self.tasks]
-        self.plans.append(LayerPlan(layer, starts, starts))
+    def begin(self, place: int) -> None:
+        """Begin, or go on with, the plan of a layer."""
+        self.place = place
 
-    def end(self, layer: Layer) -> None:
+    def end(self, place: int) -> None:
         """End it: keep its results on the chip where there is room."""
-        self.plans[-1].last = [len(engine.rows) for engine in self.tasks]
-        self.retain(layer.output)
+        layer = self.plans[place].layer
+        if not isinstance(layer, Beside):  # whose results the array cannot read
+            self.retain(layer.output)
 
     def check_dram(self) -> None:
         """Raise `ConfigError` where the tensors exceed the DRAM."""
@@ -76,7 +77,10 @@ class Planner:
                 for tensor in layer.inputs:
                     formats.setdefault(tensor, set()).add(layer.bits.activation)
                 self._array_widths.setdefault(layer.inputs[0], set()).add(layer.bits.activation)
-            else:
+            elif isinstance(layer, Beside):
+                for tensor in layer.inputs:
+                    formats.setdefault(tensor, set()).add(layer.bits)
+            elif isinstance(layer, Passes):
                 for tensor in layer.inputs:
                     formats.setdefault(tensor, set()).add(STORED)
             for tensor in getattr(layer, "operands", ()):
@@ -90,10 +94,14 @@ class Planner:
         """Return where a tensor lies in one of its widths."""
         key = tensor, bits
         if key not in self._placed:
-            self._placed[key] = self.next_byte
-            size = -(-self.lowering.elements(tensor) * bits // 8)
-            self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+            self._placed[key] = self.reserve(-(-self.lowering.elements(tensor) * bits // 8))
         return self._placed[key]
+
+    def reserve(self, size: int) -> int:
+        """Return the address of so many bytes that nothing else has."""
+        base = self.next_byte
+        self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+        return base
 
     def task(self, engine: Engine, place: int, cycles: int, gap: int, fill: int, lag: int) -> int:
         return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, place)
@@ -122,10 +130,11 @@ class Planner:
         run: tuple[int, int, int, int],
         part: float,
         ring: Ring | None = None,
+        after_writes: tuple[int, int] | None = None,
     ) -> None:
         """Load (base, rows, row_bytes, stride) for a task unless it is there.
 
-        `part` of the tensor must have been written.
+        `part` of the tensor must have been written; or `after_writes`: of this layer, so many writes.
         """
         base, rows, row_bytes, stride = run
         if queue is Queue.ACTIVATION and ring is None and self._kept(tensor, base, task):
@@ -144,6 +153,8 @@ class Planner:
         if maker != NONE:
             covered = self.plans[maker].covered
             written = min(len(covered), bisect_left(covered, part - 1e-9) + 1)
+        if after_writes is not None:
+            maker, written = after_writes
         self.transfers[queue].add(
             base,
             rows,
@@ -155,10 +166,11 @@ class Planner:
             written,
             NONE,
             task,
+            0,
             engine,
             engine,
             tensor,
-            len(self.plans) - 1,
+            self.place,
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 
@@ -175,9 +187,7 @@ class Planner:
         """Return where the outliers of a tensor lie."""
         key = tensor, 0
         if key not in self._placed:
-            self._placed[key] = self.next_byte
-            size = self.config.outliers.size_bytes(self.lowering.elements(tensor))
-            self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
+            self._placed[key] = self.reserve(self.config.outliers.size_bytes(self.lowering.elements(tensor)))
         return self._placed[key]
 
     def retain(self, tensor: int) -> None:
@@ -219,7 +229,7 @@ class Planner:
         engine = Engine.VECTOR if queue is Queue.RESULT else Engine.ARRAY
         for place_of_run, (base, rows, row_bytes, stride) in enumerate(runs):
             number = self.transfers[queue].add(
-                base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, engine, engine, tensor, place
+                base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, 1, engine, engine, tensor, place
             )
             self.outgoing[queue].add(rows * row_bytes, number)
             plan = self.plans[place]

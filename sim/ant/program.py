@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tandemsim.sim.ant.loop import NONE, Tasks, Transfers
-from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Product
+from tandemsim.sim.ant.loop import NONE, Tasks, Transfers, Writes
+from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Passes, Product
 from tandemsim.sim.ant.plan_attention import plan_attention
 from tandemsim.sim.ant.plan_passes import plan_passes
 from tandemsim.sim.ant.plan_product import plan_product
@@ -22,6 +22,7 @@ from tandemsim.sim.ant.planned import (
     CYCLES,
     FILL,
     GAP,
+    HAS_LEFT,
     LAG,
     OWNER,
     TASK_LAYER,
@@ -40,28 +41,30 @@ def program(config: AntConfig, lowering: Lowering) -> Program:
     """Plan every layer. `ConfigError` names the op that does not fit."""
     planner = Planner(config, lowering)
     for place, layer in enumerate(lowering.layers):
-        planner.begin(layer)
+        planner.begin(place)
         try:
-            _plan(planner, place, layer)
+            plan_layer(planner, place, layer)
         except ConfigError as error:
             raise ConfigError(f"op {layer.op.name!r}: {error}") from None
-        planner.end(layer)
+        planner.end(place)
     planner.check_dram()
-    return _assembled(planner)
+    return assembled(planner)
 
 
-def _plan(planner: Planner, place: int, layer: Layer) -> None:
+def plan_layer(planner: Planner, place: int, layer: Layer) -> None:
+    """Plan a layer of the array or of the vector unit."""
     if isinstance(layer, Product):
         plan_product(planner, place, layer)
     elif isinstance(layer, Attention):
         plan_attention(planner, place, layer)
     else:
+        assert isinstance(layer, Passes)
         plan_passes(planner, place, layer)
 
 
-def _assembled(planner: Planner) -> Program:
-    counts = [len(engine.rows) for engine in planner.tasks]
-    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+def assembled(planner: Planner) -> Program:
+    """Return what was planned, as the arrays of the event loop."""
+    first = np.concatenate([[0], np.cumsum([len(engine) for engine in planner.tasks])]).astype(np.int64)
     rows = np.concatenate([engine.arrays() for engine in planner.tasks])
     wakes = rows[:, WAKES].copy()
     in_array = np.arange(len(rows)) < first[1]
@@ -69,22 +72,29 @@ def _assembled(planner: Planner) -> Program:
     wakes[crossing] = first[1] - 2 - wakes[crossing]
     cycles, gap, fill, lag, awaited = (rows[:, c].copy() for c in (CYCLES, GAP, FILL, LAG, AWAITED))
     tasks = Tasks(cycles, gap, fill, lag, awaited, wakes)
-    queues = np.concatenate([[0], np.cumsum([len(queue.rows) for queue in planner.transfers])]).astype(
-        np.int64
-    )
+    queues = np.concatenate([[0], np.cumsum([len(queue) for queue in planner.transfers])]).astype(np.int64)
     moved = np.concatenate([queue.arrays() for queue in planner.transfers])
     for column, engine in ((AFTER, AFTER_ENGINE), (WOKEN, WOKEN_ENGINE)):
         known = moved[:, column] != NONE
         moved[known, column] += first[moved[known, engine]]
-    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, WOKEN + 1)))
+    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, HAS_LEFT + 1)))
     return Program(
         tasks=tasks,
         first=first,
         transfers=transfers,
         queues=queues,
+        writes=_writes(transfers, len(planner.plans)),
         layers=planner.plans,
         task_layer=rows[:, TASK_LAYER].copy(),
         transfer_layer=moved[:, OWNER].copy(),
         transfer_tensor=moved[:, TENSOR].copy(),
         placed_bytes=planner.next_byte,
     )
+
+
+def _writes(transfers: Transfers, layers: int) -> Writes:
+    """Return the writes of each layer; all of one layer are in one queue, in the order of their issue."""
+    index = np.flatnonzero(transfers.is_write)
+    index = index[np.argsort(transfers.layer[index], kind="stable")]
+    first = np.searchsorted(transfers.layer[index], np.arange(layers + 1))
+    return Writes(index, first.astype(np.int64))

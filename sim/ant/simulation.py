@@ -13,6 +13,7 @@ from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.program import program
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.dram.config import DramConfig
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.engine.beside import compile_beside
 from tandemsim.sim.engine.deadlock import LoopEnd, Wait, check_progress
@@ -51,9 +52,16 @@ def simulate(
     lowering = Lowering(trace, ops, bits, batch, config.array)
     plan = program(config, lowering)
     report("planning", 1, 1)
-    state = new_plan(plan.tasks, plan.first, plan.queues, len(plan.layers), new_queue(PENDING))
-    dma = new_dma(config.dram, config.cycle_ps)
     memory.wait()
+    return run_program(lowering, plan, config.dram, config.cycle_ps, report)
+
+
+def run_program(
+    lowering: Lowering, plan: Program, dram: DramConfig, cycle_ps: int, report: Progress
+) -> AntRun:
+    """Run what was planned, of this machine or of one with a further array. Errors as of `simulate`."""
+    state = new_plan(plan.tasks, plan.first, plan.queues, plan.writes, new_queue(PENDING))
+    dma = new_dma(dram, cycle_ps)
     cycles = _run(state, dma, plan, report)
     return AntRun(lowering, plan, state, dma, cycles)
 

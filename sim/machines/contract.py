@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.types import Progress
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import DramTraffic, Energy, OpReport, ScratchpadTraffic, TensorTraffic
-from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.report.timeline import Timeline
 from tandemsim.traces.schema import Op, Trace
 
 

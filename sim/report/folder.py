@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import Report
-from tandemsim.sim.report.timeline import Activity, Timeline, write_timeline
+from tandemsim.sim.report.timeline import Timeline, write_timeline
 from tandemsim.sim.shell.files import written, written_folder
 
 # What the folder may get; plots that have nothing to show are left out.

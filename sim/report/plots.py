@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.format import percent, shortened, title
 from tandemsim.sim.report.groups import OpGroup, grouped, longest
@@ -28,7 +29,6 @@ from tandemsim.sim.report.plot_style import (
     style,
 )
 from tandemsim.sim.report.plot_time import utilization
-from tandemsim.sim.report.timeline import Activity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

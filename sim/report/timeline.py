@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.format import exact
 from tandemsim.sim.report.rules import check
@@ -96,34 +97,6 @@ def timeline_of_ops(report: Report) -> Timeline:
         start=np.array([op.start_cycle for op in ops], np.int64),
         duration=np.array([op.cycles for op in ops], np.int64),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
-    """What the machine did over time, in bins of `bin_cycles` cycles; the run may end within the last.
-
-    `macs`: useful multiply-accumulates; `dram_bytes`: bytes of read and write bursts. Both of shape (bins,).
-    `heads`: the cycles in which the array turned to each head of attention, in ascending order.
-    """
-
-    bin_cycles: int
-    macs: npt.NDArray[Any]
-    dram_bytes: npt.NDArray[Any]
-    heads: Integers = field(default_factory=lambda: np.array([], np.int64))
-
-    def __post_init__(self) -> None:
-        fits = self.bin_cycles > 0 and len(self.macs) == len(self.dram_bytes)
-        check(fits, f"activity: {len(self.macs)} bins of MACs and {len(self.dram_bytes)} of DRAM bytes")
-
-    def starts(self) -> Integers:
-        """Return the first cycle of each bin."""
-        return np.arange(len(self.macs), dtype=np.int64) * self.bin_cycles
-
-    def per_cycle(self, amounts: npt.NDArray[Any], cycles: int) -> npt.NDArray[np.float64]:
-        """Return `amounts` per bin as rates, in a run of so many `cycles`."""
-        lengths = np.minimum(self.starts() + self.bin_cycles, cycles) - self.starts()
-        check(bool((lengths > 0).all()), f"activity: bins after the last cycle, {cycles}")
-        return amounts / lengths
 
 
 def write_timeline(
@@ -272,10 +245,16 @@ def _thread(thread: int, name: str) -> str:
 
 
 def _counters(report: Report, activity: Activity) -> Iterator[str]:
-    """Utilization and DRAM traffic over time, back to zero where the run ends."""
-    macs = activity.per_cycle(activity.macs, report.cycles) / report.multipliers
-    dram = activity.per_cycle(activity.dram_bytes, report.cycles)
-    for name, values in (("utilization", macs), ("dram bytes per cycle", dram)):
+    """Utilization, DRAM traffic and how busy the engines are over time, back to zero where the run ends."""
+    rates = {
+        "utilization": activity.per_cycle(activity.macs, report.cycles) / report.multipliers,
+        "dram bytes per cycle": activity.per_cycle(activity.dram_bytes, report.cycles),
+        **{
+            f"{name} busy": activity.per_cycle(cycles, report.cycles)
+            for name, cycles in activity.busy.items()
+        },
+    }
+    for name, values in rates.items():
         points = zip([*activity.starts().tolist(), report.cycles], [*values.tolist(), 0.0], strict=True)
         yield ",\n".join(_counter(name, cycle, round(value, 4)) for cycle, value in points)
 

@@ -94,6 +94,9 @@ STALLS = {
     ),
     "vector": Word("Waiting for results of the vector unit, such as a softmax.", "vector unit late"),
     "write_back": Word("The array is done, and its last outputs are on their way to DRAM.", "last outputs"),
+    "fill": Word(
+        "Between two tiles: weights enter the array, or results are on their way out of it.", "between tiles"
+    ),
     "drain": Word("The last results leave the array.", "last results"),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import (
     DramTraffic,
     Energy,
@@ -17,7 +18,7 @@ from tandemsim.sim.report.contract import (
     ScratchpadTraffic,
     TensorTraffic,
 )
-from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.report.timeline import Timeline
 
 OP_NAME = "encoder.layer.{}.attention.self.window"
 MULTIPLIERS = 1088

@@ -9,10 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.folder import write_folder, write_json
 from tandemsim.sim.report.parquet import write_table
-from tandemsim.sim.report.timeline import Activity, Timeline
+from tandemsim.sim.report.timeline import Timeline
 from tandemsim.sim.shell.files import FileError
 
 ROOT = Path(__file__).parents[2]

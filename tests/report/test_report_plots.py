@@ -12,8 +12,8 @@ from matplotlib.transforms import Bbox
 
 from tandemsim.sim.report import plot_style, plots
 from tandemsim.sim.report.accounts import MULTIPLIER_CYCLES, STALL
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import Report
-from tandemsim.sim.report.timeline import Activity
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +170,19 @@ def test_area_under_the_utilization_is_the_work_done(figures, report: Report, ac
     done = (values * np.diff(edges)).sum() * report.clock_hz * report.multipliers
     assert done == pytest.approx(activity.macs.sum())
     assert edges[-1] == pytest.approx(report.seconds)
+
+
+def test_of_several_engines_the_time_in_which_each_works_is_drawn(report: Report, activity: Activity) -> None:
+    bins = len(activity.macs)
+    busy = {"array": np.full(bins, activity.bin_cycles / 2), "vector": np.zeros(bins), "third": np.ones(bins)}
+    figure = plots.draw(report, dataclasses.replace(activity, busy=busy))["utilization"]
+    axes = figure.axes[2]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(busy)
+    for patch, cycles in zip(axes.patches, busy.values(), strict=True):
+        values, edges, baseline = patch.get_data()
+        worked = ((values - baseline) * np.diff(edges)).sum() * report.clock_hz
+        assert worked == pytest.approx(cycles.sum(), rel=0.01)  # the last bin is cut off
+        assert axes.get_ylim()[0] <= baseline and values.max() <= axes.get_ylim()[1]
 
 
 def test_energy_bars_are_in_joules(make_report) -> None:

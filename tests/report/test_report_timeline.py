@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.rules import InvariantError
-from tandemsim.sim.report.timeline import Activity, Timeline, lane_of_each, write_timeline
+from tandemsim.sim.report.timeline import Timeline, lane_of_each, write_timeline
 
 EVERY = ("cycle", "time_ns", "length_ns")
 
@@ -210,6 +211,20 @@ def test_dropped_slices_are_said_in_the_file(report: Report, tmp_path: Path) -> 
     write_timeline(tmp_path / "t.json", report, timeline)
     notes = json.loads((tmp_path / "t.json").read_text())["otherData"]["notes"]
     assert notes[-1] == "The timeline shows the first 4 of 1,004 tiles and transfers." == timeline.notes()[0]
+
+
+def test_busy_engines_are_counters_that_end_with_the_run(report: Report, tmp_path: Path) -> None:
+    bins = -(-report.cycles // 1000)
+    lengths = np.minimum(np.arange(1, bins + 1) * 1000, report.cycles) - np.arange(bins) * 1000
+    whole = Activity(
+        bin_cycles=1000, macs=np.zeros(bins), dram_bytes=np.zeros(bins), busy={"array": lengths / 4}
+    )
+    write_timeline(tmp_path / "t.json", report, small(), whole)
+    counters = [e for e in events_of(tmp_path / "t.json") if e["ph"] == "C" and e["name"] == "array busy"]
+    assert {e["args"]["value"] for e in counters[:-1]} == {0.25}
+    assert (counters[-1]["ts"], counters[-1]["args"]["value"]) == (report.cycles, 0)
+    with pytest.raises(InvariantError, match="1 bins of array"):
+        dataclasses.replace(whole, busy={"array": np.zeros(1)})
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=30))

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from tandemsim.sim.ant.loop import Cause, Engine
+from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS, Attention, Passes, Product
-from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import AntWork, ant_energy
@@ -19,16 +16,16 @@ from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.bits import chosen, widths
+from tandemsim.sim.machines.ant.op_reports import Account, op_reports
 from tandemsim.sim.machines.ant.scope import selected
+from tandemsim.sim.machines.ant.timeline import activity, timeline
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.memory.dma_state import Dma
 from tandemsim.sim.memory.dram.state import READ, WRITE
+from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.traces.schema import Op, Trace
-
-STALLS = {Cause.LOAD: "dram", Cause.TASK: "vector", Cause.WRITE: "output"}
-WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
 
 
 def outcome(
@@ -39,8 +36,9 @@ def outcome(
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
     run = simulate(trace, ops, config, bits, options.batch, progress)
-    reports = _op_reports(run, ops, config, options.batch)
-    busy, stalls = _totals(run)
+    account = Account(run)
+    reports = op_reports(account, ops, config.array, options.batch)
+    busy, stalls = account.totals(Engine.ARRAY)
     counts = _dram_counts(run.dma)
     pads = _scratchpads(run, config)
     work = AntWork(run.cycles, *_work(run, config))
@@ -84,113 +82,19 @@ def outcome(
         energy_pj=energy(actions),
         energy_actions_pj=actions,
         area_mm2=None,
+        timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
+        activity=lambda: _activity(run, ops, reports),
         notes=_notes(run, config, name),
         extra={"bits": name},
     )
 
 
-def _op_reports(run: AntRun, ops: Sequence[Op], config: AntConfig, batch: int) -> list[OpReport]:
-    """Return a report for each op, in order. What rides on another's results takes no cycles."""
-    program, times = run.program, run.plan.times
-    last = int(program.first[1])
-    start, end = times.start[:last], times.end[:last]
-    idle = start - np.concatenate([[0], end[:-1]]) if last else np.zeros(0, np.int64)
-    layer_of = program.task_layer[:last]
-    compute = np.bincount(layer_of, program.tasks.cycles[:last], len(program.layers)).astype(np.int64)
-    stalls = {
-        name: np.bincount(layer_of, idle * (times.cause[:last] == cause), len(program.layers)).astype(
-            np.int64
-        )
-        for cause, name in STALLS.items()
-    }
-    unknown = np.bincount(layer_of, idle * (times.cause[:last] < 0), len(program.layers)).astype(np.int64)
-    stalls["dram"] += unknown
-    begun = np.full(len(program.layers), run.cycles, np.int64)
-    np.minimum.at(begun, layer_of, start - idle)
-    moved = program.transfers.rows * program.transfers.row_bytes
-    read = np.bincount(program.transfer_layer, moved * (1 - program.transfers.is_write), len(program.layers))
-    written = np.bincount(program.transfer_layer, moved * program.transfers.is_write, len(program.layers))
-    place_of = {layer.layer.op.id: place for place, layer in enumerate(program.layers)}
-    reports = []
-    for op in ops:
-        place = place_of.get(op.id)
-        if place is None:
-            reports.append(_riding(op, run, config, batch))
-            continue
-        plan = program.layers[place]
-        waits = {name: int(counts[place]) for name, counts in stalls.items()}
-        worked = int(compute[place]) or _vector_cycles(run, plan)
-        has_tasks = plan.first[Engine.ARRAY] < plan.last[Engine.ARRAY]
-        reports.append(
-            OpReport(
-                name=op.name,
-                kind=op.kind,
-                start_cycle=int(begun[place]) if has_tasks else _vector_start(run, plan),
-                cycles=worked + sum(waits.values()),
-                compute_cycles=worked,
-                stall_cycles=waits,
-                macs=_macs(plan, op, batch),
-                multipliers=_multipliers(plan, config),
-                tiles=sum(plan.last) - sum(plan.first),
-                dram_read_bytes=int(read[place]),
-                dram_write_bytes=int(written[place]),
-                extra={"vector_cycles": _vector_cycles(run, plan)},
-            )
-        )
-    return reports
-
-
-def _totals(run: AntRun) -> tuple[int, dict[str, int]]:
-    """Return the cycles in which the array works, and why it does not in the others."""
-    program, times = run.program, run.plan.times
-    last = int(program.first[1])
-    if not last:
-        return 0, {STALLS[Cause.TASK]: run.cycles}
-    start, end = times.start[:last], times.end[:last]
-    idle = start - np.concatenate([[0], end[:-1]])
-    causes = np.where(times.cause[:last] < 0, Cause.LOAD, times.cause[:last])
-    stalls = {name: int(idle[causes == cause].sum()) for cause, name in STALLS.items()}
-    stalls[WRITE_BACK] = run.cycles - int(end[-1])
-    return int(program.tasks.cycles[:last].sum()), stalls
-
-
-def _riding(op: Op, run: AntRun, config: AntConfig, batch: int) -> OpReport:
-    host = run.lowering.layers[run.lowering.rides_on[op.id]].op
-    return OpReport(
-        name=op.name,
-        kind=op.kind,
-        cycles=0,
-        compute_cycles=0,
-        stall_cycles={},
-        macs=op.macs * batch,
-        multipliers=config.array.pes,
-        tiles=0,
-        extra={"rides_on": host.name},
+def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Activity:
+    macs = {op.id: report.macs for op, report in zip(ops, reports, strict=True)}
+    by_layer = [macs[plan.layer.op.id] for plan in run.program.layers]
+    return activity(
+        run.program, run.plan.times, run.dma, run.cycles, by_layer, Engine, multiplying=(Engine.ARRAY,)
     )
-
-
-def _macs(plan: LayerPlan, op: Op, batch: int) -> int:
-    """Return the useful MACs: of attention those that the trace states and the array computes."""
-    return min(op.macs * batch, plan.macs) if isinstance(plan.layer, Attention) else op.macs * batch
-
-
-def _multipliers(plan: LayerPlan, config: AntConfig) -> int:
-    """Return the array's multipliers for the op's widths: an 8-bit one is four of 4 bits."""
-    layer, array = plan.layer, config.array
-    if isinstance(layer, Passes):
-        return array.pes
-    return array.pes // math.prod(layer.bits.operands)
-
-
-def _vector_start(run: AntRun, plan: LayerPlan) -> int:
-    first = int(run.program.first[1]) + plan.first[Engine.VECTOR]
-    return int(run.plan.times.start[first])
-
-
-def _vector_cycles(run: AntRun, plan: LayerPlan) -> int:
-    offset = int(run.program.first[1])
-    first, last = offset + plan.first[Engine.VECTOR], offset + plan.last[Engine.VECTOR]
-    return int(run.program.tasks.cycles[first:last].sum())
 
 
 def _dram_counts(dma: Dma) -> dict[str, int]:
@@ -210,11 +114,10 @@ def _scratchpads(run: AntRun, config: AntConfig) -> dict[str, SramTraffic]:
     """Return what passed through each scratchpad: loads and results write it, engines read it."""
     program = run.program
     moved = program.transfers.rows * program.transfers.row_bytes
-    by_queue = [
+    weight, activation, operand, output, result = (
         int(moved[program.queues[queue] : program.queues[queue + 1]].sum())
-        for queue in range(len(program.queues) - 1)
-    ]
-    weight, activation, operand, output, result = by_queue
+        for queue in (Queue.WEIGHT, Queue.ACTIVATION, Queue.OPERAND, Queue.OUTPUT, Queue.RESULT)
+    )
     streamed = {name: [0, 0] for name in ("activation", "weight", "accumulator")}
     for plan in program.layers:
         for name, (read, written) in plan.scratchpad.items():
@@ -238,6 +141,7 @@ def _work(run: AntRun, config: AntConfig) -> tuple[int, int, int]:
         layer = plan.layer
         if isinstance(layer, Passes):
             elements += layer.rows * layer.elements * layer.passes
+        if not isinstance(layer, Product | Attention):
             continue
         multiplies += plan.macs * math.prod(layer.bits.operands)
         words = plan.scratchpad.get("accumulator", [0, 0])[1]

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.arch.salo.config import SaloConfig
-from tandemsim.sim.report.timeline import NONE, Activity, Timeline
+from tandemsim.sim.report.activity import Activity, bin_edges, spread
+from tandemsim.sim.report.timeline import NONE, Timeline
 from tandemsim.sim.report.timeline_levels import Slices, concatenated, join_each, join_runs, size_for
 from tandemsim.sim.salo.layer.loop import Stall
 from tandemsim.sim.salo.layer.simulation import LayerResult
@@ -26,7 +27,6 @@ from tandemsim.sim.salo.layer.transfers import Kind, Phase
 from tandemsim.sim.salo.machine import SaloRun
 from tandemsim.sim.salo.scheduling.schedule import GLOBAL
 
-BINS = 512  # of the plots over time: about one a pixel
 TRACKS = ("array waits for", "array", "DMA reads", "DMA writes")
 WAITS, ARRAY, READS, WRITES = range(len(TRACKS))
 # Slices of each track: 20 MB in all at some 200 bytes a slice, what Perfetto opens within seconds.
@@ -193,23 +193,14 @@ def _relabeled(slices: Slices, level: int) -> Slices:
 
 def activity(run: SaloRun) -> Activity:
     """Useful multiply-accumulates and DRAM bytes over time, and where heads begin."""
-    bin_cycles = max(1, -(-run.cycles // BINS))
-    bins = -(-run.cycles // bin_cycles)
-    edges = np.arange(bins + 1) * bin_cycles
-    macs, moved = np.zeros(bins), np.zeros(bins)
+    edges = bin_edges(run.cycles)
+    macs, moved = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
     heads = []
     for layer in run.layers:
         times, plan = layer.result.times, layer.result.program
         work = plan.schedule.pairs[plan.order.tile] * (plan.layer.head_dim + plan.layer.value_dim)
-        macs += _spread(work, times.tile_start + layer.start, times.tile_end + layer.start, edges)
+        macs += spread(work, times.tile_start + layer.start, times.tile_end + layer.start, edges)
         at, size = layer.result.traffic
-        moved += _spread(size, at[:-1] + layer.start, at[1:] + layer.start, edges)
+        moved += spread(size, at[:-1] + layer.start, at[1:] + layer.start, edges)
         heads.append(times.tile_start[plan.order.turn_start] + layer.start)
-    return Activity(bin_cycles=bin_cycles, macs=macs, dram_bytes=moved, heads=np.concatenate(heads))
-
-
-def _spread(amounts: Integers, start: Integers, end: Integers, edges: Integers) -> npt.NDArray[np.float64]:
-    """Share amounts, each done evenly from start to end and one after the other, among bins."""
-    total = np.cumsum(amounts)
-    times = np.maximum.accumulate(np.stack((start, end), axis=1).ravel())
-    return np.diff(np.interp(edges, times, np.stack((total - amounts, total), axis=1).ravel()))
+    return Activity(bin_cycles=int(edges[1]), macs=macs, dram_bytes=moved, heads=np.concatenate(heads))

@@ -75,17 +75,9 @@ def simulate_layer(
     `global_projections`: the model projects its global tokens separately. Raises `ConfigError` when the
     machine cannot hold the layer.
     """
-    config.check_head(layer.head_dim, layer.value_dim)
-    check_size(config, pattern, layer.heads)
     report = progress or _nobody
     memory = compile_beside("tandemsim.sim.memory.warm")
-    report("planning", 0, PLANNING_STEPS)
-    tiling = schedule(pattern, config.array, config.scheduling, global_projections=global_projections)
-    report("planning", 1, PLANNING_STEPS)
-    plan = program(config, tiling, layer)
-    report("planning", 2, PLANNING_STEPS)
-    tiles = _tiles(config, plan)
-    report("planning", PLANNING_STEPS, PLANNING_STEPS)
+    plan, tiles = planned(config, pattern, layer, global_projections=global_projections, report=report)
     dma = new_dma(config.dram, config.cycle_ps)
     loop = _loop(config, plan, tiles)
     memory.wait()
@@ -108,6 +100,27 @@ def simulate_layer(
 
 def _nobody(what: str, done: int, total: int) -> None:
     """Take a report of progress and do nothing."""
+
+
+def planned(
+    config: SaloConfig,
+    pattern: Pattern,
+    layer: Layer,
+    *,
+    global_projections: bool,
+    report: Progress = _nobody,
+) -> tuple[Program, Tiles]:
+    """Plan a layer: its transfers, and the tiles of all heads. Arguments, errors as of `simulate_layer`."""
+    config.check_head(layer.head_dim, layer.value_dim)
+    check_size(config, pattern, layer.heads)
+    report("planning", 0, PLANNING_STEPS)
+    tiling = schedule(pattern, config.array, config.scheduling, global_projections=global_projections)
+    report("planning", 1, PLANNING_STEPS)
+    plan = program(config, tiling, layer)
+    report("planning", 2, PLANNING_STEPS)
+    tiles = _tiles(config, plan)
+    report("planning", PLANNING_STEPS, PLANNING_STEPS)
+    return plan, tiles
 
 
 def _tiles(config: SaloConfig, plan: Program) -> Tiles:

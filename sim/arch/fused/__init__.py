@@ -1,0 +1,1 @@
+"""ANT beside SALO: both arrays and the vector unit on one DRAM."""

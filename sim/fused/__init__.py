@@ -1,0 +1,1 @@
+"""The machine of both arrays: products and windows overlap, head by head."""
