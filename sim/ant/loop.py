@@ -75,14 +75,16 @@ class Transfers(NamedTuple):
     """N transfers: those of queue q are ``first[q]:first[q + 1]``, in the order in which they are issued."""
 
     base: Integers  # [N] byte address
-    rows: Integers
+    rows: Integers  # 0: what it stands for is on the chip
     row_bytes: Integers
     stride: Integers
     is_write: Integers  # 0 or 1
     after: Integers  # [N] the task that must have ended; NONE
-    source: Integers  # [N] the layer whose output it loads; NONE: it is there from the start
+    # [N] the layer whose output it loads; of what stays on the chip, that and the number of layers; NONE: it
+    # is there from the start
+    source: Integers
     written: Integers  # [N] how many of that layer's first writes must be complete
-    layer: Integers  # [N] of a write, the layer that it belongs to
+    layer: Integers  # [N] of a write, the layer that it belongs to, or as above
     wakes: Integers  # [N] the task that waits for it, or NONE
     has_left: Integers  # [N] 1: the last result of the task `after` must have left its engine, too
 
@@ -91,7 +93,7 @@ class Writes(NamedTuple):
     """The writes of layer l are ``index[first[l]:first[l + 1]]``, in the order in which they are issued."""
 
     index: Integers  # [writes] transfers
-    first: Integers  # [layers + 1]
+    first: Integers  # [2 layers + 1]: those of the chip after those of the DRAM
 
 
 class Times(NamedTuple):
@@ -115,7 +117,7 @@ class Plan(NamedTuple):
     tasks: Tasks
     first: Integers  # [ENGINES + 1]
     writes: Writes
-    layers: Integers  # [layers] how many of the first writes of each are complete
+    layers: Integers  # [2 layers] how many of the first writes of each are complete
     left: Integers  # [T] 1: its last result has left
     times: Times
 
@@ -167,13 +169,21 @@ def run(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, events: in
 @jit
 def _issue(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: int) -> None:
     """Hand the DMA the head of every queue whose turn has come."""
-    state = plan.state[0]
+    while _issued(plan, dma, transfers, queues, cycle):
+        pass  # what stays on the chip is there at once, and other queues may wait for it
+
+
+@jit
+def _issued(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: int) -> bool:
+    """Look at every queue once; return whether results that stay on the chip were among the heads."""
+    state, again = plan.state[0], False
     for queue in range(QUEUES):
         index = state.head[queue]
         while index < queues[queue + 1] and _may_move(plan, transfers, index):
-            if transfers.rows[index] == 0:  # it is in the scratchpad already
-                plan.times.issued[index] = cycle
+            plan.times.issued[index] = cycle
+            if transfers.rows[index] == 0:
                 _deliver(plan, transfers, queues, index, cycle)
+                again = again or transfers.is_write[index] == 1
                 index += 1
                 continue
             dma_submit(
@@ -186,9 +196,9 @@ def _issue(plan: Plan, dma: Dma, transfers: Transfers, queues: Integers, cycle: 
                 index,
                 cycle,
             )
-            plan.times.issued[index] = cycle
             index += 1
         state.head[queue] = index
+    return again
 
 
 @jit(inline="always")

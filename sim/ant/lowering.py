@@ -182,6 +182,9 @@ class Lowering:
                 self._uses[root] = self._uses.get(root, 0) + 1
         for op in ops:
             self._lower(op)
+        run = {op.id for op in ops}
+        self._elsewhere = {self.root(each) for op in trace.ops if op.id not in run for each in op.inputs}
+        self._elsewhere |= {self.root(each.id) for each in trace.tensors if each.role == "output"}
 
     def root(self, tensor: int) -> int:
         """Return the tensor whose memory one is a view of."""
@@ -193,6 +196,10 @@ class Lowering:
         """Return the elements of a tensor, of all items of the batch unless it is a weight."""
         item = self.tensors[self.root(tensor)]
         return item.elements * (self.batch if item.role in ("activation", "input", "output") else 1)
+
+    def is_read_elsewhere(self, tensor: int) -> bool:
+        """Return whether a result is one of the model, or read by an op that does not run."""
+        return tensor in self._elsewhere
 
     def is_weight(self, tensor: int) -> bool:
         """Return whether a tensor is there from the start and the same for all items of a batch."""
@@ -328,6 +335,16 @@ class Lowering:
             bits=output_bits,
             output=output,
         )
+
+    def reorder(self, order: Sequence[int]) -> None:
+        """Put the layers in another order: the places where they stand now."""
+        new = {old: place for place, old in enumerate(order)}
+        self.layers = [self.layers[old] for old in order]
+        self.made_by = {tensor: new[place] for tensor, place in self.made_by.items()}
+        self.rides_on = {op: new[place] for op, place in self.rides_on.items()}
+        for layer in self.layers:
+            if isinstance(layer, Conversion):
+                layer.source = new[layer.source]
 
     def uses(self, tensor: int) -> int:
         """Return how many ops of the trace read a tensor or a view of it."""

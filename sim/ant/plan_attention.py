@@ -26,6 +26,7 @@ class _Block(NamedTuple):
 
 
 def plan_attention(planner: Planner, place: int, layer: Attention) -> None:
+    planner.reserve(place)
     blocks = _blocks(planner, layer)
     pending: tuple[int, _Block, int] | None = None  # head, block, softmax
     for head in range(layer.heads):
@@ -36,7 +37,7 @@ def plan_attention(planner: Planner, place: int, layer: Attention) -> None:
             pending = head, block, softmax
     if pending is not None:
         _weighted(planner, place, layer, *pending)
-    planner.plans[place].covered[-1] = 1.0
+    planner.written(place)
 
 
 def _blocks(planner: Planner, layer: Attention) -> list[_Block]:
@@ -47,7 +48,10 @@ def _blocks(planner: Planner, layer: Attention) -> list[_Block]:
     bounds = [0, *(edge for token in alone for edge in (token, token + 1)), layer.queries]
     spans = [(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if low < high]
     longest = max(spans, key=lambda span: span[1] - span[0])
-    size = _query_block(planner, layer, *longest)
+    room = planner.rooms[planner.place]
+    is_there = planner.kept(layer.inputs[0], layer.bits.activation) is not None
+    output_bits = sum(planner.written_bits(layer.output))
+    size = query_block(planner, layer, *longest, room, is_there, output_bits)[0]
     blocks = []
     for low, high in spans:
         for first in range(low, high, size):
@@ -60,28 +64,34 @@ def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
     return _Block(first, last, keys, _reached(planner, layer, first, last, keys))
 
 
-def _query_block(planner: Planner, layer: Attention, low: int, high: int) -> int:
-    """Return the queries of a block: of those that fit, the size with the fewest cycles of the array."""
-    config, each = planner.config, layer.bits.operands
+def query_block(
+    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: int
+) -> tuple[int, int]:
+    """Return the queries of a block, and the cycles of a head: of those that fit, the size with the fewest.
+
+    `room`: bytes for scores, and for queries unless they are there. Raises `ConfigError` where none fits.
+    """
+    config, bits = planner.config, layer.bits
     best, chosen, middle = None, 0, (low + high) // 2
+    query = 0 if is_there else max(1, layer.head_dim * bits.activation // 8)
     for size in sorted({min(size, high - low) for size in (*QUERY_BLOCKS, high - low)}):
         start = max(low, min(middle, high - size))
         keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
-        scores = 4 * size * keys <= config.activation_scratchpad.capacity_bytes
+        scores = size * max(4 * keys, 2 * (keys + query)) <= room
         sums = 4 * size * config.array.cols <= config.accumulator_scratchpad.capacity_bytes
-        output = size * layer.v_dim * sum(planner.written_bits(layer.output)) // 8
+        output = size * layer.v_dim * output_bits // 8
         if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
             continue
-        first = task_cycles(config, size, keys, layer.head_dim, each).stream
-        second = task_cycles(config, size, layer.v_dim, keys, each).stream
+        first = task_cycles(config, size, keys, layer.head_dim, bits.operands).stream
+        second = task_cycles(config, size, layer.v_dim, keys, bits.operands).stream
         total = (first + second) * -(-(high - low) // size)
         if best is None or total < best:
             best, chosen = total, size
     if best is None:
         keys = layer.keys(low, low + 1)
         rule = f"activation_scratchpad.capacity_bytes must be at least {64 * keys} for scores of {keys} keys"
-        raise ConfigError(f"{rule}, not {config.activation_scratchpad.capacity_bytes}")
-    return chosen
+        raise ConfigError(f"{rule}, not {room}")
+    return chosen, best
 
 
 def _chunk(planner: Planner, layer: Attention, size: int) -> int:
@@ -135,16 +145,20 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
         task = planner.array_task(place, work)
         tasks.append(task)
         plan.macs += queries * some * layer.head_dim
-        row = max(1, layer.head_dim * bits.activation // 8)
-        base = planner.at(layer.inputs[0], bits.activation) + (head * layer.queries + first) * row
-        planner.load(
-            Queue.ACTIVATION,
-            (place, "Q", head, first),
-            layer.inputs[0],
-            task,
-            (base, 1, queries * row, row),
-            1.0,
-        )
+        kept = planner.kept(layer.inputs[0], bits.activation)
+        if kept is not None:
+            planner.await_kept(kept, task, 1.0)
+        else:
+            row = max(1, layer.head_dim * bits.activation // 8)
+            base = planner.at(layer.inputs[0], bits.activation) + (head * layer.queries + first) * row
+            planner.load(
+                Queue.ACTIVATION,
+                (place, "Q", head, first),
+                layer.inputs[0],
+                task,
+                (base, 1, queries * row, row),
+                1.0,
+            )
         _keys(
             planner,
             place,

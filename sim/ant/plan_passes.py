@@ -10,6 +10,7 @@ PIECES = 4  # a vector task's operands take one part in so many of their half of
 
 
 def plan_passes(planner: Planner, place: int, layer: Passes) -> None:
+    after = planner.reserve(place)
     half = planner.config.vector_scratchpad.capacity_bytes // 2
     sizes = {tensor: planner.read_bits(tensor) * count // 8 for tensor, count in layer.read.items()}
     written = sum(layer.written * width // 8 for width in planner.written_bits(layer.output))
@@ -30,6 +31,8 @@ def plan_passes(planner: Planner, place: int, layer: Passes) -> None:
         else:
             cycles, start, done = -(-total // pieces), piece / pieces, (piece + 1) / pieces
         task = planner.task(Engine.VECTOR, place, cycles, 0, 0, unit.pipeline_latency)
+        if piece == 0:
+            planner.await_array(after, task, layer.output)
         for turn in range(again):
             for tensor, size in sizes.items():
                 _operand(planner, place, layer, tensor, size, start, done, task, turn)

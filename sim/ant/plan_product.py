@@ -8,17 +8,21 @@ from typing import NamedTuple
 
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.lowering import Product
-from tandemsim.sim.ant.mapper import Mapping, Shape, best_mapping, task_cycles
+from tandemsim.sim.ant.mapper import Mapping, task_cycles
+from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.config import Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
-def _shape(planner: Planner, layer: Product, m: int) -> Shape:
-    """Return the shape of `m` rows of a product, all of them where it is a convolution."""
+def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
+    """Return a product, or its largest block of rows, as the mapper sees it.
+
+    `output_bits` of each result are written to DRAM.
+    """
     image, bits = layer.image, layer.bits
-    output_bits = sum(planner.written_bits(layer.output))
+    m = max(last - first for first, last in _blocks(layer))
     size = m * layer.k * bits.activation / 8
     halo, granule, places = 0.0, 1, 1
     if image is not None:
@@ -54,15 +58,15 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
 
 
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
-    blocks = layer.row_blocks or ((0, layer.m),)
-    shape = _shape(planner, layer, max(last - first for first, last in blocks))
-    if shape not in planner._mappings:
-        planner._mappings[shape] = best_mapping(planner.config, shape)
-    mapping = planner._mappings[shape]
+    """Plan a product. Raises `ConfigError` where no tile fits."""
+    planner.reserve(place)
+    shape = product_shape(planner, layer, sum(planner.written_bits(layer.output)))
+    kept = planner.kept(layer.activation, layer.bits.activation)
+    mapping = planner.search(shape).best(planner.rooms[place], kept is not None)
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
         before = 0
-        for first, last in blocks:
+        for first, last in _blocks(layer):
             for m, n in _tiles(mapping, first, last, layer.n):
                 _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
             before += last - first
@@ -101,8 +105,8 @@ def _tile(
     bits = layer.bits
     part = _input_part(planner, layer, item, so_far)
     task = NONE
-    for k in range(0, layer.k, mapping.tk):
-        tk = min(mapping.tk, layer.k - k)
+    kept = planner.kept(layer.activation, bits.activation)
+    for k, tk in _parts_of_k(planner, layer, mapping):
         work = task_cycles(planner.config, tm, tn, tk, bits.operands)
         if bits.activation <= NIBBLE:
             more = planner.config.outliers.cycles(work.stream, planner.config.array.pe_bits)
@@ -110,10 +114,13 @@ def _tile(
             work = work._replace(stream=work.stream + more)
         task = planner.array_task(place, work)
         plan.macs += tm * tn * tk
-        planner.load(
-            Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task,
-            _activation_run(planner, layer, shape, item, m, tm, k, tk), part,
-        )  # fmt: skip
+        if kept is not None:
+            planner.await_kept(kept, task, part)
+        else:
+            planner.load(
+                Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task,
+                _activation_run(planner, layer, shape, item, m, tm, k, tk), part,
+            )  # fmt: skip
         size = -(-tk * tn * bits.weight // 8)
         base = planner.at(layer.weight, bits.weight)
         offset = ((item * layer.n + n) * layer.k + k * tn) * bits.weight // 8
@@ -125,7 +132,7 @@ def _tile(
             (base + offset, 1, size, size),
             1.0,
         )
-        if bits.activation <= NIBBLE:
+        if bits.activation <= NIBBLE and kept is None:
             key: tuple[Hashable, ...] = (place, "A", item, m, k)
             planner.load_outliers(Queue.ACTIVATION, key, layer.activation, task, tm * tk, part)
         if bits.weight <= NIBBLE:
@@ -149,8 +156,24 @@ def _tile(
             done = (item + so_far / layer.m) / layer.count
         if not _ascend(layer.row_blocks) and so_far < layer.m:
             done = item / layer.count
-    before = plan.covered[-1] if plan.covered else 0.0
-    planner.write(Queue.OUTPUT, place, task, runs, layer.output, max(done, before))
+    planner.write(Queue.OUTPUT, place, task, runs, layer.output, done)
+
+
+def _blocks(layer: Product) -> tuple[tuple[int, int], ...]:
+    return layer.row_blocks or ((0, layer.m),)
+
+
+def _parts_of_k(planner: Planner, layer: Product, mapping: Mapping) -> list[tuple[int, int]]:
+    """Return where each part of k begins and how long it is.
+
+    Output stationary, they are equal within one, as `functional.parts_of_k`: a short last one would cost as
+    many cycles as the tile has rows.
+    """
+    if planner.config.array.stationary:
+        return [(k, min(mapping.tk, layer.k - k)) for k in range(0, layer.k, mapping.tk)]
+    count = -(-layer.k // mapping.tk)
+    bounds = [part * layer.k // count for part in range(count + 1)]
+    return [(low, high - low) for low, high in zip(bounds, bounds[1:], strict=False)]
 
 
 def _ascend(blocks: Sequence[tuple[int, int]]) -> bool:

@@ -22,8 +22,9 @@ class LayerPlan:
 
     layer: Layer
     mapping: Mapping | None = None
-    writes: int = 0
-    covered: list[float] = field(default_factory=list)  # after each write, which part of the output is there
+    part: float = 0.0  # of the output, which the writes so far cover
+    covered: list[float] = field(default_factory=list)  # after each write to DRAM, which part is there
+    held: list[float] = field(default_factory=list)  # the same of what stays on the chip
     macs: int = 0  # that the array computes, useful or not
     outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written

@@ -7,15 +7,16 @@ from collections.abc import Hashable, Sequence
 
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
 from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Lowering, Passes, Product
-from tandemsim.sim.ant.mapper import Cycles, Mapping, Shape
+from tandemsim.sim.ant.mapper import Cycles, Search
+from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
+from tandemsim.sim.ant.retention import Keeping, Kept
 from tandemsim.sim.ant.rings import Outgoing, Ring
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
 from tandemsim.sim.arch.checks import ConfigError
 
 PAGE_BYTES = 8192  # assumed: a DRAM row of most standards
 PARAMETER_BITS = 16  # of a bias or of a norm's scale; assumed
-RETAINED = 4  # a result is kept for its readers if so many fit the activation scratchpad; assumed
 # Cycles from the end of a task to its last output at the staging buffer's port: beside the output's lag, and
 # where the array has drained.
 PIPELINED_LAG, DRAIN_LAG = 2, 5
@@ -44,19 +45,44 @@ class Planner:
         self._placed: dict[tuple[int, int], int] = {}
         self.next_byte = 0
         self._last: Cycles | None = None
-        self._mappings: dict[Shape, Mapping] = {}
+        self._searches: dict[Shape, Search] = {}
         self._seen: dict[tuple[int, int], float] = {}
         self.formats = self._formats()
+        self.keeping: Keeping = {}
+        self.rooms = [config.activation_scratchpad.capacity_bytes] * len(lowering.layers)
+
+    def search(self, shape: Shape) -> Search:
+        """Return the mapper's search of a product; equal ones share it."""
+        if shape not in self._searches:
+            self._searches[shape] = Search(self.config, shape)
+        return self._searches[shape]
 
     def begin(self, place: int) -> None:
         """Begin, or go on with, the plan of a layer."""
         self.place = place
 
     def end(self, place: int) -> None:
-        """End it: keep its results on the chip where there is room."""
-        layer = self.plans[place].layer
-        if not isinstance(layer, Beside):  # whose results the array cannot read
-            self.retain(layer.output)
+        """End it."""
+        ring = self.rings[Queue.ACTIVATION]
+        for kept in self.keeping.values():
+            if kept.last == place:
+                last = len(self.tasks[Engine.ARRAY]) - 1
+                self.await_kept(kept, last, 1.0)  # or the vector unit might still write it
+                ring.release(kept, last)
+
+    def reserve(self, place: int) -> int:
+        """Reserve bytes for results of a layer that stay; return the task of the array that frees them."""
+        ring, after = self.rings[Queue.ACTIVATION], NONE
+        for kept in self.keeping.values():
+            if kept.first == place:
+                after = max(after, ring.reserve(kept, kept.size, len(self.tasks[Engine.ARRAY])))
+                self.plans[place].scratchpad.setdefault("activation", [0, 0])[1] += kept.size
+        return after
+
+    def kept(self, tensor: int, bits: int) -> Kept | None:
+        """Return the result that the present layer reads on the chip; None: it is in DRAM."""
+        kept = self.keeping.get((tensor, bits))
+        return kept if kept is not None and self.place in kept.readers else None
 
     def check_dram(self) -> None:
         """Raise `ConfigError` where the tensors exceed the DRAM."""
@@ -67,16 +93,13 @@ class Planner:
     def _formats(self) -> dict[int, list[int]]:
         """Return in which widths each activation is written: those that somebody reads, or 8 bits."""
         formats: dict[int, set[int]] = {}
-        self._array_widths: dict[int, set[int]] = {}
         for layer in self.lowering.layers:
             if isinstance(layer, Product):
                 formats.setdefault(layer.activation, set()).add(layer.bits.activation)
-                self._array_widths.setdefault(layer.activation, set()).add(layer.bits.activation)
                 formats.setdefault(layer.weight, set()).add(layer.bits.weight)
             elif isinstance(layer, Attention):
                 for tensor in layer.inputs:
                     formats.setdefault(tensor, set()).add(layer.bits.activation)
-                self._array_widths.setdefault(layer.inputs[0], set()).add(layer.bits.activation)
             elif isinstance(layer, Beside):
                 for tensor in layer.inputs:
                     formats.setdefault(tensor, set()).add(layer.bits)
@@ -88,16 +111,22 @@ class Planner:
         return {tensor: sorted(widths) for tensor, widths in formats.items()}
 
     def written_bits(self, tensor: int) -> list[int]:
-        return self.formats.get(tensor, [STORED])
+        """Return the widths in which a result is written to DRAM."""
+        widths = self.formats.get(tensor, [STORED])
+        return [width for width in widths if not self._is_spared(tensor, width)]
+
+    def _is_spared(self, tensor: int, bits: int) -> bool:
+        kept = self.keeping.get((tensor, bits))
+        return kept is not None and kept.spared
 
     def at(self, tensor: int, bits: int) -> int:
         """Return where a tensor lies in one of its widths."""
         key = tensor, bits
         if key not in self._placed:
-            self._placed[key] = self.reserve(-(-self.lowering.elements(tensor) * bits // 8))
+            self._placed[key] = self.allocate(-(-self.lowering.elements(tensor) * bits // 8))
         return self._placed[key]
 
-    def reserve(self, size: int) -> int:
+    def allocate(self, size: int) -> int:
         """Return the address of so many bytes that nothing else has."""
         base = self.next_byte
         self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES
@@ -137,22 +166,14 @@ class Planner:
         `part` of the tensor must have been written; or `after_writes`: of this layer, so many writes.
         """
         base, rows, row_bytes, stride = run
-        if queue is Queue.ACTIVATION and ring is None and self._kept(tensor, base, task):
-            if self._seen.get((tensor, queue), 0.0) >= part:
-                return
-            self._seen[tensor, queue] = part
-            after: int | None = NONE
-            rows = row_bytes = 0
-        else:
-            after = (ring or self.rings[queue]).need(key, rows * row_bytes, task)
+        after = (ring or self.rings[queue]).need(key, rows * row_bytes, task)
         if after is None:
             return
         engine = Engine.VECTOR if queue is Queue.OPERAND else Engine.ARRAY
         maker = self.lowering.made_by.get(tensor, NONE)
         written = 0
         if maker != NONE:
-            covered = self.plans[maker].covered
-            written = min(len(covered), bisect_left(covered, part - 1e-9) + 1)
+            written = _writes_until(self.plans[maker].covered, part)
         if after_writes is not None:
             maker, written = after_writes
         self.transfers[queue].add(
@@ -187,28 +208,41 @@ class Planner:
         """Return where the outliers of a tensor lie."""
         key = tensor, 0
         if key not in self._placed:
-            self._placed[key] = self.reserve(self.config.outliers.size_bytes(self.lowering.elements(tensor)))
+            size = self.config.outliers.size_bytes(self.lowering.elements(tensor))
+            self._placed[key] = self.allocate(size)
         return self._placed[key]
 
-    def retain(self, tensor: int) -> None:
-        """Keep a result in the activation scratchpad for its readers, in each width that the array reads."""
-        ring = self.rings[Queue.ACTIVATION]
-        last = len(self.tasks[Engine.ARRAY].rows) - 1
-        for width in self.formats.get(tensor, ()):
-            size = -(-self.lowering.elements(tensor) * width // 8)
-            if width in self._array_widths.get(tensor, ()) and size * RETAINED <= ring.capacity:
-                ring.need(("whole", self.at(tensor, width)), size, last)
+    def await_kept(self, kept: Kept, task: int, part: float) -> None:
+        """Let a task of the array wait for `part` of a result that stays on the chip."""
+        key = kept.tensor, kept.bits
+        if self._seen.get(key, 0.0) >= part:
+            return
+        self._seen[key] = part
+        written = _writes_until(self.plans[kept.first].held, part)
+        source = len(self.plans) + kept.first
+        self._signal(Queue.ACTIVATION, Engine.ARRAY, task, kept.tensor, source=source, written=written)
 
-    def _kept(self, tensor: int, address: int, task: int) -> bool:
-        """Return whether a tensor was kept in the width that lies at an address, and keep it for a task."""
-        ring = self.rings[Queue.ACTIVATION]
-        for width in self._array_widths.get(tensor, ()):
-            start = self.at(tensor, width)
-            size = -(-self.lowering.elements(tensor) * width // 8)
-            if start <= address < start + size and ring.holds(("whole", start)):
-                ring.keep(("whole", start), task)
-                return True
-        return False
+    def await_array(self, after: int, task: int, tensor: int) -> None:
+        """Let a task of the vector unit wait for the end of one of the array."""
+        if after != NONE:
+            self._signal(Queue.OPERAND, Engine.VECTOR, task, tensor, after=after)
+
+    def _signal(
+        self,
+        queue: Queue,
+        engine: Engine,
+        task: int,
+        tensor: int,
+        after: int = NONE,
+        source: int = NONE,
+        written: int = 0,
+    ) -> None:
+        """Add a transfer of nothing, which takes its turn among those of its queue."""
+        ends = Engine.ARRAY, engine
+        self.transfers[queue].add(
+            0, 0, 0, 0, 0, after, source, written, NONE, task, 0, *ends, tensor, self.place
+        )
+        self.tasks[engine].rows[task][AWAITED] += 1
 
     def room(self, queue: Queue, engine: Engine, size: int, task: int) -> None:
         for write in self.outgoing[queue].room(size):
@@ -225,17 +259,27 @@ class Planner:
         tensor: int,
         part: float,
     ) -> None:
-        """Write results once they have left; `part` of the output is there then."""
-        engine = Engine.VECTOR if queue is Queue.RESULT else Engine.ARRAY
-        for place_of_run, (base, rows, row_bytes, stride) in enumerate(runs):
+        """Write results once they have left, and note what stays; `part` of the output is there then."""
+        engine, plan = Engine.VECTOR if queue is Queue.RESULT else Engine.ARRAY, self.plans[place]
+        before, plan.part = plan.part, max(plan.part, part)
+        for count, (base, rows, row_bytes, stride) in enumerate(runs, 1):
             number = self.transfers[queue].add(
                 base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, 1, engine, engine, tensor, place
             )
             self.outgoing[queue].add(rows * row_bytes, number)
-            plan = self.plans[place]
-            plan.writes += 1
-            done = part if place_of_run == len(runs) - 1 else (plan.covered[-1] if plan.covered else 0.0)
-            plan.covered.append(done)
+            plan.covered.append(plan.part if count == len(runs) else before)
+        if any(kept.first == place for kept in self.keeping.values()):
+            layer = len(self.plans) + place
+            self.transfers[queue].add(
+                0, 0, 0, 0, 1, task, NONE, 0, layer, NONE, 1, engine, engine, tensor, place
+            )
+            plan.held.append(plan.part)
+
+    def written(self, place: int) -> None:
+        """Note that all of a layer's output is there after its last write."""
+        for parts in (self.plans[place].covered, self.plans[place].held):
+            if parts:
+                parts[-1] = 1.0
 
     def once_bytes(self, tensor: int, elements: int) -> int:
         """Return the bytes of what riders read once, such as a bias; 0 of what goes with the tiles."""
@@ -275,3 +319,8 @@ class Planner:
             )
             part = (row + rows) / all_rows
             self.load(Queue.ACTIVATION, (place, "R", tensor, row, col), tensor, task, run, part, self.riding)
+
+
+def _writes_until(parts: list[float], part: float) -> int:
+    """Return how many writes must be complete before a part of a result is there."""
+    return min(len(parts), bisect_left(parts, part - 1e-9) + 1)

@@ -14,6 +14,7 @@ from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Passes, Produ
 from tandemsim.sim.ant.plan_attention import plan_attention
 from tandemsim.sim.ant.plan_passes import plan_passes
 from tandemsim.sim.ant.plan_product import plan_product
+from tandemsim.sim.ant.plan_retention import keep_results
 from tandemsim.sim.ant.planned import (
     AFTER,
     AFTER_ENGINE,
@@ -40,6 +41,7 @@ from tandemsim.sim.arch.checks import ConfigError
 def program(config: AntConfig, lowering: Lowering) -> Program:
     """Plan every layer. `ConfigError` names the op that does not fit."""
     planner = Planner(config, lowering)
+    keep_results(planner)
     for place, layer in enumerate(lowering.layers):
         planner.begin(place)
         try:
@@ -83,7 +85,7 @@ def assembled(planner: Planner) -> Program:
         first=first,
         transfers=transfers,
         queues=queues,
-        writes=_writes(transfers, len(planner.plans)),
+        writes=_writes(transfers, 2 * len(planner.plans)),
         layers=planner.plans,
         task_layer=rows[:, TASK_LAYER].copy(),
         transfer_layer=moved[:, OWNER].copy(),

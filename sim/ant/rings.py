@@ -1,8 +1,8 @@
 """Scratchpads in bytes: what is loaded takes the place of what was loaded first and is used up.
 
 Planned ahead, in the order of the tasks of one engine. `Ring.need` says for each load after which task its
-place is free; a load may run as far ahead of its task as that allows. Words come from a list of free ones, so
-only how many there are counts, not where they lie.
+place is free; a load may run as far ahead of its task as that allows. What is reserved stays until it is
+released. Words come from a list of free ones, so only how many there are counts, not where they lie.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Ring:
         self.name, self.capacity = name, capacity
         self._entries: deque[_Entry] = deque()
         self._by_key: dict[Hashable, _Entry] = {}
+        self._reserved: dict[Hashable, int] = {}
         self._used, self._after = 0, NONE
 
     def need(self, key: Hashable, size: int, task: int) -> int | None:
@@ -41,6 +42,29 @@ class Ring:
         if entry is not None:
             entry.last = max(entry.last, task)
             return None
+        after = self._make_room(size, task)
+        entry = _Entry(key, size, task)
+        self._entries.append(entry)
+        self._by_key[key] = entry
+        return after
+
+    def reserve(self, key: Hashable, size: int, task: int) -> int:
+        """Reserve `size` bytes from `task` on; return the task after which they are free.
+
+        Raises `ConfigError` as `need` does.
+        """
+        after = self._make_room(size, task)
+        self._reserved[key] = size
+        return after
+
+    def release(self, key: Hashable, task: int) -> None:
+        """Give back what was reserved; `task` is the last that uses it."""
+        entry = _Entry(key, self._reserved.pop(key), task)
+        self._entries.appendleft(entry)
+        self._by_key[key] = entry
+
+    def _make_room(self, size: int, task: int) -> int:
+        """Take `size` bytes for `task`; return the task after which they are free."""
         kept: list[_Entry] = []
         while self._used + size > self.capacity and self._entries:
             oldest = self._entries.popleft()
@@ -54,15 +78,8 @@ class Ring:
         if self._used + size > self.capacity:
             rule = f"{self.name}.capacity_bytes must hold what a task needs, {self._used + size} bytes"
             raise ConfigError(f"{rule}, not {self.capacity}")
-        entry = _Entry(key, size, task)
-        self._entries.append(entry)
-        self._by_key[key] = entry
         self._used += size
         return self._after
-
-    def holds(self, key: Hashable) -> bool:
-        """Return whether `key` is there."""
-        return key in self._by_key
 
     def keep(self, key: Hashable, task: int) -> None:
         """Keep what is there until `task` has used it."""

@@ -1,0 +1,64 @@
+"""Plans what stays on the chip: who reads each result, and what layers cost beside it."""
+
+from __future__ import annotations
+
+from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Passes, Product
+from tandemsim.sim.ant.plan_attention import query_block
+from tandemsim.sim.ant.plan_product import product_shape
+from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.ant.retention import Cost, Kept, candidates, kept_results
+
+
+def keep_results(planner: Planner) -> None:
+    """Decide what stays in the activation scratchpad, before any layer is planned."""
+    choices = _choices(planner)
+    capacity = planner.config.activation_scratchpad.capacity_bytes
+    layers = len(planner.plans)
+
+    def cost(place: int, room: int, is_there: bool, spared: frozenset[int]) -> Cost:
+        return _cost(planner, place, room, is_there, spared)
+
+    planner.keeping, planner.rooms = kept_results(choices, layers, capacity, cost)
+
+
+def _choices(planner: Planner) -> list[Kept]:
+    lowering = planner.lowering
+    streams: dict[tuple[int, int], list[int]] = {}  # by tensor and width: layers that stream it to the array
+    others: set[tuple[int, int]] = set()  # what is read from DRAM, whatever stays
+    for place, plan in enumerate(planner.plans):
+        layer = plan.layer
+        if isinstance(layer, Product):
+            streams.setdefault((layer.activation, layer.bits.activation), []).append(place)
+            others.add((layer.weight, layer.bits.weight))
+        elif isinstance(layer, Attention):
+            streams.setdefault((layer.inputs[0], layer.bits.activation), []).append(place)
+            others |= {(tensor, layer.bits.activation) for tensor in layer.inputs[1:]}
+        elif isinstance(layer, Beside):
+            others |= {(tensor, layer.bits) for tensor in layer.inputs}
+        elif isinstance(layer, Passes):
+            others |= {(tensor, STORED) for tensor in layer.inputs}
+        others |= {(tensor, STORED) for tensor in getattr(layer, "operands", ())}
+    choices = []
+    for (tensor, bits), readers in streams.items():
+        first = lowering.made_by.get(tensor)
+        if first is None or planner.plans[first].layer.output != tensor or min(readers) <= first:
+            continue
+        size = -(-lowering.elements(tensor) * bits // 8)
+        is_needed = (tensor, bits) in others or lowering.is_read_elsewhere(tensor)
+        choices += candidates(tensor, bits, size, first, readers, is_needed)
+    return choices
+
+
+def _cost(planner: Planner, place: int, room: int, is_there: bool, spared: frozenset[int]) -> Cost:
+    """Return what a layer moves and takes. Raises `ConfigError` where it does not fit `room` bytes."""
+    layer = planner.plans[place].layer
+    widths = [width for width in planner.formats.get(layer.output, [STORED]) if width not in spared]
+    if isinstance(layer, Product):
+        mapping = planner.search(product_shape(planner, layer, sum(widths))).best(room, is_there)
+        return Cost(mapping.bytes, mapping.cycles)
+    written = planner.lowering.elements(layer.output) * sum(widths) // 8
+    if isinstance(layer, Attention):
+        _, cycles = query_block(planner, layer, 0, layer.queries, room, is_there, sum(widths))
+        queries = layer.heads * layer.queries * layer.head_dim * layer.bits.activation // 8
+        return Cost(written + (0 if is_there else queries), cycles * layer.heads)
+    return Cost(written, 0)
