@@ -53,11 +53,13 @@ def _kernel(op: Op) -> int:
 
 
 def selected(
-    ops: Sequence[Op], config: AntConfig, bits: Mapping[int, Bits]
+    ops: Sequence[Op], config: AntConfig, bits: Mapping[int, Bits], machine: str = "ant"
 ) -> tuple[list[Op], Mapping[int, str]]:
     """Return those of `ops` that run, and by id why the others do not. Raises `ConfigError` if none runs."""
     reasons = {op.id: why for op in ops if (why := reason(op, config, bits.get(op.id))) is not None}
     running = [op for op in ops if op.id not in reasons]
     if not running:
-        raise ConfigError(f"ant runs none of the trace's {len(ops)} ops: {next(iter(reasons.values()))}")
+        raise ConfigError(
+            f"{machine} runs none of the trace's {len(ops)} ops: {next(iter(reasons.values()))}"
+        )
     return running, reasons
