@@ -9,6 +9,7 @@ import numpy as np
 from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
 from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
+from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers
 
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
@@ -26,6 +27,7 @@ class LayerPlan:
     covered: list[float] = field(default_factory=list)  # after each write to DRAM, which part is there
     held: list[float] = field(default_factory=list)  # the same of what stays on the chip
     macs: int = 0  # that the array computes, useful or not
+    outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
 
 
@@ -43,6 +45,7 @@ class Program:
     transfer_layer: Integers  # [N]
     transfer_tensor: Integers  # [N] root tensor
     placed_bytes: int
+    keeping: Keeping  # results that stay in the activation scratchpad
 
 
 class Columns:
