@@ -335,6 +335,16 @@ class Lowering:
             output=output,
         )
 
+    def reorder(self, order: Sequence[int]) -> None:
+        """Put the layers in another order: the places where they stand now."""
+        new = {old: place for place, old in enumerate(order)}
+        self.layers = [self.layers[old] for old in order]
+        self.made_by = {tensor: new[place] for tensor, place in self.made_by.items()}
+        self.rides_on = {op: new[place] for op, place in self.rides_on.items()}
+        for layer in self.layers:
+            if isinstance(layer, Conversion):
+                layer.source = new[layer.source]
+
     def uses(self, tensor: int) -> int:
         """Return how many ops of the trace read a tensor or a view of it."""
         return self._uses.get(self.root(tensor), 0)

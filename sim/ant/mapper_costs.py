@@ -104,45 +104,50 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
 
 def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Doubles) -> Doubles:
     """Return how long the array takes, but for the change from one task to the next."""
-    array = config.array
-    bits = shape.activation_bits, shape.weight_bits
-    tm, tn, tk = tiles.T
-    m_trips, n_trips, k_trips = trips.T
-    last_m, last_n, last_k = (np.array([shape.m, shape.n, shape.k]) - (trips - 1) * tiles).T
-
-    def pieces(trips: Doubles, tile: Doubles, last: Doubles, granule: int) -> Doubles:
-        count: Doubles = (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
-        return count
-
-    def stream(trips: Doubles, tile: Doubles, last: Doubles, rows: Doubles | int) -> Doubles:
-        words: Doubles = (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
-        return words
-
-    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        down = pieces(m_trips, tm, last_m, array.tile_rows(bits[0]))
-        across = pieces(n_trips, tn, last_n, array.tile_cols(bits[1]))
-        words: Doubles
-        if array.schedule is Schedule.DRAIN:
-            words = shape.k + k_trips * (array.rows + array.cols - 2)
-            return down * across * words
-        rows = np.minimum(array.rows, shape.m * array.operands(bits[0]))
-        short = np.floor(shape.k / k_trips)  # parts are equal within one
-        longer = shape.k - k_trips * short
-        words = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
-        return down * across * words
+    array, bits = config.array, (shape.activation_bits, shape.weight_bits)
+    sizes = np.array([shape.m, shape.n, shape.k])
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        bits = bits[1], bits[0]
-        across = pieces(m_trips, tm, last_m, array.tile_cols(bits[1]))
-        outer, tile, last = n_trips, tn, last_n
-    else:
-        across = pieces(n_trips, tn, last_n, array.tile_cols(bits[1]))
-        outer, tile, last = m_trips, tm, last_m
-    side = array.tile_rows(bits[0])
-    down = pieces(k_trips, tk, last_k, side)
-    if array.schedule is Schedule.DRAIN:
-        words = (outer - 1) * tile + last + outer * (2 * array.rows + array.cols - 2)
-        return down * across * words
-    ragged = array.operands(bits[0]) * (last_k - (np.ceil(last_k / side) - 1) * side)
-    full = stream(outer, tile, last, array.rows)
-    cycles: Doubles = across * ((down - 1) * full + stream(outer, tile, last, ragged))
-    return cycles
+        sizes, tiles, trips, bits = sizes[[1, 0, 2]], tiles[:, [1, 0, 2]], trips[:, [1, 0, 2]], bits[::-1]
+    m, n, k = (_Cut(size, tiles[:, i], trips[:, i]) for i, size in enumerate(sizes))
+    across = sum(full + ragged for full, ragged, _ in n.blocks(array.tile_cols(bits[1])))
+    down, words = (k, m) if array.stationary else (m, k)
+    # of each kind of tile: how many there are, and the cycles of the words that stream through one
+    cycles: Doubles = np.zeros(len(tiles))
+    for full, ragged, rest in down.blocks(array.tile_rows(bits[0])):
+        for count, rows in ((full, array.rows), (ragged, array.operands(bits[0]) * rest)):
+            cycles = cycles + count * words.cycles(config, rows)
+    return across * cycles
+
+
+class _Cut(NamedTuple):
+    """A dimension of so many elements, cut into `trips` tiles."""
+
+    size: int
+    tile: Doubles  # [G]
+    trips: Doubles  # [G]
+
+    def blocks(self, side: int) -> list[tuple[Doubles, Doubles, Doubles]]:
+        """Return of all tiles but the last, and of the last: full array tiles, ragged ones, their size."""
+        before = self.trips - 1
+        last = self.size - before * self.tile
+        return [
+            (before * (self.tile // side), before * (self.tile % side > 0), self.tile % side),
+            (last // side, np.minimum(1.0, last % side), last % side),
+        ]
+
+    def cycles(self, config: AntConfig, rows: Doubles | int) -> Doubles:
+        """Return the cycles of the dimension's words, a stream for each tile, through `rows` PE rows each."""
+        array = config.array
+        if array.stationary:
+            longer, many = self.tile, self.trips - 1
+            shorter = self.size - many * longer
+        else:  # parts of k are equal within one
+            shorter = self.size // self.trips
+            longer, many = shorter + 1, self.size - self.trips * shorter
+        total: Doubles
+        if array.schedule is Schedule.DRAIN:
+            idle = (2 if array.stationary else 1) * array.rows + array.cols - 2
+            total = self.size + self.trips * idle
+        else:
+            total = many * np.maximum(longer, rows) + (self.trips - many) * np.maximum(shorter, rows)
+        return total

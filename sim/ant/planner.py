@@ -70,8 +70,8 @@ class Planner:
                 self.await_kept(kept, last, 1.0)  # or the vector unit might still write it
                 ring.release(kept, last)
 
-    def keep(self, place: int) -> int:
-        """Take bytes for the results of a layer that stay; return the task of the array that frees them."""
+    def reserve(self, place: int) -> int:
+        """Reserve bytes for results of a layer that stay; return the task of the array that frees them."""
         ring, after = self.rings[Queue.ACTIVATION], NONE
         for kept in self.keeping.values():
             if kept.first == place:
@@ -123,10 +123,10 @@ class Planner:
         """Return where a tensor lies in one of its widths."""
         key = tensor, bits
         if key not in self._placed:
-            self._placed[key] = self.reserve(-(-self.lowering.elements(tensor) * bits // 8))
+            self._placed[key] = self.allocate(-(-self.lowering.elements(tensor) * bits // 8))
         return self._placed[key]
 
-    def reserve(self, size: int) -> int:
+    def allocate(self, size: int) -> int:
         """Return the address of so many bytes that nothing else has."""
         base = self.next_byte
         self.next_byte += -(-size // PAGE_BYTES) * PAGE_BYTES

@@ -15,7 +15,6 @@ from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_product import count_scratchpads
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.types import Integers
 
 NAMES = ("query", "key", "value", "global_query", "global_key", "global_value")  # of an attention's inputs
@@ -48,20 +47,23 @@ class Projections:
     units: int  # of one item of the batch
     items: int
     tokens: int
-    block: int  # tokens that are loaded together
 
     @property
-    def blocks(self) -> int:
-        """Blocks of tokens."""
-        return -(-self.tokens // self.block)
+    def places(self) -> tuple[int, ...]:
+        """The products, in the order of the trace."""
+        return tuple(sorted({part.place for part in self.parts}))
 
-    def writes(self, name: str, unit: Integers, token: Integers) -> Integers:
-        """Return after how many writes of its product tokens of an input of units are there."""
+    def writes(self, name: str, unit: Integers, token: Integers, block: int) -> Integers:
+        """Return after how many writes of its product tokens of an input of units are there.
+
+        `block`: tokens that are loaded together.
+        """
         part = next(part for part in self.parts if part.name == name)
-        return (unit * self.blocks + token // self.block) * part.parts + part.number + 1
+        blocks = -(-self.tokens // block)
+        return (unit * blocks + token // block) * part.parts + part.number + 1
 
 
-def projections(config: AntConfig, lowering: Lowering, attention: Beside) -> Projections | None:
+def projections(lowering: Lowering, attention: Beside) -> Projections | None:
     """Return the products of an attention's inputs that can run head by head; None if they cannot."""
     op = attention.op
     kv_heads, items = op.dim("kv_heads"), op.dim("batch") * lowering.batch
@@ -93,33 +95,45 @@ def projections(config: AntConfig, lowering: Lowering, attention: Beside) -> Pro
             first += heads * size * kv_heads
     if len(common) != 1:
         return None
-    ((_, m, k, bits),) = common
-    block = _block(config, m // items, k, bits.activation, bits.weight, attention.bits, parts)
-    return Projections(tuple(parts), kv_heads, items, m // items, block) if block else None
+    ((_, m, _, _),) = common
+    return Projections(tuple(parts), kv_heads, items, m // items)
 
 
-def _block(
-    config: AntConfig, tokens: int, k: int, bits: int, weight_bits: int, output_bits: int, parts: list[Part]
-) -> int:
+def block_of(planner: Planner, group: Projections, output_bits: int) -> int:
     """Return how many tokens are loaded together; 0 where the scratchpads hold too few for a full tile."""
-    array, widest = config.array, max(part.columns for part in parts)
-    weights = -(-k * widest * weight_bits // 8)
+    config, array = planner.config, planner.config.array
+    product = _product(planner, group.places[0])
+    bits, widest = product.bits, max(part.columns for part in group.parts)
+    weights = -(-product.k * widest * bits.weight // 8)
     most = min(
-        tokens,
-        config.activation_scratchpad.capacity_bytes * 8 // (RUN_AHEAD * k * bits),
+        group.tokens,
         config.accumulator_scratchpad.capacity_bytes // (SUM_BYTES * array.cols),
         config.output_scratchpad.capacity_bytes * 8 // (2 * widest * output_bits),
     )
-    if most < min(tokens, array.rows) or 2 * weights > config.weight_scratchpad.capacity_bytes:
+    if planner.kept(product.activation, bits.activation) is None:
+        room = min(planner.rooms[place] for place in group.places)
+        most = min(most, room * 8 // (RUN_AHEAD * product.k * bits.activation))
+    if most < min(group.tokens, array.rows) or 2 * weights > config.weight_scratchpad.capacity_bytes:
         return 0
-    return -(-tokens // -(-tokens // most))
+    return -(-group.tokens // -(-group.tokens // most))
 
 
-def plan_projections(planner: Planner, group: Projections, bases: dict[str, int]) -> None:
-    """Plan the products of a group; an input of the attention lies at its base, [heads, tokens, size]."""
+def _product(planner: Planner, place: int) -> Product:
+    product = planner.lowering.layers[place]
+    assert isinstance(product, Product)
+    return product
+
+
+def plan_projections(planner: Planner, group: Projections, block: int, bases: dict[str, int]) -> None:
+    """Plan the products of a group, `block` tokens at a time.
+
+    An input of the attention lies at its base, [heads, tokens, size].
+    """
+    for place in group.places:
+        planner.reserve(place)
     for unit in range(group.items * group.units):
-        for token in range(0, group.tokens, group.block):
-            rows = min(group.block, group.tokens - token)
+        for token in range(0, group.tokens, block):
+            rows = min(block, group.tokens - token)
             for part in group.parts:
                 _plan_part(planner, group, part, bases[part.name], unit, token, rows)
 
@@ -127,8 +141,7 @@ def plan_projections(planner: Planner, group: Projections, bases: dict[str, int]
 def _plan_part(
     planner: Planner, group: Projections, part: Part, base: int, unit: int, token: int, rows: int
 ) -> None:
-    product = planner.lowering.layers[part.place]
-    assert isinstance(product, Product)
+    product = _product(planner, part.place)
     planner.begin(part.place)
     plan, bits = planner.plans[part.place], product.bits
     item, of_item = divmod(unit, group.units)
@@ -137,17 +150,20 @@ def _plan_part(
     task = planner.array_task(part.place, task_cycles(planner.config, rows, part.columns, product.k, widths))
     plan.macs += rows * part.columns * product.k
     count_scratchpads(planner, plan, product, rows, part.columns, product.k)
-    size = -(-rows * product.k * bits.activation // 8)
-    start = planner.at(product.activation, bits.activation) + row * product.k * bits.activation // 8
-    planner.load(
-        Queue.ACTIVATION, (group.parts[0].place, "A", row), product.activation, task,
-        (start, 1, size, size), (row + rows) / product.m,
-    )  # fmt: skip
+    done = (row + rows) / product.m
+    kept = planner.kept(product.activation, bits.activation)
+    if kept is not None:
+        planner.await_kept(kept, task, done)
+    else:
+        size = -(-rows * product.k * bits.activation // 8)
+        start = planner.at(product.activation, bits.activation) + row * product.k * bits.activation // 8
+        key = group.places[0], "A", row
+        planner.load(Queue.ACTIVATION, key, product.activation, task, (start, 1, size, size), done)
     column = part.first_column + of_item * part.columns
     size = -(-part.columns * product.k * bits.weight // 8)
     start = planner.at(product.weight, bits.weight) + column * product.k * bits.weight // 8
-    key = part.place, "W", part.number, of_item
-    planner.load(Queue.WEIGHT, key, product.weight, task, (start, 1, size, size), 1.0)
+    weight = part.place, "W", part.number, of_item
+    planner.load(Queue.WEIGHT, weight, product.weight, task, (start, 1, size, size), 1.0)
     planner.riders(part.place, product, task, row, rows, column, part.columns, product.m, product.n)
     width = planner.written_bits(product.output)[0]
     token_bytes = part.head_dim * width // 8
@@ -157,5 +173,4 @@ def _plan_part(
     planner.room(Queue.OUTPUT, Engine.ARRAY, part.heads * rows * token_bytes, task)
     done = (unit + 1) / (group.items * group.units) if token + rows == group.tokens else 0.0
     done = done if part.number == part.parts - 1 else 0.0
-    before = plan.covered[-1] if plan.covered else 0.0
-    planner.write(Queue.OUTPUT, part.place, task, [run], product.output, max(done, before))
+    planner.write(Queue.OUTPUT, part.place, task, [run], product.output, done)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tandemsim.sim.ant.loop import NONE
 from tandemsim.sim.ant.lowering import Beside, Conversion, Lowering, Product
+from tandemsim.sim.ant.plan_retention import keep_results
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.ant.program import assembled, plan_layer
@@ -17,7 +18,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.fused.conversion import plan_conversion, token_blocks
-from tandemsim.sim.fused.heads import NAMES, Projections, plan_projections, projections
+from tandemsim.sim.fused.heads import NAMES, Projections, block_of, plan_projections, projections
 from tandemsim.sim.fused.windows import Windows, add_windows, windows_of
 from tandemsim.sim.salo.layer.layout import NAMES as TENSORS
 from tandemsim.sim.salo.machine import Case, case_of
@@ -36,23 +37,20 @@ class _Planner:
 
     def __init__(self, config: FusedConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config.salo_config, lowering
+        groups = _grouped(lowering)
         self.planner = Planner(config.ant_config, lowering)
         self.windows: dict[int, Windows] = {}
         self._known: dict[Case, Windows] = {}
-        self._groups: dict[int, Projections] = {}  # by the place of the attention
-        self._grouped: set[int] = set()  # places of products that run head by head
+        self._groups = groups  # by the place of the attention
+        self._in_groups = {part.place for group in groups.values() for part in group.parts}
         for place, layer in enumerate(lowering.layers):
-            if isinstance(layer, Beside):
-                group = projections(self.planner.config, lowering, layer)
-                if group:
-                    self._groups[place] = group
-                    self._grouped.update(part.place for part in group.parts)
-            elif isinstance(layer, Conversion):
+            if isinstance(layer, Conversion):
                 self._order_tokens(place, layer)
+        keep_results(self.planner)
 
     def program(self) -> tuple[Program, dict[int, Windows]]:
         for place, layer in enumerate(self.lowering.layers):
-            if place in self._grouped:
+            if place in self._in_groups:
                 continue
             try:
                 self._plan(place)
@@ -65,12 +63,12 @@ class _Planner:
         layer = self.lowering.layers[place]
         if isinstance(layer, Beside):
             self._attention(place, layer)
+            return
+        self.planner.begin(place)
+        if isinstance(layer, Conversion):
+            plan_conversion(self.planner, place, layer, self.windows[layer.source].finished)
         else:
-            self.planner.begin(place)
-            if isinstance(layer, Conversion):
-                plan_conversion(self.planner, place, layer, self.windows[layer.source].finished)
-            else:
-                plan_layer(self.planner, place, layer)
+            plan_layer(self.planner, place, layer)
         self.planner.end(place)
 
     def _order_tokens(self, place: int, layer: Conversion) -> None:
@@ -95,12 +93,25 @@ class _Planner:
         roots = dict(zip(NAMES, layer.inputs, strict=False)) | {"output": layer.output}
         bases = self._bases(layer, windows, roots)
         group = self._groups.get(place)
-        if group:
-            plan_projections(self.planner, group, bases)
+        block = self._project(group, layer, bases) if group else 0
         self.planner.begin(place)
-        self._count_writes(place, windows)
-        waits = self._waits(windows, roots, group)
+        self.planner.plans[place].covered = [1.0] * int(windows.program.transfers.is_write.sum())
+        waits = self._waits(windows, roots, group if block else None, block)
         add_windows(self.planner, place, windows, bases, roots, waits, layer.op.dim("heads"))
+        self.planner.end(place)
+
+    def _project(self, group: Projections, attention: Beside, bases: dict[str, int]) -> int:
+        """Plan the projections of an attention; return the tokens of a block, 0 if not head by head."""
+        self.planner.begin(group.places[0])
+        block = block_of(self.planner, group, attention.bits)
+        if block:
+            plan_projections(self.planner, group, block, bases)
+        for place in group.places:
+            self.planner.begin(place)
+            if not block:
+                plan_layer(self.planner, place, self.lowering.layers[place])
+            self.planner.end(place)
+        return block
 
     def _bases(self, layer: Beside, windows: Windows, roots: dict[str, int]) -> dict[str, int]:
         """Place the tensors of an attention: [heads, tokens, size] each, two of one product back to back."""
@@ -109,19 +120,15 @@ class _Planner:
         for name, size in windows.sizes.items():
             root = roots.get(name)
             if root is None or name == "global_query":  # which stands among the rows of all queries
-                bases[name] = self.planner.reserve(size)
+                bases[name] = self.planner.allocate(size)
                 continue
             bits = layer.output_bits if name == "output" else layer.bits
             bases[name] = ends.get(root, self.planner.at(root, bits))
             ends[root] = bases[name] + size
         return bases
 
-    def _count_writes(self, place: int, windows: Windows) -> None:
-        writes = int(windows.program.transfers.is_write.sum())
-        self.planner.plans[place].covered = [0.0] * (writes - 1) + [1.0]
-
     def _waits(
-        self, windows: Windows, roots: dict[str, int], group: Projections | None
+        self, windows: Windows, roots: dict[str, int], group: Projections | None, block: int
     ) -> tuple[Integers, Integers]:
         """Return for each transfer which layer writes what it reads, and how many of its writes it awaits."""
         moved = windows.program.transfers
@@ -137,5 +144,23 @@ class _Planner:
             written[reads] = len(self.planner.plans[maker].covered)
             if group and name in in_group:
                 units = windows.head[reads] // in_group[name].heads
-                written[reads] = group.writes(name, units, windows.last_token[reads])
+                written[reads] = group.writes(name, units, windows.last_token[reads], block)
         return source, written
+
+
+def _grouped(lowering: Lowering) -> dict[int, Projections]:
+    """Put the projections of each attention right before it; return them by the attention's place."""
+    before: dict[int, tuple[int, ...]] = {}
+    for place, layer in enumerate(lowering.layers):
+        group = projections(lowering, layer) if isinstance(layer, Beside) else None
+        if group:
+            before[place] = group.places
+    moved = {place for places in before.values() for place in places}
+    order: list[int] = []
+    for place in range(len(lowering.layers)):
+        if place not in moved:
+            order += [*before.get(place, ()), place]
+    lowering.reorder(order)
+    attentions = [order.index(place) for place in before]
+    found = {place: projections(lowering, lowering.layers[place]) for place in attentions}  # type: ignore[arg-type]
+    return {place: group for place, group in found.items() if group}

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Set
 from tandemsim.sim.arch.checks import ConfigError, nearest
 from tandemsim.sim.machines.ant.machine import Ant
 from tandemsim.sim.machines.contract import Machine
+from tandemsim.sim.machines.fused.machine import Fused
 from tandemsim.sim.machines.salo.machine import Salo
 from tandemsim.traces.schema import Trace
 
-MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(), Ant())}
+MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(), Ant(), Fused())}
 
 
 def machine_named(name: str) -> Machine:

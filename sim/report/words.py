@@ -93,6 +93,7 @@ STALLS = {
         "Keys or values that one bank should deliver in one cycle take several.", "bank conflicts"
     ),
     "vector": Word("Waiting for results of the vector unit, such as a softmax.", "vector unit late"),
+    "attention": Word("Waiting for results of the attention array beside it.", "attention array late"),
     "write_back": Word("The array is done, and its last outputs are on their way to DRAM.", "last outputs"),
     "fill": Word(
         "Between two tiles: weights enter the array, or results are on their way out of it.", "between tiles"
@@ -154,6 +155,7 @@ ACTIONS = {
     "scratchpad.weight": Word("Reads and writes of the weight scratchpad."),
     "scratchpad.accumulator": Word("Reads and writes of the accumulators at the foot of the array."),
     "scratchpad.vector": Word("Reads and writes of the vector unit's scratchpad."),
+    "scratchpad.attention_output": Word("Reads and writes of the attention array's output scratchpad."),
     "scratchpad.output": Word("Reads and writes of the output scratchpad."),
     "static.array": Word("Leakage of the array."),
     "static.scratchpad": Word("Leakage of the scratchpads."),
@@ -204,6 +206,7 @@ SCRATCHPADS = {
     "weight": Word("Holds tiles of weights, or of the keys and values of an attention."),
     "accumulator": Word("Holds sums at the foot of the array until their last products are there."),
     "vector": Word("Holds operands and results of the vector unit."),
+    "attention_output": Word("Holds finished outputs of the attention array until they are in DRAM."),
     "output": Word("Holds finished outputs until they are in DRAM: the staging buffers."),
     "read_bytes": Word("Bytes read by the array or the DMA."),
     "write_bytes": Word("Bytes written by the array or the DMA."),

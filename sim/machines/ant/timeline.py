@@ -63,6 +63,8 @@ def _engines(program: Program, times: Times, engines: type[enum.IntEnum]) -> Ite
     """Yield two tracks for each engine: what it waits for, and its tasks."""
     chains, first_cause = Chains(program, times), len(program.layers)
     for engine in engines:
+        if program.first[engine] == program.first[engine + 1]:
+            continue
         name = engine.name.lower()
         waits = chains.of(engine)
         slices = Slices(
@@ -96,7 +98,8 @@ def _queues(program: Program, times: Times, queues: type[enum.IntEnum]) -> Itera
         rows = first + np.flatnonzero(times.begun[first:last] != NONE)
         if not len(rows):
             continue
-        kind = "writes" if transfers.is_write[rows[0]] else "reads"
+        mixed = bool(transfers.is_write[rows].min() != transfers.is_write[rows].max())
+        kind = "" if mixed else " writes:" if transfers.is_write[rows[0]] else " reads:"
         slices = Slices(
             label=program.transfer_layer[rows],
             start=times.begun[rows],
@@ -106,7 +109,7 @@ def _queues(program: Program, times: Times, queues: type[enum.IntEnum]) -> Itera
                 "queued": times.begun[rows] - times.issued[rows],
             },
         )
-        yield f"DMA {kind}: {queue.name.lower()}", TRANSFERS, slices
+        yield f"DMA{kind} {queue.name.lower()}", TRANSFERS, slices
 
 
 def activity(
@@ -128,8 +131,9 @@ def activity(
     worked = np.zeros(len(program.layers))
     busy, done = {}, np.zeros(len(edges) - 1)
     spans = {engine: slice(int(program.first[engine]), int(program.first[engine + 1])) for engine in engines}
+    spans = {engine: span for engine, span in spans.items() if span.start < span.stop}
     for engine in multiplying:
-        span = spans[engines(engine)]
+        span = spans.get(engines(engine), slice(0))
         worked += np.bincount(program.task_layer[span], of_tasks[span], len(worked))
     rate = np.divide(np.array(macs, np.float64), worked, out=np.zeros(len(worked)), where=worked > 0)
     for engine, span in spans.items():

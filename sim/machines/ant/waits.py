@@ -72,13 +72,18 @@ class Chains:
     def of(self, engine: int) -> Waits:
         """Return the intervals in which `engine` waits, from cycle 0 to its last task."""
         first, last = int(self.program.first[engine]), int(self.program.first[engine + 1])
-        idle = np.flatnonzero(self.times.start[first:last] > self.before[first:last]) + first
+        idle = self.times.start[first:last] - self.before[first:last]
+        gap = self.program.tasks.gap[first:last]  # in which the engine could not work, whatever is there
         found: list[tuple[int, int, int, int]] = []
-        for task in idle.tolist():
+        for task in (np.flatnonzero(idle > gap) + first).tolist():
             steps = _joined(self._steps(task, engine))
             found += [(task, step.cause, step.start, step.end) for step in reversed(steps)]
-        columns = np.array(found, np.int64).reshape(-1, 4)
-        return Waits(*(np.ascontiguousarray(column) for column in columns.T))
+        fills = np.flatnonzero((idle > 0) & (idle <= gap)) + first
+        own = np.full(len(fills), Wait.FILL)
+        filling = np.stack((fills, own, self.before[fills], self.times.start[fills]), axis=1)
+        rows = np.concatenate((np.array(found, np.int64).reshape(-1, 4), filling))
+        rows = rows[np.argsort(rows[:, 2], kind="stable")]
+        return Waits(*(np.ascontiguousarray(column) for column in rows.T))
 
     def _steps(self, task: int, engine: int) -> Iterator[_Step]:
         """Yield the chain before a task starts, the last first, back to the end of the task before it."""

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from tandemsim.sim.arch.salo.config import SaloConfig
@@ -41,11 +41,27 @@ def fitted(options: Options, ops: Sequence[Op]) -> Options:
 def _fitted(options: Options, settings: Mapping[str, object], ops: Sequence[Op]) -> SaloConfig:
     config: SaloConfig = options.configured(settings)
     stated = {**options.settings, **settings}
-    longest = max(max(op.dim("head_dim"), op.dim("v_dim")) for op in ops)
+
+    def grown(more: Mapping[str, object]) -> SaloConfig:
+        return SALO_FAMILY.config(options.preset, {**stated, **more})
+
     # Of a config that was built by hand nothing follows.
-    follows = HEAD_DIM not in stated and SALO_FAMILY.config(options.preset, stated) == config
-    if follows and config.array.head_dim < longest <= LONGEST_HEAD:
-        config = SALO_FAMILY.config(options.preset, {**stated, HEAD_DIM: longest})
+    return fitted_config(config, ops, stated, grown if grown({}) == config else None)
+
+
+def fitted_config(
+    config: SaloConfig,
+    ops: Sequence[Op],
+    stated: Collection[str],
+    grown: Callable[[Mapping[str, object]], SaloConfig] | None,
+) -> SaloConfig:
+    """Return `config` with room for `ops`, attentions; fields in `stated` stay as they are.
+
+    `grown`: the config with a setting in place and what follows from it; None: nothing follows.
+    """
+    longest = max(max(op.dim("head_dim"), op.dim("v_dim")) for op in ops)
+    if grown and HEAD_DIM not in stated and config.array.head_dim < longest <= LONGEST_HEAD:
+        config = grown({HEAD_DIM: longest})
     for pad in ("key", "value"):
         if f"{pad}_scratchpad.capacity_bytes" not in stated:
             config = _with_window(config, pad, ops)

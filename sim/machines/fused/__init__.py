@@ -1,0 +1,1 @@
+"""The machine of both arrays, on the contract."""

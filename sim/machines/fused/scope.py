@@ -1,0 +1,46 @@
+"""Which array runs an op: windows that SALO can compute are its own, everything else is ANT's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.fused.config import FusedConfig
+from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.machines.ant import scope as of_ant
+from tandemsim.sim.machines.salo import scope as of_salo
+from tandemsim.traces.schema import Op
+
+WINDOWS = "window_attention"
+
+
+def reason(op: Op, config: FusedConfig) -> str | None:
+    """Return why an op runs on neither array; None for one that runs."""
+    return of_ant.reason(op, config.ant_config)
+
+
+def selected(ops: Sequence[Op], config: FusedConfig) -> tuple[list[Op], Mapping[int, str]]:
+    """Return those of `ops` that run, and by id why the others do not. Raises `ConfigError` if none runs."""
+    ant = config.ant_config
+    reasons = {op.id: why for op in ops if (why := of_ant.reason(op, ant)) is not None}
+    running = [op for op in ops if op.id not in reasons]
+    if not running:
+        raise ConfigError(f"ant+salo runs none of the trace's {len(ops)} ops: {next(iter(reasons.values()))}")
+    return running, reasons
+
+
+def windows(ops: Sequence[Op], config: SaloConfig) -> tuple[list[Op], Mapping[int, str]]:
+    """Return the window attentions of the SALO array, and by id why the ANT array runs the others."""
+    reasons = {}
+    for op in ops:
+        if op.kind == WINDOWS and (why := _reason(op, config)) is not None:
+            reasons[op.id] = why
+    return [op for op in ops if op.kind == WINDOWS and op.id not in reasons], reasons
+
+
+def _reason(op: Op, config: SaloConfig) -> str | None:
+    why = of_salo.reason(op, config)
+    longest = max(op.dim("head_dim"), op.dim("v_dim"))
+    if why is None and longest > config.array.head_dim:
+        return f"heads of {longest} elements are longer than salo.array.head_dim, {config.array.head_dim}"
+    return why
