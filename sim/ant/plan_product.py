@@ -21,7 +21,7 @@ def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
     `output_bits` of each result are written to DRAM.
     """
     image, bits = layer.image, layer.bits
-    m = max(last - first for first, last in _blocks(layer))
+    m = max(last - first for first, last in layer.row_blocks or ((0, layer.m),))
     size = m * layer.k * bits.activation / 8
     halo, granule, places = 0.0, 1, 1
     if image is not None:
@@ -58,14 +58,15 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
 
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
     """Plan a product. Raises `ConfigError` where no tile fits."""
-    planner.reserve(place)
+    planner.keep(place)
+    blocks = layer.row_blocks or ((0, layer.m),)
     shape = product_shape(planner, layer, sum(planner.written_bits(layer.output)))
     kept = planner.kept(layer.activation, layer.bits.activation)
     mapping = planner.search(shape).best(planner.rooms[place], kept is not None)
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
         before = 0
-        for first, last in _blocks(layer):
+        for first, last in blocks:
             for m, n in _tiles(mapping, first, last, layer.n):
                 _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
             before += last - first
@@ -142,10 +143,6 @@ def _tile(
         if not _ascend(layer.row_blocks) and so_far < layer.m:
             done = item / layer.count
     planner.write(Queue.OUTPUT, place, task, runs, layer.output, done)
-
-
-def _blocks(layer: Product) -> tuple[tuple[int, int], ...]:
-    return layer.row_blocks or ((0, layer.m),)
 
 
 def _parts_of_k(planner: Planner, layer: Product, mapping: Mapping) -> list[tuple[int, int]]:

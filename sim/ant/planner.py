@@ -70,8 +70,8 @@ class Planner:
                 self.await_kept(kept, last, 1.0)  # or the vector unit might still write it
                 ring.release(kept, last)
 
-    def reserve(self, place: int) -> int:
-        """Reserve bytes for results of a layer that stay; return the task of the array that frees them."""
+    def keep(self, place: int) -> int:
+        """Take bytes for the results of a layer that stay; return the task of the array that frees them."""
         ring, after = self.rings[Queue.ACTIVATION], NONE
         for kept in self.keeping.values():
             if kept.first == place:

@@ -130,7 +130,7 @@ def plan_projections(planner: Planner, group: Projections, block: int, bases: di
     An input of the attention lies at its base, [heads, tokens, size].
     """
     for place in group.places:
-        planner.reserve(place)
+        planner.keep(place)
     for unit in range(group.items * group.units):
         for token in range(0, group.tokens, block):
             rows = min(block, group.tokens - token)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS, Product
@@ -14,9 +15,11 @@ from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.bits import DEFAULT, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
+from tandemsim.sim.machines.ant.explain import Measured, Settings, ant_candidates, explain
 from tandemsim.sim.machines.ant.op_reports import Account, op_reports
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.ant.timeline import activity, timeline
+from tandemsim.sim.machines.ant.values import checked, given_tensors
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.report.activity import Activity
@@ -30,10 +33,23 @@ def outcome(
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
     ops, left_out = selected(given, config)
     bits = widths(trace, ops, options.bits)
+    tensors = given_tensors(trace, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
+    values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
-    reports = op_reports(account, ops, config.array, options.batch)
+    reports = values.beside(ops, op_reports(account, ops, config.array, options.batch))
     busy, stalls = account.totals(Engine.ARRAY)
+    explanation: tuple[Mapping[str, Any], ...] = ()
+    if options.explain:
+        macs = sum(report.macs for report in reports)
+        whole = Measured(run.cycles, stalls, macs / (run.cycles * config.array.pes))
+
+        def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
+            other: AntConfig = options.configured(more)
+            again = simulate(trace, ops, other, bits, options.batch)
+            return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
+
+        explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)
     dram, pads = DramCounts(run.dma), scratchpads(run, config)
     events, standard = dram.events(config.dram.channels), dram_energy(config.dram.standard.name)
     work = work_of(run, config)
@@ -57,8 +73,9 @@ def outcome(
         area_mm2=None,
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
-        notes=_notes(run, options),
-        extra={"bits": options.bits or DEFAULT},
+        notes=(*_notes(run, options), *values.notes),
+        explanation=explanation,
+        extra={"bits": options.bits or DEFAULT, **values.extra},
     )
 
 
