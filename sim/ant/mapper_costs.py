@@ -26,7 +26,7 @@ class Shape(NamedTuple):
     m_granule: int  # a convolution's output row
     k_granule: int  # a convolution's kernel places
     activation_bytes: float  # of one (m, k) product, all of it; of an image fewer than m k elements
-    halo_bytes: float  # that a tile of m reads beyond its share, if the one before is not there
+    halo_bytes: float  # that a tile of m shares with the one before it of its image
     beside_bits: int  # of tensors that the riding ops read, for each element of the output
     parameter_bytes: int  # of what they read once
 
@@ -49,12 +49,15 @@ class Costs(NamedTuple):
     def activation_bytes(self, shape: Shape, room: int) -> Doubles:
         """Return the bytes of activations that are read, [G], where their scratchpad has `room` bytes.
 
-        They meet k, then n if that is inner, then m, then n if that is outer.
+        They meet k, then n if that is inner, then m, then n if that is outer. What a tile shares with the
+        one before it is read again where that one gave way to the other parts of k.
         """
-        n_trips, k_trips = self.trips[:, 1], self.trips[:, 2]
+        m_trips, n_trips, k_trips = self.trips.T
         resident = np.where(self.n_outer, shape.activation_bytes, self.activation * k_trips) <= room
         again = np.where(resident, 1, n_trips)
-        return shape.activation_bytes * again * shape.items
+        is_gone = (k_trips > 1) & (self.activation * (k_trips + 1) > room)
+        once: Doubles = shape.activation_bytes + shape.halo_bytes * (m_trips - 1) * is_gone
+        return once * again * shape.items
 
 
 def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
