@@ -46,13 +46,13 @@ class Cycles(NamedTuple):
     last_words: int
 
 
-def task_cycles(config: AntConfig, m: int, n: int, k: int, bits: tuple[int, int]) -> Cycles:
+def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int]) -> Cycles:
     """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first."""
     array = config.array
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        m, n, bits = n, m, bits[::-1]
-    full, wide = array.tile_rows(bits[0]), array.tile_cols(bits[1])
-    each = array.operands(bits[0])  # PE rows of an element
+        m, n, operands = n, m, operands[::-1]
+    full, wide = array.tile_rows(operands[0]), array.tile_cols(operands[1])
+    each = operands[0]  # PE rows of an element
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down, across = -(-m // full), -(-n // wide)
         last = each * (m - (down - 1) * full)
@@ -83,13 +83,13 @@ class Granules(NamedTuple):
 
 def granules(config: AntConfig, shape: Shape) -> Granules:
     """Return the granules of a product: sides of the array, output rows of a convolution."""
-    array, bits = config.array, (shape.activation_bits, shape.weight_bits)
+    array, (left, above) = config.array, shape.operands
     if array.dataflow is Dataflow.WEIGHT_STATIONARY:
-        sides = 1, array.tile_cols(bits[1]), array.tile_rows(bits[0])
+        sides = 1, array.tile_cols(above), array.tile_rows(left)
     elif array.dataflow is Dataflow.INPUT_STATIONARY:
-        sides = array.tile_cols(bits[0]), 1, array.tile_rows(bits[1])
+        sides = array.tile_cols(left), 1, array.tile_rows(above)
     else:
-        sides = array.tile_rows(bits[0]), array.tile_cols(bits[1]), array.tile_rows(bits[0])
+        sides = array.tile_rows(left), array.tile_cols(above), array.tile_rows(left)
     m = sides[0] if shape.m_granule == 1 else shape.m_granule
     k_side = sides[2] if array.stationary else 1
     return Granules(m, sides[1], max(sides[2], shape.k_granule), *sides[:2], k_side)

@@ -20,7 +20,7 @@ class Shape(NamedTuple):
     n: int
     k: int
     items: int  # products of this shape
-    activation_bits: int
+    operands: tuple[int, int]  # of a PE, that an activation and a weight are
     weight_bits: int
     output_bits: int  # that are written to DRAM
     m_granule: int  # a convolution's output row
@@ -74,9 +74,9 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
     weight = np.ceil(tk * tn * shape.weight_bits / 8)
     output = np.ceil(tm * tn * shape.output_bits / 8)
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        streamed = tn * array.tile_cols(shape.activation_bits)
+        streamed = tn * array.tile_cols(shape.operands[0])
     else:
-        streamed = tm * (array.tile_cols(shape.weight_bits) if array.stationary else 0)
+        streamed = tm * (array.tile_cols(shape.operands[1]) if array.stationary else 0)
     sums = SUM_BYTES * np.where(trips[:, 2] > 1, tm * tn, streamed)
     beside = np.ceil(tm * tn * shape.beside_bits / 8)
     held = config.weight_scratchpad.capacity_bytes
@@ -107,17 +107,18 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
 
 def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Doubles) -> Doubles:
     """Return how long the array takes, but for the change from one task to the next."""
-    array, bits = config.array, (shape.activation_bits, shape.weight_bits)
+    array, (left, above) = config.array, shape.operands
     sizes = np.array([shape.m, shape.n, shape.k])
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        sizes, tiles, trips, bits = sizes[[1, 0, 2]], tiles[:, [1, 0, 2]], trips[:, [1, 0, 2]], bits[::-1]
+        sizes, tiles, trips = sizes[[1, 0, 2]], tiles[:, [1, 0, 2]], trips[:, [1, 0, 2]]
+        left, above = above, left
     m, n, k = (_Cut(size, tiles[:, i], trips[:, i]) for i, size in enumerate(sizes))
-    across = sum(full + ragged for full, ragged, _ in n.blocks(array.tile_cols(bits[1])))
+    across = sum(full + ragged for full, ragged, _ in n.blocks(array.tile_cols(above)))
     down, words = (k, m) if array.stationary else (m, k)
     # of each kind of tile: how many there are, and the cycles of the words that stream through one
     cycles: Doubles = np.zeros(len(tiles))
-    for full, ragged, rest in down.blocks(array.tile_rows(bits[0])):
-        for count, rows in ((full, array.rows), (ragged, array.operands(bits[0]) * rest)):
+    for full, ragged, rest in down.blocks(array.tile_rows(left)):
+        for count, rows in ((full, array.rows), (ragged, left * rest)):
             cycles = cycles + count * words.cycles(config, rows)
     return across * cycles
 

@@ -13,6 +13,7 @@ from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.config import Dataflow
+from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
 def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
@@ -35,7 +36,7 @@ def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
         layer.n,
         layer.k,
         layer.count,
-        bits.activation,
+        bits.operands,
         bits.weight,
         output_bits,
         granule,
@@ -102,12 +103,17 @@ def _tile(
     """Plan one (tm, tn) tile of the output: a task for each part of k."""
     tm, tn = min(mapping.tm, rows.last - m), min(mapping.tn, layer.n - n)
     plan, so_far = planner.plans[place], rows.before + m + tm - rows.first
-    bits = layer.bits.activation, layer.bits.weight
+    bits = layer.bits
     part = _input_part(layer, item, so_far)
     task = NONE
-    kept = planner.kept(layer.activation, bits[0])
+    kept = planner.kept(layer.activation, bits.activation)
     for k, tk in _parts_of_k(planner, layer, mapping):
-        task = planner.array_task(place, task_cycles(planner.config, tm, tn, tk, bits))
+        work = task_cycles(planner.config, tm, tn, tk, bits.operands)
+        if bits.activation <= NIBBLE:
+            more = planner.config.outliers.cycles(work.stream, planner.config.array.pe_bits)
+            plan.outlier_cycles += more
+            work = work._replace(stream=work.stream + more)
+        task = planner.array_task(place, work)
         plan.macs += tm * tn * tk
         if kept is not None:
             planner.await_kept(kept, task, part)
@@ -117,9 +123,9 @@ def _tile(
                 before = (place, "A", item, m - mapping.tm, k)
                 run = _with_halo(planner, shape, run, before, task, tk / layer.k)
             planner.load(Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task, run, part)
-        size = -(-tk * tn * bits[1] // 8)
-        base = planner.at(layer.weight, bits[1])
-        offset = ((item * layer.n + n) * layer.k + k * tn) * bits[1] // 8
+        size = -(-tk * tn * bits.weight // 8)
+        base = planner.at(layer.weight, bits.weight)
+        offset = ((item * layer.n + n) * layer.k + k * tn) * bits.weight // 8
         planner.load(
             Queue.WEIGHT,
             (place, "W", item, n, k),
@@ -128,6 +134,12 @@ def _tile(
             (base + offset, 1, size, size),
             1.0,
         )
+        if bits.activation <= NIBBLE and kept is None:
+            key: tuple[Hashable, ...] = (place, "A", item, m, k)
+            planner.load_outliers(Queue.ACTIVATION, key, layer.activation, task, tm * tk, part)
+        if bits.weight <= NIBBLE:
+            key = (place, "W", item, n, k)
+            planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn, 1.0)
         count_scratchpads(planner, plan, layer, tm, tn, tk)
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
@@ -136,6 +148,9 @@ def _tile(
         stride = max(row, layer.n * width // 8)
         base = planner.at(layer.output, width) + ((item * layer.m + m) * layer.n + n) * width // 8
         runs.append((base, 1, row * tm, row * tm) if tn == layer.n else (base, tm, row, stride))
+        apart = planner.config.outliers.size_bytes(tm * tn) if width <= NIBBLE else 0
+        if apart:
+            runs.append((planner.outliers_at(layer.output), 1, apart, apart))
     planner.room(Queue.OUTPUT, Engine.ARRAY, sum(rows * size for _, rows, size, _ in runs), task)
     done = 0.0  # part of the output that is there, from the first row on
     if n + tn == layer.n:
@@ -221,15 +236,15 @@ def _input_part(layer: Product, item: int, m_end: int) -> float:
 def count_scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
     """Count what the array reads and writes: streams once for each pass over the other side."""
     array, bits = planner.config.array, layer.bits
-    rows, cols = array.tile_rows(bits.activation), array.tile_cols(bits.weight)
+    rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])
     activation = tm * tk * bits.activation // 8
     weight = tk * tn * bits.weight // 8
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         reads = activation * -(-tn // cols), weight * -(-tm // rows)
         sums = 1
     elif array.dataflow is Dataflow.INPUT_STATIONARY:
-        reads = activation, weight * -(-tm // array.tile_cols(bits.activation))
-        sums = -(-tk // array.tile_rows(bits.weight))
+        reads = activation, weight * -(-tm // array.tile_cols(bits.operands[0]))
+        sums = -(-tk // array.tile_rows(bits.operands[1]))
     else:
         reads = activation * -(-tn // cols), weight
         sums = -(-tk // rows)

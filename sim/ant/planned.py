@@ -27,6 +27,7 @@ class LayerPlan:
     covered: list[float] = field(default_factory=list)  # after each write to DRAM, which part is there
     held: list[float] = field(default_factory=list)  # the same of what stays on the chip
     macs: int = 0  # that the array computes, useful or not
+    outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
 
 

@@ -195,6 +195,23 @@ class Planner:
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 
+    def load_outliers(
+        self, queue: Queue, key: tuple[Hashable, ...], tensor: int, task: int, elements: int, part: float
+    ) -> None:
+        """Load what lies apart of `elements` of an operand, if the machine has a path for it."""
+        size = self.config.outliers.size_bytes(elements)
+        if size:
+            run = (self.outliers_at(tensor), 1, size, size)
+            self.load(queue, (*key, "outliers"), tensor, task, run, part)
+
+    def outliers_at(self, tensor: int) -> int:
+        """Return where the outliers of a tensor lie."""
+        key = tensor, 0
+        if key not in self._placed:
+            size = self.config.outliers.size_bytes(self.lowering.elements(tensor))
+            self._placed[key] = self.allocate(size)
+        return self._placed[key]
+
     def await_kept(self, kept: Kept, task: int, part: float) -> None:
         """Let a task of the array wait for `part` of a result that stays on the chip."""
         key = kept.tensor, kept.bits

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.loop import NONE, Engine
-from tandemsim.sim.ant.lowering import RUNS, Attention, Passes, Product
+from tandemsim.sim.ant.lowering import PRODUCTS, RUNS, Attention, Passes, Product
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow
 from tandemsim.sim.arch.ant.presets import ANT
@@ -19,6 +19,7 @@ from tandemsim.sim.machines.ant.bits import widths
 from tandemsim.sim.run import Request
 from tandemsim.sim.run import simulate as run_request
 from tandemsim.traces.codec import find, load
+from tandemsim.traces.schema import Op
 
 FAST = dataclasses.replace(DRAMS["ideal"], bandwidth_bytes_per_second=128_000_000_000)
 MODELS = ("resnet18", "bert-base-128", "vil-tiny", "mobilenet-v2")
@@ -27,7 +28,7 @@ MODELS = ("resnet18", "bert-base-128", "vil-tiny", "mobilenet-v2")
 def ran(name: str, config: AntConfig = ANT, bits: str = "4", batch: int = 1) -> AntRun:
     trace = load(find(name))
     ops = [op for op in trace.ops if op.kind in RUNS]
-    return simulate(trace, ops, config, widths(trace, ops, bits), batch)
+    return simulate(trace, ops, config, widths(trace, ops, config.array, bits), batch)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -156,9 +157,21 @@ def test_a_scratchpad_that_holds_no_tile_names_the_op() -> None:
         )
 
 
+def summed(op: Op) -> int:
+    """Return the products of a sum."""
+    if op.kind != "conv2d":
+        return op.dim("k")
+    return op.dim("in_channels") * op.dim("kernel_h") * op.dim("kernel_w")
+
+
 def test_sums_that_might_overflow_are_left_out_with_their_limit() -> None:
-    settings = {"array.foot_width": 24}
-    left = run_request(Request(workload="resnet18", machine="ant", settings=settings)).report.not_run
-    assert left and all("which holds 257" in op.reason and "overflow=saturate" in op.reason for op in left)
-    settings["array.overflow"] = "saturate"  # type: ignore[assignment]
+    settings: dict[str, object] = {"array.foot_width": 24}
+    # K at the most: of 4 bits (2^23 - 1) // 64^2, powers of two squared; of 8 bits 2^23 // (255 * 128)
+    weights = [op for op in load(find("resnet18")).ops if op.kind in PRODUCTS]
+    for bits, holds in (("4", 2047), ("8", 257)):
+        request = Request(workload="resnet18", machine="ant", settings=settings, bits=bits)
+        left = run_request(request).report.not_run
+        assert [op.name for op in left] == [op.name for op in weights if summed(op) > holds]
+        assert all(f"which holds {holds}; --set array.overflow=saturate" in op.reason for op in left)
+    settings["array.overflow"] = "saturate"
     assert not run_request(Request(workload="resnet18", machine="ant", settings=settings)).report.not_run

@@ -37,13 +37,17 @@ def config(rows: int, dataflow: Dataflow, held: tuple[int, int, int]) -> AntConf
     )
 
 
-def shape(m: int, n: int, k: int, bits: int) -> Shape:
-    return Shape(m, n, k, 1, bits, bits, 8, 1, 1, m * k * bits / 8, 0.0, 0, 0)
+def shape(m: int, n: int, k: int, bits: tuple[int, int]) -> Shape:
+    return Shape(m, n, k, 1, nibbles(bits), bits[1], 8, 1, 1, m * k * bits[0] / 8, 0.0, 0, 0)
+
+
+def nibbles(bits: tuple[int, int]) -> tuple[int, int]:
+    return bits[0] // 4, bits[1] // 4
 
 
 def walked(made: AntConfig, of: Shape, tile: tuple[int, int, int]) -> int:
     """Return the cycles of the array, task by task; one begins when the next tile of the array could."""
-    bits, (tm, tn, tk) = (of.activation_bits, of.weight_bits), tile
+    tm, tn, tk = tile
     deep = range(0, of.k, tk)
     parts = [min(tk, of.k - k) for k in deep]
     if not made.array.stationary:
@@ -52,7 +56,7 @@ def walked(made: AntConfig, of: Shape, tile: tuple[int, int, int]) -> int:
     for m in range(0, of.m, tm):
         for n in range(0, of.n, tn):
             for part in parts:
-                work = task_cycles(made, min(tm, of.m - m), min(tn, of.n - n), part, bits)
+                work = task_cycles(made, min(tm, of.m - m), min(tn, of.n - n), part, of.operands)
                 # a stream ends with its last word: the rest of that array tile is not in it
                 rows = work.last_rows if not made.array.stationary else work.first_rows
                 words = work.last_words
@@ -68,11 +72,11 @@ def cuts(size: int, granule: int, are_equal: bool) -> list[int]:
 
 def by_brute_force(made: AntConfig, of: Shape) -> list[tuple[float, float, int, bool]]:
     """Return bytes, cycles, tasks and whether it fits of every tiling, written down anew from the page."""
-    array, bits, found = made.array, (of.activation_bits, of.weight_bits), []
+    array, (left, above), found = made.array, of.operands, []
     stationary = array.dataflow is not Dataflow.OUTPUT_STATIONARY
-    rows = {"ws": 1, "os": array.tile_rows(bits[0]), "is": array.tile_cols(bits[0])}[array.dataflow]
-    cols = 1 if array.dataflow is Dataflow.INPUT_STATIONARY else array.tile_cols(bits[1])
-    deep = array.tile_rows(bits[1 if array.dataflow is Dataflow.INPUT_STATIONARY else 0])
+    rows = {"ws": 1, "os": array.tile_rows(left), "is": array.tile_cols(left)}[array.dataflow]
+    cols = 1 if array.dataflow is Dataflow.INPUT_STATIONARY else array.tile_cols(above)
+    deep = array.tile_rows(above if array.dataflow is Dataflow.INPUT_STATIONARY else left)
     for tm in cuts(of.m, rows if of.m_granule == 1 else of.m_granule, False):
         for tn in cuts(of.n, cols, False):
             for tk in cuts(of.k, max(deep, of.k_granule), not stationary):
@@ -90,7 +94,7 @@ def one_tiling(
     activation = min(of.activation_bytes, of.activation_bytes * tm / of.m * tk / of.k + halo)
     weight = math.ceil(tk * tn * of.weight_bits / 8)
     sums = {
-        "ws": tm * array.tile_cols(of.weight_bits), "os": 0, "is": tn * array.tile_cols(of.activation_bits),
+        "ws": tm * array.tile_cols(of.operands[1]), "os": 0, "is": tn * array.tile_cols(of.operands[0]),
     }[array.dataflow]  # fmt: skip
     fits = (
         RUN_AHEAD * activation <= made.activation_scratchpad.capacity_bytes
@@ -130,7 +134,7 @@ def layers(draw: st.DrawFn) -> tuple[AntConfig, Shape]:
     k, n = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     if draw(st.booleans()):
         m = draw(st.integers(1, 24))
-        return config(rows, flow, held), Shape(m, n, k, 1, *bits, 8, 1, 1, m * k * bits[0] / 8, 0.0, 0, 0)
+        return config(rows, flow, held), shape(m, n, k, bits)
     k = min(k, 12)
     width, height, places = (
         draw(st.integers(2, 9)),
@@ -138,8 +142,9 @@ def layers(draw: st.DrawFn) -> tuple[AntConfig, Shape]:
         draw(st.sampled_from([1, 4, 9])),
     )
     size = draw(st.floats(0.2, 1)) * width * height * k * places * bits[0] / 8
-    shape = Shape(width * height, n, k * places, 1, *bits, 8, width, places, size, size / height, 0, 0)
-    return config(rows, flow, held), shape
+    of = shape(width * height, n, k * places, bits)
+    of = of._replace(m_granule=width, k_granule=places, activation_bytes=size, halo_bytes=size / height)
+    return config(rows, flow, held), of
 
 
 @settings(max_examples=int(os.environ.get("TANDEM_MAPPER_EXAMPLES", "25")), deadline=None)
@@ -172,7 +177,7 @@ def test_a_product_that_fits_no_tiling_names_the_scratchpad() -> None:
     made = config(16, Dataflow.WEIGHT_STATIONARY, (1024, 1024, 1024))
     made = dataclasses.replace(made, weight_scratchpad=BufferConfig(capacity_bytes=100))
     with pytest.raises(ConfigError, match="^weight_scratchpad.capacity_bytes must be at least 512 for its"):
-        best_mapping(made, shape(64, 64, 64, 4))
+        best_mapping(made, shape(64, 64, 64, (4, 4)))
 
 
 @st.composite
@@ -209,7 +214,8 @@ def test_the_machine_moves_the_bytes_that_are_estimated(product: tuple[AntConfig
     """Exactly those, but for bytes cut in two, and for last tiles so small that they fit beside others."""
     made, trace, bits = product
     try:
-        planned = program(made, Lowering(trace, trace.ops, widths(trace, trace.ops, bits), 1, made.array))
+        of_ops = widths(trace, trace.ops, made.array, bits)
+        planned = program(made, Lowering(trace, trace.ops, of_ops, 1, made.array), lambda *_: None)
     except ConfigError:
         return
     (layer,), transfers = planned.layers, planned.transfers

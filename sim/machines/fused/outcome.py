@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS
+from tandemsim.sim.ant.lowering import ATTENTIONS, Bits
 from tandemsim.sim.arch.ant.energy import ant_energy
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.fused.config import FusedConfig
+from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.energy import salo_actions, salo_energy, sum_actions
 from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.fused.simulation import FusedRun, simulate
-from tandemsim.sim.machines.ant.bits import DEFAULT, widths
+from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
+from tandemsim.sim.machines.ant.explain import Measured, Settings, ant_candidates, explain
 from tandemsim.sim.machines.ant.op_reports import Account, AttentionArray, op_reports
 from tandemsim.sim.machines.ant.timeline import activity, timeline
 from tandemsim.sim.machines.contract import Options, Outcome
@@ -37,14 +41,22 @@ def outcome(
     trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that the machine runs. Raises `UserError` for what does not fit."""
-    ops, left_out = selected(given, config)
+    name = chosen(trace, options.bits, FUSED_FAMILY.preset(options.preset).bits)
+    bits = widths(trace, given, config.ant.array, name)
+    ops, left_out = selected(given, config, bits)
     config = fitted(options, ops).configured({})
     beside, elsewhere = windows(ops, config.salo_config)
-    bits = widths(trace, ops, options.bits)
     run = simulate(trace, ops, [op.id for op in beside], config, bits, options.batch, progress)
     account = Account(run.ant)
     reports = op_reports(account, ops, config.ant.array, options.batch, _attention(run, config))
     busy, stalls = account.totals(Engine.ARRAY)
+    explanation: tuple[Mapping[str, Any], ...] = ()
+    if options.explain:
+        macs = sum(report.macs for report in reports)
+        pes = config.ant.array.pes + config.salo.array.pes
+        whole = Measured(run.ant.cycles, stalls, macs / (run.ant.cycles * pes))
+        again = _Again(trace, ops, bits, options)
+        explanation = explain(whole, reports, list(_candidates(config)), again.run, progress)
     dram, pads = DramCounts(run.ant.dma), _scratchpads(run, config)
     actions = _energy(run, config, dram, pads)
     return Outcome(
@@ -66,9 +78,38 @@ def outcome(
         area_mm2=None,
         timeline=lambda: timeline(run.ant.program, run.ant.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
-        notes=tuple(_notes(run, account, options, beside, elsewhere)),
-        extra={"bits": options.bits or DEFAULT},
+        notes=tuple(_notes(run, account, name, beside, elsewhere)),
+        explanation=explanation,
+        extra={"bits": name},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The same run with further settings."""
+
+    trace: Trace
+    ops: Sequence[Op]
+    bits: Mapping[int, Bits]
+    options: Options
+
+    def run(self, more: Settings) -> tuple[int, Sequence[OpReport]]:
+        """Return the cycles and the reports of the ops. Raises `ConfigError` for what is refused."""
+        config, batch = fitted(self.options, self.ops).configured(more), self.options.batch
+        beside, _ = windows(self.ops, config.salo_config)
+        run = simulate(self.trace, self.ops, [op.id for op in beside], config, self.bits, batch)
+        attention = _attention(run, config)
+        return run.ant.cycles, op_reports(Account(run.ant), self.ops, config.ant.array, batch, attention)
+
+
+def _candidates(config: FusedConfig) -> Iterator[Settings]:
+    """Yield settings of both arrays, one thing each."""
+    for settings in ant_candidates(config.ant_config):
+        yield {name if name.startswith("dram.") else f"ant.{name}": settings[name] for name in settings}
+    yield {"salo.array.rows": 2 * config.salo.array.rows}
+    for pad in ("key", "value"):
+        held = getattr(config.salo, f"{pad}_scratchpad").capacity_bytes
+        yield {f"salo.{pad}_scratchpad.capacity_bytes": 2 * held}
 
 
 def _attention(run: FusedRun, config: FusedConfig) -> AttentionArray:
@@ -128,12 +169,9 @@ def _activity(run: FusedRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> 
 
 
 def _notes(
-    run: FusedRun, account: Account, options: Options, beside: Sequence[Op], elsewhere: Mapping[int, str]
+    run: FusedRun, account: Account, bits: str, beside: Sequence[Op], elsewhere: Mapping[int, str]
 ) -> Iterator[str]:
-    yield (
-        f"Operand widths: {options.bits or DEFAULT} on the ANT array;"
-        f" windows have those of salo.numerics on the SALO array."
-    )
+    yield (f"Operand widths: {bits} on the ANT array; windows have those of salo.numerics on the SALO array.")
     if beside:
         both, cycles = _overlap(run), run.ant.cycles
         busy = account.busy()
