@@ -65,6 +65,11 @@ class Image:
     out_height: int
     out_width: int
 
+    @property
+    def places(self) -> int:
+        """Places of the output."""
+        return self.out_height * self.out_width
+
 
 @dataclass(slots=True)
 class Product:
