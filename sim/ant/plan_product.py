@@ -10,6 +10,7 @@ from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.lowering import Product
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
+from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.config import Dataflow
@@ -106,7 +107,11 @@ def _tile(
     task = NONE
     kept = planner.kept(layer.activation, bits[0])
     for k, tk in _parts_of_k(planner, layer, mapping):
-        task = planner.array_task(place, task_cycles(planner.config, tm, tn, tk, bits))
+        work = task_cycles(planner.config, tm, tn, tk, bits)
+        first, waits = bank_conflicts(planner.config.array, layer, (m, tm), tn, (k, tk))
+        plan.conflicts += waits
+        work = work._replace(stream=work.stream + waits, first_words=work.first_words + first)
+        task = planner.array_task(place, work)
         plan.macs += tm * tn * tk
         if kept is not None:
             planner.await_kept(kept, task, part)
@@ -126,7 +131,7 @@ def _tile(
             (base + offset, 1, size, size),
             1.0,
         )
-        count_scratchpads(planner, plan, layer, tm, tn, tk)
+        count_scratchpads(planner, plan, layer, (m, tm), tn, (k, tk))
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
@@ -197,11 +202,21 @@ def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> floa
     return (images * image.height + needed) / (total * image.height)
 
 
-def count_scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
-    """Count what the array reads and writes: streams once for each pass over the other side."""
-    array, bits = planner.config.array, layer.bits
+def count_scratchpads(
+    planner: Planner,
+    plan: LayerPlan,
+    layer: Product,
+    rows_of_m: tuple[int, int],
+    tn: int,
+    part_of_k: tuple[int, int],
+) -> None:
+    """Count what the array reads and writes: streams once for each pass over the other side.
+
+    `rows_of_m` and `part_of_k` are where they begin and how many they are.
+    """
+    array, bits, (tm, tk) = planner.config.array, layer.bits, (rows_of_m[1], part_of_k[1])
     rows, cols = array.tile_rows(bits.activation), array.tile_cols(bits.weight)
-    activation = tm * tk * bits.activation // 8
+    activation = codes_read(array, layer, rows_of_m, part_of_k) * bits.activation // 8
     weight = tk * tn * bits.weight // 8
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         reads = activation * -(-tn // cols), weight * -(-tm // rows)

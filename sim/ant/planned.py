@@ -26,6 +26,7 @@ class LayerPlan:
     covered: list[float] = field(default_factory=list)  # after each write to DRAM, which part is there
     held: list[float] = field(default_factory=list)  # the same of what stays on the chip
     macs: int = 0  # that the array computes, useful or not
+    conflicts: int = 0  # cycles in which the array waits for banks of its scratchpad
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
 
 

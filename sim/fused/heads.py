@@ -148,7 +148,7 @@ def _plan_part(
     widths = bits.activation, bits.weight
     task = planner.array_task(part.place, task_cycles(planner.config, rows, part.columns, product.k, widths))
     plan.macs += rows * part.columns * product.k
-    count_scratchpads(planner, plan, product, rows, part.columns, product.k)
+    count_scratchpads(planner, plan, product, (row, rows), part.columns, (0, product.k))
     done = (row + rows) / product.m
     kept = planner.kept(product.activation, bits.activation)
     if kept is not None:
