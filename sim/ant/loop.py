@@ -80,7 +80,7 @@ class Transfers(NamedTuple):
     stride: Integers
     is_write: Integers  # 0 or 1
     after: Integers  # [N] the task that must have ended; NONE
-    # [N] the layer whose output it loads; of what stays on the chip, that and the number of layers; NONE: it
+    # [N] the layer whose output it loads, of what stays on the chip counted on from the last layer; NONE: it
     # is there from the start
     source: Integers
     written: Integers  # [N] how many of that layer's first writes must be complete

@@ -44,10 +44,11 @@ STORED = 8  # bits of a value that the vector unit reads
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """Widths of the two operands of a product."""
+    """Widths of the two operands of a product, and how many operands of a PE an element of each is."""
 
     activation: int
     weight: int
+    operands: tuple[int, int]  # of an activation and of a weight: 1, or 2 nibbles
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,7 @@ class Lowering:
         k = channels * op.dim("kernel_h") * op.dim("kernel_w")
         n = op.dim("out_channels") // groups
         bits = self.bits[op.id]
-        rows, cols = self._array.tile_rows(bits.activation), self._array.tile_cols(bits.weight)
+        rows, cols = self._array.tile_rows(bits.operands[0]), self._array.tile_cols(bits.operands[1])
         packed = max(1, min(groups, rows // k if k <= rows else 1, cols // n if n <= cols else 1))
         count = -(-groups // packed)
         image = Image(
@@ -366,7 +367,9 @@ class Lowering:
             passes = 3 if op.kind == "softmax" else 2
             rows, length = elements // reduced, reduced
         elif op.kind == "pool":
-            passes = reduced
+            # A window that is larger than the image has places outside of it, which nobody reads.
+            shape = self.tensors[op.inputs[0]].shape
+            passes = min(reduced, math.prod(shape[2:])) if len(shape) > 3 else reduced
         elif op.kind == "reduce":
             rows, length = elements, reduced
         elif op.kind == "topk":

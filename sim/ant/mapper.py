@@ -4,11 +4,11 @@ A tile of the product is (tm, tn, tk). It runs as one task of the array: for eac
 all of k. Where k is cut, its tiles follow one another and their sums stay at the foot. What an operand has
 met stays in its scratchpad while it fits; beyond, every loop outside reads it again.
 
-The search is exhaustive: over the smallest tile of each trip count, since traffic and cycles depend on trip
-counts and footprints grow with the tile, and where a tile is no multiple of the array's side over every one
-that takes fewer array tiles. Of the mappings within 1/64 of the fewest cycles of the array it takes the
-fewest bytes, then the fewest tasks, then the fewest cycles, then the first. No bandwidth enters: more of it
-never changes the tiles.
+The search is exhaustive over the tiles that count. Traffic and cycles depend on trip counts, and footprints
+grow with the tile, so of each trip count the smallest tile is enough; but where whole output rows of a
+convolution are cut by the array's sides, also every larger one that has fewer array tiles. Of the mappings
+within 1/64 of the fewest cycles of the array it takes the fewest bytes, then the fewest tasks, then the
+fewest cycles, then the first. No bandwidth enters: more of it never changes the tiles.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Cycles(NamedTuple):
     last_words: int
 
 
-def task_cycles(config: AntConfig, m: int, n: int, k: int, bits: tuple[int, int]) -> Cycles:
+def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int]) -> Cycles:
     """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first."""
     array = config.array
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        m, n, bits = n, m, bits[::-1]
-    full, wide = array.tile_rows(bits[0]), array.tile_cols(bits[1])
-    each = array.operands(bits[0])  # PE rows of an element
+        m, n, operands = n, m, operands[::-1]
+    full, wide = array.tile_rows(operands[0]), array.tile_cols(operands[1])
+    each = operands[0]  # PE rows of an element
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down, across = -(-m // full), -(-n // wide)
         last = each * (m - (down - 1) * full)
@@ -83,13 +83,13 @@ class Granules(NamedTuple):
 
 def granules(config: AntConfig, shape: Shape) -> Granules:
     """Return the granules of a product: sides of the array, output rows of a convolution."""
-    array, bits = config.array, (shape.activation_bits, shape.weight_bits)
+    array, (left, above) = config.array, shape.operands
     if array.dataflow is Dataflow.WEIGHT_STATIONARY:
-        sides = 1, array.tile_cols(bits[1]), array.tile_rows(bits[0])
+        sides = 1, array.tile_cols(above), array.tile_rows(left)
     elif array.dataflow is Dataflow.INPUT_STATIONARY:
-        sides = array.tile_cols(bits[0]), 1, array.tile_rows(bits[1])
+        sides = array.tile_cols(left), 1, array.tile_rows(above)
     else:
-        sides = array.tile_rows(bits[0]), array.tile_cols(bits[1]), array.tile_rows(bits[0])
+        sides = array.tile_rows(left), array.tile_cols(above), array.tile_rows(left)
     m = sides[0] if shape.m_granule == 1 else shape.m_granule
     k_side = sides[2] if array.stationary else 1
     return Granules(m, sides[1], max(sides[2], shape.k_granule), *sides[:2], k_side)
@@ -98,8 +98,8 @@ def granules(config: AntConfig, shape: Shape) -> Granules:
 def candidates(size: int, granule: int, side: int = 1) -> Integers:
     """Return the tiles of a dimension that count, in elements, descending; whole granules but the last.
 
-    Of each trip count the smallest, and, where granules are no multiples of the array's `side`, every larger
-    one whose array tiles are fewer.
+    Of each trip count the smallest, and, unless granules are multiples of the array's `side`, every larger
+    one that has fewer array tiles.
     """
     count = -(-size // granule)
     if granule % side:

@@ -20,7 +20,7 @@ class Shape(NamedTuple):
     n: int
     k: int
     items: int  # products of this shape
-    activation_bits: int
+    operands: tuple[int, int]  # of a PE, that an activation and a weight are
     weight_bits: int
     output_bits: int  # that are written to DRAM
     m_granule: int  # a convolution's output row
@@ -71,9 +71,9 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
     weight = np.ceil(tk * tn * shape.weight_bits / 8)
     output = np.ceil(tm * tn * shape.output_bits / 8)
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        streamed = tn * array.tile_cols(shape.activation_bits)
+        streamed = tn * array.tile_cols(shape.operands[0])
     else:
-        streamed = tm * (array.tile_cols(shape.weight_bits) if array.stationary else 0)
+        streamed = tm * (array.tile_cols(shape.operands[1]) if array.stationary else 0)
     sums = SUM_BYTES * np.where(trips[:, 2] > 1, tm * tn, streamed)
     beside = np.ceil(tm * tn * shape.beside_bits / 8)
     held = config.weight_scratchpad.capacity_bytes
@@ -105,39 +105,44 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
 def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Doubles) -> Doubles:
     """Return how long the array takes, but for the change from one task to the next."""
     array = config.array
-    bits = shape.activation_bits, shape.weight_bits
+    left, above = shape.operands
     tm, tn, tk = tiles.T
     m_trips, n_trips, k_trips = trips.T
     last_m, last_n, last_k = (np.array([shape.m, shape.n, shape.k]) - (trips - 1) * tiles).T
 
     def pieces(trips: Doubles, tile: Doubles, last: Doubles, granule: int) -> Doubles:
-        return (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+        count: Doubles = (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+        return count
 
     def stream(trips: Doubles, tile: Doubles, last: Doubles, rows: Doubles | int) -> Doubles:
-        return (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        words: Doubles = (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        return words
 
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        down = pieces(m_trips, tm, last_m, array.tile_rows(bits[0]))
-        across = pieces(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        down = pieces(m_trips, tm, last_m, array.tile_rows(left))
+        across = pieces(n_trips, tn, last_n, array.tile_cols(above))
+        words: Doubles
         if array.schedule is Schedule.DRAIN:
-            return down * across * (shape.k + k_trips * (array.rows + array.cols - 2))
-        rows = np.minimum(array.rows, shape.m * array.operands(bits[0]))
+            words = shape.k + k_trips * (array.rows + array.cols - 2)
+            return down * across * words
+        rows = np.minimum(array.rows, shape.m * left)
         short = np.floor(shape.k / k_trips)  # parts are equal within one
         longer = shape.k - k_trips * short
         words = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
         return down * across * words
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        bits = bits[1], bits[0]
-        across = pieces(m_trips, tm, last_m, array.tile_cols(bits[1]))
+        left, above = above, left
+        across = pieces(m_trips, tm, last_m, array.tile_cols(above))
         outer, tile, last = n_trips, tn, last_n
     else:
-        across = pieces(n_trips, tn, last_n, array.tile_cols(bits[1]))
+        across = pieces(n_trips, tn, last_n, array.tile_cols(above))
         outer, tile, last = m_trips, tm, last_m
-    side = array.tile_rows(bits[0])
+    side = array.tile_rows(left)
     down = pieces(k_trips, tk, last_k, side)
     if array.schedule is Schedule.DRAIN:
-        words = (outer - 1) * tile + last
-        return down * across * (words + outer * (2 * array.rows + array.cols - 2))
-    ragged = array.operands(bits[0]) * (last_k - (np.ceil(last_k / side) - 1) * side)
+        words = (outer - 1) * tile + last + outer * (2 * array.rows + array.cols - 2)
+        return down * across * words
+    ragged = left * (last_k - (np.ceil(last_k / side) - 1) * side)
     full = stream(outer, tile, last, array.rows)
-    return across * ((down - 1) * full + stream(outer, tile, last, ragged))
+    cycles: Doubles = across * ((down - 1) * full + stream(outer, tile, last, ragged))
+    return cycles

@@ -26,7 +26,7 @@ class _Block(NamedTuple):
 
 
 def plan_attention(planner: Planner, place: int, layer: Attention) -> None:
-    planner.reserve(place)
+    planner.keep(place)
     blocks = _blocks(planner, layer)
     pending: tuple[int, _Block, int] | None = None  # head, block, softmax
     for head in range(layer.heads):
@@ -71,9 +71,9 @@ def query_block(
 
     `room`: bytes for scores, and for queries unless they are there. Raises `ConfigError` where none fits.
     """
-    config, bits = planner.config, (layer.bits.activation, layer.bits.weight)
+    config, bits = planner.config, layer.bits
     best, chosen, middle = None, 0, (low + high) // 2
-    query = 0 if is_there else max(1, layer.head_dim * bits[0] // 8)
+    query = 0 if is_there else max(1, layer.head_dim * bits.activation // 8)
     for size in sorted({min(size, high - low) for size in (*QUERY_BLOCKS, high - low)}):
         start = max(low, min(middle, high - size))
         keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
@@ -82,8 +82,8 @@ def query_block(
         output = size * layer.v_dim * output_bits // 8
         if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
             continue
-        first = task_cycles(config, size, keys, layer.head_dim, bits).stream
-        second = task_cycles(config, size, layer.v_dim, keys, bits).stream
+        first = task_cycles(config, size, keys, layer.head_dim, bits.operands).stream
+        second = task_cycles(config, size, layer.v_dim, keys, bits.operands).stream
         total = (first + second) * -(-(high - low) // size)
         if best is None or total < best:
             best, chosen = total, size
@@ -98,7 +98,7 @@ def _chunk(planner: Planner, layer: Attention, size: int) -> int:
     """Return how many keys, or values of `size` elements, are loaded together."""
     row = max(1, size * layer.bits.weight // 8)
     chunk = max(1, planner.config.weight_scratchpad.capacity_bytes // (4 * row))
-    cols = planner.config.array.tile_cols(layer.bits.weight)
+    cols = planner.config.array.tile_cols(layer.bits.operands[1])
     return max(1, chunk // cols * cols) if chunk >= cols else chunk
 
 
@@ -117,7 +117,7 @@ def _keys(
     """Load the rows `first` to `last` - 1 of the keys or values of a head, as granules of a tile."""
     bits, group = layer.bits.weight, head // layer.group
     row = max(1, size * bits // 8)
-    granule = planner.config.array.tile_cols(bits)
+    granule = planner.config.array.tile_cols(layer.bits.operands[1])
     base = planner.at(tensor, bits)
     for start in range(first // granule * granule, last, granule):
         rows = min(granule, layer.kv_len - start)
@@ -135,21 +135,22 @@ def _reached(planner: Planner, layer: Attention, first: int, last: int, keys: in
 
 def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _Block) -> int:
     """Plan the scores of a block and its softmax; return the softmax's task."""
-    plan, bits = planner.plans[place], (layer.bits.activation, layer.bits.weight)
+    plan, bits = planner.plans[place], layer.bits
     first, last, keys, start = block
     queries, chunk = last - first, _chunk(planner, layer, layer.head_dim)
     tasks = []
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        task = planner.array_task(place, task_cycles(planner.config, queries, some, layer.head_dim, bits))
+        work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands)
+        task = planner.array_task(place, work)
         tasks.append(task)
         plan.macs += queries * some * layer.head_dim
-        kept = planner.kept(layer.inputs[0], bits[0])
+        kept = planner.kept(layer.inputs[0], bits.activation)
         if kept is not None:
             planner.await_kept(kept, task, 1.0)
         else:
-            row = max(1, layer.head_dim * bits[0] // 8)
-            base = planner.at(layer.inputs[0], bits[0]) + (head * layer.queries + first) * row
+            row = max(1, layer.head_dim * bits.activation // 8)
+            base = planner.at(layer.inputs[0], bits.activation) + (head * layer.queries + first) * row
             planner.load(
                 Queue.ACTIVATION,
                 (place, "Q", head, first),
@@ -183,13 +184,14 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
 
 def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: _Block, softmax: int) -> None:
     """Plan the weighted sum of a block."""
-    plan, bits = planner.plans[place], (layer.bits.activation, layer.bits.weight)
+    plan, bits = planner.plans[place], layer.bits
     first, last, keys, start = block
     queries, chunk = last - first, _chunk(planner, layer, layer.v_dim)
     task = NONE
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        task = planner.array_task(place, task_cycles(planner.config, queries, layer.v_dim, some, bits))
+        work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
+        task = planner.array_task(place, work)
         plan.macs += queries * some * layer.v_dim
         _keys(
             planner,

@@ -30,13 +30,14 @@ def bank_conflicts(array: AntArray, layer: Product, rows: Part, columns: int, k:
     """
     if layer.image is None or array.stationary or array.schedule is Schedule.DRAIN:
         return 0, 0
-    waits = _waits(layer.image, rows, k, array.tile_rows(layer.bits.activation), array.rows)
+    left, above = layer.bits.operands
+    block = array.tile_rows(left)
+    waits = _waits(layer.image, rows, k, block, array.rows)
     if not any(waits):
         return 0, 0
-    each = array.operands(layer.bits.activation)
-    last = each * (rows[1] - (len(waits) - 1) * array.tile_rows(layer.bits.activation))
+    last = left * (rows[1] - (len(waits) - 1) * block)
     inner = sum(_longer(k[1], wait, array.rows) for wait in waits[1:])
-    passes = -(-columns // array.tile_cols(layer.bits.weight))
+    passes = -(-columns // array.tile_cols(above))
     total = waits[0] + inner + (passes - 1) * (_longer(k[1], waits[0], last) + inner)
     return waits[0], total
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,15 +14,16 @@ from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.config import Dataflow
+from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
 def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
-    """Return a product, or its largest block of rows, as the mapper sees it.
+    """Return a product as the mapper sees it, or the largest of its blocks of rows.
 
     `output_bits` of each result are written to DRAM.
     """
     image, bits = layer.image, layer.bits
-    m = max(last - first for first, last in _blocks(layer))
+    m = max(last - first for first, last in layer.row_blocks or ((0, layer.m),))
     size = m * layer.k * bits.activation / 8
     halo, granule, places = 0.0, 1, 1
     if image is not None:
@@ -36,7 +37,7 @@ def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
         layer.n,
         layer.k,
         layer.count,
-        bits.activation,
+        bits.operands,
         bits.weight,
         output_bits,
         granule,
@@ -59,14 +60,15 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
 
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
     """Plan a product. Raises `ConfigError` where no tile fits."""
-    planner.reserve(place)
+    planner.keep(place)
+    blocks = layer.row_blocks or ((0, layer.m),)
     shape = product_shape(planner, layer, sum(planner.written_bits(layer.output)))
     kept = planner.kept(layer.activation, layer.bits.activation)
     mapping = planner.search(shape).best(planner.rooms[place], kept is not None)
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
         before = 0
-        for first, last in _blocks(layer):
+        for first, last in blocks:
             for m, n in _tiles(mapping, first, last, layer.n):
                 _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
             before += last - first
@@ -102,15 +104,19 @@ def _tile(
     """Plan one (tm, tn) tile of the output: a task for each part of k."""
     tm, tn = min(mapping.tm, rows.last - m), min(mapping.tn, layer.n - n)
     plan, so_far = planner.plans[place], rows.before + m + tm - rows.first
-    bits = layer.bits.activation, layer.bits.weight
+    bits = layer.bits
     part = _input_part(planner, layer, item, so_far)
     task = NONE
-    kept = planner.kept(layer.activation, bits[0])
+    kept = planner.kept(layer.activation, bits.activation)
     for k, tk in _parts_of_k(planner, layer, mapping):
-        work = task_cycles(planner.config, tm, tn, tk, bits)
+        work = task_cycles(planner.config, tm, tn, tk, bits.operands)
         first, waits = bank_conflicts(planner.config.array, layer, (m, tm), tn, (k, tk))
         plan.conflicts += waits
         work = work._replace(stream=work.stream + waits, first_words=work.first_words + first)
+        if bits.activation <= NIBBLE:
+            more = planner.config.outliers.cycles(work.stream, planner.config.array.pe_bits)
+            plan.outlier_cycles += more
+            work = work._replace(stream=work.stream + more)
         task = planner.array_task(place, work)
         plan.macs += tm * tn * tk
         if kept is not None:
@@ -120,9 +126,9 @@ def _tile(
                 Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task,
                 _activation_run(planner, layer, shape, item, m, tm, k, tk), part,
             )  # fmt: skip
-        size = -(-tk * tn * bits[1] // 8)
-        base = planner.at(layer.weight, bits[1])
-        offset = ((item * layer.n + n) * layer.k + k * tn) * bits[1] // 8
+        size = -(-tk * tn * bits.weight // 8)
+        base = planner.at(layer.weight, bits.weight)
+        offset = ((item * layer.n + n) * layer.k + k * tn) * bits.weight // 8
         planner.load(
             Queue.WEIGHT,
             (place, "W", item, n, k),
@@ -131,6 +137,12 @@ def _tile(
             (base + offset, 1, size, size),
             1.0,
         )
+        if bits.activation <= NIBBLE and kept is None:
+            key: tuple[Hashable, ...] = (place, "A", item, m, k)
+            planner.load_outliers(Queue.ACTIVATION, key, layer.activation, task, tm * tk, part)
+        if bits.weight <= NIBBLE:
+            key = (place, "W", item, n, k)
+            planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn, 1.0)
         count_scratchpads(planner, plan, layer, (m, tm), tn, (k, tk))
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
@@ -139,6 +151,9 @@ def _tile(
         stride = max(row, layer.n * width // 8)
         base = planner.at(layer.output, width) + ((item * layer.m + m) * layer.n + n) * width // 8
         runs.append((base, 1, row * tm, row * tm) if tn == layer.n else (base, tm, row, stride))
+        apart = planner.config.outliers.size_bytes(tm * tn) if width <= NIBBLE else 0
+        if apart:
+            runs.append((planner.outliers_at(layer.output), 1, apart, apart))
     planner.room(Queue.OUTPUT, Engine.ARRAY, sum(rows * size for _, rows, size, _ in runs), task)
     done = 0.0  # part of the output that is there, from the first row on
     if n + tn == layer.n:
@@ -149,21 +164,17 @@ def _tile(
     planner.write(Queue.OUTPUT, place, task, runs, layer.output, done)
 
 
-def _blocks(layer: Product) -> tuple[tuple[int, int], ...]:
-    return layer.row_blocks or ((0, layer.m),)
-
-
 def _parts_of_k(planner: Planner, layer: Product, mapping: Mapping) -> list[tuple[int, int]]:
     """Return where each part of k begins and how long it is.
 
-    Output stationary, they are equal within one, as `functional.parts_of_k`: a short last one would cost as
-    many cycles as the tile has rows.
+    Output stationary, they are equal within one, as those of `functional.parts_of_k`: a short last one would
+    cost as many cycles as the tile has rows.
     """
     if planner.config.array.stationary:
         return [(k, min(mapping.tk, layer.k - k)) for k in range(0, layer.k, mapping.tk)]
     count = -(-layer.k // mapping.tk)
     bounds = [part * layer.k // count for part in range(count + 1)]
-    return [(low, high - low) for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [(low, high - low) for low, high in pairwise(bounds)]
 
 
 def _ascend(blocks: Sequence[tuple[int, int]]) -> bool:
@@ -215,15 +226,15 @@ def count_scratchpads(
     `rows_of_m` and `part_of_k` are where they begin and how many they are.
     """
     array, bits, (tm, tk) = planner.config.array, layer.bits, (rows_of_m[1], part_of_k[1])
-    rows, cols = array.tile_rows(bits.activation), array.tile_cols(bits.weight)
+    rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])
     activation = codes_read(array, layer, rows_of_m, part_of_k) * bits.activation // 8
     weight = tk * tn * bits.weight // 8
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         reads = activation * -(-tn // cols), weight * -(-tm // rows)
         sums = 1
     elif array.dataflow is Dataflow.INPUT_STATIONARY:
-        reads = activation, weight * -(-tm // array.tile_cols(bits.activation))
-        sums = -(-tk // array.tile_rows(bits.weight))
+        reads = activation, weight * -(-tm // array.tile_cols(bits.operands[0]))
+        sums = -(-tk // array.tile_rows(bits.operands[1]))
     else:
         reads = activation * -(-tn // cols), weight
         sums = -(-tk // rows)

@@ -9,6 +9,7 @@ import numpy as np
 from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
 from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
+from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers
 
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
@@ -27,6 +28,7 @@ class LayerPlan:
     held: list[float] = field(default_factory=list)  # the same of what stays on the chip
     macs: int = 0  # that the array computes, useful or not
     conflicts: int = 0  # cycles in which the array waits for banks of its scratchpad
+    outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
 
 
@@ -44,6 +46,7 @@ class Program:
     transfer_layer: Integers  # [N]
     transfer_tensor: Integers  # [N] root tensor
     placed_bytes: int
+    keeping: Keeping  # results that stay in the activation scratchpad
 
 
 class Columns:

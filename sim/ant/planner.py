@@ -70,8 +70,8 @@ class Planner:
                 self.await_kept(kept, last, 1.0)  # or the vector unit might still write it
                 ring.release(kept, last)
 
-    def reserve(self, place: int) -> int:
-        """Reserve bytes for results of a layer that stay; return the task of the array that frees them."""
+    def keep(self, place: int) -> int:
+        """Take bytes for the results of a layer that stay; return the task of the array that frees them."""
         ring, after = self.rings[Queue.ACTIVATION], NONE
         for kept in self.keeping.values():
             if kept.first == place:
@@ -105,9 +105,9 @@ class Planner:
                     formats.setdefault(tensor, set()).add(layer.bits)
             elif isinstance(layer, Passes):
                 for tensor in layer.inputs:
-                    formats.setdefault(tensor, set()).add(STORED)
+                    formats.setdefault(tensor, set()).add(self.read_bits(tensor))
             for tensor in getattr(layer, "operands", ()):
-                formats.setdefault(tensor, set()).add(STORED)
+                formats.setdefault(tensor, set()).add(self.read_bits(tensor))
         return {tensor: sorted(widths) for tensor, widths in formats.items()}
 
     def written_bits(self, tensor: int) -> list[int]:
@@ -195,6 +195,23 @@ class Planner:
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 
+    def load_outliers(
+        self, queue: Queue, key: tuple[Hashable, ...], tensor: int, task: int, elements: int, part: float
+    ) -> None:
+        """Load what lies apart of `elements` of an operand, if the machine has a path for it."""
+        size = self.config.outliers.size_bytes(elements)
+        if size:
+            run = (self.outliers_at(tensor), 1, size, size)
+            self.load(queue, (*key, "outliers"), tensor, task, run, part)
+
+    def outliers_at(self, tensor: int) -> int:
+        """Return where the outliers of a tensor lie."""
+        key = tensor, 0
+        if key not in self._placed:
+            size = self.config.outliers.size_bytes(self.lowering.elements(tensor))
+            self._placed[key] = self.allocate(size)
+        return self._placed[key]
+
     def await_kept(self, kept: Kept, task: int, part: float) -> None:
         """Let a task of the array wait for `part` of a result that stays on the chip."""
         key = kept.tensor, kept.bits
@@ -271,6 +288,7 @@ class Planner:
         return size if small and self.lowering.elements(tensor) < elements else 0
 
     def read_bits(self, tensor: int) -> int:
+        """Return how wide the vector unit reads an element, and riders; integers that steer a gather, too."""
         return PARAMETER_BITS if self.lowering.is_weight(tensor) else STORED
 
     def riders(

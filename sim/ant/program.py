@@ -91,6 +91,7 @@ def assembled(planner: Planner) -> Program:
         transfer_layer=moved[:, OWNER].copy(),
         transfer_tensor=moved[:, TENSOR].copy(),
         placed_bytes=planner.next_byte,
+        keeping=planner.keeping,
     )
 
 

@@ -22,6 +22,7 @@ class Preset:
 
     config: Any
     line: str
+    bits: tuple[str, ...] = ()  # of a run without --bits, the first of these that the trace has
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,10 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     parser.add_argument("--batch", metavar="N", type=int, default=1, help="inputs at once (default: 1)")
     parser.add_argument(
-        "--bits", metavar="NAME", help="operand widths, of a machine with several: 4, 8 or ant"
+        "--bits",
+        metavar="NAME",
+        help="operand widths, of a machine with several: 4, 6, 8, trace (as it states them), or a list of"
+        " ANT's evaluation: ant, bitfusion, olaccel; of another network: ant:bert-cola (default: by preset)",
     )
     parser.add_argument(
         "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"

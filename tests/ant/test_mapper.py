@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tandemsim.sim.ant.mapper import RUN_AHEAD, Mapping, Shape, best_mapping, candidates, task_cycles
+from tandemsim.sim.ant.mapper import Mapping, best_mapping, candidates, task_cycles
+from tandemsim.sim.ant.mapper_costs import RUN_AHEAD, Shape
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow
 from tandemsim.sim.arch.ant.presets import ANT
 from tandemsim.sim.arch.checks import ConfigError
@@ -32,15 +33,14 @@ def config(rows: int, dataflow: Dataflow, kib: tuple[int, int, int]) -> AntConfi
 
 
 def shape(m: int, n: int, k: int, bits: int) -> Shape:
-    return Shape(m, n, k, 1, bits, bits, 8, 1, 1, m * k * bits / 8, 0.0, 0, 0)
+    return Shape(m, n, k, 1, (-(-bits // 4),) * 2, bits, 8, 1, 1, m * k * bits / 8, 0.0, 0, 0)
 
 
 def walked(made: AntConfig, of: Shape, mapping: Mapping) -> int:
     """Return the cycles of the array, tile by tile."""
-    bits = of.activation_bits, of.weight_bits
     return sum(
         task_cycles(
-            made, min(mapping.tm, of.m - m), min(mapping.tn, of.n - n), min(mapping.tk, of.k - k), bits
+            made, min(mapping.tm, of.m - m), min(mapping.tn, of.n - n), min(mapping.tk, of.k - k), of.operands
         ).stream
         for m in range(0, of.m, mapping.tm)
         for n in range(0, of.n, mapping.tn)

@@ -12,14 +12,14 @@ from tests.ant import draws
 from tests.ant.test_gemm_cycles import ALL, table
 
 
-def tiles_of(array: AntArray, m: int, n: int, k: int, bits: tuple[int, int]) -> list[Tile]:
+def tiles_of(array: AntArray, m: int, n: int, k: int, operands: tuple[int, int]) -> list[Tile]:
     """Return the tiles of a product, down first; rows are those of PEs."""
     if array.dataflow is Dataflow.INPUT_STATIONARY:
-        m, n, bits = n, m, bits[::-1]
-    each = array.operands(bits[0])
+        m, n, operands = n, m, operands[::-1]
+    each = operands[0]
     stream, down = (m, k) if array.stationary else (k, m)
-    across = range(0, n, array.tile_cols(bits[1]))
-    full = array.tile_rows(bits[0])
+    across = range(0, n, array.tile_cols(operands[1]))
+    full = array.tile_rows(operands[0])
     return [Tile(stream, each * min(full, down - start)) for _ in across for start in range(0, down, full)]
 
 
@@ -30,9 +30,9 @@ def test_a_task_takes_what_its_tiles_do(flow: Dataflow, schedule: Schedule) -> N
         rows, cols = (2 * int(side) for side in rng.integers(1, 9, 2))
         config = draws.config(words=500, rows=rows, cols=cols, dataflow=flow, schedule=schedule)
         m, n, k = (int(each) for each in rng.integers(1, 60, 3))
-        bits = (int(rng.choice([4, 8])), int(rng.choice([4, 8])))
-        work = task_cycles(config, m, n, k, bits)
-        tiles = tiles_of(config.array, m, n, k, bits)
+        operands = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+        work = task_cycles(config, m, n, k, operands)
+        tiles = tiles_of(config.array, m, n, k, operands)
         cycles = stream_cycles(table(config, tiles), config.timing)
         if schedule is Schedule.DRAIN:
             assert work.stream == cycles.activations[-1] + rows + cols - 1

@@ -25,7 +25,7 @@ Case = tuple[Machine, str, Trace]
 ROOT = Path(__file__).parents[2]
 ASKED: dict[str, dict[str, Any]] = {  # an option of the contract -> a request that asks for it
     "batch": {"batch": 2},
-    "bits": {"bits": "8"},
+    "bits": {"bits": "4"},
     "values": {"functional": True},
     "explain": {"explain": True},
 }
@@ -113,7 +113,7 @@ def test_a_config_object_runs_as_its_preset_does(case: Case) -> None:
 def test_a_config_of_another_machine_is_refused(case: Case) -> None:
     other = next(m for m in ALL.values() if m.family.name != case[0].family.name)
     config = next(iter(other.family.configs.values()))
-    rule = rf"a config of {case[0].family.name} must be a \w+, not {type(config).__name__}"
+    rule = rf"a config of {re.escape(case[0].family.name)} must be a \w+, not {type(config).__name__}"
     with pytest.raises(ConfigError, match=rule):
         report(case, config=config)
 
@@ -140,7 +140,9 @@ def test_an_option_that_a_machine_does_not_take_is_refused_by_name(case: Case, o
     if option in machine.takes:
         assert report(case, **ASKED[option]).cycles > 0
         return
-    with pytest.raises(ConfigError, match=f"{machine.family.name} does not take {OPTIONS[option][0]}"):
+    with pytest.raises(
+        ConfigError, match=re.escape(f"{machine.family.name} does not take {OPTIONS[option][0]}")
+    ):
         report(case, **ASKED[option])
 
 
@@ -212,9 +214,20 @@ sys.stdout.buffer.write(simulate(request).report.as_json())
 """
 
 
+def first_of_each_memory() -> list[tuple[str, str]]:
+    """Return the presets of each machine without those whose kernels meet nothing new: memories differ."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for name, preset in PRESETS:
+        memory = getattr(ALL[name].family.configs[preset], "dram", None)
+        found.setdefault((name, repr(memory and memory.standard)), (name, preset))
+    return list(found.values())
+
+
 @pytest.mark.slow
-def test_without_the_jit_the_report_is_the_same(case: Case) -> None:
-    machine, preset, _ = case
+@pytest.mark.parametrize(("machine_name", "preset"), first_of_each_memory())
+def test_without_the_jit_the_report_is_the_same(machine_name: str, preset: str) -> None:
+    machine = ALL[machine_name]
+    case = machine, preset, trace_for(machine)
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", WITHOUT_JIT, machine.family.name, preset]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)

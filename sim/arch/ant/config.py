@@ -17,6 +17,7 @@ has left.
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ class AntArray:
 
     rows: int = 64  # PEs of `pe_bits`; artifact: 32 x 32 units of four 4-bit PEs
     cols: int = 64
-    pe_bits: int = 4  # 8: PEs of a plain systolic array, without decoders, which join nothing
+    pe_bits: int = 4  # more: PEs of a plain systolic array, without decoders, which join nothing
     dataflow: Dataflow = Dataflow.WEIGHT_STATIONARY
     schedule: Schedule = Schedule.PIPELINED
     formats: tuple[str, ...] = ("int4", "int4u", "pot4", "flint4", "flint4u", "int8", "int8u")
@@ -79,7 +80,8 @@ class AntArray:
                 require_integers(self, 1, "rows", "cols", maximum=MAX_SIDE)
             with rules.apart():
                 require_integers(self, 1, "accumulator_width", "foot_width", maximum=MAX_WIDTH)
-            rules.require(self.pe_bits in (NIBBLE, BYTE), "AntArray.pe_bits must be 4 or 8", self.pe_bits)
+            rule = f"AntArray.pe_bits must be {NIBBLE} to {BYTE}"
+            rules.require(NIBBLE <= self.pe_bits <= BYTE, rule, self.pe_bits)
             rules.require(bool(self.formats), "AntArray.formats must name a format", "none")
         if self.pe_bits == NIBBLE:
             for name in ("rows", "cols"):
@@ -111,18 +113,27 @@ class AntArray:
         """Return how many codes on the array's wires a code of `form` is: 1, or 2 nibbles of an integer."""
         return nibbles(form) if self.pe_bits == NIBBLE else 1
 
+    @property
+    def widest(self) -> int:
+        """Bits of the widest integer that the array multiplies: of two nibbles, or of its PEs."""
+        return 2 * NIBBLE if self.pe_bits == NIBBLE else self.pe_bits
+
     def operands(self, bits: int) -> int:
-        """Return how many PEs' operands an element of `bits` takes: 1, or 2 nibbles."""
-        require(bits <= BYTE, "an operand must have at most 8 bits", bits)
+        """Return how many operands of a PE an integer of `bits` is: 1, or 2 nibbles.
+
+        Raises `ConfigError` for one that is wider than what the PEs multiply, or join.
+        """
+        rule = f"an integer on PEs of {self.pe_bits} bits must have at most {self.widest} bits"
+        require(bits <= self.widest, rule, bits)
         return 2 if self.pe_bits == NIBBLE and bits > NIBBLE else 1
 
-    def tile_rows(self, bits: int) -> int:
-        """Rows of a tile in elements of the side that enters from the left."""
-        return self.rows // self.operands(bits)
+    def tile_rows(self, operands: int) -> int:
+        """Rows of a tile in elements of the side that enters from the left, of so many operands each."""
+        return self.rows // operands
 
-    def tile_cols(self, bits: int) -> int:
-        """Columns of a tile in elements of the side that enters from above."""
-        return self.cols // self.operands(bits)
+    def tile_cols(self, operands: int) -> int:
+        """Columns of a tile in elements of the side that enters from above, of so many operands each."""
+        return self.cols // operands
 
     def max_fold(self, activation: CodeFormat, weight: CodeFormat) -> int:
         """Return how many elements of K a PE's sum, or that of a column, holds at `accumulator_width`.
@@ -208,11 +219,40 @@ class VectorUnit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutlierPath:
+    """Operands that are too large for the width of the others: OLAccel (Park, Kim, Yoo, ISCA 2018).
+
+    A share of the elements of every operand of at most 4 bits lies apart, each with its position. Activations
+    that do pass the array again behind the words of their tile, as many bits at a time as a PE multiplies.
+    Weights that do take no cycles: there each group of PEs has one more for them.
+    """
+
+    share: float = 0.0  # of the elements; 0: there is no such path
+    bits: int = 16  # of an outlier; assumed
+    position_bits: int = 16  # beside each; assumed
+
+    def __post_init__(self) -> None:
+        with Rules() as rules:
+            rules.require(0 <= self.share <= 1, "OutlierPath.share must be a number in 0...1", self.share)
+            with rules.apart():
+                require_integers(self, 1, "bits", "position_bits", maximum=64)
+
+    def cycles(self, dense: int, pe_bits: int) -> int:
+        """Return the cycles that outliers take behind the `dense` cycles of all other elements."""
+        return math.ceil(dense * self.share * -(-self.bits // pe_bits))
+
+    def size_bytes(self, elements: int) -> int:
+        """Return the bytes of the outliers among so many elements."""
+        return math.ceil(elements * self.share * (self.bits + self.position_bits) / BYTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AntConfig:
-    """The ANT machine: array, vector unit, scratchpads, DRAM, clock."""
+    """The ANT machine: array, vector unit, path of outliers, scratchpads, DRAM, clock."""
 
     array: AntArray = field(default_factory=AntArray)
     vector: VectorUnit = field(default_factory=VectorUnit)
+    outliers: OutlierPath = field(default_factory=OutlierPath)
     activation_scratchpad: BufferConfig
     weight_scratchpad: BufferConfig
     accumulator_scratchpad: BufferConfig  # sums at the foot, `foot_width` bits each

@@ -23,7 +23,9 @@ FUSED_FAMILY = Family(
     name="ant+salo",
     line="ANT beside SALO: products on the one array, sliding windows on the other, one DRAM",
     presets={
-        "ant+salo": Preset(ANT_SALO, "presets ant and salo side by side, DDR4-2400 with two channels"),
+        "ant+salo": Preset(
+            ANT_SALO, "presets ant and salo side by side, DDR4-2400 with two channels", bits=("trace", "4")
+        ),
     },
     short_names={"dataflow": "ant.array.dataflow", "schedule": "ant.array.schedule"},
     catalogs={"memory": MEMORIES},

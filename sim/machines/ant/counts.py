@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tandemsim.sim.ant.loop import Queue
 from tandemsim.sim.ant.lowering import Beside, Conversion, Passes
 from tandemsim.sim.ant.simulation import AntRun
@@ -94,8 +96,7 @@ def work_of(run: AntRun, config: AntConfig) -> AntWork:
         elif isinstance(layer, Passes):
             elements += layer.rows * layer.elements * layer.passes
         else:
-            each = config.array.operands(layer.bits.activation) * config.array.operands(layer.bits.weight)
-            multiplies += plan.macs * each
+            multiplies += plan.macs * math.prod(layer.bits.operands)
             words = plan.scratchpad.get("accumulator", [0, 0])[1]
             sums += words // (config.array.foot_width // 8 or 1)
     return AntWork(run.cycles, multiplies, sums, elements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -177,4 +178,4 @@ def _multipliers(plan: LayerPlan, array: AntArray) -> int:
     layer = plan.layer
     if isinstance(layer, Passes | Beside | Conversion):
         return array.pes
-    return array.pes // (array.operands(layer.bits.activation) * array.operands(layer.bits.weight))
+    return array.pes // math.prod(layer.bits.operands)

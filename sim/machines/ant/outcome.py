@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS, Product
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import ant_energy
+from tandemsim.sim.arch.ant.family import ANT_FAMILY
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.types import Progress
-from tandemsim.sim.machines.ant.bits import DEFAULT, widths
+from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
+from tandemsim.sim.machines.ant.explain import Measured, Settings, ant_candidates, explain
 from tandemsim.sim.machines.ant.op_reports import Account, op_reports
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.ant.timeline import activity, timeline
@@ -29,14 +32,26 @@ def outcome(
     trace: Trace, given: Sequence[Op], config: AntConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
-    ops, left_out = selected(given, config)
-    bits = widths(trace, ops, options.bits)
+    name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
+    bits = widths(trace, given, config.array, name)
+    ops, left_out = selected(given, config, bits)
     tensors = given_tensors(trace, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
     reports = values.beside(ops, op_reports(account, ops, config.array, options.batch))
     busy, stalls = account.totals(Engine.ARRAY)
+    explanation: tuple[Mapping[str, Any], ...] = ()
+    if options.explain:
+        macs = sum(report.macs for report in reports)
+        whole = Measured(run.cycles, stalls, macs / (run.cycles * config.array.pes))
+
+        def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
+            other: AntConfig = options.configured(more)
+            again = simulate(trace, ops, other, bits, options.batch)
+            return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
+
+        explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)
     dram, pads = DramCounts(run.dma), scratchpads(run, config)
     events, standard = dram.events(config.dram.channels), dram_energy(config.dram.standard.name)
     work = work_of(run, config)
@@ -60,8 +75,9 @@ def outcome(
         area_mm2=None,
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
-        notes=(*_notes(run, options), *values.notes),
-        extra={"bits": options.bits or DEFAULT, **values.extra},
+        notes=(*_notes(run, config, name), *values.notes),
+        explanation=explanation,
+        extra={"bits": name, **values.extra},
     )
 
 
@@ -73,12 +89,11 @@ def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Ac
     )
 
 
-def _notes(run: AntRun, options: Options) -> tuple[str, ...]:
+def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     products = [plan.layer for plan in run.program.layers if isinstance(plan.layer, Product)]
     packed = [layer for layer in products if layer.share < 1]
-    notes = [
-        f"Operand widths: {options.bits or DEFAULT}, 8 in attention; which format they have changes no cycle."
-    ]
+    attention = config.array.widest
+    notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
     if packed:
         lost = 1 - math.fsum(layer.share for layer in packed) / len(packed)
         notes.append(

@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.ant.lowering import PRODUCTS
-from tandemsim.sim.arch.ant.config import AntConfig, Overflow
+from tandemsim.sim.ant.lowering import PRODUCTS, Bits
+from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Overflow
 from tandemsim.sim.arch.ant.widths import foot_terms
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.codes import FORMATS
+from tandemsim.sim.arch.codes import FORMATS, CodeFormat
 from tandemsim.traces.schema import Op
 
 
-def reason(op: Op, config: AntConfig) -> str | None:
+def reason(op: Op, config: AntConfig, bits: Bits | None = None) -> str | None:
     """Return why an op does not run; None for one that does.
 
-    Sums are bounded for 8-bit operands, the worst that a run can choose.
+    Sums are bounded for operands of `bits`, in any format that the array has for them; without, for operands
+    as narrow as its PEs: what is refused then runs at no width.
     """
-    if op.kind not in PRODUCTS or config.array.overflow is not Overflow.REFUSE:
+    array = config.array
+    if op.kind not in PRODUCTS or array.overflow is not Overflow.REFUSE:
         return None
     k = op.dim("k") if op.kind != "conv2d" else _kernel(op)
-    limit = foot_terms(FORMATS["int8u"], FORMATS["int8"], config.array.foot_width)
+    widths = (array.pe_bits,) * 2 if bits is None else (bits.activation, bits.weight)
+    limit = longest(array, *widths)
     if k > limit:
-        held = f"array.foot_width={config.array.foot_width}, which holds {limit}"
+        held = f"array.foot_width={array.foot_width}, which holds {limit}"
         return f"sums of {k} products may exceed {held}; --set array.overflow=saturate"
     return None
+
+
+@functools.cache
+def longest(array: AntArray, activation: int, weight: int) -> int:
+    """Return the largest K whose sums no accumulator can exceed, for operands of these widths in bits."""
+    return min(
+        foot_terms(left, above, array.foot_width)
+        for left in _formats(array, activation)
+        for above in _formats(array, weight)
+        if above.signed
+    )
+
+
+def _formats(array: AntArray, bits: int) -> list[CodeFormat]:
+    """Return the formats of a width that the array decodes, and the integers that it takes anyway."""
+    integers = [FORMATS[f"int{bits}"], FORMATS[f"int{bits}u"]]
+    return [*(form for form in array.code_formats if form.bits == bits), *integers]
 
 
 def _kernel(op: Op) -> int:
     return op.dim("in_channels") // op.dim("groups") * op.dim("kernel_h") * op.dim("kernel_w")
 
 
-def selected(ops: Sequence[Op], config: AntConfig) -> tuple[list[Op], Mapping[int, str]]:
+def selected(
+    ops: Sequence[Op], config: AntConfig, bits: Mapping[int, Bits], machine: str = "ant"
+) -> tuple[list[Op], Mapping[int, str]]:
     """Return those of `ops` that run, and by id why the others do not. Raises `ConfigError` if none runs."""
-    reasons = {op.id: why for op in ops if (why := reason(op, config)) is not None}
+    reasons = {op.id: why for op in ops if (why := reason(op, config, bits.get(op.id))) is not None}
     running = [op for op in ops if op.id not in reasons]
     if not running:
-        raise ConfigError(f"ant runs none of the trace's {len(ops)} ops: {next(iter(reasons.values()))}")
+        raise ConfigError(
+            f"{machine} runs none of the trace's {len(ops)} ops: {next(iter(reasons.values()))}"
+        )
     return running, reasons

@@ -12,10 +12,11 @@ from tandemsim.sim.arch.ant.energy import ant_energy
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.arch.fused.config import FusedConfig
+from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.energy import salo_actions, salo_energy, sum_actions
 from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.fused.simulation import FusedRun, simulate
-from tandemsim.sim.machines.ant.bits import DEFAULT, widths
+from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
 from tandemsim.sim.machines.ant.op_reports import Account, AttentionArray, op_reports
 from tandemsim.sim.machines.ant.timeline import activity, timeline
@@ -37,10 +38,11 @@ def outcome(
     trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that the machine runs. Raises `UserError` for what does not fit."""
-    ops, left_out = selected(given, config)
+    name = chosen(trace, options.bits, FUSED_FAMILY.preset(options.preset).bits)
+    bits = widths(trace, given, config.ant.array, name)
+    ops, left_out = selected(given, config, bits)
     config = fitted(options, ops).configured({})
     beside, elsewhere = windows(ops, config.salo_config)
-    bits = widths(trace, ops, options.bits)
     run = simulate(trace, ops, [op.id for op in beside], config, bits, options.batch, progress)
     account = Account(run.ant)
     reports = op_reports(account, ops, config.ant.array, options.batch, _attention(run, config))
@@ -66,8 +68,8 @@ def outcome(
         area_mm2=None,
         timeline=lambda: timeline(run.ant.program, run.ant.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
-        notes=tuple(_notes(run, account, options, beside, elsewhere)),
-        extra={"bits": options.bits or DEFAULT},
+        notes=tuple(_notes(run, account, name, beside, elsewhere)),
+        extra={"bits": name},
     )
 
 
@@ -128,21 +130,19 @@ def _activity(run: FusedRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> 
 
 
 def _notes(
-    run: FusedRun, account: Account, options: Options, beside: Sequence[Op], elsewhere: Mapping[int, str]
+    run: FusedRun, account: Account, bits: str, beside: Sequence[Op], elsewhere: Mapping[int, str]
 ) -> Iterator[str]:
-    yield (
-        f"Operand widths: {options.bits or DEFAULT} on the ANT array;"
-        f" windows have those of salo.numerics on the SALO array."
-    )
+    yield (f"Operand widths: {bits} on the ANT array; windows have those of salo.numerics on the SALO array.")
     if beside:
         both, cycles = _overlap(run), run.ant.cycles
         busy = account.busy()
         yield (
-            f"The SALO array works {percent(busy['attention'], cycles)} of the time on {len(beside)} windows,"
-            f" and in {percent(both, busy['attention'])} of that the ANT array works, too."
+            f"The SALO array runs {len(beside)} of {len(beside) + len(elsewhere)} window attentions: it works"
+            f" {percent(busy['attention'], cycles)} of the time, and in {percent(both, busy['attention'])}"
+            " of that the ANT array works, too."
         )
     for why, count in summed({why: 1} for why in elsewhere.values()).items():
-        yield f"{count} window attentions run on the ANT array: {why}."
+        yield f"Window attentions that run on the ANT array: {count}, as {why}."
 
 
 def _overlap(run: FusedRun) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.ant.lowering import Bits
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.machines.ant import scope as of_ant
@@ -19,14 +19,11 @@ def reason(op: Op, config: FusedConfig) -> str | None:
     return of_ant.reason(op, config.ant_config)
 
 
-def selected(ops: Sequence[Op], config: FusedConfig) -> tuple[list[Op], Mapping[int, str]]:
+def selected(
+    ops: Sequence[Op], config: FusedConfig, bits: Mapping[int, Bits]
+) -> tuple[list[Op], Mapping[int, str]]:
     """Return those of `ops` that run, and by id why the others do not. Raises `ConfigError` if none runs."""
-    ant = config.ant_config
-    reasons = {op.id: why for op in ops if (why := of_ant.reason(op, ant)) is not None}
-    running = [op for op in ops if op.id not in reasons]
-    if not running:
-        raise ConfigError(f"ant+salo runs none of the trace's {len(ops)} ops: {next(iter(reasons.values()))}")
-    return running, reasons
+    return of_ant.selected(ops, config.ant_config, bits, "ant+salo")
 
 
 def windows(ops: Sequence[Op], config: SaloConfig) -> tuple[list[Op], Mapping[int, str]]:

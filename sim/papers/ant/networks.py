@@ -7,15 +7,15 @@ products of attention, no pooling, softmax or norm. ViT's patch embedding is onl
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tandemsim.sim.arch.ant.bit_lists import BIT_LISTS, NOT_LISTED, all_bits
+from tandemsim.sim.arch.ant.bit_lists import NETWORKS as LISTED
 from tandemsim.sim.arch.checks import ConfigError, nearest, require, require_integers
 from tandemsim.sim.papers.ant.tables import rows
 
-# Bits of ViT's patch embedding where a list leaves it out. ANT: its training script gives layer 0 of ViT 8
-# bits. OLAccel: assumed, as all other layers of its Transformers. BiScaled and AdaFloat have one width.
-PATCH_EMBEDDING_BITS = {"ant": 8, "olaccel": 4, "biscaled": 6, "adafloat": 8}
+# Name -> whose layers it has.
+NETWORKS = {name: "bert" if name.startswith("bert-") else name for name in LISTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +46,20 @@ class Layer:
 
 
 def layers(network: str, lists: str, whole: bool = False) -> list[Layer]:
-    """Return the layers of `network` as ``ant``, ``bitfusion``... lists them; with `whole` none is missing.
+    """Return the layers of `network` as ``ant``, ``bitfusion``... lists them; if `whole`, all of them.
 
     Raises `ConfigError` for a name that does not exist.
     """
     if network not in NETWORKS:
         raise ConfigError(nearest("network of ANT's evaluation", network, NETWORKS))
-    if (lists, network) not in _BITS:
-        raise ConfigError(nearest("list of bit widths", lists, {known for known, _ in _BITS}))
-    kept = []
-    for layer, bits in zip(_LAYERS[NETWORKS[network]], _BITS[lists, network], strict=True):
-        width = bits or (PATCH_EMBEDDING_BITS[lists] if whole else 0)
-        if width:
-            kept.append(dataclasses.replace(layer, bits=width))
-    return kept
+    if (lists, network) not in BIT_LISTS:
+        raise ConfigError(nearest("list of bit widths", lists, {known for known, _ in BIT_LISTS}))
+    bits = all_bits(lists, network) if whole else BIT_LISTS[lists, network]
+    return [
+        dataclasses.replace(layer, bits=width)
+        for layer, width in zip(_LAYERS[NETWORKS[network]], bits, strict=True)
+        if width != NOT_LISTED
+    ]
 
 
 def _all_layers() -> dict[str, list[Layer]]:
@@ -76,13 +76,4 @@ def _all_layers() -> dict[str, list[Layer]]:
     return found
 
 
-def _widths(text: str) -> Iterator[int]:
-    """Yield 8, 4, 4, 4 for ``8 4*3``."""
-    for run in text.split():
-        bits, _, times = run.partition("*")
-        yield from [int(bits)] * int(times or 1)
-
-
 _LAYERS = _all_layers()
-_BITS = {(row["accelerator"], row["network"]): tuple(_widths(row["bits"])) for row in rows("ant_bits.csv")}
-NETWORKS = {row["network"]: row["layers"] for row in rows("ant_bits.csv")}  # name -> whose layers it has
