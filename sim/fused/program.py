@@ -77,7 +77,7 @@ class _Planner:
         """Let the one product that reads an attention's results follow the order in which they are done."""
         pattern = layer.op.pattern
         late = () if pattern is None else [token - pattern.q_offset for token in pattern.global_tokens]
-        layer.token_blocks = blocks = ((0, layer.tokens),)
+        layer.token_blocks = ((0, layer.tokens),)
         following = self.lowering.layers[place + 1] if place + 1 < len(self.lowering.layers) else None
         if not isinstance(following, Product) or following.activation != layer.output:
             return
