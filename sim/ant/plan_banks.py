@@ -1,4 +1,4 @@
-"""What tiles of a product read of the activation scratchpad, and how long they wait for its banks.
+"""What tiles of a product move through the scratchpads, and how long they wait for banks.
 
 With `drain`, which is the machine that SCALE-Sim models, pads are read like pixels, and no bank is ever busy.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from tandemsim.sim.ant.im2col import Patches
-from tandemsim.sim.ant.lowering import Image, Product
-from tandemsim.sim.arch.ant.config import AntArray, Schedule
+from tandemsim.sim.ant.lowering import Bits, Image, Product
+from tandemsim.sim.ant.planned import LayerPlan
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
 
 Part = tuple[int, int]  # where it begins, how many there are
 TILES = 1 << 12  # of which results are kept: the columns of a product ask for the same
@@ -45,6 +46,32 @@ def bank_conflicts(array: AntArray, layer: Product, rows: Part, columns: int, k:
 def _longer(words: int, wait: int, rows: int) -> int:
     """Return how much longer a block takes whose words wait, behind one of `rows` rows."""
     return max(words + wait, rows) - max(words, rows)
+
+
+def count_traffic(
+    array: AntArray, plan: LayerPlan, bits: Bits, tile: tuple[int, int, int], activations: int
+) -> None:
+    """Count the bytes that a (tm, tn, tk) tile of a product reads and writes in the scratchpads.
+
+    An operand that streams is read once for each pass over the other one, of which `activations` are the
+    codes that a pass reads.
+    """
+    tm, tn, tk = tile
+    rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])
+    activation, weight = activations * bits.activation // 8, tk * tn * bits.weight // 8
+    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
+        reads = activation * -(-tn // cols), weight * -(-tm // rows)
+        sums = 1
+    elif array.dataflow is Dataflow.INPUT_STATIONARY:
+        reads = activation, weight * -(-tm // array.tile_cols(bits.operands[0]))
+        sums = -(-tk // array.tile_rows(bits.operands[1]))
+    else:
+        reads = activation * -(-tn // cols), weight
+        sums = -(-tk // rows)
+    word = array.foot_width // 8
+    plan.count("activation", reads[0], 0)
+    plan.count("weight", reads[1], 0)
+    plan.count("accumulator", tm * tn * word * sums, tm * tn * word * sums)
 
 
 @lru_cache(maxsize=8)

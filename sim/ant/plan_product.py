@@ -10,10 +10,8 @@ from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.lowering import Product
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
-from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read
-from tandemsim.sim.ant.planned import LayerPlan
+from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.arch.ant.config import Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
@@ -143,7 +141,8 @@ def _tile(
         if bits.weight <= NIBBLE:
             key = (place, "W", item, n, k)
             planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn, 1.0)
-        count_scratchpads(planner, plan, layer, (m, tm), tn, (k, tk))
+        codes = codes_read(planner.config.array, layer, (m, tm), (k, tk))
+        count_traffic(planner.config.array, plan, bits, (tm, tn, tk), codes)
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
@@ -211,39 +210,3 @@ def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> floa
     needed = min(image.height, inside * image.stride_h + extent)
     total = layer.m // (image.out_height * image.out_width)
     return (images * image.height + needed) / (total * image.height)
-
-
-def count_scratchpads(
-    planner: Planner,
-    plan: LayerPlan,
-    layer: Product,
-    rows_of_m: tuple[int, int],
-    tn: int,
-    part_of_k: tuple[int, int],
-) -> None:
-    """Count what the array reads and writes: streams once for each pass over the other side.
-
-    `rows_of_m` and `part_of_k` are where they begin and how many they are.
-    """
-    array, bits, (tm, tk) = planner.config.array, layer.bits, (rows_of_m[1], part_of_k[1])
-    rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])
-    activation = codes_read(array, layer, rows_of_m, part_of_k) * bits.activation // 8
-    weight = tk * tn * bits.weight // 8
-    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        reads = activation * -(-tn // cols), weight * -(-tm // rows)
-        sums = 1
-    elif array.dataflow is Dataflow.INPUT_STATIONARY:
-        reads = activation, weight * -(-tm // array.tile_cols(bits.operands[0]))
-        sums = -(-tk // array.tile_rows(bits.operands[1]))
-    else:
-        reads = activation * -(-tn // cols), weight
-        sums = -(-tk // rows)
-    word = planner.config.array.foot_width // 8
-    for name, read, write in (
-        ("activation", reads[0], 0),
-        ("weight", reads[1], 0),
-        ("accumulator", tm * tn * word * sums, tm * tn * word * sums),
-    ):
-        counts = plan.scratchpad.setdefault(name, [0, 0])
-        counts[0] += read
-        counts[1] += write

@@ -31,6 +31,12 @@ class LayerPlan:
     outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
 
+    def count(self, scratchpad: str, read: int, written: int) -> None:
+        """Count bytes that an engine reads of a scratchpad, and writes."""
+        counts = self.scratchpad.setdefault(scratchpad, [0, 0])
+        counts[0] += read
+        counts[1] += written
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

@@ -85,3 +85,21 @@ def test_patches_wait_for_banks_output_stationary_and_the_report_says_so() -> No
     assert "scratchpad" not in calm.stall_cycles
     # all products take as long as without conflicts: four blocks of 196 places, K = 768 each
     assert op.compute_cycles == 4 * 768
+
+
+def test_attention_reads_queries_keys_and_weights_for_each_pass() -> None:
+    """Weight stationary: queries once for each column of keys, a softmax once for each column of values."""
+    heads, queries, keys, size, v_dim = 3, 100, 200, 24, 40
+    dims = {"heads": heads, "q_len": queries, "kv_len": keys, "head_dim": size, "v_dim": v_dim}
+    shapes = (1, heads, queries, size), (1, heads, keys, size), (1, heads, keys, v_dim)
+    given = [(shape, "input") for shape in shapes]
+    trace = op_trace("attention", dims, given, (1, heads, queries, v_dim))
+    found = report(trace, systolic(Dataflow.WEIGHT_STATIONARY, 32, 16, Schedule.PIPELINED)).scratchpad
+    scores = heads * queries * size * up(keys, 16)
+    assert found["activation"].read_bytes == scores + heads * queries * keys * up(v_dim, 16)
+    # what is loaded, and what the softmax leaves there
+    assert found["activation"].write_bytes == heads * (queries * size + queries * keys)
+    blocks, rest = divmod(found["weight"].read_bytes, heads * keys * (size + v_dim))
+    assert rest == 0 and 1 <= blocks <= up(queries, 16)
+    sums = heads * queries * (keys * up(size, 32) + v_dim * up(keys, 32))
+    assert found["accumulator"].write_bytes == 4 * sums
