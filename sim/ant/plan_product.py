@@ -10,9 +10,8 @@ from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.lowering import Image, Product
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
-from tandemsim.sim.ant.planned import LayerPlan
+from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.arch.ant.config import Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
@@ -109,6 +108,9 @@ def _tile(
     kept = planner.kept(layer.activation, bits.activation)
     for k, tk in _parts_of_k(planner, layer, mapping):
         work = task_cycles(planner.config, tm, tn, tk, bits.operands)
+        first, waits = bank_conflicts(planner.config.array, layer, (m, tm), tn, (k, tk))
+        plan.conflicts += waits
+        work = work._replace(stream=work.stream + waits, first_words=work.first_words + first)
         if bits.activation <= NIBBLE:
             more = planner.config.outliers.cycles(work.stream, planner.config.array.pe_bits)
             plan.outlier_cycles += more
@@ -140,7 +142,8 @@ def _tile(
         if bits.weight <= NIBBLE:
             key = (place, "W", item, n, k)
             planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn, 1.0)
-        count_scratchpads(planner, plan, layer, tm, tn, tk)
+        codes = codes_read(planner.config.array, layer, (m, tm), (k, tk))
+        count_traffic(planner.config.array, plan, bits, (tm, tn, tk), codes)
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
@@ -231,29 +234,3 @@ def _input_part(layer: Product, item: int, m_end: int) -> float:
     if layer.image is None:
         return (item + m_end / layer.m) / layer.count
     return _input_rows(layer.image, m_end) / _input_rows(layer.image, layer.m)
-
-
-def count_scratchpads(planner: Planner, plan: LayerPlan, layer: Product, tm: int, tn: int, tk: int) -> None:
-    """Count what the array reads and writes: streams once for each pass over the other side."""
-    array, bits = planner.config.array, layer.bits
-    rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])
-    activation = tm * tk * bits.activation // 8
-    weight = tk * tn * bits.weight // 8
-    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        reads = activation * -(-tn // cols), weight * -(-tm // rows)
-        sums = 1
-    elif array.dataflow is Dataflow.INPUT_STATIONARY:
-        reads = activation, weight * -(-tm // array.tile_cols(bits.operands[0]))
-        sums = -(-tk // array.tile_rows(bits.operands[1]))
-    else:
-        reads = activation * -(-tn // cols), weight
-        sums = -(-tk // rows)
-    word = planner.config.array.foot_width // 8
-    for name, read, write in (
-        ("activation", reads[0], 0),
-        ("weight", reads[1], 0),
-        ("accumulator", tm * tn * word * sums, tm * tn * word * sums),
-    ):
-        counts = plan.scratchpad.setdefault(name, [0, 0])
-        counts[0] += read
-        counts[1] += write

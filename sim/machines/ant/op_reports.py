@@ -18,6 +18,7 @@ from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes
 from tandemsim.sim.report.contract import OpReport
 from tandemsim.traces.schema import Op
 
+SCRATCHPAD = "scratchpad"  # conflicts of its banks
 WRITE_BACK = "write_back"  # after the last task of all engines
 WAITING = (Engine.ARRAY, Engine.ATTENTION)  # engines whose waits ops are told; the vector unit serves them
 
@@ -50,12 +51,13 @@ class Account:
         """Return the cycles in which an engine works for each layer, [layers]."""
         program, tasks = self.run.program, self._tasks(engine)
         counts = np.bincount(program.task_layer[tasks], program.tasks.cycles[tasks], len(program.layers))
-        return counts.astype(np.int64)
+        return counts.astype(np.int64) - self._conflicts(engine)
 
     def waited(self, engine: Engine) -> dict[str, Integers]:
         """Return the cycles in which an engine waits for each layer, [layers], by cause."""
-        waits = self._waits[engine]
-        return self._by_cause(waits, self.run.program.task_layer[waits.task], engine)
+        waits, conflicts = self._waits[engine], self._conflicts(engine)
+        found = self._by_cause(waits, self.run.program.task_layer[waits.task], engine)
+        return found | ({SCRATCHPAD: conflicts} if conflicts.any() else {})
 
     def begun(self, engine: Engine) -> Integers:
         """Return the cycle from which an engine works, or waits, for each layer, [layers]."""
@@ -76,11 +78,16 @@ class Account:
         if last != engine:  # which has nothing more to do
             stalls[last.name.lower()] += done[last] - done[engine]
         stalls[WRITE_BACK] = self.run.cycles - done[last]
-        return int(self.run.program.tasks.cycles[tasks].sum()), stalls
+        return int(self.worked(engine).sum()), stalls
 
     def busy(self) -> dict[str, int]:
         """Return the cycles in which each engine works."""
         return {engine.name.lower(): int(self.worked(engine).sum()) for engine in self._engines}
+
+    def _conflicts(self, engine: Engine) -> Integers:
+        """Return the cycles of tasks in which an engine waits for banks, [layers]."""
+        of_array = [plan.conflicts for plan in self.run.program.layers]
+        return np.array(of_array, np.int64) * (engine == Engine.ARRAY)
 
     def _tasks(self, engine: Engine) -> slice:
         return slice(int(self.run.program.first[engine]), int(self.run.program.first[engine + 1]))
