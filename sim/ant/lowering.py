@@ -359,7 +359,9 @@ class Lowering:
             passes = 3 if op.kind == "softmax" else 2
             rows, length = elements // reduced, reduced
         elif op.kind == "pool":
-            passes = reduced
+            # A window that is larger than the image has places outside of it, which nobody reads.
+            shape = self.tensors[op.inputs[0]].shape
+            passes = min(reduced, math.prod(shape[2:])) if len(shape) > 3 else reduced
         elif op.kind == "reduce":
             rows, length = elements, reduced
         elif op.kind == "topk":

@@ -37,6 +37,7 @@ class Lists:
     presets: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
     vary: tuple[tuple[str, tuple[str, ...]], ...] = ()  # key -> its values
+    batch: int = 1  # of all runs
 
     def sizes(self) -> dict[str, int]:
         """Return the length of each list that has something in it."""
@@ -87,7 +88,7 @@ def combinations(lists: Lists, most: int) -> list[Combination]:
         words = [f"{key}={value}" for (key, _), value in zip(lists.vary, values, strict=True)]
         label = _label(lists, machine, preset, config, words)
         base = files[config] if config is not None else NOTHING
-        made = _combination(workload, traces[workload], machine, preset, base, words, label)
+        made = _combination(workload, traces[workload], machine, preset, base, words, label, lists.batch)
         same = known.setdefault((made.trace.digest, made.machine, made.config_digest), made)
         if same is not made:
             raise ConfigError(f"{shown(same.name)} and {shown(made.name)} are the same run")
@@ -114,6 +115,7 @@ def _combination(
     file: FileSettings,
     words: Sequence[str],
     label: str,
+    batch: int,
 ) -> Combination:
     where = _named(workload, label, machine or file.machine or "its machine")
     kinds = {op.kind for op in trace.ops}
@@ -122,6 +124,8 @@ def _combination(
         family = family_named(name)
         preset, settings = combined(family, file, preset, words)
         config = family.config(preset, settings)
+        if batch != 1 and "batch" not in machine_named(name).takes:
+            raise ConfigError(f"{name} does not take --batch")
         if not machine_named(name).runs & kinds:
             raise ConfigError(f"{name} runs none of the kinds of ops in it: {', '.join(sorted(kinds))}")
     except ConfigError as error:

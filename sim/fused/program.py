@@ -6,6 +6,10 @@ run head by head. `sim.ant.loop` computes when.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from tandemsim.sim.ant.loop import NONE
@@ -52,10 +56,8 @@ class _Planner:
         for place, layer in enumerate(self.lowering.layers):
             if place in self._in_groups:
                 continue
-            try:
+            with _said_of(layer.op.name, "ant."):
                 self._plan(place)
-            except ConfigError as error:
-                raise ConfigError(f"op {layer.op.name!r}: {error}") from None
         self.planner.check_dram()
         return assembled(self.planner), self.windows
 
@@ -88,7 +90,8 @@ class _Planner:
     def _attention(self, place: int, layer: Beside) -> None:
         case = case_of(layer.op, self.lowering.batch)
         if case not in self._known:
-            self._known[case] = windows_of(self.config, case)
+            with _keys_of("salo."):
+                self._known[case] = windows_of(self.config, case)
         windows = self.windows[place] = self._known[case]
         roots = dict(zip(NAMES, layer.inputs, strict=False)) | {"output": layer.output}
         bases = self._bases(layer, windows, roots)
@@ -119,7 +122,7 @@ class _Planner:
         ends: dict[int, int] = {}
         for name, size in windows.sizes.items():
             root = roots.get(name)
-            if root is None or name == "global_query":  # which stands among the rows of all queries
+            if root is None:
                 bases[name] = self.planner.allocate(size)
                 continue
             bits = layer.output_bits if name == "output" else layer.bits
@@ -146,6 +149,25 @@ class _Planner:
                 units = windows.head[reads] // in_group[name].heads
                 written[reads] = group.writes(name, units, windows.last_token[reads], block)
         return source, written
+
+
+@contextmanager
+def _keys_of(machine: str) -> Iterator[None]:
+    """Put the name of a machine before the keys that an error names, unless one is there."""
+    try:
+        yield
+    except ConfigError as error:
+        own = r"(?<![\w.])((?:\w+_scratchpad|array|vector|numerics)\.)"
+        raise ConfigError(*(re.sub(own, rf"{machine}\1", message) for message in error.messages)) from None
+
+
+@contextmanager
+def _said_of(op: str, machine: str) -> Iterator[None]:
+    try:
+        with _keys_of(machine):
+            yield
+    except ConfigError as error:
+        raise ConfigError(f"op {op!r}: {error}") from None
 
 
 def _grouped(lowering: Lowering) -> dict[int, Projections]:

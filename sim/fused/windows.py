@@ -147,6 +147,8 @@ def add_windows(
     base = np.array([bases.get(name, NONE) for name in NAMES])[windows.tensor] + windows.offset
     stride = moved.stride.copy()
     _by_token(windows, bases["output"], heads, base, stride)
+    if "global_query" in roots:
+        _of_global_tokens(windows, bases["global_query"], base, stride)
     tensor = np.array([roots.get(name, NONE) for name in NAMES])[windows.tensor]
     # What is free from the start is free once the layer before has ended.
     after = np.where(windows.after == NONE, before - 1 if before else NONE, windows.after + before)
@@ -170,3 +172,14 @@ def _by_token(windows: Windows, output: int, heads: int, base: Integers, stride:
     item, head = np.divmod(windows.head[writes], heads)
     base[writes] = output + (((item * tokens) + first) * heads + head) * row
     stride[writes] = step * heads * row
+
+
+def _of_global_tokens(windows: Windows, start: int, base: Integers, stride: Integers) -> None:
+    """Place queries of global tokens, which are projected apart, [heads, global tokens, size]."""
+    moved, layer = windows.program.transfers, windows.program.layer
+    reads = windows.tensor == NAMES.index("global_query")
+    row = moved.row_bytes[reads]
+    first = windows.last_token[reads] - (moved.rows[reads] - 1) * (moved.stride[reads] // row)
+    tokens = np.sort(np.array(layer.global_tokens, np.int64))
+    base[reads] = start + (windows.head[reads] * len(tokens) + np.searchsorted(tokens, first)) * row
+    stride[reads] = row

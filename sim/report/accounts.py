@@ -40,7 +40,7 @@ _SETTING = {
     "required": ["set", "cycles", "gain"],
 }
 _FIELDS = {
-    "op": {"type": "string", "description": "the op's name in the trace"},
+    "op": {"type": "string", "description": "the op's name in the trace, or: the whole run"},
     "bound": {"type": "string", "description": "what bounds it, as a sentence"},
     "settings": {"type": "array", "items": _SETTING, "description": "what would help most, tried out"},
 }

@@ -64,5 +64,8 @@ def spread(
         return np.zeros(len(edges) - 1)
     total = np.cumsum(amounts)
     times = np.maximum.accumulate(np.stack((start, end), axis=1).ravel())
-    done = np.interp(edges, times, np.stack((total - amounts, total), axis=1).ravel())
-    return np.maximum(np.diff(done), 0)  # less than 0 by rounding alone
+    done: npt.NDArray[np.float64] = np.interp(
+        edges, times, np.stack((total - amounts, total), axis=1).ravel()
+    )
+    done = np.maximum(np.diff(done), 0)  # less than 0 by rounding alone
+    return done

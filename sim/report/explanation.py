@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandemsim.sim.report.contract import Report
@@ -11,17 +12,26 @@ from tandemsim.sim.report.groups import grouped
 
 
 def explained(report: Report) -> list[dict[str, Any]]:
-    """Return the entries of the report. Those of one group of ops that name the same settings are one.
+    """Return the entries of the report. Those of one group of ops that say the same are one.
 
-    Its cycles are those of the first: the others differ by less than a group allows.
+    Its figures are those of the first: the others differ by less than a group allows. `total` is the cycles
+    of all its ops; an entry that is of no op is of the whole run.
     """
-    names = {op.name: group.name for group in grouped(report.ops) for op in group.ops}
+    groups = {op.name: (group.name, op.cycles) for group in grouped(report.ops) for op in group.ops}
     first: dict[object, dict[str, Any]] = {}
     for entry in report.explanation:
-        name = names.get(entry["op"], entry["op"])
-        said = name, entry["bound"], tuple(tried["set"] for tried in entry["settings"])
-        first.setdefault(said, {**entry, "op": name})
+        name, cycles = groups.get(entry["op"], (entry["op"], report.cycles))
+        words = re.sub(r"[\d.]+ %", "", entry["bound"])
+        said = name, words, frozenset(tried["set"] for tried in entry["settings"])
+        merged = first.setdefault(said, {**entry, "op": name, "total": 0})
+        merged["total"] += cycles
     return list(first.values())
+
+
+def longest_explained(entries: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return at most `count` entries, those of the most cycles, in the order in which they came."""
+    chosen = sorted(range(len(entries)), key=lambda place: -entries[place]["total"])[:count]
+    return [entries[place] for place in sorted(chosen)]
 
 
 def saved(tried: Mapping[str, Any]) -> str:

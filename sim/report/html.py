@@ -46,7 +46,8 @@ CAPTIONS = {
     "utilization": (
         "Utilization over time",
         "Useful multiply-accumulates as a share of what all multipliers could do, and the bytes that cross "
-        "the DRAM pins. Lines begin ops; ticks at the top begin heads, where there are not too many.",
+        "the DRAM pins. Lines begin ops; ticks at the top begin heads, where there are not too many. Of a "
+        "machine with several engines the rows below show when each works.",
     ),
     "energy": (
         "Energy",
@@ -65,6 +66,8 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     css, colors = plot_style.CSS, cycles_colors(report)
     account = plot_style.multiplier_colors(list(report.multiplier_cycles), list(report.stall_cycles))
     whole = report.cycles * report.multipliers
+    groups = grouped(report.ops)
+    names = {op.name: group.name for group in groups for op in group.ops}
     return {
         "report": report,
         "sentence": ran_sentence(report),
@@ -89,7 +92,7 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
             for name, (heading, caption) in CAPTIONS.items()
             if name in figures
         ],
-        "ops": [_ops(group, colors) for group in grouped(report.ops)],
+        "ops": [_ops(group, colors, names) for group in groups],
         "tensors": list(_tensors(report)),
         "memories": list(_memories(report)),
         "dram": list(_dram(report)),
@@ -146,9 +149,12 @@ def _part(name: str, count: int, whole: int, color: str, entry: Word) -> dict[st
     }
 
 
-def _ops(group: OpGroup, colors: Mapping[str, str]) -> dict[str, Any]:
+def _ops(group: OpGroup, colors: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a row; `names` are those of the groups by op."""
     first, count = group.ops[0], len(group.ops)
+    host = str(first.extra.get("rides_on", ""))
     return {
+        "rides_on": names.get(host, host),
         "name": group.name,
         "kind": first.kind,
         "count": f"{count:,}",

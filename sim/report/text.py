@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from tandemsim.sim.report.contract import DramTraffic, Report
-from tandemsim.sim.report.explanation import explained, saved
+from tandemsim.sim.report.explanation import explained, longest_explained, saved
 from tandemsim.sim.report.format import PJ, exact, percent, plain, shortened, si, times, title
 from tandemsim.sim.report.glossary import cycles_word, multiplier_word
 from tandemsim.sim.report.groups import grouped, longest, not_run_groups
@@ -20,6 +20,7 @@ from tandemsim.sim.report.rules import ratio
 MAX_WIDTH = 100
 MIN_WIDTH = 72  # narrower than this the terminal wraps
 LABEL_WIDTH = 13
+MAX_EXPLAINED = 12  # entries of a few lines each; a screen
 MAX_OPS = 40  # lines of ops; a screen and a half
 INDENT = "  "
 ASCII = str.maketrans(
@@ -131,13 +132,18 @@ def _rows(dram: DramTraffic) -> list[str]:
 
 def _explanation(report: Report, width: int) -> list[str]:
     lines = []
-    for entry in explained(report):
+    entries = explained(report)
+    shown = longest_explained(entries, MAX_EXPLAINED)
+    for entry in shown:
         lines += wrapped(f"{entry['op']}: {entry['bound']}", width, INDENT, INDENT)
         rows = [
             [2 * INDENT + tried["set"], f"{tried['cycles']:,} cycles", saved(tried)]
             for tried in entry["settings"]
         ]
         lines += table(rows, "<>>", width) if rows else []
+    if len(entries) > len(shown):
+        more = f"and {len(entries) - len(shown)} more, all of them shorter; --json and --out have each"
+        lines.append(f"{INDENT}{more}")
     return ["what bounds each op, and which settings would help most", *lines] if lines else []
 
 

@@ -114,6 +114,14 @@ def test_the_explanation_is_a_table(whole: str) -> None:
     assert [name, "the DRAM", "dram.channels=2", "2,900,000", "7.4 % fewer"] in rows(whole)
 
 
+def test_an_op_that_rides_on_another_says_on_which(report: Report) -> None:
+    host, rider = report.ops[:2]
+    rides = dataclasses.replace(rider, kind="act", extra={"rides_on": host.name})
+    text = page(dataclasses.replace(report, ops=(host, rides, *report.ops[2:])))
+    (row,) = [row for row in rows(text) if any("rides on" in cell for cell in row)]
+    assert rider.name in row[0] and row[4].endswith("encoder.layer.0,2-11.attention.self.window")
+
+
 def test_the_accuracy_is_a_table_of_its_own(whole: str) -> None:
     found = rows(whole)
     start = found.index(["op", "first"])

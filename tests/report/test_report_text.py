@@ -124,6 +124,20 @@ def test_an_explanation_is_shown_once_for_ops_that_are_alike(report: Report) -> 
     assert len(section(text, "what bounds each op")) == 4
 
 
+def test_of_many_explanations_those_of_the_longest_ops_are_shown(make_report, make_op) -> None:
+    ops = tuple(make_op(layer, name=f"op{'x' * layer}") for layer in range(20))
+    said = [{"op": "the whole run", "bound": "the run", "settings": []}]
+    said += [{"op": op.name, "bound": "the array", "settings": []} for op in ops]
+    every = {name: sum(getattr(op, name) for op in ops) for name in ("cycles", "compute_cycles")}
+    stalls = {name: sum(op.stall_cycles[name] for op in ops) for name in ops[0].stall_cycles}
+    report = make_report(1, ops=ops, **every, stall_cycles=stalls, explanation=tuple(said))
+    _, first, *lines = section(report_text(report), "what bounds each op")
+    assert first.strip() == "the whole run: the run"
+    longest = sorted(ops, key=lambda op: -op.cycles)[:11]
+    assert [line.split(":")[0].strip() for line in lines[:-1]] == [op.name for op in ops if op in longest]
+    assert lines[-1].strip() == "and 9 more, all of them shorter; --json and --out have each"
+
+
 @pytest.mark.parametrize("width", [72, 100])
 def test_no_name_reaches_the_terminal_with_more_than_what_can_be_seen(report: Report, width: int) -> None:
     names = [f"{op.name}{EVIL}" for op in report.ops]

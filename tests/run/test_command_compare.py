@@ -14,6 +14,7 @@ import pytest
 from tandemsim.sim import run as runs
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.comparison.schema import comparison_schema
+from tandemsim.sim.machines.salo.machine import Salo
 from tandemsim.traces import codec
 from tandemsim.traces.schema import Trace
 from tandemsim.traces.validate import seal
@@ -85,6 +86,22 @@ def test_presets_stand_side_by_side(compared: Any, alone: Any) -> None:
     assert figures(found) == {
         preset: alone("--preset", preset, "--set", "rows=16") for preset in ("salo", "salo-dac22")
     }
+
+
+def test_all_runs_have_the_batch_that_is_given(compared: Any, alone: Any) -> None:
+    found = compared("small.json", "--presets", "salo,salo-dac22", "--batch", 2)
+    assert {run["batch"] for run in found["runs"]} == {2}
+    assert figures(found) == {
+        preset: alone("--preset", preset, "--batch", 2) for preset in ("salo", "salo-dac22")
+    }
+
+
+def test_a_machine_that_takes_no_batch_is_refused_before_any_run(
+    refused: Any, never: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Salo, "takes", frozenset({"explain"}))
+    message = "tandem: small.json with rows=8: salo does not take --batch\n"
+    assert refused("compare", "small.json", "--vary", "rows=8,16", "--batch", "2") == message
 
 
 def test_configs_are_files_of_settings_dumps_or_reports(

@@ -23,7 +23,7 @@ class Ant:
 
     family: Family = ANT_FAMILY
     runs = default_for = RUNS
-    takes = frozenset({"batch", "bits"})
+    takes = frozenset({"batch", "bits", "explain"})
 
     def run(
         self,

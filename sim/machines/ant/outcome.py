@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS, Product
@@ -15,6 +16,7 @@ from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
+from tandemsim.sim.machines.ant.explain import Measured, Settings, ant_candidates, explain
 from tandemsim.sim.machines.ant.op_reports import Account, op_reports
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.ant.timeline import activity, timeline
@@ -36,6 +38,17 @@ def outcome(
     account = Account(run)
     reports = op_reports(account, ops, config.array, options.batch)
     busy, stalls = account.totals(Engine.ARRAY)
+    explanation: tuple[Mapping[str, Any], ...] = ()
+    if options.explain:
+        macs = sum(report.macs for report in reports)
+        whole = Measured(run.cycles, stalls, macs / (run.cycles * config.array.pes))
+
+        def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
+            other: AntConfig = options.configured(more)
+            again = simulate(trace, ops, other, bits, options.batch)
+            return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
+
+        explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)
     dram, pads = DramCounts(run.dma), scratchpads(run, config)
     events, standard = dram.events(config.dram.channels), dram_energy(config.dram.standard.name)
     work = work_of(run, config)
@@ -60,6 +73,7 @@ def outcome(
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=_notes(run, config, name),
+        explanation=explanation,
         extra={"bits": name},
     )
 

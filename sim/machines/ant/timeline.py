@@ -60,11 +60,9 @@ def timeline(
 
 
 def _engines(program: Program, times: Times, engines: type[enum.IntEnum]) -> Iterator[Track]:
-    """Yield two tracks for each engine: what it waits for, and its tasks."""
+    """Yield two tracks for each engine that works: what it waits for, and its tasks."""
     chains, first_cause = Chains(program, times), len(program.layers)
-    for engine in engines:
-        if program.first[engine] == program.first[engine + 1]:
-            continue
+    for engine in _working(program, engines):
         name = engine.name.lower()
         waits = chains.of(engine)
         slices = Slices(
@@ -82,6 +80,10 @@ def _engines(program: Program, times: Times, engines: type[enum.IntEnum]) -> Ite
         yield name, TASKS, slices
 
 
+def _working(program: Program, engines: type[enum.IntEnum]) -> list[enum.IntEnum]:
+    return [engine for engine in engines if program.first[engine] < program.first[engine + 1]]
+
+
 def _numbered(op: Integers) -> Integers:
     """Return the number of each task among the tasks of its op that follow one another."""
     number = np.arange(len(op))
@@ -91,25 +93,24 @@ def _numbered(op: Integers) -> Integers:
 
 
 def _queues(program: Program, times: Times, queues: type[enum.IntEnum]) -> Iterator[Track]:
-    """Yield a track for each queue of the DMA that moves something."""
+    """Yield a track for the reads of each queue of the DMA, and one for its writes, where it has any."""
     transfers = program.transfers
     for queue in queues:
         first, last = int(program.queues[queue]), int(program.queues[queue + 1])
-        rows = first + np.flatnonzero(times.begun[first:last] != NONE)
-        if not len(rows):
-            continue
-        mixed = bool(transfers.is_write[rows].min() != transfers.is_write[rows].max())
-        kind = "" if mixed else " writes:" if transfers.is_write[rows[0]] else " reads:"
-        slices = Slices(
-            label=program.transfer_layer[rows],
-            start=times.begun[rows],
-            end=times.complete[rows],
-            arguments={
-                "bytes": transfers.rows[rows] * transfers.row_bytes[rows],
-                "queued": times.begun[rows] - times.issued[rows],
-            },
-        )
-        yield f"DMA{kind} {queue.name.lower()}", TRANSFERS, slices
+        moved = first + np.flatnonzero(times.begun[first:last] != NONE)
+        for is_write, kind in enumerate(("reads", "writes")):
+            rows = moved[transfers.is_write[moved] == is_write]
+            slices = Slices(
+                label=program.transfer_layer[rows],
+                start=times.begun[rows],
+                end=times.complete[rows],
+                arguments={
+                    "bytes": transfers.rows[rows] * transfers.row_bytes[rows],
+                    "queued": times.begun[rows] - times.issued[rows],
+                },
+            )
+            if len(rows):
+                yield f"DMA {kind}: {queue.name.lower()}", TRANSFERS, slices
 
 
 def activity(
@@ -130,11 +131,13 @@ def activity(
     of_tasks = program.tasks.cycles
     worked = np.zeros(len(program.layers))
     busy, done = {}, np.zeros(len(edges) - 1)
-    spans = {engine: slice(int(program.first[engine]), int(program.first[engine + 1])) for engine in engines}
-    spans = {engine: span for engine, span in spans.items() if span.start < span.stop}
-    for engine in multiplying:
-        span = spans.get(engines(engine), slice(0))
-        worked += np.bincount(program.task_layer[span], of_tasks[span], len(worked))
+    spans = {
+        engine: slice(int(program.first[engine]), int(program.first[engine + 1]))
+        for engine in _working(program, engines)
+    }
+    for engine, span in spans.items():
+        if engine in multiplying:
+            worked += np.bincount(program.task_layer[span], of_tasks[span], len(worked))
     rate = np.divide(np.array(macs, np.float64), worked, out=np.zeros(len(worked)), where=worked > 0)
     for engine, span in spans.items():
         start, end = times.start[span], times.end[span]

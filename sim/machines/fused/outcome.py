@@ -137,11 +137,12 @@ def _notes(
         both, cycles = _overlap(run), run.ant.cycles
         busy = account.busy()
         yield (
-            f"The SALO array works {percent(busy['attention'], cycles)} of the time on {len(beside)} windows,"
-            f" and in {percent(both, busy['attention'])} of that the ANT array works, too."
+            f"The SALO array runs {len(beside)} of {len(beside) + len(elsewhere)} window attentions: it works"
+            f" {percent(busy['attention'], cycles)} of the time, and in {percent(both, busy['attention'])}"
+            " of that the ANT array works, too."
         )
     for why, count in summed({why: 1} for why in elsewhere.values()).items():
-        yield f"{count} window attentions run on the ANT array: {why}."
+        yield f"Window attentions that run on the ANT array: {count}, as {why}."
 
 
 def _overlap(run: FusedRun) -> int:

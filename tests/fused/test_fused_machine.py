@@ -1,0 +1,178 @@
+"""The machine of both arrays on small models: what runs where, what waits for what, what overlaps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tandemsim.sim.ant.loop import NONE, Engine
+from tandemsim.sim.ant.lowering import Beside, Conversion, Product
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.fused.config import FusedConfig
+from tandemsim.sim.arch.fused.family import FUSED_FAMILY
+from tandemsim.sim.fused.conversion import token_blocks
+from tandemsim.sim.fused.simulation import FusedRun, simulate
+from tandemsim.sim.machines.ant.bits import widths
+from tandemsim.sim.machines.ant.small import small_trace
+from tandemsim.sim.run import Request
+from tandemsim.sim.run import simulate as run_request
+from tandemsim.traces.schema import Trace
+from tests.fused.model import TOKENS, longformer_layer
+
+SMALL = {"salo.array.rows": 8, "salo.array.cols": 8, "ant.array.rows": 16, "ant.array.cols": 16}
+
+
+@cache
+def run(batch: int = 1, bits: str = "4", **more: Any) -> FusedRun:
+    """Run a layer of a small Longformer."""
+    trace = longformer_layer()
+    config = FUSED_FAMILY.config(None, {**SMALL, **{key.replace("__", "."): more[key] for key in more}})
+    windows = [op.id for op in trace.ops if op.kind == "window_attention"]
+    return simulate(trace, trace.ops, windows, config, widths(trace, trace.ops, bits), batch)
+
+
+def tasks_of(of: FusedRun, engine: Engine, place: int) -> np.ndarray:
+    program = of.ant.program
+    tasks = np.arange(program.first[engine], program.first[engine + 1])
+    return tasks[program.task_layer[tasks] == place]
+
+
+def places(of: FusedRun, kind: type) -> list[int]:
+    return [place for place, plan in enumerate(of.ant.program.layers) if isinstance(plan.layer, kind)]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_projections_of_a_head_follow_those_of_the_head_before(batch: int) -> None:
+    """Of each of the five products a head's tasks come before any of the next head's."""
+    of = run(batch)
+    program = of.ant.program
+    layers = [program.layers[p].layer for p in places(of, Product)]
+    grouped = [p for p, layer in zip(places(of, Product), layers, strict=True) if layer.op.name in "qkvKV"]
+    order = program.task_layer[np.isin(program.task_layer, grouped)]
+    per_head = order.reshape(2 * batch, -1)  # two heads
+    assert len(grouped) == 5 and (per_head == per_head[0]).all()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_no_read_is_issued_before_what_it_reads_is_written(batch: int) -> None:
+    """By address: of every byte that a transfer reads, the write that brought it is complete."""
+    of = run(batch)
+    transfers, times = of.ant.program.transfers, of.ant.plan.times
+    written = np.zeros(of.ant.program.placed_bytes, np.int64)  # by byte, when it was there
+    ever = np.zeros(of.ant.program.placed_bytes, bool)
+    moves = [index for index in range(len(transfers.base)) if transfers.rows[index]]
+
+    def span(index: int) -> np.ndarray:
+        rows = transfers.base[index] + np.arange(transfers.rows[index]) * transfers.stride[index]
+        return (rows[:, None] + np.arange(transfers.row_bytes[index])).ravel()
+
+    for index in moves:
+        if transfers.is_write[index]:
+            ever[span(index)] = True
+            written[span(index)] = np.maximum(written[span(index)], times.complete[index])
+    reads = [index for index in moves if not transfers.is_write[index]]
+    awaited = [index for index in reads if transfers.source[index] != NONE]
+    late = [index for index in awaited if (times.issued[index] < written[span(index)]).any()]
+    assert len(awaited) > 50 and not late
+    assert all(ever[span(index)].any() for index in awaited)
+
+
+def test_all_writes_have_addresses_of_their_own() -> None:
+    of = run()
+    transfers = of.ant.program.transfers
+    count = np.zeros(of.ant.program.placed_bytes, np.int64)
+    for index in np.flatnonzero(transfers.is_write):
+        if transfers.rows[index]:
+            rows = transfers.base[index] + np.arange(transfers.rows[index]) * transfers.stride[index]
+            count[(rows[:, None] + np.arange(transfers.row_bytes[index])).ravel()] += 1
+    assert count.max() == 1
+
+
+def test_both_arrays_work_at_a_time_and_the_last_head_is_followed_by_its_rows() -> None:
+    of = run()
+    program, times = of.ant.program, of.ant.plan.times
+    (attention,), (conversion,) = places(of, Beside), places(of, Conversion)
+    windows = tasks_of(of, Engine.ATTENTION, attention)
+    projections = np.arange(program.first[Engine.ARRAY + 1])
+    assert times.start[windows[0]] < times.end[projections].max()
+    codes = tasks_of(of, Engine.VECTOR, conversion)
+    output = next(p for p in places(of, Product) if program.layers[p].layer.op.name == "output")
+    first = tasks_of(of, Engine.ARRAY, output)[0]
+    assert times.start[codes[0]] < times.start[first] < times.end[windows[-1]] < times.start[codes[-1]]
+
+
+def test_the_block_of_a_global_token_comes_last() -> None:
+    assert token_blocks(700, [0]) == ((256, 512), (512, 700), (0, 256))
+    assert token_blocks(700, []) == ((0, 256), (256, 512), (512, 700))
+    assert token_blocks(700, [300, 699]) == ((0, 256), (256, 512), (512, 700))
+    assert token_blocks(100, [99]) == ((0, 100),)
+
+
+def test_a_token_is_converted_once() -> None:
+    of = run(2)
+    (place,) = places(of, Conversion)
+    layer = of.ant.program.layers[place].layer
+    assert isinstance(layer, Conversion)
+    read = (of.ant.program.transfer_layer == place) & (of.ant.program.transfers.is_write == 0)
+    moved = of.ant.program.transfers.rows * of.ant.program.transfers.row_bytes
+    assert moved[read].sum() == 2 * TOKENS * layer.heads * layer.v_dim * layer.bits // 8
+
+
+def answer(trace: Trace, **more: Any) -> Any:
+    return run_request(Request(workload="small", trace=trace, machine="ant+salo", **more)).report
+
+
+def test_everything_runs_and_the_report_says_what_overlaps() -> None:
+    report = answer(longformer_layer(), settings=SMALL)
+    assert report.not_run == () and report.macs == longformer_layer().macs
+    assert report.cycles == report.compute_cycles + sum(report.stall_cycles.values())
+    (note,) = (note for note in report.notes if "1 of 1 window attentions" in note)
+    assert note.endswith("of that the ANT array works, too.")
+
+
+def test_windows_that_salo_cannot_run_are_products_of_the_ant_array() -> None:
+    trace = longformer_layer()
+    short = answer(trace, settings={**SMALL, "salo.array.head_dim": 8, "salo.array.value_dims": False})
+    assert any("longer than salo.array.head_dim, 8" in note for note in short.notes)
+    assert short.not_run == () and "attention" not in short.stall_cycles
+
+
+def test_a_head_longer_than_the_preset_s_grows_the_attention_array() -> None:
+    report = answer(longformer_layer(size=80))
+    assert report.config["salo"]["array"]["head_dim"] == 80
+
+
+def test_without_windows_it_is_the_ant_machine() -> None:
+    trace = small_trace()
+    alone = run_request(Request(workload="small", trace=trace, machine="ant")).report
+    both = answer(trace)
+    assert (both.cycles, both.stall_cycles) == (alone.cycles, alone.stall_cycles)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("rows", 8, "config key 'rows' cannot be set: there are two arrays; ant.array.rows or salo.arr"),
+        ("ant.array.rows", 3, "ant.array.rows must be even where pe_bits is 4, not 3"),
+        ("clock_hz", 7, "clock_hz must be an integer >= 1000000, not 7"),
+        ("salo.array.rws", 1, "unknown config key 'salo.array.rws'; did you mean 'salo.array.rows'"),
+        ("ant.vector_scratchpad.capacity_bytes", 2, "op 'first': ant.vector_scratchpad.capacity_bytes must"),
+        ("salo.key_scratchpad.capacity_bytes", 64, "op 'windows': salo.key_scratchpad.capacity_bytes must"),
+    ],
+)
+def test_what_is_wrong_is_said_by_the_key(setting: str, value: object, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        answer(longformer_layer(), settings={setting: value})
+    assert message in str(error.value)
+
+
+def test_a_config_of_units_is_two_machines_on_one_dram() -> None:
+    config = FUSED_FAMILY.config(None, {"memory": "hbm2", "clock_hz": 500_000_000})
+    assert isinstance(config, FusedConfig)
+    for machine in (config.ant_config, config.salo_config):
+        assert (machine.dram, machine.clock_hz) == (config.dram, 500_000_000)
+    assert replace(config, dram=config.dram) == config
