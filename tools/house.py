@@ -19,7 +19,7 @@ NAMESPACE = "tandemsim"
 OURS = ("sim", "rtl", "traces", "workloads")  # packages of the namespace, which lie at the top of the tree
 BARE = "bare "  # before an import without the namespace: it would load a second copy of the module
 
-PARTS = ("sim.arch", "sim.engine", "sim.memory", "traces")
+PARTS = ("sim.arch", "sim.engine", "sim.memory", "sim.quantize", "traces")
 
 # Package -> what of ours it may import, beside itself. The longest row that fits holds.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sim.shell": ("sim.arch.checks", "sim.arch.family"),
     "sim.engine": ("sim.arch", "sim.shell"),
     "sim.memory": ("sim.arch", "sim.engine"),
+    "sim.quantize": ("sim.arch",),
     "sim.report": ("sim.arch.checks", "sim.shell"),
     "sim.comparison": ("sim.arch.checks", "sim.report", "sim.shell"),
     "sim.papers": ("sim.arch", "sim.engine.jit", "sim.report.plot_style", "sim.shell"),
@@ -60,8 +61,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "rtl.build": ("rtl", "sim.arch", "sim.shell"),
     "rtl.synth": ("rtl", "sim.arch", "sim.shell"),
     "rtl": (),
-    "workloads.quantize.core": ("sim.arch",),
-    "workloads.quantize": ("workloads", "sim.arch", "sim.report", "sim.shell", "traces"),
+    "workloads.quantize": ("workloads", "sim.arch", "sim.quantize", "sim.report", "sim.shell", "traces"),
     "workloads": ("traces", "sim.arch", "sim.shell"),
 }
 
@@ -87,7 +87,7 @@ LIGHT = dict.fromkeys(
     ("sim.arch", "sim.shell", "traces.__main__", "sim.__main__", "sim.commands.main", "sim.machines.table"),
     SLOW | {"numba"},
 )
-LIGHT["workloads.quantize.core"] = SLOW | {"numba"}
+LIGHT["sim.quantize"] = SLOW | {"numba"}
 
 
 class Import(NamedTuple):

@@ -80,7 +80,7 @@ class Transfers(NamedTuple):
     stride: Integers
     is_write: Integers  # 0 or 1
     after: Integers  # [N] the task that must have ended; NONE
-    # [N] the layer whose output it loads; of what stays on the chip, that and the number of layers; NONE: it
+    # [N] the layer whose output it loads, of what stays on the chip counted on from the last layer; NONE: it
     # is there from the start
     source: Integers
     written: Integers  # [N] how many of that layer's first writes must be complete
@@ -90,9 +90,9 @@ class Transfers(NamedTuple):
 
 
 class Writes(NamedTuple):
-    """The writes of layer l are ``index[first[l]:first[l + 1]]``, in the order in which they are issued."""
+    """The writes of layer l are ``transfer[first[l]:first[l + 1]]``, in the order of their issue."""
 
-    index: Integers  # [writes] transfers
+    transfer: Integers  # [writes]
     first: Integers  # [2 layers + 1]: those of the chip after those of the DRAM
 
 
@@ -233,7 +233,7 @@ def _count_writes(plan: Plan, layer: int) -> None:
     """Count the first writes of a layer that are complete: a DRAM may finish a later one before."""
     first, last = plan.writes.first[layer], plan.writes.first[layer + 1]
     count = plan.layers[layer]
-    while first + count < last and plan.times.complete[plan.writes.index[first + count]] != NONE:
+    while first + count < last and plan.times.complete[plan.writes.transfer[first + count]] != NONE:
         count += 1
     plan.layers[layer] = count
 

@@ -4,11 +4,11 @@ A tile of the product is (tm, tn, tk). It runs as one task of the array: for eac
 all of k. Where k is cut, its tiles follow one another and their sums stay at the foot. What an operand has
 met stays in its scratchpad while it fits; beyond, every loop outside reads it again.
 
-The search is exhaustive: over the smallest tile of each trip count, since traffic and cycles depend on trip
-counts and footprints grow with the tile, and where a tile is no multiple of the array's side over every one
-that takes fewer array tiles. Of the mappings within 1/64 of the fewest cycles of the array it takes the
-fewest bytes, then the fewest tasks, then the fewest cycles, then the first. No bandwidth enters: more of it
-never changes the tiles.
+The search is exhaustive over the tiles that count. Traffic and cycles depend on trip counts, and footprints
+grow with the tile, so of each trip count the smallest tile is enough; but where whole output rows of a
+convolution are cut by the array's sides, also every larger one that has fewer array tiles. Of the mappings
+within 1/64 of the fewest cycles of the array it takes the fewest bytes, then the fewest tasks, then the
+fewest cycles, then the first. No bandwidth enters: more of it never changes the tiles.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def granules(config: AntConfig, shape: Shape) -> Granules:
 def candidates(size: int, granule: int, side: int = 1) -> Integers:
     """Return the tiles of a dimension that count, in elements, descending; whole granules but the last.
 
-    Of each trip count the smallest, and, where granules are no multiples of the array's `side`, every larger
-    one whose array tiles are fewer.
+    Of each trip count the smallest, and, unless granules are multiples of the array's `side`, every larger
+    one that has fewer array tiles.
     """
     count = -(-size // granule)
     if granule % side:

@@ -111,16 +111,20 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
     last_m, last_n, last_k = (np.array([shape.m, shape.n, shape.k]) - (trips - 1) * tiles).T
 
     def pieces(trips: Doubles, tile: Doubles, last: Doubles, granule: int) -> Doubles:
-        return (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+        count: Doubles = (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
+        return count
 
     def stream(trips: Doubles, tile: Doubles, last: Doubles, rows: Doubles | int) -> Doubles:
-        return (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        words: Doubles = (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
+        return words
 
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down = pieces(m_trips, tm, last_m, array.tile_rows(left))
         across = pieces(n_trips, tn, last_n, array.tile_cols(above))
+        words: Doubles
         if array.schedule is Schedule.DRAIN:
-            return down * across * (shape.k + k_trips * (array.rows + array.cols - 2))
+            words = shape.k + k_trips * (array.rows + array.cols - 2)
+            return down * across * words
         rows = np.minimum(array.rows, shape.m * left)
         short = np.floor(shape.k / k_trips)  # parts are equal within one
         longer = shape.k - k_trips * short
@@ -136,8 +140,9 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
     side = array.tile_rows(left)
     down = pieces(k_trips, tk, last_k, side)
     if array.schedule is Schedule.DRAIN:
-        words = (outer - 1) * tile + last
-        return down * across * (words + outer * (2 * array.rows + array.cols - 2))
+        words = (outer - 1) * tile + last + outer * (2 * array.rows + array.cols - 2)
+        return down * across * words
     ragged = left * (last_k - (np.ceil(last_k / side) - 1) * side)
     full = stream(outer, tile, last, array.rows)
-    return across * ((down - 1) * full + stream(outer, tile, last, ragged))
+    cycles: Doubles = across * ((down - 1) * full + stream(outer, tile, last, ragged))
+    return cycles

@@ -26,7 +26,7 @@ class _Block(NamedTuple):
 
 
 def plan_attention(planner: Planner, place: int, layer: Attention) -> None:
-    planner.reserve(place)
+    planner.keep(place)
     blocks = _blocks(planner, layer)
     pending: tuple[int, _Block, int] | None = None  # head, block, softmax
     for head in range(layer.heads):

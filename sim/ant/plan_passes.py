@@ -10,7 +10,7 @@ PIECES = 4  # a vector task's operands take one part in so many of their half of
 
 
 def plan_passes(planner: Planner, place: int, layer: Passes) -> None:
-    after = planner.reserve(place)
+    after = planner.keep(place)
     half = planner.config.vector_scratchpad.capacity_bytes // 2
     sizes = {tensor: planner.read_bits(tensor) * count // 8 for tensor, count in layer.read.items()}
     written = sum(layer.written * width // 8 for width in planner.written_bits(layer.output))

@@ -17,12 +17,12 @@ from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
 def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
-    """Return a product, or its largest block of rows, as the mapper sees it.
+    """Return a product as the mapper sees it, or the largest of its blocks of rows.
 
     `output_bits` of each result are written to DRAM.
     """
     image, bits = layer.image, layer.bits
-    m = max(last - first for first, last in _blocks(layer))
+    m = max(last - first for first, last in layer.row_blocks or ((0, layer.m),))
     size = m * layer.k * bits.activation / 8
     halo, granule, places = 0.0, 1, 1
     if image is not None:
@@ -59,14 +59,15 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
 
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
     """Plan a product. Raises `ConfigError` where no tile fits."""
-    planner.reserve(place)
+    planner.keep(place)
+    blocks = layer.row_blocks or ((0, layer.m),)
     shape = product_shape(planner, layer, sum(planner.written_bits(layer.output)))
     kept = planner.kept(layer.activation, layer.bits.activation)
     mapping = planner.search(shape).best(planner.rooms[place], kept is not None)
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
         before = 0
-        for first, last in _blocks(layer):
+        for first, last in blocks:
             for m, n in _tiles(mapping, first, last, layer.n):
                 _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
             before += last - first
@@ -159,21 +160,17 @@ def _tile(
     planner.write(Queue.OUTPUT, place, task, runs, layer.output, done)
 
 
-def _blocks(layer: Product) -> tuple[tuple[int, int], ...]:
-    return layer.row_blocks or ((0, layer.m),)
-
-
 def _parts_of_k(planner: Planner, layer: Product, mapping: Mapping) -> list[tuple[int, int]]:
     """Return where each part of k begins and how long it is.
 
-    Output stationary, they are equal within one, as `functional.parts_of_k`: a short last one would cost as
-    many cycles as the tile has rows.
+    Output stationary, they are equal within one, as those of `functional.parts_of_k`: a short last one would
+    cost as many cycles as the tile has rows.
     """
     if planner.config.array.stationary:
         return [(k, min(mapping.tk, layer.k - k)) for k in range(0, layer.k, mapping.tk)]
     count = -(-layer.k // mapping.tk)
     bounds = [part * layer.k // count for part in range(count + 1)]
-    return [(low, high - low) for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [(low, high - low) for low, high in pairwise(bounds)]
 
 
 def _ascend(blocks: Sequence[tuple[int, int]]) -> bool:

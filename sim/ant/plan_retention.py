@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Passes, Product
 from tandemsim.sim.ant.plan_attention import query_block
 from tandemsim.sim.ant.plan_product import product_shape
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.ant.retention import Cost, Kept, candidates, kept_results
+from tandemsim.sim.ant.retention import Cost, Kept, State, candidates, kept_results
 
 
 def keep_results(planner: Planner) -> None:
@@ -15,10 +17,7 @@ def keep_results(planner: Planner) -> None:
     capacity = planner.config.activation_scratchpad.capacity_bytes
     layers = len(planner.plans)
 
-    def cost(place: int, room: int, is_there: bool, spared: frozenset[int]) -> Cost:
-        return _cost(planner, place, room, is_there, spared)
-
-    planner.keeping, planner.rooms = kept_results(choices, layers, capacity, cost)
+    planner.keeping, planner.rooms = kept_results(choices, layers, capacity, partial(_cost, planner))
 
 
 def _choices(planner: Planner) -> list[Kept]:
@@ -36,12 +35,15 @@ def _choices(planner: Planner) -> list[Kept]:
         elif isinstance(layer, Beside):
             others |= {(tensor, layer.bits) for tensor in layer.inputs}
         elif isinstance(layer, Passes):
-            others |= {(tensor, STORED) for tensor in layer.inputs}
-        others |= {(tensor, STORED) for tensor in getattr(layer, "operands", ())}
+            others |= {(tensor, planner.read_bits(tensor)) for tensor in layer.inputs}
+        others |= {(tensor, planner.read_bits(tensor)) for tensor in getattr(layer, "operands", ())}
     choices = []
     for (tensor, bits), readers in streams.items():
         first = lowering.made_by.get(tensor)
-        if first is None or planner.plans[first].layer.output != tensor or min(readers) <= first:
+        if first is None or min(readers) <= first:
+            continue
+        maker = planner.plans[first].layer
+        if not isinstance(maker, Product | Attention | Passes) or maker.output != tensor:
             continue
         size = -(-lowering.elements(tensor) * bits // 8)
         is_needed = (tensor, bits) in others or lowering.is_read_elsewhere(tensor)
@@ -49,8 +51,9 @@ def _choices(planner: Planner) -> list[Kept]:
     return choices
 
 
-def _cost(planner: Planner, place: int, room: int, is_there: bool, spared: frozenset[int]) -> Cost:
-    """Return what a layer moves and takes. Raises `ConfigError` where it does not fit `room` bytes."""
+def _cost(planner: Planner, state: State) -> Cost:
+    """Return what a layer moves and takes. Raises `ConfigError` where it does not fit."""
+    place, room, is_there, spared = state
     layer = planner.plans[place].layer
     widths = [width for width in planner.formats.get(layer.output, [STORED]) if width not in spared]
     if isinstance(layer, Product):

@@ -9,6 +9,7 @@ import numpy as np
 from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
 from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
+from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers
 
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
@@ -44,6 +45,7 @@ class Program:
     transfer_layer: Integers  # [N]
     transfer_tensor: Integers  # [N] root tensor
     placed_bytes: int
+    keeping: Keeping  # results that stay in the activation scratchpad
 
 
 class Columns:

@@ -70,8 +70,8 @@ class Planner:
                 self.await_kept(kept, last, 1.0)  # or the vector unit might still write it
                 ring.release(kept, last)
 
-    def reserve(self, place: int) -> int:
-        """Reserve bytes for results of a layer that stay; return the task of the array that frees them."""
+    def keep(self, place: int) -> int:
+        """Take bytes for the results of a layer that stay; return the task of the array that frees them."""
         ring, after = self.rings[Queue.ACTIVATION], NONE
         for kept in self.keeping.values():
             if kept.first == place:
@@ -105,9 +105,9 @@ class Planner:
                     formats.setdefault(tensor, set()).add(layer.bits)
             elif isinstance(layer, Passes):
                 for tensor in layer.inputs:
-                    formats.setdefault(tensor, set()).add(STORED)
+                    formats.setdefault(tensor, set()).add(self.read_bits(tensor))
             for tensor in getattr(layer, "operands", ()):
-                formats.setdefault(tensor, set()).add(STORED)
+                formats.setdefault(tensor, set()).add(self.read_bits(tensor))
         return {tensor: sorted(widths) for tensor, widths in formats.items()}
 
     def written_bits(self, tensor: int) -> list[int]:
@@ -288,6 +288,7 @@ class Planner:
         return size if small and self.lowering.elements(tensor) < elements else 0
 
     def read_bits(self, tensor: int) -> int:
+        """Return how wide the vector unit reads an element, and riders; integers that steer a gather, too."""
         return PARAMETER_BITS if self.lowering.is_weight(tensor) else STORED
 
     def riders(

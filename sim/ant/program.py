@@ -36,9 +36,10 @@ from tandemsim.sim.ant.planned import (
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.types import Progress
 
 
-def program(config: AntConfig, lowering: Lowering) -> Program:
+def program(config: AntConfig, lowering: Lowering, report: Progress) -> Program:
     """Plan every layer. `ConfigError` names the op that does not fit."""
     planner = Planner(config, lowering)
     keep_results(planner)
@@ -49,6 +50,7 @@ def program(config: AntConfig, lowering: Lowering) -> Program:
         except ConfigError as error:
             raise ConfigError(f"op {layer.op.name!r}: {error}") from None
         planner.end(place)
+        report("planning", place + 1, len(lowering.layers))
     planner.check_dram()
     return assembled(planner)
 
@@ -91,6 +93,7 @@ def assembled(planner: Planner) -> Program:
         transfer_layer=moved[:, OWNER].copy(),
         transfer_tensor=moved[:, TENSOR].copy(),
         placed_bytes=planner.next_byte,
+        keeping=planner.keeping,
     )
 
 

@@ -1,9 +1,9 @@
 """Retention: which results stay in the activation scratchpad for the products and queries that read them.
 
-A result stays from the layer that makes it to the last of the layers that it is kept for, and takes its
-bytes from all of them. What every reader finds on the chip is not written to DRAM. Candidates are tried in
-the order of the bytes that they spare for each byte and layer that they take; one is accepted if the layers
-fit what is left, move fewer bytes in all, and take at most 1/64 more cycles of the array.
+A result stays from the layer that makes it to the last of the layers that it is kept for, and takes its bytes
+from all of them. What every reader finds on the chip is not written to DRAM. Candidates are tried in the
+order of the bytes that they spare for each byte and layer that they take; one is accepted if the layers fit
+what is left, move fewer bytes in all, and take at most 1/64 more cycles of the array.
 """
 
 from __future__ import annotations
@@ -38,16 +38,25 @@ class Cost(NamedTuple):
     cycles: int
 
 
-# Of a layer, with so many bytes for its activations, whether they are there, and the widths of its results
-# that are not written. Raises `ConfigError` where it does not fit.
-CostOf = Callable[[int, int, bool, frozenset[int]], Cost]
-_State = tuple[int, int, bool, frozenset[int]]
+class State(NamedTuple):
+    """What retention changes about a layer."""
+
+    place: int
+    room: int  # bytes for other activations
+    is_there: bool  # its activations are on the chip
+    spared: frozenset[int]  # widths of its results that are not written
+
+
+CostOf = Callable[[State], Cost]  # raises `ConfigError` where a layer does not fit
 
 
 def candidates(
     tensor: int, bits: int, size: int, first: int, readers: list[int], is_needed: bool
 ) -> list[Kept]:
-    """Return the ways to keep a result for its first readers; `is_needed`: in DRAM, whoever reads it."""
+    """Return the ways to keep a result for its first readers, ascending.
+
+    `is_needed`: in DRAM, too, whatever stays.
+    """
     readers = sorted(set(readers))
     return [
         Kept(
@@ -67,34 +76,29 @@ def candidates(
 def kept_results(choices: list[Kept], layers: int, capacity: int, cost: CostOf) -> tuple[Keeping, list[int]]:
     """Return what is kept, and how many bytes each layer has for other activations."""
     kept: dict[tuple[int, int], Kept] = {}
-    room = [capacity] * layers
-    there = [False] * layers
-    spared: list[frozenset[int]] = [frozenset()] * layers
+    states = [State(place, capacity, False, frozenset()) for place in range(layers)]
     for choice in sorted(choices, key=lambda each: (-_density(each), *each[:5])):
         key = choice.tensor, choice.bits
         before = kept.get(key)
-        if choice.size > capacity or (before is not None and before.last >= choice.last):
+        if before is not None and before.last >= choice.last:
             continue
-        places = range(choice.first, choice.last + 1)
         begin = before.last + 1 if before else choice.first
-        old = [(room[place], there[place], spared[place]) for place in places]
-        new = [
-            (
-                room[place] - choice.size * (place >= begin),
-                there[place] or place in choice.readers,
-                spared[place] | ({choice.bits} if choice.spared and place == choice.first else frozenset()),
-            )
-            for place in places
-        ]
-        if min(state[0] for state in new) >= 0 and _is_better(
-            [(place, *state) for place, state in zip(places, old, strict=True)],
-            [(place, *state) for place, state in zip(places, new, strict=True)],
-            cost,
-        ):
+        places = slice(choice.first, choice.last + 1)
+        after = [_after(state, choice, begin) for state in states[places]]
+        if _is_better(states[places], after, cost):
             kept[key] = choice
-            for place, state in zip(places, new, strict=True):
-                room[place], there[place], spared[place] = state
-    return kept, room
+            states[places] = after
+    return kept, [state.room for state in states]
+
+
+def _after(state: State, choice: Kept, begin: int) -> State:
+    """Return the state of a layer with one more result on the chip, from layer `begin` on."""
+    place, room, is_there, spared = state
+    if place >= begin:
+        room -= choice.size
+    if place == choice.first and choice.spared:
+        spared |= {choice.bits}
+    return State(place, room, is_there or place in choice.readers, spared)
 
 
 def _density(choice: Kept) -> float:
@@ -102,9 +106,11 @@ def _density(choice: Kept) -> float:
     return (len(choice.readers) + choice.spared) / (choice.last - choice.first + 1)
 
 
-def _is_better(old: Sequence[_State], new: Sequence[_State], cost: CostOf) -> bool:
+def _is_better(old: Sequence[State], new: Sequence[State], cost: CostOf) -> bool:
+    if min(state.room for state in new) < 0:
+        return False
     try:
-        before, after = ([cost(*state) for state in states] for states in (old, new))
+        before, after = ([cost(state) for state in states] for states in (old, new))
     except ConfigError:
         return False
     fewer = sum(each.bytes for each in after) < sum(each.bytes for each in before)

@@ -50,8 +50,7 @@ def simulate(
     memory = compile_beside("tandemsim.sim.memory.warm")
     report("planning", 0, 1)
     lowering = Lowering(trace, ops, bits, batch, config.array)
-    plan = program(config, lowering)
-    report("planning", 1, 1)
+    plan = program(config, lowering, report)
     memory.wait()
     return run_program(lowering, plan, config.dram, config.cycle_ps, report)
 

@@ -35,7 +35,7 @@ def plan_conversion(planner: Planner, place: int, layer: Conversion, finished: I
     `finished`, [heads of all items, tokens]: how many of the attention's writes it takes until a result is
     there. Raises `ConfigError` where the vector scratchpad does not hold one token.
     """
-    after = planner.reserve(place)
+    after = planner.keep(place)
     half = planner.config.vector_scratchpad.capacity_bytes // 2
     elements = layer.heads * layer.v_dim
     widths = planner.written_bits(layer.output)

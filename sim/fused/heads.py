@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import Beside, Lowering, Product
-from tandemsim.sim.ant.mapper import RUN_AHEAD, task_cycles
+from tandemsim.sim.ant.mapper import task_cycles
+from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_product import count_scratchpads
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
@@ -112,7 +113,8 @@ def block_of(planner: Planner, group: Projections, output_bits: int) -> int:
     if planner.kept(product.activation, bits.activation) is None:
         room = min(planner.rooms[place] for place in group.places)
         most = min(most, room * 8 // (RUN_AHEAD * product.k * bits.activation))
-    if most < min(group.tokens, array.rows) or 2 * weights > config.weight_scratchpad.capacity_bytes:
+    few = most < min(group.tokens, array.rows) or 2 * weights > config.weight_scratchpad.capacity_bytes
+    if few or config.outliers.share:
         return 0
     return -(-group.tokens // -(-group.tokens // most))
 
@@ -129,7 +131,7 @@ def plan_projections(planner: Planner, group: Projections, block: int, bases: di
     An input of the attention lies at its base, [heads, tokens, size].
     """
     for place in group.places:
-        planner.reserve(place)
+        planner.keep(place)
     for unit in range(group.items * group.units):
         for token in range(0, group.tokens, block):
             rows = min(block, group.tokens - token)
@@ -145,8 +147,9 @@ def _plan_part(
     plan, bits = planner.plans[part.place], product.bits
     item, of_item = divmod(unit, group.units)
     row = item * group.tokens + token
-    widths = bits.activation, bits.weight
-    task = planner.array_task(part.place, task_cycles(planner.config, rows, part.columns, product.k, widths))
+    task = planner.array_task(
+        part.place, task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
+    )
     plan.macs += rows * part.columns * product.k
     count_scratchpads(planner, plan, product, rows, part.columns, product.k)
     done = (row + rows) / product.m

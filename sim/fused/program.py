@@ -20,7 +20,7 @@ from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.ant.program import assembled, plan_layer
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
-from tandemsim.sim.arch.types import Integers
+from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.fused.conversion import plan_conversion, token_blocks
 from tandemsim.sim.fused.heads import NAMES, Projections, block_of, plan_projections, projections
 from tandemsim.sim.fused.windows import Windows, add_windows, windows_of
@@ -28,12 +28,12 @@ from tandemsim.sim.salo.layer.layout import NAMES as TENSORS
 from tandemsim.sim.salo.machine import Case, case_of
 
 
-def program(config: FusedConfig, lowering: Lowering) -> tuple[Program, dict[int, Windows]]:
+def program(config: FusedConfig, lowering: Lowering, report: Progress) -> tuple[Program, dict[int, Windows]]:
     """Plan every layer; return the windows by the place of their layer, too.
 
     `ConfigError` names the op that does not fit.
     """
-    return _Planner(config, lowering).program()
+    return _Planner(config, lowering).program(report)
 
 
 class _Planner:
@@ -52,12 +52,13 @@ class _Planner:
                 self._order_tokens(place, layer)
         keep_results(self.planner)
 
-    def program(self) -> tuple[Program, dict[int, Windows]]:
+    def program(self, report: Progress) -> tuple[Program, dict[int, Windows]]:
         for place, layer in enumerate(self.lowering.layers):
             if place in self._in_groups:
                 continue
             with _said_of(layer.op.name, "ant."):
                 self._plan(place)
+            report("planning", place + 1, len(self.lowering.layers))
         self.planner.check_dram()
         return assembled(self.planner), self.windows
 
@@ -77,7 +78,7 @@ class _Planner:
         """Let the one product that reads an attention's results follow the order in which they are done."""
         pattern = layer.op.pattern
         late = () if pattern is None else [token - pattern.q_offset for token in pattern.global_tokens]
-        layer.token_blocks = blocks = ((0, layer.tokens),)
+        layer.token_blocks = ((0, layer.tokens),)
         following = self.lowering.layers[place + 1] if place + 1 < len(self.lowering.layers) else None
         if not isinstance(following, Product) or following.activation != layer.output:
             return

@@ -42,8 +42,7 @@ def simulate(
     salo = config.salo_config
     widths = 8 * salo.element_bytes, 8 * salo.output_bytes
     lowering = Lowering(trace, ops, bits, batch, config.ant.array, dict.fromkeys(beside, widths))
-    plan, windows = program(config, lowering)
-    report("planning", 1, 1)
+    plan, windows = program(config, lowering, report)
     memory.wait()
     return FusedRun(run_program(lowering, plan, config.dram, config.cycle_ps, report), windows)
 

@@ -258,6 +258,7 @@ OPS = {
     ),
     "rides_on": Word("The op on whose results it rides: it takes no cycles of its own."),
     "vector_cycles": Word("Cycles in which the vector unit works on it."),
+    "values": Word("What --functional found of it: formats of its operands, and how far it is from float64."),
     "reason": Word("Why the op does not run here."),
 }
 
@@ -272,6 +273,10 @@ FUNCTIONAL = {
     "mean_abs_error": Word("Mean distance between the machine's outputs and those of float64."),
     "max_abs_error": Word("Largest distance between the machine's outputs and those of float64."),
     "mean_abs_reference": Word("Mean size of the outputs of float64, to compare the errors with."),
+    "elements": Word("Outputs that were compared."),
+    "equal": Word("Of these, those that are exactly those of float64."),
+    "sqnr_db": Word("Power of float64's outputs over that of the distance, in decibels; null without one."),
+    "formats": Word("The number format of each operand."),
     "saturations": Word("How often a value was cut to the largest that its format holds, by format."),
     "query": Word("Queries, after scaling, as the array takes them."),
     "key": Word("Keys as the array takes them."),
@@ -281,6 +286,7 @@ FUNCTIONAL = {
     "weight": Word("Weights of the values: the exponentials' mantissas, or probabilities."),
     "row_sum": Word("Sums of the weights of a row, in one tile."),
     "psum": Word("Partial sums of weighted values."),
+    "sum": Word("Sums of products, in the accumulators at the foot of the array."),
     "merge_exponent": Word("Exponents of the row sums of merged tiles."),
     "merge": Word("Merged weighted sums."),
     "output": Word("Outputs as they are stored."),

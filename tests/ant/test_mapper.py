@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tandemsim.sim.ant.mapper import RUN_AHEAD, Mapping, Shape, best_mapping, candidates, task_cycles
+from tandemsim.sim.ant.mapper import Mapping, best_mapping, candidates, task_cycles
+from tandemsim.sim.ant.mapper_costs import RUN_AHEAD, Shape
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow
 from tandemsim.sim.arch.ant.presets import ANT
 from tandemsim.sim.arch.checks import ConfigError

@@ -41,7 +41,42 @@ def test_what_is_kept_is_not_thrown_out() -> None:
     assert ring.need("a", 4, 0) == NONE and ring.need("b", 4, 1) == NONE
     ring.keep("a", 5)
     assert ring.need("c", 4, 3) == 1  # in the place of b
-    assert ring.need("a", 4, 5) is None and not ring.holds("b")
+    assert ring.need("a", 4, 5) is None and ring.need("b", 4, 6) == 5  # in the place of a, which is older
+
+
+@given(TASKS, st.integers(5, 20), st.integers(1, 5), st.integers(0, 10), st.integers(0, 20))
+def test_what_is_reserved_is_nobody_elses_until_it_is_released(
+    tasks: list[list[int]], held: int, size: int, first: int, count: int
+) -> None:
+    """Brute force: as above, with `size` bytes reserved from task `first` to `count` tasks later."""
+    ring, last = Ring("some_scratchpad", held), first + count
+    loads: list[list[int]] = []
+    current: dict[int, int] = {}
+    for task, needs in enumerate(tasks):
+        if task == first:
+            try:
+                after = ring.reserve("whole", size, task)
+            except ConfigError:
+                assert size > held
+                return
+            assert after < task
+            assert sum(SIZES[other] for other, used in loads if used > after) + size <= held
+        for key in needs:
+            try:
+                after = ring.need(key, SIZES[key], task)  # type: ignore[assignment]
+            except ConfigError:
+                assert sum(SIZES[other] for other in set(needs)) + size > held
+                return
+            if after is None:
+                loads[current[key]][1] = task
+                continue
+            live = sum(SIZES[other] for other, used in loads if used > after)
+            reserved = size if first <= task and after < last else 0
+            assert live + reserved + SIZES[key] <= held
+            current[key] = len(loads)
+            loads.append([key, task])
+        if task == last:
+            ring.release("whole", task)
 
 
 def test_a_ring_that_is_too_small_names_its_field() -> None:

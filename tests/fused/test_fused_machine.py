@@ -32,7 +32,9 @@ def run(batch: int = 1, bits: str = "4", **more: Any) -> FusedRun:
     trace = longformer_layer()
     config = FUSED_FAMILY.config(None, {**SMALL, **{key.replace("__", "."): more[key] for key in more}})
     windows = [op.id for op in trace.ops if op.kind == "window_attention"]
-    return simulate(trace, trace.ops, windows, config, widths(trace, trace.ops, bits), batch)
+    return simulate(
+        trace, trace.ops, windows, config, widths(trace, trace.ops, config.ant.array, bits), batch
+    )
 
 
 def tasks_of(of: FusedRun, engine: Engine, place: int) -> np.ndarray:

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tandemsim.sim.quantize.rule import Rule, named
+from tandemsim.sim.quantize.tensors import quantize_weight
 from tandemsim.traces.arrays import load_arrays
 from tandemsim.traces.codec import load
 from tandemsim.workloads.quantize.__main__ import main
-from tandemsim.workloads.quantize.core.rule import Rule, named
-from tandemsim.workloads.quantize.core.tensors import quantize_weight
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

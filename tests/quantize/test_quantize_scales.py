@@ -11,10 +11,10 @@ from hypothesis.extra.numpy import arrays
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import FORMATS, Kind
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES, ORDER, format_of, formats_of
-from tandemsim.workloads.quantize.core.choice import best_of, choose, is_signed
-from tandemsim.workloads.quantize.core.finite import as_doubles
-from tandemsim.workloads.quantize.core.scales import Span, rounded, search
+from tandemsim.sim.quantize.candidates import CANDIDATES, ORDER, format_of, formats_of
+from tandemsim.sim.quantize.choice import best_of, choose, is_signed
+from tandemsim.sim.quantize.finite import as_doubles
+from tandemsim.sim.quantize.scales import Span, rounded, search
 
 NAMES = [*sorted(name for name, form in FORMATS.items() if form.bits <= 5), "int8", "int8u", "flint6"]
 NUMBERS = st.floats(-1000, 1000, width=32).map(lambda x: 0.0 if abs(x) < 1e-6 else x)

@@ -12,11 +12,11 @@ from hypothesis.extra.numpy import arrays
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, SCALE, e8m0_value
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import FORMATS, Kind
-from tandemsim.workloads.quantize.core.blocks import like_mxfp4, like_nvfp4, searched
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES
-from tandemsim.workloads.quantize.core.escalation import LayerError, parse, published
-from tandemsim.workloads.quantize.core.rule import Rule, named
-from tandemsim.workloads.quantize.core.tensors import decibels, quantize_activation, quantize_weight
+from tandemsim.sim.quantize.blocks import like_mxfp4, like_nvfp4, searched
+from tandemsim.sim.quantize.candidates import CANDIDATES
+from tandemsim.sim.quantize.escalation import LayerError, parse, published
+from tandemsim.sim.quantize.rule import Rule, named
+from tandemsim.sim.quantize.tensors import decibels, quantize_activation, quantize_weight
 
 ROWS = arrays(np.float64, (2, 70), elements=st.floats(-1e4, 1e4, width=32))
 ELEMENTS = st.sampled_from(["int4", "flint4", "pot4", "e2m1"])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from tandemsim.sim.quantize.rule import Rule, named
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.schema import Op, Quant, Source, Tensor
 from tandemsim.traces.validate import seal
 from tandemsim.workloads.quantize.annotate import annotated
-from tandemsim.workloads.quantize.core.rule import Rule, named
 from tandemsim.workloads.quantize.model import Layer
 from tandemsim.workloads.quantize.quantizing import quantize_layer
 

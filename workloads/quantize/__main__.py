@@ -20,12 +20,12 @@ from typing import Any
 
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, nearest, require
+from tandemsim.sim.quantize.candidates import CANDIDATES
+from tandemsim.sim.quantize.escalation import parse, published
+from tandemsim.sim.quantize.rule import CHANNEL, TENSOR, Rule, named
+from tandemsim.sim.quantize.scales import ARTIFACT, STORES, Span
 from tandemsim.sim.shell.command_line import Parser, answered
 from tandemsim.sim.shell.files import require_writable_folder, standard_output
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES
-from tandemsim.workloads.quantize.core.escalation import parse, published
-from tandemsim.workloads.quantize.core.rule import CHANNEL, TENSOR, Rule, named
-from tandemsim.workloads.quantize.core.scales import ARTIFACT, STORES, Span
 from tandemsim.workloads.quantize.folder import FILES, write_folder
 from tandemsim.workloads.quantize.model import Model
 from tandemsim.workloads.quantize.quantizing import quantize_model

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from tandemsim.sim.arch.blocks import BlockFormat
 from tandemsim.sim.arch.codes import Kind
+from tandemsim.sim.quantize.tensors import Quantized
 from tandemsim.traces.arrays import array_info
 from tandemsim.traces.schema import Op, Quant, Tensor, Trace
 from tandemsim.traces.validate import seal
-from tandemsim.workloads.quantize.core.tensors import Quantized
 from tandemsim.workloads.quantize.quantizing import INPUT, QuantizedLayer
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -28,18 +28,18 @@ from typing import NamedTuple
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import code_format
-from tandemsim.sim.report.layout import table
-from tandemsim.sim.shell.command_line import Parser, answered
-from tandemsim.sim.shell.files import standard_output
-from tandemsim.workloads.quantize.core.blocks import like_mxfp4, like_nvfp4
-from tandemsim.workloads.quantize.core.rule import CHANNEL, TENSOR, Rule
-from tandemsim.workloads.quantize.core.scales import ARTIFACT, Span
-from tandemsim.workloads.quantize.core.tensors import (
+from tandemsim.sim.quantize.blocks import like_mxfp4, like_nvfp4
+from tandemsim.sim.quantize.rule import CHANNEL, TENSOR, Rule
+from tandemsim.sim.quantize.scales import ARTIFACT, Span
+from tandemsim.sim.quantize.tensors import (
     Quantized,
     decibels,
     quantize_activation,
     quantize_weight,
 )
+from tandemsim.sim.report.layout import table
+from tandemsim.sim.shell.command_line import Parser, answered
+from tandemsim.sim.shell.files import standard_output
 from tandemsim.workloads.quantize.model import Layer
 from tandemsim.workloads.quantize.quantizing import INPUT
 from tandemsim.workloads.quantize.rows import counted, in_decibels

@@ -16,8 +16,8 @@ from torch.nn.utils.parametrize import register_parametrization, remove_parametr
 
 from tandemsim.sim.arch.blocks import BlockFormat
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.workloads.quantize.core.rule import Rule
-from tandemsim.workloads.quantize.core.tensors import Quantized, quantize_weight
+from tandemsim.sim.quantize.rule import Rule
+from tandemsim.sim.quantize.tensors import Quantized, quantize_weight
 from tandemsim.workloads.quantize.quantizing import QuantizedLayer
 
 Rounding = Callable[[Doubles], Doubles]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.codes import FORMATS
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES
-from tandemsim.workloads.quantize.core.escalation import Chosen, parse
-from tandemsim.workloads.quantize.core.rule import Rule
+from tandemsim.sim.quantize.candidates import CANDIDATES
+from tandemsim.sim.quantize.escalation import Chosen, parse
+from tandemsim.sim.quantize.rule import Rule
 
 STORE = "float16"  # of a channel's scale
 

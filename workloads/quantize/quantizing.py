@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tandemsim.workloads.quantize.core.escalation import Chosen, LayerError
-from tandemsim.workloads.quantize.core.rule import Rule
-from tandemsim.workloads.quantize.core.tensors import Quantized, quantize_activation, quantize_weight
+from tandemsim.sim.quantize.escalation import Chosen, LayerError
+from tandemsim.sim.quantize.rule import Rule
+from tandemsim.sim.quantize.tensors import Quantized, quantize_activation, quantize_weight
 from tandemsim.workloads.quantize.model import Layer, Model
 
 INPUT = ": input"  # ends the name of a layer's activation

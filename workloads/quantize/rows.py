@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tandemsim.sim.quantize.tensors import Quantized, decibels
 from tandemsim.sim.report.format import si
 from tandemsim.sim.report.layout import table
 from tandemsim.sim.shell.version import __version__
-from tandemsim.workloads.quantize.core.tensors import Quantized, decibels
 from tandemsim.workloads.quantize.model import Model
 from tandemsim.workloads.quantize.quantizing import QuantizedLayer
 

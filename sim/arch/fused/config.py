@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from tandemsim.sim.arch.ant.config import AntArray, AntConfig, VectorUnit
+from tandemsim.sim.arch.ant.config import AntArray, AntConfig, OutlierPath, VectorUnit
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
 from tandemsim.sim.arch.energy import EnergyConfig
@@ -26,6 +26,7 @@ class AntUnits:
 
     array: AntArray = field(default_factory=AntArray)
     vector: VectorUnit = field(default_factory=VectorUnit)
+    outliers: OutlierPath = field(default_factory=OutlierPath)
     activation_scratchpad: BufferConfig
     weight_scratchpad: BufferConfig
     accumulator_scratchpad: BufferConfig

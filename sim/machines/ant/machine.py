@@ -23,7 +23,7 @@ class Ant:
 
     family: Family = ANT_FAMILY
     runs = default_for = RUNS
-    takes = frozenset({"batch", "bits", "explain"})
+    takes = frozenset({"batch", "bits", "explain", "values"})
 
     def run(
         self,

@@ -20,6 +20,7 @@ from tandemsim.sim.machines.ant.explain import Measured, Settings, ant_candidate
 from tandemsim.sim.machines.ant.op_reports import Account, op_reports
 from tandemsim.sim.machines.ant.scope import selected
 from tandemsim.sim.machines.ant.timeline import activity, timeline
+from tandemsim.sim.machines.ant.values import checked, given_tensors
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.report.activity import Activity
@@ -34,9 +35,11 @@ def outcome(
     name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
+    tensors = given_tensors(trace, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
+    values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
-    reports = op_reports(account, ops, config.array, options.batch)
+    reports = values.beside(ops, op_reports(account, ops, config.array, options.batch))
     busy, stalls = account.totals(Engine.ARRAY)
     explanation: tuple[Mapping[str, Any], ...] = ()
     if options.explain:
@@ -72,9 +75,9 @@ def outcome(
         area_mm2=None,
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
-        notes=_notes(run, config, name),
+        notes=(*_notes(run, config, name), *values.notes),
         explanation=explanation,
-        extra={"bits": name},
+        extra={"bits": name, **values.extra},
     )
 
 

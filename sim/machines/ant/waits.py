@@ -145,12 +145,12 @@ class Chains:
     def _gates(self) -> Integers:
         """Return for each transfer the write that had to be complete before, or NONE."""
         transfers, writes = self.program.transfers, self.program.writes
-        latest = writes.index.copy()  # of those up to each, the one complete last
+        latest = writes.transfer.copy()  # of those up to each, the one complete last
         for first, last in zip(writes.first[:-1], writes.first[1:], strict=True):
-            complete = self.times.complete[writes.index[first:last]]
+            complete = self.times.complete[writes.transfer[first:last]]
             is_later = complete >= np.maximum.accumulate(complete)
             place = np.maximum.accumulate(np.where(is_later, np.arange(last - first), 0))
-            latest[first:last] = writes.index[first + place]
+            latest[first:last] = writes.transfer[first + place]
         gated: Bools = (transfers.source != NONE) & (transfers.written > 0)
         gates = np.full(len(transfers.source), NONE, np.int64)
         gates[gated] = latest[writes.first[transfers.source[gated]] + transfers.written[gated] - 1]

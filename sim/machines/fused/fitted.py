@@ -25,7 +25,8 @@ def fitted(options: Options, ops: Sequence[Op]) -> Options:
 
         def grown(more: Mapping[str, object]) -> SaloConfig:
             own = {f"{SALO}{name}": value for name, value in more.items()}
-            return FUSED_FAMILY.config(options.preset, {**stated, **own}).salo_config
+            whole: FusedConfig = FUSED_FAMILY.config(options.preset, {**stated, **own})
+            return whole.salo_config
 
         grows = plain and f"{SALO}{HEAD_DIM}" not in stated
         fitting, _ = windows(ops, grown({HEAD_DIM: LONGEST_HEAD}) if grows else config.salo_config)

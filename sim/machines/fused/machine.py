@@ -24,7 +24,7 @@ class Fused:
     family: Family = FUSED_FAMILY
     runs = RUNS
     default_for: frozenset[str] = frozenset()  # by name alone
-    takes = frozenset({"batch", "bits"})
+    takes = frozenset({"batch", "bits", "explain"})
 
     def run(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS
+from tandemsim.sim.ant.lowering import ATTENTIONS, Bits
 from tandemsim.sim.arch.ant.energy import ant_energy
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic
@@ -18,6 +20,7 @@ from tandemsim.sim.arch.types import Integers, Progress
 from tandemsim.sim.fused.simulation import FusedRun, simulate
 from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
+from tandemsim.sim.machines.ant.explain import Measured, Settings, ant_candidates, explain
 from tandemsim.sim.machines.ant.op_reports import Account, AttentionArray, op_reports
 from tandemsim.sim.machines.ant.timeline import activity, timeline
 from tandemsim.sim.machines.contract import Options, Outcome
@@ -47,6 +50,13 @@ def outcome(
     account = Account(run.ant)
     reports = op_reports(account, ops, config.ant.array, options.batch, _attention(run, config))
     busy, stalls = account.totals(Engine.ARRAY)
+    explanation: tuple[Mapping[str, Any], ...] = ()
+    if options.explain:
+        macs = sum(report.macs for report in reports)
+        pes = config.ant.array.pes + config.salo.array.pes
+        whole = Measured(run.ant.cycles, stalls, macs / (run.ant.cycles * pes))
+        again = _Again(trace, ops, bits, options)
+        explanation = explain(whole, reports, list(_candidates(config)), again.run, progress)
     dram, pads = DramCounts(run.ant.dma), _scratchpads(run, config)
     actions = _energy(run, config, dram, pads)
     return Outcome(
@@ -69,8 +79,37 @@ def outcome(
         timeline=lambda: timeline(run.ant.program, run.ant.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=tuple(_notes(run, account, name, beside, elsewhere)),
+        explanation=explanation,
         extra={"bits": name},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The same run with further settings."""
+
+    trace: Trace
+    ops: Sequence[Op]
+    bits: Mapping[int, Bits]
+    options: Options
+
+    def run(self, more: Settings) -> tuple[int, Sequence[OpReport]]:
+        """Return the cycles and the reports of the ops. Raises `ConfigError` for what is refused."""
+        config, batch = fitted(self.options, self.ops).configured(more), self.options.batch
+        beside, _ = windows(self.ops, config.salo_config)
+        run = simulate(self.trace, self.ops, [op.id for op in beside], config, self.bits, batch)
+        attention = _attention(run, config)
+        return run.ant.cycles, op_reports(Account(run.ant), self.ops, config.ant.array, batch, attention)
+
+
+def _candidates(config: FusedConfig) -> Iterator[Settings]:
+    """Yield settings of both arrays, one thing each."""
+    for settings in ant_candidates(config.ant_config):
+        yield {name if name.startswith("dram.") else f"ant.{name}": settings[name] for name in settings}
+    yield {"salo.array.rows": 2 * config.salo.array.rows}
+    for pad in ("key", "value"):
+        held = getattr(config.salo, f"{pad}_scratchpad").capacity_bytes
+        yield {f"salo.{pad}_scratchpad.capacity_bytes": 2 * held}
 
 
 def _attention(run: FusedRun, config: FusedConfig) -> AttentionArray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tandemsim.sim.ant.lowering import Bits
 from tandemsim.sim.arch.fused.config import FusedConfig
+from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.machines.ant import scope as of_ant
 from tandemsim.sim.machines.salo import scope as of_salo
@@ -23,7 +24,7 @@ def selected(
     ops: Sequence[Op], config: FusedConfig, bits: Mapping[int, Bits]
 ) -> tuple[list[Op], Mapping[int, str]]:
     """Return those of `ops` that run, and by id why the others do not. Raises `ConfigError` if none runs."""
-    return of_ant.selected(ops, config.ant_config, bits, "ant+salo")
+    return of_ant.selected(ops, config.ant_config, bits, FUSED_FAMILY.name)
 
 
 def windows(ops: Sequence[Op], config: SaloConfig) -> tuple[list[Op], Mapping[int, str]]:

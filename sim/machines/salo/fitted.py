@@ -43,7 +43,8 @@ def _fitted(options: Options, settings: Mapping[str, object], ops: Sequence[Op])
     stated = {**options.settings, **settings}
 
     def grown(more: Mapping[str, object]) -> SaloConfig:
-        return SALO_FAMILY.config(options.preset, {**stated, **more})
+        config: SaloConfig = SALO_FAMILY.config(options.preset, {**stated, **more})
+        return config
 
     # Of a config that was built by hand nothing follows.
     return fitted_config(config, ops, stated, grown if grown({}) == config else None)

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.quantize.candidates import CANDIDATES
+from tandemsim.sim.quantize.rule import Rule, named
 from tandemsim.traces.codec import load
 from tandemsim.workloads.modules import trace_module
 from tandemsim.workloads.quantize.__main__ import main
 from tandemsim.workloads.quantize.annotate import annotated
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES
-from tandemsim.workloads.quantize.core.rule import Rule, named
 from tandemsim.workloads.quantize.fake import quantized
 from tandemsim.workloads.quantize.modules import read_module
 from tandemsim.workloads.quantize.quantizing import quantize_model

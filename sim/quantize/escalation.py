@@ -80,7 +80,7 @@ def parse(text: str) -> Chosen:
 @cache
 def published() -> tuple[Mapping[str, tuple[int, ...]], Mapping[str, int]]:
     """Return the artifact's lists of layers, and its numbers of layers, by network."""
-    file = resources.files("tandemsim.workloads.quantize.core") / "data" / "escalation.json"
+    file = resources.files("tandemsim.sim.quantize") / "data" / "escalation.json"
     stored = json.loads(file.read_text(encoding="utf-8"))
     lists = {name: tuple(indices) for name, indices in stored["layers"].items()}
     return MappingProxyType(lists), MappingProxyType(stored["largest"])

@@ -12,11 +12,11 @@ from tandemsim.sim.arch.blocks import SCALE_BITS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.workloads.quantize.core.blocks import searched
-from tandemsim.workloads.quantize.core.choice import Choice, best_of, is_signed
-from tandemsim.workloads.quantize.core.finite import as_doubles
-from tandemsim.workloads.quantize.core.rule import CHANNEL, Rule
-from tandemsim.workloads.quantize.core.scales import STORES, rounded
+from tandemsim.sim.quantize.blocks import searched
+from tandemsim.sim.quantize.choice import Choice, best_of, is_signed
+from tandemsim.sim.quantize.finite import as_doubles
+from tandemsim.sim.quantize.rule import CHANNEL, Rule
+from tandemsim.sim.quantize.scales import STORES, rounded
 
 TENSOR_SCALE_BITS = 32  # of NVFP4
 

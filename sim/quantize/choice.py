@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.codes import CodeFormat, Kind
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.workloads.quantize.core.candidates import formats_of
-from tandemsim.workloads.quantize.core.scales import ARTIFACT, Scales, Span, search
+from tandemsim.sim.quantize.candidates import formats_of
+from tandemsim.sim.quantize.scales import ARTIFACT, Scales, Span, search
 
 
 class Choice(NamedTuple):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, nearest, require, require_integers
 from tandemsim.sim.arch.codes import FORMATS, MAX_BITS, MIN_BITS, CodeFormat, Kind, code_format
-from tandemsim.workloads.quantize.core.candidates import CANDIDATES, formats_of
-from tandemsim.workloads.quantize.core.scales import ARTIFACT, STORES, Span
+from tandemsim.sim.quantize.candidates import CANDIDATES, formats_of
+from tandemsim.sim.quantize.scales import ARTIFACT, STORES, Span
 
 CHANNEL, TENSOR = "channel", "tensor"
 ESCALATED_BITS = 8

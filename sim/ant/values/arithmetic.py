@@ -1,0 +1,96 @@
+"""The two ways in which a product is computed: in float64, and by the rules of the array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tandemsim.sim.ant.functional import Coded, run_gemm
+from tandemsim.sim.ant.values.attention import Heads, attend
+from tandemsim.sim.ant.values.formats import coded, coded_rows
+from tandemsim.sim.ant.values.products import Numbers, by_channel, product
+from tandemsim.sim.arch.ant.config import AntConfig
+from tandemsim.sim.arch.types import Doubles
+from tandemsim.traces.schema import Op, Quant
+
+
+class Float64:
+    """Products of numbers as they are."""
+
+    def product(self, op: Op, left: Doubles, right: Doubles) -> Doubles:
+        """Return a product without what is added to it."""
+        return product(op, left, by_channel(op, right), lambda one, other, _: one @ other)
+
+    def attention(self, op: Op, heads: Heads, apart: Heads | None, beside: Mapping[str, Doubles]) -> Doubles:
+        """Return the output of an attention."""
+        return attend(op, heads, apart, beside, self)
+
+    def scores(self, query: Numbers, key: Numbers, apart: bool) -> Doubles:
+        """Return products of queries and keys."""
+        return np.asarray(query @ key.T, np.float64)
+
+    def weighted(self, weights: Doubles, value: Numbers, apart: bool) -> Doubles:
+        """Return weighted sums of values."""
+        return np.asarray(weights @ value, np.float64)
+
+
+class OnArray:
+    """Products through decoders, PEs and feet, of operands in the array's formats, for one op.
+
+    `formats` says what each operand was quantized to, `saturations` how many steps of sums took a bound.
+    """
+
+    def __init__(
+        self, config: AntConfig, bits: tuple[int, int], stated: Mapping[int, Quant], op: Op, is_weight: bool
+    ) -> None:
+        self._config, self._bits, self._stated = config, bits, stated
+        self._op, self._is_weight = op, is_weight
+        self.formats: dict[str, str] = {}
+        self.saturations = 0
+        self._local: list[Coded] = []
+        self._apart: list[Coded] = []
+
+    def product(self, op: Op, left: Doubles, right: Doubles) -> Doubles:
+        """Return a product without what is added to it; a weight has a scale for each output channel."""
+        activation = self._coded("activation", left, 0)
+        weight = self._coded("weight", by_channel(op, right), 1, self._is_weight)
+        scales = np.asarray(weight.scale)
+
+        def multiply(codes: Numbers, others: Numbers, which: slice) -> Doubles:
+            scale = scales[which] if self._is_weight else scales
+            return self._multiplied(activation._replace(codes=codes), Coded(others, weight.form, scale))
+
+        return product(op, activation.codes, weight.codes, multiply)
+
+    def attention(self, op: Op, heads: Heads, apart: Heads | None, beside: Mapping[str, Doubles]) -> Doubles:
+        """Return the output of an attention; its softmax is that of float64, its weights are quantized."""
+        names = ("query", "key", "value")
+        codes = []
+        for held, some in ((self._local, heads), (self._apart, apart)):
+            if some is not None:
+                each = enumerate(zip(names, some, strict=True))
+                held += [self._coded(name, values, min(place, 1)) for place, (name, values) in each]
+                codes.append(Heads(*(one.codes for one in held)))
+        return attend(op, codes[0], codes[1] if len(codes) > 1 else None, beside, self)
+
+    def scores(self, query: Numbers, key: Numbers, apart: bool) -> Doubles:
+        """Return products of codes of queries and keys."""
+        one, other, _ = self._apart if apart else self._local
+        return self._multiplied(one._replace(codes=query), other._replace(codes=key.T))
+
+    def weighted(self, weights: Doubles, value: Numbers, apart: bool) -> Doubles:
+        """Return sums of codes of values, weighted by quantized weights."""
+        rows = coded_rows(self._config.array, weights, self._bits[0])
+        self.formats["probability"] = rows.form.name
+        return self._multiplied(rows, (self._apart if apart else self._local)[2]._replace(codes=value))
+
+    def _coded(self, name: str, values: Doubles, side: int, channels: bool = False) -> Coded:
+        found = coded(self._config.array, values, self._bits[side], self._stated.get(side), channels)
+        self.formats[name] = found.form.name
+        return found
+
+    def _multiplied(self, left: Coded, right: Coded) -> Doubles:
+        found = run_gemm(self._config, left, right, self._op.name)
+        self.saturations += found.saturations
+        return found.output

@@ -1,0 +1,56 @@
+"""What operands become on their way into the array: the format with the least error, and codes and scales.
+
+Obeys: ANT, MICRO 2022 (arXiv 2208.14286), section 4, by `sim.quantize`: a type for each tensor, a scale for
+each output channel of a weight and for each other tensor; without a sign where no value is negative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tandemsim.sim.ant.functional import Coded
+from tandemsim.sim.arch.ant.config import AntArray
+from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.codes import CodeFormat
+from tandemsim.sim.arch.types import Doubles
+from tandemsim.sim.quantize.candidates import ORDER
+from tandemsim.sim.quantize.choice import best_of, is_signed
+from tandemsim.traces.schema import Quant
+
+
+def formats_for(array: AntArray, bits: int, signed: bool, stated: Quant | None = None) -> list[CodeFormat]:
+    """Return the formats of `bits` that the array has, in the order in which they are tried.
+
+    Signed ones alone where values have signs; else those without a sign, if there are any. One that the trace
+    states for the tensor is the only one. Raises `ConfigError` where none is left.
+    """
+    known = [form for form in array.code_formats if form.bits == bits]
+    if stated is not None and stated.bits == bits:
+        known = [form for form in known if stated.type in (form.kind.value, form.name)] or known
+    fitting = [form for form in known if form.signed == signed] or [form for form in known if form.signed]
+    if not fitting:
+        kind = "signed format" if signed else "format"
+        raise ConfigError(f"array.formats must have a {kind} of {bits} bits, not {', '.join(array.formats)}")
+    return sorted(fitting, key=lambda form: ORDER.index(form.kind))
+
+
+def coded(
+    array: AntArray, values: Doubles, bits: int, stated: Quant | None = None, channels: bool = False
+) -> Coded:
+    """Quantize a tensor, in its shape, with one scale [1].
+
+    With `channels`, as of a weight, its first dimension has a scale for each index, and its format a sign.
+    """
+    signed = channels or is_signed(values)
+    rows = values.reshape(len(values) if channels else 1, -1)
+    choice = best_of(rows, formats_for(array, bits, signed, stated))
+    codes = choice.form.encode(rows / choice.scales.scale[:, None])
+    return Coded(codes.reshape(values.shape), choice.form, choice.scales.scale)
+
+
+def coded_rows(array: AntArray, values: Doubles, bits: int) -> Coded:
+    """Quantize weights of a softmax [rows, keys], each row with its largest as the largest value."""
+    form = formats_for(array, bits, signed=False)[0]
+    peaks = values.max(axis=-1, initial=0.0)
+    scale = np.where(peaks > 0, peaks / form.largest, 1.0)
+    return Coded(form.encode(values / scale[:, None]), form, scale)

@@ -1,0 +1,113 @@
+"""``--functional`` on ant: whole models, files of tensors, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.machines.ant.small import small_trace
+from tandemsim.sim.report.contract import Report
+from tandemsim.sim.run import Request, simulate
+from tandemsim.traces.schema import Quant, Trace
+from tandemsim.traces.validate import seal
+from tests.ant.one_op import op_trace, source
+
+PLACES = {"0": (32, 48), "1": (48, 48), "7": (1, 3, 16, 16), "8": (8, 3, 3, 3)}
+Run = Callable[..., Report]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A function: the report of the small trace with values from these arrays, or drawn."""
+
+    def answer(
+        arrays: Mapping[str, np.ndarray] | None = None, trace: Trace | None = None, **more: Any
+    ) -> Report:
+        path = tmp_path / "t.npz"
+        if arrays is not None:
+            np.savez(path, **arrays)  # type: ignore[arg-type]
+        request = Request(
+            workload="small",
+            trace=trace or small_trace(),
+            machine="ant",
+            functional=True,
+            tensors=path if arrays is not None else None,
+            **more,
+        )
+        return simulate(request).report
+
+    return answer
+
+
+def test_the_report_compares_the_model_and_each_op_of_the_array_with_float64(run: Run) -> None:
+    report = run()
+    (model,) = report.extra["functional"]
+    assert (model["tensors"], model["inputs_checked"], model["inputs"]) == ("N(0, 1)", 1, 1)
+    assert model["elements"] == 32 * 48 + 8 * 14 * 14
+    assert 5 < model["sqnr_db"] < 60 and model["saturations"] == {"sum": 0}
+    of_ops = {op.name: op.extra["values"] for op in report.ops if "values" in op.extra}
+    assert list(of_ops) == ["project", "attend", "convolve"]
+    assert set(of_ops["project"]["formats"]) == {"activation", "weight"}
+    assert all(0 < values["mean_abs_error"] <= values["max_abs_error"] for values in of_ops.values())
+
+
+def test_more_bits_are_nearer_and_the_same_seed_gives_the_same(run: Run) -> None:
+    few, many = (run(bits=bits).extra["functional"][0] for bits in ("4", "8"))
+    assert many["sqnr_db"] > few["sqnr_db"] + 15
+    assert run().extra["functional"][0] == few
+    assert run(seed=1).extra["functional"][0] != few
+
+
+def test_tensors_of_a_file_are_taken_by_name_or_number(run: Run) -> None:
+    arrays = {name: np.zeros(shape) for name, shape in PLACES.items() if name in ("0", "7")}
+    report = run(arrays)
+    (model,) = report.extra["functional"]
+    assert model["equal"] == model["elements"] and model["sqnr_db"] is None  # zeros have no error
+    assert any("of 4 tensors that no op makes, 2 are in the file" in note for note in report.notes)
+
+
+def test_of_a_batch_one_input_is_run_and_the_report_says_so(run: Run) -> None:
+    report = run(batch=3)
+    (model,) = report.extra["functional"]
+    assert (model["inputs_checked"], model["inputs"]) == (1, 3)
+    assert any("checked 1 of the 3 inputs" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"1": np.full((48, 48), np.nan)}, r"tensor '1' must be finite, and holds NaN at \[0, 0\]"),
+        ({"7": np.full((1, 3, 16, 16), np.inf)}, "tensor '7' must be finite, and holds infinity"),
+        (
+            {"0": np.zeros((32, 47))},
+            r"tensor '0' must have the shape \[32, 48\] of the trace, not \[32, 47\]",
+        ),
+        ({"2": np.zeros((32, 48))}, "unknown tensor '2'"),
+        ({"8": np.zeros((8, 3, 3, 3), complex)}, "tensor '8' must hold real numbers, not complex128"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_by_tensor(run: Run, arrays: Any, said: str) -> None:
+    with pytest.raises(UserError, match=said) as refused:
+        run(arrays)
+    assert "t.npz: " in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_stored_index_beyond_its_table_is_refused(run: Run) -> None:
+    given = [((7, 3), "weight"), ((1, 4), "index")]
+    trace = op_trace("gather", {"elements": 12}, given, (1, 4, 3), {"function": "embedding"}, {1: "int64"})
+    with pytest.raises(UserError, match=r"tensor 'b' must hold indices in 0..6, not 7"):
+        run({"b": np.array([[0, 7, 1, 1]])}, trace)
+
+
+def test_a_format_that_the_trace_states_is_taken(run: Run) -> None:
+    trace = small_trace()
+    tensors = list(trace.tensors)
+    tensors[1] = msgspec.structs.replace(tensors[1], quant=Quant(bits=4, type="pot"))
+    report = run(trace=seal(source=source(), tensors=tensors, ops=trace.ops))
+    assert report.ops[0].extra["values"]["formats"]["weight"] == "pot4"
