@@ -71,7 +71,7 @@ class Account:
 
     def totals(self, engine: Engine) -> tuple[int, dict[str, int]]:
         """Return the cycles in which an engine works, and why it does not in the others."""
-        tasks, end = self._tasks(engine), self.run.plan.times.end
+        end = self.run.plan.times.end
         stalls = {name: int(counts.sum()) for name, counts in self.waited(engine).items()}
         done = {other: int(end[self._tasks(other)].max(initial=0)) for other in Engine}
         last = max(Engine, key=lambda other: done[other])
