@@ -24,7 +24,7 @@ from tandemsim.sim.arch.types import Doubles, Integers
 class Coded(NamedTuple):
     """A quantized operand: what it stands for is the value of each code times a scale."""
 
-    codes: Integers  # [M, K] or [K, N]
+    codes: npt.NDArray[np.integer]  # [M, K] or [K, N]
     form: CodeFormat
     scale: npt.ArrayLike = 1.0  # of the tensor, or one for each row of activations or column of weights
 
