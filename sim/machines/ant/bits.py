@@ -124,7 +124,7 @@ def _stated(trace: Trace, op: Op, array: AntArray) -> Bits:
 
 
 def _block(types: Sequence[str], array: AntArray) -> str:
-    """Return the format of two operands in blocks, or "". Raises `ConfigError` where the array has no taps."""
+    """Return the format of operands in blocks, or "". Raises `ConfigError` where the array has no taps."""
     blocks = [name if name in BLOCK_FORMATS else "" for name in types]
     if blocks[0] != blocks[1]:
         raise ConfigError(f"both operands must be in blocks of one format, not {types[0]} and {types[1]}")
