@@ -44,7 +44,7 @@ BAR = 0.9 / len(ACCELERATORS)  # of the distance between two networks
 
 def ant_chart(rows: Sequence[Row] = ()) -> Figure:
     """Draw the bars of eight networks and of the authors' mean; of `rows`, what our machine makes of them."""
-    ours = {(row.workload, row.figure): row.ours for row in rows}
+    ours = {(row.workload, row.figure): row.ours for row in rows if row.ours is not None}
     results = simulate_all()
     with style():
         figure, (time, energy) = new_figure(6.2, 2, 1)
@@ -62,11 +62,14 @@ def ant_chart(rows: Sequence[Row] = ()) -> Figure:
                     measured = ours.get(figure_of(network, what, ACCELERATORS[name].title))
                     if measured is not None:
                         axes.plot(where, measured, **RING)
-        _label(time, "cycles over AdaFloat's", {a.title: COLORS[name] for name, a in ACCELERATORS.items()})
+        has_ours = bool(ours)
+        titles = {each.title: COLORS[name] for name, each in ACCELERATORS.items()}
+        _label(time, "cycles over AdaFloat's", titles, has_ours)
         _label(
             energy,
             "energy over AdaFloat's",
             {PART_TITLES[part]: tint(MUTED, SHADES[part]) for part in SHADES},
+            has_ours,
         )
     return figure
 
@@ -105,7 +108,7 @@ def _stack(axes: Axes, where: float, pieces: Iterable[tuple[float, Any]]) -> Non
         foot += height
 
 
-def _label(axes: Axes, label: str, colors: Mapping[str, Any]) -> None:
+def _label(axes: Axes, label: str, colors: Mapping[str, Any], has_ours: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -115,11 +118,13 @@ def _label(axes: Axes, label: str, colors: Mapping[str, Any]) -> None:
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y")
     handles = [Patch(color=color, label=title) for title, color in colors.items()]
-    dot = Line2D([], [], label="committed by the authors", **DOT)
-    ring = Line2D([], [], label="our machine", **RING)
+    marks = [Line2D([], [], label="committed by the authors", **DOT)]
+    if has_ours:
+        marks.append(Line2D([], [], label="ours", **RING))
     axes.legend(
-        handles=[*handles, dot, ring],
-        ncols=len(handles) + 2,
+        handles=[*handles, *marks],
+        ncols=len(handles) + len(marks),
+        columnspacing=1.2,
         loc="lower left",
         bbox_to_anchor=(0, 1.02),
         fontsize=8,
