@@ -62,9 +62,18 @@ class Image:
     kernel_h: int
     kernel_w: int
     stride_h: int
+    stride_w: int
     dilation_h: int
+    dilation_w: int
+    pad_top: int
+    pad_left: int
     out_height: int
     out_width: int
+
+    @property
+    def places(self) -> int:
+        """Places of the output."""
+        return self.out_height * self.out_width
 
 
 @dataclass(slots=True)
@@ -285,7 +294,11 @@ class Lowering:
             kernel_h=op.dim("kernel_h"),
             kernel_w=op.dim("kernel_w"),
             stride_h=op.dim("stride_h"),
+            stride_w=op.dim("stride_w"),
             dilation_h=op.dim("dilation_h"),
+            dilation_w=op.dim("dilation_w"),
+            pad_top=op.dim("pad_top"),
+            pad_left=op.dim("pad_left"),
             out_height=out_height,
             out_width=out_width,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.lowering import Attention
 from tandemsim.sim.ant.mapper import task_cycles
+from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.planned import AWAITED, WAKES
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.checks import ConfigError
@@ -145,6 +146,8 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
         task = planner.array_task(place, work)
         tasks.append(task)
         plan.macs += queries * some * layer.head_dim
+        tile = queries, some, layer.head_dim
+        count_traffic(planner.config.array, plan, bits, tile, queries * layer.head_dim)
         kept = planner.kept(layer.inputs[0], bits.activation)
         if kept is not None:
             planner.await_kept(kept, task, 1.0)
@@ -176,6 +179,7 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
     unit = planner.config.vector
     cycles = unit.cycles(queries, keys, 3) - unit.pipeline_latency
     softmax = planner.task(Engine.VECTOR, place, cycles, 0, 0, unit.pipeline_latency)
+    plan.count("activation", 0, queries * keys * bits.activation // 8)
     for task in tasks:
         planner.tasks[Engine.ARRAY].rows[task][WAKES] = -2 - softmax
         planner.tasks[Engine.VECTOR].rows[softmax][AWAITED] += 1
@@ -193,6 +197,8 @@ def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: 
         work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
         task = planner.array_task(place, work)
         plan.macs += queries * some * layer.v_dim
+        tile = queries, layer.v_dim, some
+        count_traffic(planner.config.array, plan, bits, tile, queries * some)
         _keys(
             planner,
             place,

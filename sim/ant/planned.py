@@ -27,8 +27,15 @@ class LayerPlan:
     covered: list[float] = field(default_factory=list)  # after each write to DRAM, which part is there
     held: list[float] = field(default_factory=list)  # the same of what stays on the chip
     macs: int = 0  # that the array computes, useful or not
+    conflicts: int = 0  # cycles in which the array waits for banks of its scratchpad
     outlier_cycles: int = 0  # of the array, for operands that lie apart
     scratchpad: dict[str, list[int]] = field(default_factory=dict)  # name -> bytes read, written
+
+    def count(self, scratchpad: str, read: int, written: int) -> None:
+        """Count bytes that an engine reads of a scratchpad, and writes."""
+        counts = self.scratchpad.setdefault(scratchpad, [0, 0])
+        counts[0] += read
+        counts[1] += written
 
 
 @dataclass(frozen=True, slots=True)

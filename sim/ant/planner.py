@@ -76,7 +76,7 @@ class Planner:
         for kept in self.keeping.values():
             if kept.first == place:
                 after = max(after, ring.reserve(kept, kept.size, len(self.tasks[Engine.ARRAY])))
-                self.plans[place].scratchpad.setdefault("activation", [0, 0])[1] += kept.size
+                self.plans[place].count("activation", 0, kept.size)
         return after
 
     def kept(self, tensor: int, bits: int) -> Kept | None:

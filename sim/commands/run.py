@@ -90,7 +90,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         default=False,
         const=None,  # so: False without the option, None without a file
         help="run values through the machine's number formats"
-        " and compare with float64: Q, K, V from a file, or N(0, 1)",
+        " and compare with float64: tensors from a file, or N(0, 1)",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of random tensors (default: 0)")
     parser.add_argument(

@@ -13,7 +13,7 @@ from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import Beside, Lowering, Product
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
-from tandemsim.sim.ant.plan_product import count_scratchpads
+from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
 
@@ -151,7 +151,8 @@ def _plan_part(
         part.place, task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
     )
     plan.macs += rows * part.columns * product.k
-    count_scratchpads(planner, plan, product, rows, part.columns, product.k)
+    tile = rows, part.columns, product.k
+    count_traffic(planner.config.array, plan, bits, tile, rows * product.k)
     done = (row + rows) / product.m
     kept = planner.kept(product.activation, bits.activation)
     if kept is not None:

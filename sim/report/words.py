@@ -90,7 +90,7 @@ STALLS = {
         "Waiting for a staging buffer, because earlier outputs are not yet in DRAM.", "outputs in the way"
     ),
     "scratchpad": Word(
-        "Keys or values that one bank should deliver in one cycle take several.", "bank conflicts"
+        "What one bank should deliver in time, keys, values or pixels, takes it longer.", "bank conflicts"
     ),
     "vector": Word("Waiting for results of the vector unit, such as a softmax.", "vector unit late"),
     "attention": Word("Waiting for results of the attention array beside it.", "attention array late"),

@@ -78,7 +78,9 @@ def walk(
     """Run a trace with tensors from a file; attention has 8 bits."""
     path = folder / "values.npz"
     np.savez(path, **arrays)  # type: ignore[arg-type]
-    widths = {op.id: Bits(*bits) for op in trace.ops if op.kind in PRODUCTS}
-    widths |= {op.id: Bits(8, 8) for op in trace.ops if op.kind in ATTENTIONS}
+    widths = {
+        op.id: Bits(*bits, (-(-bits[0] // 4), -(-bits[1] // 4))) for op in trace.ops if op.kind in PRODUCTS
+    }
+    widths |= {op.id: Bits(8, 8, (2, 2)) for op in trace.ops if op.kind in ATTENTIONS}
     kept = Kept(trace, config, widths, Tensors(trace, path, seed))
     return kept, kept.run()

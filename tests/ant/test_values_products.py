@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 
 from tandemsim.sim.ant.functional import Coded, run_gemm
 from tandemsim.sim.ant.values.formats import coded, formats_for
-from tandemsim.sim.arch.ant.config import Dataflow, Overflow
+from tandemsim.sim.arch.ant.config import Dataflow, OutlierPath, Overflow
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import FORMATS
 from tandemsim.traces.schema import Quant, Trace
@@ -193,3 +194,47 @@ def test_formats_are_those_of_the_width_and_sign_in_the_artifacts_order() -> Non
     assert formats_for(array, 4, True, Quant(bits=4, type="pot")) == [FORMATS["pot4"]]
     with pytest.raises(ConfigError, match="array.formats must have a format of 6 bits, not pot4, flint4u"):
         formats_for(array, 6, False)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_outliers_are_computed_beside_the_array_in_more_bits(make: Any, tmp_path: Path) -> None:
+    """The largest of either operand, which would else take the steps of all others."""
+    rng = np.random.default_rng(list(map(ord, make.__name__)))
+    case = make(rng)
+    arrays = drawn(case, rng, signed=True)
+    for values in arrays.values():
+        values.flat[rng.integers(0, values.size)] = 300.0
+    plain = draws.config(formats=("int4", "int4u", "int8"))
+    path = OutlierPath(share=0.02)
+    _, without = walk(case.trace, plain, arrays, tmp_path)
+    kept, found = walk(case.trace, replace(plain, outliers=path), arrays, tmp_path)
+    nearer = found.ops[0].difference.sqnr_db, without.ops[0].difference.sqnr_db
+    assert nearer[0] is not None and nearer[1] is not None and nearer[0] > nearer[1]
+    assert found.ops[0].formats["outliers"] == "int16"
+    # one by one: an element is its code's value, or an integer of 16 bits
+    operands = []
+    for values, channels, is_weight in (
+        (arrays["a"], lambda x: x, False),
+        (arrays["b"], case.channels, True),
+    ):
+        rows = channels(values)
+        largest = np.argsort(-np.abs(rows).ravel(), kind="stable")[: -(-rows.size // 50)]
+        dense = rows.copy()
+        dense.flat[largest] = 0
+        weights = is_weight and case.trace.tensors[1].role == "weight"
+        code = coded(plain.array, dense, 4, channels=weights)
+        scale = np.asarray(code.scale).reshape(-1, *[1] * (rows.ndim - 1))
+        known = code.form.value[code.codes] * scale
+        step = np.abs(rows).max() / 32767
+        known.flat[largest] = np.round(rows.ravel()[largest] / step) * step
+        order = channels(np.arange(values.size).reshape(values.shape)).ravel()
+        back = np.empty(values.size)
+        back[order] = known.ravel()
+        operands.append(back.reshape(values.shape))
+    assert np.allclose(kept.last.machine, case.define(*operands), rtol=1e-9, atol=1e-9)
+
+
+def test_blocks_with_scales_of_their_own_are_refused() -> None:
+    stated = Quant(bits=4, type="mxfp4")
+    with pytest.raises(ConfigError, match="must be with a scale for a tensor or channel, not with mxfp4"):
+        formats_for(draws.config().array, 4, True, stated)

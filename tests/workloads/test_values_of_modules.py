@@ -73,7 +73,7 @@ def test_a_module_computes_the_float64_run_of_its_trace(name: str, tmp_path: Pat
     (place,) = (each for each in trace.tensors if each.role == "input" and each.alias_of is None)
     np.savez(tmp_path / "t.npz", **{str(place.id): value.numpy()}, **arrays)
     kinds = ("gemm", "conv2d", "attention")
-    bits = {op.id: Bits(8, 8) for op in trace.ops if op.kind in kinds}
+    bits = {op.id: Bits(8, 8, (2, 2)) for op in trace.ops if op.kind in kinds}
     tensors = Tensors(trace, tmp_path / "t.npz", 0)
     assert len(tensors.stored) == len(tensors.own)
     walk = Walk(trace, ANT, bits, tensors)

@@ -8,9 +8,11 @@ import numpy as np
 
 from tandemsim.sim.ant.functional import Coded, run_gemm
 from tandemsim.sim.ant.values.attention import Heads, attend
-from tandemsim.sim.ant.values.formats import coded, coded_rows
+from tandemsim.sim.ant.values.formats import coded, coded_rows, decoded
+from tandemsim.sim.ant.values.outliers import Parted, parted
 from tandemsim.sim.ant.values.products import Numbers, by_channel, product
 from tandemsim.sim.arch.ant.config import AntConfig
+from tandemsim.sim.arch.ant.widths import NIBBLE
 from tandemsim.sim.arch.types import Doubles
 from tandemsim.traces.schema import Op, Quant
 
@@ -20,7 +22,11 @@ class Float64:
 
     def product(self, op: Op, left: Doubles, right: Doubles) -> Doubles:
         """Return a product without what is added to it."""
-        return product(op, left, by_channel(op, right), lambda one, other, _: one @ other)
+        return self.multiplied(op, left, by_channel(op, right))
+
+    def multiplied(self, op: Op, left: Doubles, channels: Doubles) -> Doubles:
+        """Return the same of a weight whose output channels come first."""
+        return product(op, left, channels, lambda one, other, _: one @ other)
 
     def attention(self, op: Op, heads: Heads, apart: Heads | None, beside: Mapping[str, Doubles]) -> Doubles:
         """Return the output of an attention."""
@@ -53,15 +59,29 @@ class OnArray:
 
     def product(self, op: Op, left: Doubles, right: Doubles) -> Doubles:
         """Return a product without what is added to it; a weight has a scale for each output channel."""
-        activation = self._coded("activation", left, 0)
-        weight = self._coded("weight", by_channel(op, right), 1, self._is_weight)
+        one, other = self._parted(left, 0), self._parted(by_channel(op, right), 1)
+        activation = self._coded("activation", one.dense, 0)
+        weight = self._coded("weight", other.dense, 1, self._is_weight)
         scales = np.asarray(weight.scale)
 
         def multiply(codes: Numbers, others: Numbers, which: slice) -> Doubles:
             scale = scales[which] if self._is_weight else scales
             return self._multiplied(activation._replace(codes=codes), Coded(others, weight.form, scale))
 
-        return product(op, activation.codes, weight.codes, multiply)
+        out = product(op, activation.codes, weight.codes, multiply)
+        values = decoded(weight)
+        if other.outliers is not None:  # beside the array: what it did not see of either operand
+            out = out + Float64().multiplied(op, decoded(activation), other.outliers)
+            values = values + other.outliers
+        if one.outliers is not None:
+            out = out + Float64().multiplied(op, one.outliers, values)
+        return out
+
+    def _parted(self, values: Doubles, side: int) -> Parted:
+        path, is_narrow = self._config.outliers, self._bits[side] <= NIBBLE
+        if path.share and is_narrow:
+            self.formats["outliers"] = f"int{path.bits}"
+        return parted(values, path, is_narrow)
 
     def attention(self, op: Op, heads: Heads, apart: Heads | None, beside: Mapping[str, Doubles]) -> Doubles:
         """Return the output of an attention; its softmax is that of float64, its weights are quantized."""

@@ -18,7 +18,8 @@ from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes
 from tandemsim.sim.report.contract import OpReport
 from tandemsim.traces.schema import Op
 
-WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
+SCRATCHPAD = "scratchpad"  # conflicts of its banks
+WRITE_BACK = "write_back"  # after the last task of all engines
 WAITING = (Engine.ARRAY, Engine.ATTENTION)  # engines whose waits ops are told; the vector unit serves them
 
 
@@ -50,12 +51,13 @@ class Account:
         """Return the cycles in which an engine works for each layer, [layers]."""
         program, tasks = self.run.program, self._tasks(engine)
         counts = np.bincount(program.task_layer[tasks], program.tasks.cycles[tasks], len(program.layers))
-        return counts.astype(np.int64)
+        return counts.astype(np.int64) - self._conflicts(engine)
 
     def waited(self, engine: Engine) -> dict[str, Integers]:
         """Return the cycles in which an engine waits for each layer, [layers], by cause."""
-        waits = self._waits[engine]
-        return self._by_cause(waits, self.run.program.task_layer[waits.task], engine)
+        waits, conflicts = self._waits[engine], self._conflicts(engine)
+        found = self._by_cause(waits, self.run.program.task_layer[waits.task], engine)
+        return found | ({SCRATCHPAD: conflicts} if conflicts.any() else {})
 
     def begun(self, engine: Engine) -> Integers:
         """Return the cycle from which an engine works, or waits, for each layer, [layers]."""
@@ -69,14 +71,23 @@ class Account:
 
     def totals(self, engine: Engine) -> tuple[int, dict[str, int]]:
         """Return the cycles in which an engine works, and why it does not in the others."""
-        tasks = self._tasks(engine)
+        end = self.run.plan.times.end
         stalls = {name: int(counts.sum()) for name, counts in self.waited(engine).items()}
-        stalls[WRITE_BACK] = self.run.cycles - int(self.run.plan.times.end[tasks].max(initial=0))
-        return int(self.run.program.tasks.cycles[tasks].sum()), stalls
+        done = {other: int(end[self._tasks(other)].max(initial=0)) for other in Engine}
+        last = max(Engine, key=lambda other: done[other])
+        if last != engine:  # which has nothing more to do
+            stalls[last.name.lower()] += done[last] - done[engine]
+        stalls[WRITE_BACK] = self.run.cycles - done[last]
+        return int(self.worked(engine).sum()), stalls
 
     def busy(self) -> dict[str, int]:
         """Return the cycles in which each engine works."""
         return {engine.name.lower(): int(self.worked(engine).sum()) for engine in self._engines}
+
+    def _conflicts(self, engine: Engine) -> Integers:
+        """Return the cycles of tasks in which an engine waits for banks, [layers]."""
+        of_array = [plan.conflicts for plan in self.run.program.layers]
+        return np.array(of_array, np.int64) * (engine == Engine.ARRAY)
 
     def _tasks(self, engine: Engine) -> slice:
         return slice(int(self.run.program.first[engine]), int(self.run.program.first[engine + 1]))
