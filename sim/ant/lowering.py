@@ -49,6 +49,7 @@ class Bits:
     activation: int
     weight: int
     operands: tuple[int, int]  # of an activation and of a weight: 1, or 2 nibbles
+    block: str = ""  # the format of blocks of K that share a scale, where the operands have one
 
 
 @dataclass(frozen=True, slots=True)
