@@ -49,6 +49,7 @@ class Bits:
     activation: int
     weight: int
     operands: tuple[int, int]  # of an activation and of a weight: 1, or 2 nibbles
+    block: str = ""  # the format of blocks of K that share a scale, where the operands have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Image:
     pad_left: int
     out_height: int
     out_width: int
+
+    @property
+    def places(self) -> int:
+        """Places of the output."""
+        return self.out_height * self.out_width
 
 
 @dataclass(slots=True)

@@ -111,17 +111,24 @@ def candidates(size: int, granule: int, side: int = 1) -> Integers:
 
 
 def _all_that_count(size: int, granule: int, side: int) -> Integers:
+    """Return the tiles that no smaller one of their trip count beats for all lengths of a stream.
+
+    A stream of p words takes max(p, rows) cycles in each array tile.
+    """
     tiles = np.unique(np.minimum(np.arange(1, -(-size // granule) + 1) * granule, size))
     trips = -(-size // tiles)
     last = size - (trips - 1) * tiles
-    # array tiles, and what the last of them has; together in the order of their cycles
-    cost = ((trips - 1) * -(-tiles // side) + -(-last // side)) * side + (last - 1) % side
-    kept, best = [], 0
-    for place in range(len(tiles)):
-        if place == 0 or trips[place] != trips[place - 1] or cost[place] < best:
-            kept.append(place)
-            best = cost[place]
-    return tiles[kept][::-1].astype(np.int64)
+    words = np.arange(1, side + 1)
+    cost = ((trips - 1) * (tiles // side) + last // side)[:, None] * side
+    for count, rest in ((trips - 1, tiles % side), (1, last % side)):
+        cost = cost + (count * (rest > 0))[:, None] * np.maximum(rest[:, None], words)
+    kept = []
+    starts = np.flatnonzero(np.diff(trips, prepend=trips[0] + 1))
+    for first, end in zip(starts, [*starts[1:], len(tiles)], strict=True):
+        least = np.minimum.accumulate(cost[first:end], axis=0)
+        beaten = np.concatenate([[False], (cost[first + 1 : end] >= least[:-1]).all(axis=1)])
+        kept.append(tiles[first:end][~beaten])
+    return np.concatenate(kept)[::-1].astype(np.int64)
 
 
 class Search:

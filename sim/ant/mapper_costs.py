@@ -26,7 +26,7 @@ class Shape(NamedTuple):
     m_granule: int  # a convolution's output row
     k_granule: int  # a convolution's kernel places
     activation_bytes: float  # of one (m, k) product, all of it; of an image fewer than m k elements
-    halo_bytes: float  # that a tile of m reads beyond its share, if the one before is not there
+    halo_bytes: float  # that a tile of m shares with the one before it of its image
     beside_bits: int  # of tensors that the riding ops read, for each element of the output
     parameter_bytes: int  # of what they read once
 
@@ -49,12 +49,15 @@ class Costs(NamedTuple):
     def activation_bytes(self, shape: Shape, room: int) -> Doubles:
         """Return the bytes of activations that are read, [G], where their scratchpad has `room` bytes.
 
-        They meet k, then n if that is inner, then m, then n if that is outer.
+        They meet k, then n if that is inner, then m, then n if that is outer. What a tile shares with the
+        one before it is read again where that one gave way to the other parts of k.
         """
-        n_trips, k_trips = self.trips[:, 1], self.trips[:, 2]
+        m_trips, n_trips, k_trips = self.trips.T
         resident = np.where(self.n_outer, shape.activation_bytes, self.activation * k_trips) <= room
         again = np.where(resident, 1, n_trips)
-        return shape.activation_bytes * again * shape.items
+        is_gone = (k_trips > 1) & (self.activation * (k_trips + 1) > room)
+        once: Doubles = shape.activation_bytes + shape.halo_bytes * (m_trips - 1) * is_gone
+        return once * again * shape.items
 
 
 def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
@@ -104,45 +107,51 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
 
 def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Doubles) -> Doubles:
     """Return how long the array takes, but for the change from one task to the next."""
-    array = config.array
-    left, above = shape.operands
-    tm, tn, tk = tiles.T
-    m_trips, n_trips, k_trips = trips.T
-    last_m, last_n, last_k = (np.array([shape.m, shape.n, shape.k]) - (trips - 1) * tiles).T
-
-    def pieces(trips: Doubles, tile: Doubles, last: Doubles, granule: int) -> Doubles:
-        count: Doubles = (trips - 1) * np.ceil(tile / granule) + np.ceil(last / granule)
-        return count
-
-    def stream(trips: Doubles, tile: Doubles, last: Doubles, rows: Doubles | int) -> Doubles:
-        words: Doubles = (trips - 1) * np.maximum(tile, rows) + np.maximum(last, rows)
-        return words
-
-    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        down = pieces(m_trips, tm, last_m, array.tile_rows(left))
-        across = pieces(n_trips, tn, last_n, array.tile_cols(above))
-        words: Doubles
-        if array.schedule is Schedule.DRAIN:
-            words = shape.k + k_trips * (array.rows + array.cols - 2)
-            return down * across * words
-        rows = np.minimum(array.rows, shape.m * left)
-        short = np.floor(shape.k / k_trips)  # parts are equal within one
-        longer = shape.k - k_trips * short
-        words = longer * np.maximum(short + 1, rows) + (k_trips - longer) * np.maximum(short, rows)
-        return down * across * words
+    array, (left, above) = config.array, shape.operands
+    sizes = np.array([shape.m, shape.n, shape.k])
     if array.dataflow is Dataflow.INPUT_STATIONARY:
+        sizes, tiles, trips = sizes[[1, 0, 2]], tiles[:, [1, 0, 2]], trips[:, [1, 0, 2]]
         left, above = above, left
-        across = pieces(m_trips, tm, last_m, array.tile_cols(above))
-        outer, tile, last = n_trips, tn, last_n
-    else:
-        across = pieces(n_trips, tn, last_n, array.tile_cols(above))
-        outer, tile, last = m_trips, tm, last_m
-    side = array.tile_rows(left)
-    down = pieces(k_trips, tk, last_k, side)
-    if array.schedule is Schedule.DRAIN:
-        words = (outer - 1) * tile + last + outer * (2 * array.rows + array.cols - 2)
-        return down * across * words
-    ragged = left * (last_k - (np.ceil(last_k / side) - 1) * side)
-    full = stream(outer, tile, last, array.rows)
-    cycles: Doubles = across * ((down - 1) * full + stream(outer, tile, last, ragged))
-    return cycles
+    m, n, k = (_Cut(size, tiles[:, i], trips[:, i]) for i, size in enumerate(sizes))
+    across = sum(full + ragged for full, ragged, _ in n.blocks(array.tile_cols(above)))
+    down, words = (k, m) if array.stationary else (m, k)
+    # of each kind of tile: how many there are, and the cycles of the words that stream through one
+    cycles: Doubles = np.zeros(len(tiles))
+    for full, ragged, rest in down.blocks(array.tile_rows(left)):
+        for count, rows in ((full, array.rows), (ragged, left * rest)):
+            cycles = cycles + count * words.cycles(config, rows)
+    return across * cycles
+
+
+class _Cut(NamedTuple):
+    """A dimension of so many elements, cut into `trips` tiles."""
+
+    size: int
+    tile: Doubles  # [G]
+    trips: Doubles  # [G]
+
+    def blocks(self, side: int) -> list[tuple[Doubles, Doubles, Doubles]]:
+        """Return of all tiles but the last, and of the last: full array tiles, ragged ones, their size."""
+        before = self.trips - 1
+        last = self.size - before * self.tile
+        return [
+            (before * (self.tile // side), before * (self.tile % side > 0), self.tile % side),
+            (last // side, np.minimum(1.0, last % side), last % side),
+        ]
+
+    def cycles(self, config: AntConfig, rows: Doubles | int) -> Doubles:
+        """Return the cycles of the dimension's words, a stream for each tile, through `rows` PE rows each."""
+        array = config.array
+        if array.stationary:
+            longer, many = self.tile, self.trips - 1
+            shorter = self.size - many * longer
+        else:  # parts of k are equal within one
+            shorter = self.size // self.trips
+            longer, many = shorter + 1, self.size - self.trips * shorter
+        total: Doubles
+        if array.schedule is Schedule.DRAIN:
+            idle = (2 if array.stationary else 1) * array.rows + array.cols - 2
+            total = self.size + self.trips * idle
+        else:
+            total = many * np.maximum(longer, rows) + (self.trips - many) * np.maximum(shorter, rows)
+        return total

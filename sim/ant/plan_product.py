@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.lowering import Product
+from tandemsim.sim.ant.lowering import Image, Product
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
@@ -103,7 +103,7 @@ def _tile(
     tm, tn = min(mapping.tm, rows.last - m), min(mapping.tn, layer.n - n)
     plan, so_far = planner.plans[place], rows.before + m + tm - rows.first
     bits = layer.bits
-    part = _input_part(planner, layer, item, so_far)
+    part = _input_part(layer, item, so_far)
     task = NONE
     kept = planner.kept(layer.activation, bits.activation)
     for k, tk in _parts_of_k(planner, layer, mapping):
@@ -120,10 +120,11 @@ def _tile(
         if kept is not None:
             planner.await_kept(kept, task, part)
         else:
-            planner.load(
-                Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task,
-                _activation_run(planner, layer, shape, item, m, tm, k, tk), part,
-            )  # fmt: skip
+            run = _activation_run(planner, layer, shape, item, m, tm, k, tk)
+            if layer.image is not None and shape.halo_bytes and m % layer.image.places:
+                before = (place, "A", item, m - mapping.tm, k)
+                run = _with_halo(planner, shape, run, before, task, tk / layer.k)
+            planner.load(Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task, run, part)
         size = -(-tk * tn * bits.weight // 8)
         base = planner.at(layer.weight, bits.weight)
         offset = ((item * layer.n + n) * layer.k + k * tn) * bits.weight // 8
@@ -183,15 +184,18 @@ def _ascend(blocks: Sequence[tuple[int, int]]) -> bool:
 def _activation_run(
     planner: Planner, layer: Product, shape: Shape, item: int, m: int, tm: int, k: int, tk: int
 ) -> tuple[int, int, int, int]:
+    """Return what a tile reads: of an image the rows that the tiles before it have not read."""
     bits, image = layer.bits.activation, layer.image
     base = planner.at(layer.activation, bits)
     if image is not None:
-        share = shape.activation_bytes / layer.m * tk / layer.k
-        halo = shape.halo_bytes * tk / layer.k if m == 0 else 0.0
-        size = max(1, min(int(shape.activation_bytes), int(share * tm + halo)))
-        whole = max(1, int(shape.activation_bytes))
-        offset = min(int(share * m) * layer.count + item * size, max(0, whole * layer.count - size))
-        return base + offset, 1, size, size
+        total, rows = shape.activation_bytes, _input_rows(image, layer.m)
+        first, last = (_input_rows(image, places) / rows for places in (m, m + tm))
+        low, high = k / layer.k, (k + tk) / layer.k
+        # so cut that all pieces together are the image
+        size = int(last * high * total) - int(first * high * total)
+        size = max(1, size - int(last * low * total) + int(first * low * total))
+        offset = int(first * total) * layer.count + item * size
+        return base + min(offset, max(0, int(total) * layer.count - size)), 1, size, size
     offset = base + ((item * layer.m + m) * layer.k + k) * bits // 8
     row = max(1, -(-tk * bits // 8))
     if tk == layer.k:
@@ -199,14 +203,34 @@ def _activation_run(
     return offset, tm, row, max(row, layer.k * bits // 8)
 
 
-def _input_part(planner: Planner, layer: Product, item: int, m_end: int) -> float:
-    """Return which part of the activation must be there for the first `m_end` places of a product."""
-    image = layer.image
-    if image is None:
-        return (item + m_end / layer.m) / layer.count
-    rows = -(-m_end // image.out_width)
-    images, inside = divmod(rows - 1, image.out_height)
+def _with_halo(
+    planner: Planner, shape: Shape, run: tuple[int, int, int, int], before: Hashable, task: int, part: float
+) -> tuple[int, int, int, int]:
+    """Add to a run the rows that the tile before shares with it, unless that one is still there.
+
+    `part`: of the channels and kernel places, which the tile has.
+    """
+    if planner.rings[Queue.ACTIVATION].keep(before, task):
+        return run
+    base, _, size, _ = run
+    halo = int(shape.halo_bytes * part)
+    return max(0, base - halo), 1, size + halo, size + halo
+
+
+def _input_rows(image: Image, places: int) -> int:
+    """Return how many rows of the images the first places of a convolution read; all of each finished one."""
+    if places == 0:
+        return 0
+    images, inside = divmod(-(-places // image.out_width) - 1, image.out_height)
     extent = image.dilation_h * (image.kernel_h - 1) + 1
-    needed = min(image.height, inside * image.stride_h + extent)
-    total = layer.m // (image.out_height * image.out_width)
-    return (images * image.height + needed) / (total * image.height)
+    needed = image.height
+    if inside < image.out_height - 1:
+        needed = min(needed, inside * image.stride_h + extent)
+    return images * image.height + needed
+
+
+def _input_part(layer: Product, item: int, m_end: int) -> float:
+    """Return which part of the activation must be there for the first `m_end` places of a product."""
+    if layer.image is None:
+        return (item + m_end / layer.m) / layer.count
+    return _input_rows(layer.image, m_end) / _input_rows(layer.image, layer.m)

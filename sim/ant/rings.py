@@ -81,9 +81,12 @@ class Ring:
         self._used += size
         return self._after
 
-    def keep(self, key: Hashable, task: int) -> None:
-        """Keep what is there until `task` has used it."""
-        self._by_key[key].last = max(self._by_key[key].last, task)
+    def keep(self, key: Hashable, task: int) -> bool:
+        """Keep what is there until `task` has used it; return whether it is."""
+        entry = self._by_key.get(key)
+        if entry is not None:
+            entry.last = max(entry.last, task)
+        return entry is not None
 
 
 class Outgoing:

@@ -10,6 +10,8 @@ from tandemsim.sim.report.contract import Report
 from tandemsim.sim.report.format import percent
 from tandemsim.sim.report.groups import grouped
 
+MAX_EXPLAINED = 12  # entries of a few lines each; a screen
+
 
 def explained(report: Report) -> list[dict[str, Any]]:
     """Return the entries of the report. Those of one group of ops that say the same are one.

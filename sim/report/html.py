@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tandemsim.sim.report import plot_style
 from tandemsim.sim.report.config import sections
 from tandemsim.sim.report.contract import Report
-from tandemsim.sim.report.explanation import explained, saved
+from tandemsim.sim.report.explanation import MAX_EXPLAINED, explained, longest_explained, saved
 from tandemsim.sim.report.format import PJ, exact, percent, plain, si, times, title
 from tandemsim.sim.report.glossary import UNKNOWN, cycles_word, multiplier_word, word
 from tandemsim.sim.report.groups import NotRunGroup, OpGroup, grouped, not_run_groups
@@ -66,7 +66,7 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
     css, colors = plot_style.CSS, cycles_colors(report)
     account = plot_style.multiplier_colors(list(report.multiplier_cycles), list(report.stall_cycles))
     whole = report.cycles * report.multipliers
-    groups = grouped(report.ops)
+    groups, explanations = grouped(report.ops), explained(report)
     names = {op.name: group.name for group in groups for op in group.ops}
     return {
         "report": report,
@@ -85,8 +85,9 @@ def _page(report: Report, figures: Mapping[str, Figure]) -> dict[str, Any]:
         ],
         "explained": [
             {**entry, "settings": [{**tried, "saved": saved(tried)} for tried in entry["settings"]]}
-            for entry in explained(report)
+            for entry in longest_explained(explanations, MAX_EXPLAINED)
         ],
+        "unexplained": max(0, len(explanations) - MAX_EXPLAINED),
         "figures": [
             {"name": name, "heading": heading, "caption": caption, "svg": plot_style.svg(figures[name], name)}
             for name, (heading, caption) in CAPTIONS.items()

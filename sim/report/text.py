@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from tandemsim.sim.report.contract import DramTraffic, Report
-from tandemsim.sim.report.explanation import explained, longest_explained, saved
+from tandemsim.sim.report.explanation import MAX_EXPLAINED, explained, longest_explained, saved
 from tandemsim.sim.report.format import PJ, exact, percent, plain, shortened, si, times, title
 from tandemsim.sim.report.glossary import cycles_word, multiplier_word
 from tandemsim.sim.report.groups import grouped, longest, not_run_groups
@@ -20,7 +20,6 @@ from tandemsim.sim.report.rules import ratio
 MAX_WIDTH = 100
 MIN_WIDTH = 72  # narrower than this the terminal wraps
 LABEL_WIDTH = 13
-MAX_EXPLAINED = 12  # entries of a few lines each; a screen
 MAX_OPS = 40  # lines of ops; a screen and a half
 INDENT = "  "
 ASCII = str.maketrans(

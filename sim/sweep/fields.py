@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any
 
@@ -21,9 +22,9 @@ from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
-TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
+TEXTS = ("workload", "pattern", "only", "machine", "preset", "bits")  # options whose value is a text
 INTEGERS = (*PATTERN_OPTIONS, "batch")
-OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
+OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch", "bits")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
 BOTH = "a point must have a workload or a pattern, not both"
 MOST_CONFIGS = 4096  # assumed: some 10 MB that constraints keep
@@ -83,6 +84,19 @@ class Fields:
             for name in constraint.names:
                 with study.origin.of("constraints", number):
                     self._check_key(name)
+
+    def running(self) -> list[str]:
+        """Return the machines that points run on: those that they name, or the defaults of what they run."""
+        if any(True for _ in _values(self.study, "machine")):
+            return self.machines
+        presets = [str(value) for value, _ in _values(self.study, "preset")] or [None]
+        patterns = [_pattern(str(value)) for value, _ in _values(self.study, "pattern")]
+        found = {}
+        for trace in (*self.traces.values(), *patterns):
+            for preset in presets:
+                with suppress(ConfigError):  # no machine runs it, which its points will say
+                    found[default_machine({op.kind for op in trace.ops}, preset)] = True
+        return list(found)
 
     def name_of(self, point: Mapping[str, object]) -> str:
         """Return the name of the workload of a point; of files of one name, as the study names them."""

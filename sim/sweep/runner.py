@@ -133,7 +133,7 @@ def _cpus() -> int:
 
 def _setup(fields: Fields, code: str) -> Setup:
     traces = {name: codec.dumps(trace) for name, trace in fields.traces.items()}
-    return Setup(__version__, code, traces, fields.machines)
+    return Setup(__version__, code, traces, fields.running())
 
 
 def _missing(space: Space, outcomes: Iterable[Outcome], limit: float | None) -> list[int]:

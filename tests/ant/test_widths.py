@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.ant.widths import (
     PEClass,
     fits_base,
@@ -108,6 +109,29 @@ def test_classes():
         assert pe_class((FORMATS["int4"], FORMATS[name])) is expected
     with pytest.raises(ConfigError, match="e5m2 shifts by up to 29, and a PE by at most 15"):
         pe_class((FORMATS["int4"], FORMATS["e5m2"]))
+
+
+def test_the_class_of_a_pe_is_that_of_its_products():
+    """By brute force: the largest sum of two shifts that a pair of codes has."""
+    names = ("int4", "int8u", "pot4", "pot4u", "flint4u", "flint6", "e2m3", "e3m2", "e4m2", "e4m3")
+    for one in names:
+        for other in names:
+            pair = (FORMATS[one], FORMATS[other])
+            shifts = [0 if nibbles(form) == 2 else int(form.shift[form.finite].max()) for form in pair]
+            signed = [shift for shift, form in zip(shifts, pair, strict=True) if form.signed]
+            largest = max(shifts) + max(signed, default=max(shifts))
+            if max(shifts) > 15 or largest > 20:
+                with pytest.raises(ConfigError, match=f"shift by up to {largest}, and a PE by at most 20"):
+                    pe_class(pair)
+            else:
+                assert pe_class(pair) is (PEClass.A if max(shifts) <= 7 and largest <= 12 else PEClass.B)
+
+
+def test_products_that_no_pe_shifts_are_refused_by_their_formats():
+    message = "^products of e4m3 and e4m3 shift by up to 28, and a PE by at most 20$"
+    with pytest.raises(ConfigError, match=message):
+        AntArray(formats=("int4", "e4m3"), accumulator_width=48)
+    assert pe_class((FORMATS["pot4u"], FORMATS["pot4"])) is PEClass.B  # 14 and 6; activations alone have 14
 
 
 def test_formats_that_no_pe_multiplies():

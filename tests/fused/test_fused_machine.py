@@ -136,6 +136,13 @@ def test_everything_runs_and_the_report_says_what_overlaps() -> None:
     assert note.endswith("of that the ANT array works, too.")
 
 
+def test_windows_by_themselves_run() -> None:
+    report = answer(longformer_layer(), settings=SMALL, only="windows")
+    (op,) = report.ops
+    assert op.macs == report.macs > 0 and report.compute_cycles == 0
+    assert report.stall_cycles["attention"] + report.stall_cycles["write_back"] == report.cycles
+
+
 def test_windows_that_salo_cannot_run_are_products_of_the_ant_array() -> None:
     trace = longformer_layer()
     short = answer(trace, settings={**SMALL, "salo.array.head_dim": 8, "salo.array.value_dims": False})

@@ -22,12 +22,12 @@ CHANGES = {
     "sim/arch/families.py": (
         "from tandemsim.sim.arch.salo.family import SALO_FAMILY",
         "from tandemsim.sim.arch.toy.family import TOY_FAMILY",
-        ("(SALO_FAMILY, ANT_FAMILY)", "(SALO_FAMILY, TOY_FAMILY, ANT_FAMILY)"),
+        ("(SALO_FAMILY, ANT_FAMILY,", "(SALO_FAMILY, TOY_FAMILY, ANT_FAMILY,"),
     ),
     "sim/machines/table.py": (
         "from tandemsim.sim.machines.salo.machine import Salo",
         "from tandemsim.sim.machines.toy.machine import Toy",
-        ("(Salo(), Ant())", "(Salo(), Toy(), Ant())"),
+        ("(Salo(), Ant(),", "(Salo(), Toy(), Ant(),"),
     ),
 }
 

@@ -151,7 +151,10 @@ def test_the_same_command_gives_the_same_bytes_and_every_file(command: Any, plac
         (("small.json", "small.json"), "the list of workloads has 'small.json' twice"),
         (("smal.json", "small.json"), "smal.json: "),
         (("longfomer", "small.json"), "did you mean 'longformer'"),
-        (("small.json", "--machines", "salt,salo"), "unknown machine 'salt'; did you mean 'salo' or 'ant'?"),
+        (
+            ("small.json", "--machines", "salt,salo"),
+            "unknown machine 'salt'; did you mean 'salo', 'ant' or 'ant+salo'?",
+        ),
         (("small.json", "--machines", "salo,salo"), "--machines has 'salo' twice"),
         (("small.json", "--machines", ""), "--machines takes names with commas between, not ''"),
         (("small.json", "--presets", "salo,,x"), "--presets takes names with commas between, not 'salo,,x'"),

@@ -102,14 +102,23 @@ def operand(form: CodeFormat) -> Range:
 
 
 def pe_class(forms: tuple[CodeFormat, ...]) -> PEClass:
-    """Return the smallest class of PE that runs a set of formats. Raises `ConfigError` where none does."""
-    largest = max(_largest_shift(form) for form in forms)
+    """Return the smallest class of PE that runs a set of formats: every pair of them, weights being signed.
+
+    Raises `ConfigError` where none does.
+    """
+    activation = max(forms, key=_largest_shift)
+    weight = max((form for form in forms if form.signed), key=_largest_shift, default=activation)
+    operand_shift = _largest_shift(activation)
+    product_shift = operand_shift + _largest_shift(weight)
     for each in PEClass:
-        if largest < 1 << each.shift_bits:
+        if operand_shift < 1 << each.shift_bits and product_shift <= each.largest_shift:
             return each
-    named = next(form.name for form in forms if _largest_shift(form) == largest)
+    most = (1 << PEClass.B.shift_bits) - 1
+    if operand_shift > most:
+        raise ConfigError(f"{activation.name} shifts by up to {operand_shift}, and a PE by at most {most}")
     raise ConfigError(
-        f"{named} shifts by up to {largest}, and a PE by at most {(1 << PEClass.B.shift_bits) - 1}"
+        f"products of {activation.name} and {weight.name} shift by up to {product_shift},"
+        f" and a PE by at most {PEClass.B.largest_shift}"
     )
 
 

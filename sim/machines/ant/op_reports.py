@@ -19,7 +19,7 @@ from tandemsim.sim.report.contract import OpReport
 from tandemsim.traces.schema import Op
 
 SCRATCHPAD = "scratchpad"  # conflicts of its banks
-WRITE_BACK = "write_back"  # after the array's last task: the vector unit, and writes
+WRITE_BACK = "write_back"  # after the last task of all engines
 WAITING = (Engine.ARRAY, Engine.ATTENTION)  # engines whose waits ops are told; the vector unit serves them
 
 
@@ -71,9 +71,13 @@ class Account:
 
     def totals(self, engine: Engine) -> tuple[int, dict[str, int]]:
         """Return the cycles in which an engine works, and why it does not in the others."""
-        tasks = self._tasks(engine)
+        end = self.run.plan.times.end
         stalls = {name: int(counts.sum()) for name, counts in self.waited(engine).items()}
-        stalls[WRITE_BACK] = self.run.cycles - int(self.run.plan.times.end[tasks].max(initial=0))
+        done = {other: int(end[self._tasks(other)].max(initial=0)) for other in Engine}
+        last = max(Engine, key=lambda other: done[other])
+        if last != engine:  # which has nothing more to do
+            stalls[last.name.lower()] += done[last] - done[engine]
+        stalls[WRITE_BACK] = self.run.cycles - done[last]
         return int(self.worked(engine).sum()), stalls
 
     def busy(self) -> dict[str, int]:

@@ -196,5 +196,6 @@ def _overlap(run: FusedRun) -> int:
 
 def _busy_at(cycles: Integers, start: Integers, end: Integers) -> Integers:
     """Return for each cycle whether one of the tasks, which follow one another, runs: 0 or 1."""
-    place = np.searchsorted(start, cycles, side="right") - 1
-    return ((place >= 0) & (cycles < end[place])).astype(np.int64)
+    place = np.searchsorted(start, cycles, side="right")
+    ends = np.concatenate(([0], end))  # before the first task there is none
+    return (cycles < ends[place]).astype(np.int64)
