@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from tandemsim.sim.ant.im2col import Image, image_of
 from tandemsim.sim.arch.ant.config import AntArray
-from tandemsim.traces.convolution import conv_output
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op, Trace
 
@@ -50,30 +50,6 @@ class Bits:
     weight: int
     operands: tuple[int, int]  # of an activation and of a weight: 1, or 2 nibbles
     block: str = ""  # the format of blocks of K that share a scale, where the operands have one
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """Where the activations of a convolution lie: rows of pixels, channels innermost."""
-
-    height: int
-    width: int
-    channels: int  # of one group
-    kernel_h: int
-    kernel_w: int
-    stride_h: int
-    stride_w: int
-    dilation_h: int
-    dilation_w: int
-    pad_top: int
-    pad_left: int
-    out_height: int
-    out_width: int
-
-    @property
-    def places(self) -> int:
-        """Places of the output."""
-        return self.out_height * self.out_width
 
 
 @dataclass(slots=True)
@@ -278,7 +254,6 @@ class Lowering:
         return product
 
     def _convolution(self, op: Op, common: Mapping[str, object]) -> Product:
-        out_height, out_width = conv_output(op.dims)
         groups, batch = op.dim("groups"), op.dim("batch") * self.batch
         channels = op.dim("in_channels") // groups
         k = channels * op.dim("kernel_h") * op.dim("kernel_w")
@@ -287,22 +262,8 @@ class Lowering:
         rows, cols = self._array.tile_rows(bits.operands[0]), self._array.tile_cols(bits.operands[1])
         packed = max(1, min(groups, rows // k if k <= rows else 1, cols // n if n <= cols else 1))
         count = -(-groups // packed)
-        image = Image(
-            height=op.dim("height"),
-            width=op.dim("width"),
-            channels=channels * packed,
-            kernel_h=op.dim("kernel_h"),
-            kernel_w=op.dim("kernel_w"),
-            stride_h=op.dim("stride_h"),
-            stride_w=op.dim("stride_w"),
-            dilation_h=op.dim("dilation_h"),
-            dilation_w=op.dim("dilation_w"),
-            pad_top=op.dim("pad_top"),
-            pad_left=op.dim("pad_left"),
-            out_height=out_height,
-            out_width=out_width,
-        )
-        m = batch * out_height * out_width
+        image = image_of(op, packed)
+        m = batch * image.out_height * image.out_width
         useful = op.macs * self.batch
         whole = m * n * packed * k * packed * count
         return Product(
