@@ -72,8 +72,6 @@ def decoded(array: AntArray, operand: Coded, name: str) -> Integers:
     outside = codes[(codes < 0) | (codes >= len(form.base))]
     rule = f"{name}: codes of {form.name} must lie in 0..{len(form.base) - 1}"
     require(not outside.size, rule, int(outside[0]) if outside.size else "")
-    if not form.finite[codes].all():
-        raise ConfigError(f"{name}: every code of {form.name} must be a finite number")
     values: Integers = (form.base << form.shift)[codes]
     return values
 

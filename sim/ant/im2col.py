@@ -16,60 +16,14 @@ before it last is a conflict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Image
 from tandemsim.sim.arch.types import Integers
-from tandemsim.traces.convolution import conv_output
-from tandemsim.traces.schema import Op
 
 WORD = 16  # codes; assumed: 8 bytes of 4-bit codes, 16 of 8
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """Where the activations of a convolution lie: rows of pixels, channels innermost."""
-
-    height: int
-    width: int
-    channels: int  # of one group
-    kernel_h: int
-    kernel_w: int
-    stride_h: int
-    stride_w: int
-    dilation_h: int
-    dilation_w: int
-    pad_top: int
-    pad_left: int
-    out_height: int
-    out_width: int
-
-    @property
-    def places(self) -> int:
-        """Places of the output."""
-        return self.out_height * self.out_width
-
-
-def image_of(op: Op, packed: int) -> Image:
-    """Return the image of a convolution, so many of its groups side by side."""
-    out_height, out_width = conv_output(op.dims)
-    return Image(
-        height=op.dim("height"),
-        width=op.dim("width"),
-        channels=op.dim("in_channels") // op.dim("groups") * packed,
-        kernel_h=op.dim("kernel_h"),
-        kernel_w=op.dim("kernel_w"),
-        stride_h=op.dim("stride_h"),
-        stride_w=op.dim("stride_w"),
-        dilation_h=op.dim("dilation_h"),
-        dilation_w=op.dim("dilation_w"),
-        pad_top=op.dim("pad_top"),
-        pad_left=op.dim("pad_left"),
-        out_height=out_height,
-        out_width=out_width,
-    )
 
 
 class Patches:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Beside, Conversion, Product
 from tandemsim.sim.ant.loop import NONE
-from tandemsim.sim.ant.lowering import Beside, Conversion, Lowering, Product
+from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.plan_retention import keep_results
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.planner import Planner

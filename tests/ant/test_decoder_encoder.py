@@ -18,7 +18,6 @@ from tandemsim.sim.arch.codes import FORMATS, CodeFormat, Kind
 from tests.ant import draws
 
 
-
 def runs(*forms: CodeFormat) -> bool:
     """Return whether some PE multiplies these formats."""
     try:

@@ -24,7 +24,7 @@ def formats_for(array: AntArray, bits: int, signed: bool, stated: Quant | None =
     """Return the formats of `bits` that the array has, in the order in which they are tried.
 
     Signed ones alone where values have signs; else those without a sign, if there are any. One that the trace
-    states for the tensor is the only one. Raises `ConfigError` where none is left.
+    states for the tensor, and the array has, is the only one. Raises `ConfigError` where none is left.
     """
     known = [form for form in array.code_formats if form.bits == bits]
     if stated is not None and stated.bits == bits:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tandemsim.sim.ant.layers import Product
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS, Product
+from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import ant_energy
