@@ -8,7 +8,8 @@ The search is exhaustive over the tiles that count. Traffic and cycles depend on
 grow with the tile, so of each trip count the smallest tile is enough; but where whole output rows of a
 convolution are cut by the array's sides, also every larger one that has fewer array tiles. Of the mappings
 within 1/64 of the fewest cycles of the array it takes the fewest bytes, then the fewest tasks, then the
-fewest cycles, then the first. No bandwidth enters: more of it never changes the tiles.
+fewest cycles, then the first. No bandwidth enters: more of it never changes the tiles. Nor do they grow with
+the scratchpads beyond a size: see `mapper_costs`.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ class Search:
 
     def _best(self, room: int, is_there: bool) -> Mapping:
         costs, shape = self._costs, self._shape
-        fits = costs.fits if is_there else costs.fits & (RUN_AHEAD * costs.activation <= room)
+        fits = costs.allowed(room, is_there)
         if not fits.any():
             self._refuse(room)
         moved = costs.bytes if is_there else costs.bytes + costs.activation_bytes(shape, room)

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
-from tandemsim.sim.arch.types import Doubles, Integers
+from tandemsim.sim.arch.types import Bools, Doubles, Integers
 
 SUM_BYTES = 4
 RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that loads run ahead; assumed
+# Larger tiles are taken only where no smaller one fits: they gain nothing but fewer tasks, and a layer begins
+# once the first has been loaded. Best of 16, 32 and 64 KiB each for what docs/ant-machine.md measures.
+ACTIVATION_TILE, WEIGHT_TILE, OUTPUT_TILE = 32 * 1024, 16 * 1024, 32 * 1024  # bytes
 
 
 class Shape(NamedTuple):
@@ -34,17 +37,25 @@ class Shape(NamedTuple):
 class Costs(NamedTuple):
     """Of G mappings: what does not depend on the room for activations."""
 
-    fits: np.ndarray  # [G] in all scratchpads but that of activations
+    fits: Bools  # [G] in all scratchpads but that of activations
     cycles: Doubles  # [G] of the array, of all items
     tasks: Doubles  # [G] of one
     bytes: Doubles  # [G] weights and results, of all items
     trips: Doubles  # [G, 3] of m, n and k
-    n_outer: np.ndarray  # [G]
+    n_outer: Bools  # [G]
     activation: Doubles  # [G] bytes of a tile, as all of the following
     weight: Doubles
     sums: Doubles
     output: Doubles
     beside: Doubles
+
+    def allowed(self, room: int, is_there: bool) -> Bools:
+        """Return which mappings fit, [G]; if some have no large tiles, only those."""
+        fits = self.fits if is_there else self.fits & (RUN_AHEAD * self.activation <= room)
+        small = fits & (self.weight <= WEIGHT_TILE) & (self.output <= OUTPUT_TILE)
+        if not is_there:
+            small = small & (self.activation <= ACTIVATION_TILE)
+        return small if small.any() else fits
 
     def activation_bytes(self, shape: Shape, room: int) -> Doubles:
         """Return the bytes of activations that are read, [G], where their scratchpad has `room` bytes.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tandemsim.sim.ant.layers import Passes
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import Passes
 from tandemsim.sim.ant.planner import Planner
 
 PIECES = 4  # a vector task's operands take one part in so many of their half of the scratchpad
+PIECE_BYTES = 8 << 10  # or less where rows are short: larger pieces only begin later; of the preset's half
 
 
 def plan_passes(planner: Planner, place: int, layer: Passes) -> None:
@@ -14,8 +15,8 @@ def plan_passes(planner: Planner, place: int, layer: Passes) -> None:
     half = planner.config.vector_scratchpad.capacity_bytes // 2
     sizes = {tensor: planner.read_bits(tensor) * count // 8 for tensor, count in layer.read.items()}
     written = sum(layer.written * width // 8 for width in planner.written_bits(layer.output))
-    pieces = max(1, -(-max(sum(sizes.values()), written) * PIECES // half))
-    pieces = max(pieces, 1)
+    most = max(sum(sizes.values()), written)
+    pieces = max(1, -(-most * PIECES // half), min(layer.rows, -(-most // PIECE_BYTES)))
     rows = max(1, -(-layer.rows // pieces))
     unit = planner.config.vector
     total = unit.cycles(layer.rows, layer.elements, layer.passes) - unit.pipeline_latency

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
+from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
-from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Lowering, Passes, Product
+from tandemsim.sim.ant.lowering import STORED, Lowering
 from tandemsim.sim.ant.mapper import Cycles, Search
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
@@ -17,6 +18,14 @@ from tandemsim.sim.arch.checks import ConfigError
 
 PAGE_BYTES = 8192  # assumed: a DRAM row of most standards
 PARAMETER_BITS = 16  # of a bias or of a norm's scale; assumed
+# Bytes that loads run ahead of their tasks at most. Assumed: what the presets' scratchpads hold; where they
+# hold more, it serves what stays there.
+AHEAD = {
+    "weight_scratchpad": 128 << 10,
+    "activation_scratchpad": 256 << 10,
+    "residual_scratchpad": 64 << 10,
+    "vector_scratchpad": 32 << 10,  # half of it
+}
 # Cycles from the end of a task to its last output at the staging buffer's port: beside the output's lag, and
 # where the array has drained.
 PIPELINED_LAG, DRAIN_LAG = 2, 5
@@ -31,11 +40,11 @@ class Planner:
         self.transfers = [Columns(15) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
-            Queue.WEIGHT: Ring("weight_scratchpad", config.weight_scratchpad.capacity_bytes),
-            Queue.ACTIVATION: Ring("activation_scratchpad", config.activation_scratchpad.capacity_bytes),
-            Queue.OPERAND: Ring("vector_scratchpad", half),
+            Queue.WEIGHT: _ring(config, "weight_scratchpad"),
+            Queue.ACTIVATION: _ring(config, "activation_scratchpad"),
+            Queue.OPERAND: Ring("vector_scratchpad", half, AHEAD["vector_scratchpad"]),
         }
-        self.riding = Ring("residual_scratchpad", config.residual_scratchpad.capacity_bytes)
+        self.riding = _ring(config, "residual_scratchpad")
         self.outgoing = {
             Queue.OUTPUT: Outgoing("output_scratchpad", config.output_scratchpad.capacity_bytes),
             Queue.RESULT: Outgoing("vector_scratchpad", half),
@@ -325,3 +334,7 @@ class Planner:
 def _writes_until(parts: list[float], part: float) -> int:
     """Return how many writes must be complete before a part of a result is there."""
     return min(len(parts), bisect_left(parts, part - 1e-9) + 1)
+
+
+def _ring(config: AntConfig, name: str) -> Ring:
+    return Ring(name, getattr(config, name).capacity_bytes, AHEAD[name])

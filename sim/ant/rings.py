@@ -24,10 +24,16 @@ class _Entry:
 
 
 class Ring:
-    """A scratchpad of `capacity` bytes; `name` is its config field."""
+    """A scratchpad of `capacity` bytes; `name` is its config field.
 
-    def __init__(self, name: str, capacity: int) -> None:
-        self.name, self.capacity = name, capacity
+    Loads run at most `ahead` bytes ahead of the task that needs them, or those of one task: all loads take
+    turns at the DRAM, and what is needed much later would keep what is needed soon waiting.
+    """
+
+    def __init__(self, name: str, capacity: int, ahead: int) -> None:
+        self.name, self.capacity, self.ahead = name, capacity, ahead
+        self._loads: deque[tuple[int, int]] = deque()  # task that a load was for, its bytes
+        self._loaded, self._begun = 0, NONE  # bytes of these; the last task of those that are no longer ahead
         self._entries: deque[_Entry] = deque()
         self._by_key: dict[Hashable, _Entry] = {}
         self._reserved: dict[Hashable, int] = {}
@@ -46,7 +52,16 @@ class Ring:
         entry = _Entry(key, size, task)
         self._entries.append(entry)
         self._by_key[key] = entry
-        return after
+        return max(after, self._behind(size, task))
+
+    def _behind(self, size: int, task: int) -> int:
+        """Note a load; return the task after which it is not too far ahead."""
+        self._loads.append((task, size))
+        self._loaded += size
+        while self._loaded > self.ahead and self._loads[0][0] < task:
+            self._begun, freed = self._loads.popleft()
+            self._loaded -= freed
+        return self._begun
 
     def reserve(self, key: Hashable, size: int, task: int) -> int:
         """Reserve `size` bytes from `task` on; return the task after which they are free.

@@ -116,7 +116,7 @@ def test_sums_are_those_of_the_decoded_operands_exactly(make: Any, flow: Dataflo
         left = coded(config.array, arrays["a"], bits[0])
         right = coded(config.array, case.channels(arrays["b"]), bits[1], channels=is_weight)
         assert found.ops[0].formats == {"activation": left.form.name, "weight": right.form.name}
-        assert left.form.signed == signed or not (arrays["a"] < 0).any()
+        assert left.form.signed == bool((arrays["a"] < 0).any())
         # the definition has the weight as the trace has it: put its codes' values back in that order
         order = case.channels(np.arange(arrays["b"].size).reshape(arrays["b"].shape)).ravel()
         values = np.empty(arrays["b"].size, np.int64)

@@ -18,6 +18,8 @@ from tandemsim.sim.quantize.candidates import ORDER
 from tandemsim.sim.quantize.choice import best_of, is_signed
 from tandemsim.traces.schema import Quant
 
+AT_ONCE = 1 << 20  # elements that are encoded together
+
 
 def formats_for(array: AntArray, bits: int, signed: bool, stated: Quant | None = None) -> list[CodeFormat]:
     """Return the formats of `bits` that the array has, in the order in which they are tried.
@@ -49,7 +51,11 @@ def coded(
     signed = channels or is_signed(values)
     rows = values.reshape(len(values) if channels else 1, -1)
     choice = best_of(rows, formats_for(array, bits, signed, stated))
-    codes = choice.form.encode(rows / choice.scales.scale[:, None])
+    codes, scale = np.empty(rows.shape, np.uint8), choice.scales.scale[:, None]
+    step = max(1, AT_ONCE // rows.shape[1])
+    for first in range(0, len(rows), step):
+        some = slice(first, first + step)
+        codes[some] = choice.form.encode(rows[some] / scale[some])
     return Coded(codes.reshape(values.shape), choice.form, choice.scales.scale)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tandemsim.sim.ant.lowering import Bits
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.ant.values.walk import ModelValues, Walk
 from tandemsim.sim.arch.ant.config import AntConfig
