@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Attention
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.lowering import Attention
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.planned import AWAITED, WAKES

@@ -89,7 +89,7 @@ class Fields:
         """Return the machines that points run on: those that they name, or the defaults of what they run."""
         if any(True for _ in _values(self.study, "machine")):
             return self.machines
-        presets = [str(value) for value, _ in _values(self.study, "preset")] or [None]
+        presets: list[str | None] = [str(value) for value, _ in _values(self.study, "preset")] or [None]
         patterns = [_pattern(str(value)) for value, _ in _values(self.study, "pattern")]
         found = {}
         for trace in (*self.traces.values(), *patterns):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.im2col import WORD, Patches
-from tandemsim.sim.ant.lowering import Bits, Image
+from tandemsim.sim.ant.layers import Bits, Image
 from tandemsim.sim.ant.plan_banks import bank_conflicts
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow
 

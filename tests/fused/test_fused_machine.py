@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tandemsim.sim.ant.layers import Beside, Conversion, Product
 from tandemsim.sim.ant.loop import NONE, Engine
-from tandemsim.sim.ant.lowering import Beside, Conversion, Product
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS, Bits
+from tandemsim.sim.ant.layers import Bits
+from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
 from tandemsim.sim.arch.ant.bit_lists import NETWORKS, of_products
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from tandemsim.sim.ant.layers import Attention, Beside, Conversion, Passes, Product
 from tandemsim.sim.ant.loop import Queue
-from tandemsim.sim.ant.lowering import Attention, Beside, Conversion, Passes, Product
 from tandemsim.sim.ant.simulation import AntRun
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import AntWork

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Attention, Beside, Conversion, Layer, Passes
 from tandemsim.sim.ant.loop import Engine
-from tandemsim.sim.ant.lowering import Attention, Beside, Conversion, Layer, Passes
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.simulation import AntRun
 from tandemsim.sim.arch.ant.config import AntArray

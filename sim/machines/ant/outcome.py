@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tandemsim.sim.ant.layers import Product
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS, Product
+from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import ant_energy
@@ -36,7 +37,7 @@ def outcome(
     name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
-    tensors = given_tensors(trace, options.values)
+    tensors = given_tensors(trace, ops, bits, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
