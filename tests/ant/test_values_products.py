@@ -232,9 +232,3 @@ def test_outliers_are_computed_beside_the_array_in_more_bits(make: Any, tmp_path
         back[order] = known.ravel()
         operands.append(back.reshape(values.shape))
     assert np.allclose(kept.last.machine, case.define(*operands), rtol=1e-9, atol=1e-9)
-
-
-def test_blocks_with_scales_of_their_own_are_refused() -> None:
-    stated = Quant(bits=4, type="mxfp4")
-    with pytest.raises(ConfigError, match="must be with a scale for a tensor or channel, not with mxfp4"):
-        formats_for(draws.config().array, 4, True, stated)

@@ -10,7 +10,6 @@ import numpy as np
 
 from tandemsim.sim.ant.functional import Coded
 from tandemsim.sim.arch.ant.config import AntArray
-from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.types import Doubles
@@ -25,12 +24,8 @@ def formats_for(array: AntArray, bits: int, signed: bool, stated: Quant | None =
     """Return the formats of `bits` that the array has, in the order in which they are tried.
 
     Signed ones alone where values have signs; else those without a sign, if there are any. One that the trace
-    states for the tensor is the only one. Raises `ConfigError` where none is left.
+    states for the tensor, and the array has, is the only one. Raises `ConfigError` where none is left.
     """
-    if stated is not None and stated.type in BLOCK_FORMATS:
-        raise ConfigError(
-            f"--functional must be with a scale for a tensor or channel, not with {stated.type}"
-        )
     known = [form for form in array.code_formats if form.bits == bits]
     if stated is not None and stated.bits == bits:
         known = [form for form in known if stated.type in (form.kind.value, form.name)] or known

@@ -37,7 +37,7 @@ def outcome(
     name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
-    tensors = given_tensors(trace, options.values)
+    tensors = given_tensors(trace, ops, bits, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
