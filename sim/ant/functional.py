@@ -24,7 +24,7 @@ from tandemsim.sim.arch.types import Doubles, Integers
 class Coded(NamedTuple):
     """A quantized operand: what it stands for is the value of each code times a scale."""
 
-    codes: Integers  # [M, K] or [K, N]
+    codes: npt.NDArray[np.integer]  # [M, K] or [K, N]
     form: CodeFormat
     scale: npt.ArrayLike = 1.0  # of the tensor, or one for each row of activations or column of weights
 
@@ -72,8 +72,6 @@ def decoded(array: AntArray, operand: Coded, name: str) -> Integers:
     outside = codes[(codes < 0) | (codes >= len(form.base))]
     rule = f"{name}: codes of {form.name} must lie in 0..{len(form.base) - 1}"
     require(not outside.size, rule, int(outside[0]) if outside.size else "")
-    if not form.finite[codes].all():
-        raise ConfigError(f"{name}: every code of {form.name} must be a finite number")
     values: Integers = (form.base << form.shift)[codes]
     return values
 

@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tandemsim.sim.ant.lowering import Image
+from tandemsim.sim.ant.layers import Image
 from tandemsim.sim.arch.types import Integers
 
 WORD = 16  # codes; assumed: 8 bytes of 4-bit codes, 16 of 8

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Attention
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.lowering import Attention
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.planned import AWAITED, WAKES
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.checks import ConfigError
 
-QUERY_BLOCKS = (16, 32, 48, 64, 96, 128, 192, 256)  # sizes that are tried
+QUERY_BLOCKS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256)  # sizes that are tried
 
 
 class _Block(NamedTuple):
@@ -90,7 +90,7 @@ def query_block(
             best, chosen = total, size
     if best is None:
         keys = layer.keys(low, low + 1)
-        rule = f"activation_scratchpad.capacity_bytes must be at least {64 * keys} for scores of {keys} keys"
+        rule = f"activation_scratchpad.capacity_bytes must be at least {4 * keys} for scores of {keys} keys"
         raise ConfigError(f"{rule}, not {room}")
     return chosen, best
 

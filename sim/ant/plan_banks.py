@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from tandemsim.sim.ant.im2col import Patches
-from tandemsim.sim.ant.lowering import Bits, Image, Product
+from tandemsim.sim.ant.layers import Bits, Image, Product
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
 

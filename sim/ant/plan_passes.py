@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tandemsim.sim.ant.layers import Passes
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import Passes
 from tandemsim.sim.ant.planner import Planner
 
 PIECES = 4  # a vector task's operands take one part in so many of their half of the scratchpad

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from tandemsim.sim.ant.layers import Image, Product
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.lowering import Image, Product
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic

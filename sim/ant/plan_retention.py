@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Passes, Product
+from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product
+from tandemsim.sim.ant.lowering import STORED
 from tandemsim.sim.ant.plan_attention import query_block
 from tandemsim.sim.ant.plan_product import product_shape
 from tandemsim.sim.ant.planner import Planner

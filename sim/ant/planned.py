@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Layer
 from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
-from tandemsim.sim.ant.lowering import Layer
 from tandemsim.sim.ant.mapper import Mapping
 from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers

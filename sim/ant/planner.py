@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
+from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
-from tandemsim.sim.ant.lowering import STORED, Attention, Beside, Lowering, Passes, Product
+from tandemsim.sim.ant.lowering import STORED, Lowering
 from tandemsim.sim.ant.mapper import Cycles, Search
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan

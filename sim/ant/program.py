@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Attention, Layer, Passes, Product
 from tandemsim.sim.ant.loop import NONE, Tasks, Transfers, Writes
-from tandemsim.sim.ant.lowering import Attention, Layer, Lowering, Passes, Product
+from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.plan_attention import plan_attention
 from tandemsim.sim.ant.plan_passes import plan_passes
 from tandemsim.sim.ant.plan_product import plan_product

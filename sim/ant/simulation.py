@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.loop import NONE, PAUSED, Engine, Plan, new_plan, run
-from tandemsim.sim.ant.lowering import Bits, Lowering
+from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.program import program
 from tandemsim.sim.arch.ant.config import AntConfig

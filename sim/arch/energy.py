@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import require
 
 PJ_PER_J = 1e12
@@ -86,6 +87,14 @@ def shift_pj(energy: EnergyConfig, width: int) -> float:
 def divide_pj(energy: EnergyConfig, width: int) -> float:
     """Energy of one division. Aladdin charges a divider as a multiplier of its width, and so does this."""
     return multiply_pj(energy, width, width)
+
+
+def gates_pj(energy: EnergyConfig, nand2: float) -> float:
+    """Energy of a unit that no paper gives, from its gates: charged like so many gates of a multiplier.
+
+    An estimate. Where a published gate can be compared, Aladdin's, it is 1.2 times what this gives.
+    """
+    return energy.multiply_8b_pj * nand2 / MULTIPLIER_8B_NAND2
 
 
 def register_pj(energy: EnergyConfig, clocked_bits: float, written_bits: float) -> float:

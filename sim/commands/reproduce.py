@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tandemsim.sim.arch.checks import ConfigError, nearest, require
-from tandemsim.sim.shell.command_line import Parser
+from tandemsim.sim.commands.paper_runs import at_once, chosen, one_by_one
+from tandemsim.sim.shell.command_line import RUN_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import standard_output, written
 from tandemsim.sim.shell.targets import require_writable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from tandemsim.sim.arch.types import Progress
-    from tandemsim.sim.papers.comparison import Ours, Paper
+    from tandemsim.sim.papers.comparison import Ours, Paper, Row
     from tandemsim.sim.papers.cpu_baseline import CpuBaseline
-    from tandemsim.sim.report.contract import Report
 
 PAPERS = ("salo", "ant")
 
@@ -35,6 +32,15 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("paper", metavar="PAPER", help=", ".join(PAPERS))
     parser.add_argument("--json", metavar="FILE|-", help="write the rows as JSON; with - to stdout, alone")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the paper's chart (ant)")
+    parser.add_argument(
+        "--only",
+        metavar="REGEX",
+        help="fill the column of our machine only with runs in whose names, such as resnet18/bitfusion, the"
+        " regular expression is found (ant; all take minutes)",
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="runs at once of ant (default: one for each CPU)"
+    )
     parser.add_argument("--quiet", action="store_true", help="print no table and no progress")
 
 
@@ -51,38 +57,47 @@ def paper_named(name: str) -> Paper:
     return SALO
 
 
-def run(chosen: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Compare with a paper and write what was asked for. Raises `UserError`."""
     from tandemsim.sim.commands.progress import progress
+    from tandemsim.sim.sweep.point_run import SweepError
 
-    paper = paper_named(chosen.paper)
-    if chosen.plot is not None:
-        require(chosen.plot.endswith(".png"), "--plot must be a file named .png", chosen.plot)
-        require(paper.chart is not None, "--plot must be asked of a paper with a chart", chosen.paper)
-    require_writable({"--json": chosen.json, "--plot": chosen.plot})
-    with progress(chosen.quiet) as callback:
-        reproduce(
-            paper,
-            chosen.json,
-            show=not chosen.quiet and chosen.json != "-",
-            progress=callback,
-        )
-    if paper.chart is not None and chosen.plot is not None:
-        draw(paper.chart, chosen.plot)
+    paper = paper_named(options.paper)
+    if options.plot is not None:
+        require(options.plot.endswith(".png"), "--plot must be a file named .png", options.plot)
+        require(paper.chart is not None, "--plot must be asked of a paper with a chart", options.paper)
+    for option, value in (("--only", options.only), ("--workers", options.workers)):
+        rule = f"{option} must be asked of a paper whose runs are long"
+        require(value is None or paper.is_long, rule, options.paper)
+    require_writable({"--json": options.json, "--plot": options.plot})
+    runs = chosen(paper, options.only) if paper.is_long else None
+    try:
+        with progress(options.quiet, unit="points" if paper.is_long else "") as callback:
+            if runs is None:
+                ours = one_by_one(paper, callback)
+            else:
+                ours = at_once(paper, runs, options.workers, callback)
+            rows = compared(paper, ours, callback)
+    except SweepError as fault:
+        tell_fault("tandem", str(fault))
+        raise SystemExit(RUN_FAULT) from None
+    show(paper, rows, options.json, is_shown=not options.quiet and options.json != "-")
+    if options.plot is not None:
+        draw(paper, rows, options.plot)
 
 
-def draw(chart: Callable[[], Figure], target: str) -> None:
+def draw(paper: Paper, rows: Sequence[Row], target: str) -> None:
     """Write the paper's chart as a PNG."""
     from tandemsim.sim.report.plot_style import png
 
-    picture = png(chart())
+    assert paper.chart is not None
+    picture = png(paper.chart(rows))
     with written(target) as stream:
         stream.write(picture)
 
 
-def reproduce(paper: Paper, target: str | None, *, show: bool, progress: Progress | None) -> None:
-    """Compare; write the rows as JSON to `target`, and show them as a table if `show`."""
-    from tandemsim.sim.papers.comparison import document, print_table
+def compared(paper: Paper, ours: Ours, progress: Progress | None) -> list[Row]:
+    """Return the rows of a comparison."""
     from tandemsim.sim.papers.cpu_baseline import measure_cpu
     from tandemsim.sim.run import tell_of_compilation
 
@@ -94,71 +109,17 @@ def reproduce(paper: Paper, target: str | None, *, show: bool, progress: Progres
         if progress:
             progress("this machine's CPU", 1, 1)
     tell_of_compilation(progress)
-    rows = paper.rows(_runs(paper, progress), cpu)
+    return paper.rows(ours, cpu)
+
+
+def show(paper: Paper, rows: Sequence[Row], target: str | None, *, is_shown: bool) -> None:
+    """Write the rows as JSON to `target`, and show them as a table if `is_shown`."""
+    from tandemsim.sim.papers.comparison import document, print_table
+
     if target is not None:
         text = json.dumps(document(paper.title, rows), indent=1, ensure_ascii=False) + "\n"
         with written(target) as stream:
             stream.write(text.encode())
-    if show:
+    if is_shown:
         with standard_output() as out:
             print_table(paper.title, rows, out)
-
-
-def _runs(paper: Paper, progress: Progress | None) -> Ours:
-    """Return the function that runs a workload of the comparison on our machine."""
-    runs, total = 0, _count_runs(paper)
-
-    def ours(workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
-        nonlocal runs
-        report = run_one(paper, workload, preset, settings)
-        runs += 1
-        if progress:
-            progress("runs", runs, total)
-        return {
-            "cycles": report.cycles,
-            "compute_cycles": report.compute_cycles,
-            "tiles": report.ops[0].tiles,
-            "utilization": report.utilization,
-            "seconds": report.seconds,
-            "energy_pj": report.energy_pj.total,
-        }
-
-    return ours
-
-
-def _count_runs(paper: Paper) -> int:
-    """Return how often the rows ask for a run, which they say before anything has run."""
-    asked = 0
-
-    def nothing(workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
-        nonlocal asked
-        asked += 1
-        return dict.fromkeys(
-            ("cycles", "compute_cycles", "tiles", "utilization", "seconds", "energy_pj"), 1.0
-        )
-
-    paper.rows(nothing, "")
-    return asked
-
-
-def run_one(paper: Paper, workload: str, preset: str, settings: Mapping[str, str]) -> Report:
-    """Run one of the paper's workloads: one op by itself, or all that the machine runs."""
-    from tandemsim.sim.machines.table import machine_named
-    from tandemsim.sim.run import Request, simulate
-    from tandemsim.traces import codec
-
-    name, place = paper.workloads[workload]
-    trace = codec.load(codec.find(name))
-    only = None
-    if place is not None:
-        ops = [op for op in trace.ops if op.kind in machine_named(paper.machine).runs]
-        only = f"^{re.escape(ops[place].name)}$"
-    request = Request(
-        workload=name,
-        trace=trace,
-        only=only,
-        machine=paper.machine,
-        preset=preset,
-        settings=settings,
-    )
-    return simulate(request).report

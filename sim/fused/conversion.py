@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tandemsim.sim.ant.layers import Conversion
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import Conversion
 from tandemsim.sim.ant.plan_passes import PIECES
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.checks import ConfigError

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tandemsim.sim.ant.layers import Beside, Product
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import Beside, Lowering, Product
+from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_banks import count_traffic

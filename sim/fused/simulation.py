@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tandemsim.sim.ant.lowering import Bits, Lowering
+from tandemsim.sim.ant.layers import Bits
+from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.simulation import AntRun, run_program
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.types import Progress

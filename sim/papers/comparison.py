@@ -48,10 +48,17 @@ class Ours(Protocol):
     """A run of one workload of the paper: ``ours("vil-1", "salo", {"array.rows": "16"})``.
 
     Returns ``cycles``, ``compute_cycles``, ``utilization``, ``seconds`` and ``energy_pj`` of what ran, and
-    ``tiles`` of the first op.
+    ``tiles`` of the first op; of a paper whose runs are long the first five, or nothing where it was not run.
     """
 
-    def __call__(self, workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]: ...
+    def __call__(
+        self,
+        workload: str,
+        preset: str,
+        settings: Mapping[str, str],
+        bits: str | None = None,
+        batch: int = 1,
+    ) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,9 @@ class Paper:
     workloads: Mapping[str, tuple[str, int | None]]
     rows: Callable[[Ours, CpuBaseline | str], list[Row]]  # of the runs and of `measure_cpu`
     measures_cpu: bool = False  # whether the rows ask what this machine's CPU takes
-    chart: Callable[[], Figure] | None = None  # the paper's own chart, drawn of its cost model
+    is_long: bool = False  # whether its runs take minutes, and are made several at once
+    # The paper's own chart: of its cost model, and of the rows for our machine.
+    chart: Callable[[Sequence[Row]], Figure] | None = None
 
 
 def document(paper: str, rows: Sequence[Row]) -> dict[str, Any]:

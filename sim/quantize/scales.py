@@ -20,6 +20,7 @@ STORES = {"float16": 16, "float32": 32, "float64": 64}  # types that a scale is 
 WIDE, WIDE_LOW = 6, 95  # above so many bits the artifact begins at 95 %
 # Errors from sums of sorted values carry a rounding error below this part of the sum of squares.
 SLACK = 1e-9
+ROWS_AT_ONCE = 1 << 20  # elements of channels that are searched together: a large tensor is not copied whole
 AT_ONCE = 1 << 16  # sums that exist at a time: 512 KiB stay in a processor's cache
 SORTED_ABOVE = 0.5  # elements for each value of a format from which sorting a channel pays, measured
 
@@ -71,6 +72,13 @@ def search(
     `by_sums` says whether errors are first taken from sums of sorted values, which picks the same scales;
     None: where that is faster. Raises `ConfigError` for scales that the store cannot hold.
     """
+    step = max(1, ROWS_AT_ONCE // max(1, values.shape[-1]))
+    if len(values) > step:
+        parts = [
+            search(values[first : first + step], form, span, store, by_sums)
+            for first in range(0, len(values), step)
+        ]
+        return Scales(*(np.concatenate(each) for each in zip(*parts, strict=True)))
     percent = span.percent(form.bits)
     peaks = np.abs(values).max(axis=-1)
     candidates = _stored(peaks[:, None] * (percent / 100) / form.largest, peaks, store)

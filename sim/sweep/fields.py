@@ -22,9 +22,9 @@ from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
-TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
+TEXTS = ("workload", "pattern", "only", "machine", "preset", "bits")  # options whose value is a text
 INTEGERS = (*PATTERN_OPTIONS, "batch")
-OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch")  # of a run
+OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch", "bits")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
 BOTH = "a point must have a workload or a pattern, not both"
 MOST_CONFIGS = 4096  # assumed: some 10 MB that constraints keep
@@ -89,7 +89,7 @@ class Fields:
         """Return the machines that points run on: those that they name, or the defaults of what they run."""
         if any(True for _ in _values(self.study, "machine")):
             return self.machines
-        presets = [str(value) for value, _ in _values(self.study, "preset")] or [None]
+        presets: list[str | None] = [str(value) for value, _ in _values(self.study, "preset")] or [None]
         patterns = [_pattern(str(value)) for value, _ in _values(self.study, "pattern")]
         found = {}
         for trace in (*self.traces.values(), *patterns):

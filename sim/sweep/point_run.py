@@ -44,7 +44,7 @@ def run_point(number: int, point: Mapping[str, Any], traces: Mapping[str, Trace]
 
 
 def _request(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Request:
-    for name in ("machine", "preset", "only"):
+    for name in ("machine", "preset", "only", "bits"):
         require(isinstance(point.get(name, ""), str), f"{name} must be a text", point.get(name))
     batch = point.get("batch", 1)
     require(isinstance(batch, int) and not isinstance(batch, bool), "batch must be an integer", batch)
@@ -56,6 +56,7 @@ def _request(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Request:
         preset=point.get("preset"),
         settings=settings_of(point),
         batch=batch,
+        bits=point.get("bits"),
     )
 
 

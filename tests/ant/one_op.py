@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS, Bits
+from tandemsim.sim.ant.layers import Bits
+from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
 from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.ant.values.walk import ModelValues, Walk
 from tandemsim.sim.arch.ant.config import AntConfig

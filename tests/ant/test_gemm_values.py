@@ -64,15 +64,15 @@ def test_sums_are_those_of_numpy(flow: Dataflow, activation: str, weight: str) -
         assert run.end.sum() == len(parts) and run.saturations == 0
 
 
+@pytest.mark.parametrize("bits", [6, 8])
 @pytest.mark.parametrize("flow", FLOWS)
-def test_eight_bit_pes_join_nothing(flow: Dataflow) -> None:
-    rng = np.random.default_rng(8)
-    config = draws.config(
-        rows=5, cols=3, pe_bits=8, accumulator_width=32, dataflow=flow, formats=("int8", "int8u")
-    )
-    left, right = rng.integers(0, 256, (17, 23)), rng.integers(0, 256, (23, 10))
-    tiles, parts = cut(config, ("int8u", "int8"), left, right, 9, rng)
-    expected = left @ np.where(right > 127, right - 256, right)
+def test_wide_pes_join_nothing(flow: Dataflow, bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    names, codes = (f"int{bits}u", f"int{bits}"), 1 << bits
+    config = draws.config(rows=5, cols=3, pe_bits=bits, accumulator_width=32, dataflow=flow, formats=names)
+    left, right = rng.integers(0, codes, (17, 23)), rng.integers(0, codes, (23, 10))
+    tiles, parts = cut(config, names, left, right, 9, rng)
+    expected = left @ np.where(right >= codes // 2, right - codes, right)
     found = whole(config, parts, AntGemm(config).run(tiles).sums, (17, 10), ("int4", "int4"))
     assert (found == expected).all()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from tandemsim.sim.ant.im2col import WORD, Patches
-from tandemsim.sim.ant.lowering import Image
+from tandemsim.sim.ant.layers import Bits, Image
+from tandemsim.sim.ant.plan_banks import bank_conflicts
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow
 
 R = 64
 
@@ -99,14 +102,14 @@ def waits_of(
 def test_conflicts_are_those_of_the_fullest_bank_word_by_word() -> None:
     rng = np.random.default_rng(1)
     some = 0
-    for _ in range(60):
+    for _ in range(400):
         each, places = drawn(rng)
         rows, columns = part(rng, places), part(rng, each.kernel_h * each.kernel_w * each.channels)
         block, banks = int(rng.integers(4, 40)), int(rng.choice([2, 3, 4, 8]))
         expected = waits_of(each, rows, columns, block, banks)
         assert Patches(each).conflicts(*rows, *columns, block, banks).tolist() == expected
         some += sum(expected) > 0
-    assert some > 20
+    assert some > 200
 
 
 def fullest(each: Image) -> int:
@@ -160,3 +163,34 @@ def test_codes_of_a_place_are_runs_of_one_word_or_of_an_even_and_an_odd_one() ->
             words.setdefault(read.k // (each.channels * each.kernel_w), set()).add(read.code // R)
         for some in words.values():
             assert len({word % 2 for word in some}) == len(some)
+
+
+def _last(waits: list[int], sizes: list[int], k: int, columns: int) -> int:
+    """Return when the last pair of a task enters: each block's is due K and its waits after the one before,
+    or as many cycles as that one has rows.
+    """
+    time, before = 0, 0
+    for _ in range(-(-columns // 8)):
+        for wait, size in zip(waits, sizes, strict=True):
+            time, before = time + max(k + wait, before), size
+    return time
+
+
+@pytest.mark.parametrize("bits", [Bits(4, 4, (1, 1)), Bits(8, 4, (2, 1))])
+def test_a_task_is_as_much_longer_as_its_blocks_wait(bits: Bits) -> None:
+    rng = np.random.default_rng(4)
+    array = AntArray(rows=16, cols=8, dataflow=Dataflow.OUTPUT_STATIONARY)
+    some = 0
+    for _ in range(40):
+        each = image(24, int(rng.choice([1, 3])), 4, stride=4)
+        rows, k, columns = part(rng, 36), part(rng, each.channels * 16), int(rng.integers(1, 30))
+        block = 16 // bits.operands[0]
+        waits = Patches(each).conflicts(*rows, *k, block, 16).tolist()
+        sizes = [min(block, rows[1] - first) * bits.operands[0] for first in range(0, rows[1], block)]
+
+        layer = SimpleNamespace(image=each, bits=bits)
+        first, total = bank_conflicts(array, layer, rows, columns, k)  # type: ignore[arg-type]
+        assert first == (waits[0] if total else 0)
+        assert total == _last(waits, sizes, k[1], columns) - _last([0] * len(waits), sizes, k[1], columns)
+        some += total > 0
+    assert some > 10

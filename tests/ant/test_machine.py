@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tandemsim.sim.ant.layers import Attention, Passes, Product
 from tandemsim.sim.ant.loop import NONE, Engine
-from tandemsim.sim.ant.lowering import PRODUCTS, RUNS, Attention, Passes, Product
+from tandemsim.sim.ant.lowering import PRODUCTS, RUNS
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow
 from tandemsim.sim.arch.ant.presets import ANT

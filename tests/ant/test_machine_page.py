@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from tandemsim.sim.arch.ant.family import ANT_FAMILY
 from tandemsim.sim.run import Request, simulate
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ant-machine.md").read_text(encoding="utf-8")
 ROWS = re.findall(
     r"^\| `([\w-]+)` \| (?:`(.*?)`)? *\| ([\d,]+) \| (0\.\d{3}) \| (0\.\d{3}) \|$", PAGE, re.MULTILINE
+)
+PRESETS = re.findall(
+    r"^\| `([\w-]+)` \| (\d+) × (\d+) of (\d) bits \| (\w+) \| .* \| (\d\.\d\d) \|$", PAGE, re.MULTILINE
 )
 LONG = ("longformer", "16")
 
@@ -46,3 +50,13 @@ def test_rows_are_what_the_command_gives(
     assert f"{report.cycles:,}" == cycles and not report.not_run
     assert f"{report.compute_cycles / report.cycles:.3f}" == busy
     assert f"{report.utilization:.3f}" == utilization
+
+
+def test_the_presets_are_as_the_page_says() -> None:
+    assert {name for name, *_ in PRESETS} == set(ANT_FAMILY.presets)
+    for name, rows, cols, bits, dataflow, cycles in PRESETS:
+        array = ANT_FAMILY.presets[name].config.array
+        assert (array.rows, array.cols, array.pe_bits) == (int(rows), int(cols), int(bits))
+        assert array.dataflow == dataflow
+        report = simulate(Request(workload="resnet18", preset=name)).report
+        assert f"{report.cycles / 1e6:.2f}" == cycles, name

@@ -91,16 +91,20 @@ def test_the_waits_of_the_timeline_are_the_stalls_of_the_report(case: tuple[Run,
         op = timeline.texts["for"][timeline.arguments["for"][row]]
         found[op, timeline.labels[timeline.label[row]]] += int(timeline.duration[row])
     stalls = {(op.name, name): count for op in report.ops for name, count in op.stall_cycles.items()}
-    assert found == {key: count for key, count in stalls.items() if count}
+    # Conflicts of banks lie within tasks.
+    assert found == {key: count for key, count in stalls.items() if count and key[1] != "scratchpad"}
     for name, count in report.stall_cycles.items():
-        assert count == sum(op.stall_cycles.get(name, 0) for op in report.ops) or name == "write_back"
+        waited = sum(op.stall_cycles.get(name, 0) for op in report.ops)
+        # After the array's last task the vector unit is what is waited for, and then the last writes.
+        assert count == waited or (name in ("write_back", "vector") and count > waited)
 
 
 def test_every_cause_is_met_by_some_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     met: Counter[str] = Counter()
     for each in CASES[::2]:
         met.update(run_of(monkeypatch, each)[0].report.stall_cycles)
-    assert set(met) == {*causes(Engine), "write_back"} - {"array", "attention"} and all(met.values())
+    causes_of_ant = {*causes(Engine), "scratchpad", "write_back"} - {"array", "attention"}
+    assert set(met) == causes_of_ant and all(met.values())
 
 
 def test_tasks_and_transfers_are_those_of_the_run(case: tuple[Run, AntRun]) -> None:
@@ -124,7 +128,8 @@ def test_activity_adds_up_to_the_report(case: tuple[Run, AntRun]) -> None:
     assert activity.macs.sum() == pytest.approx(run.report.macs)
     moved = run.report.dram.read_bytes + run.report.dram.write_bytes
     assert 0.99 * moved <= activity.dram_bytes.sum() <= moved  # what the write queue holds does not move
-    assert activity.busy["array"].sum() == pytest.approx(run.report.compute_cycles)
+    conflicts = run.report.stall_cycles.get("scratchpad", 0)  # in which the array is at a task
+    assert activity.busy["array"].sum() == pytest.approx(run.report.compute_cycles + conflicts)
     for cycles in activity.busy.values():
         assert (activity.per_cycle(cycles, run.report.cycles) <= 1 + 1e-9).all()
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tandemsim.sim.ant.lowering import Lowering, Product
+from tandemsim.sim.ant.layers import Product
+from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.mapper import best_mapping, candidates, task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD, Shape
 from tandemsim.sim.ant.program import program

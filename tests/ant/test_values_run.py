@@ -105,9 +105,25 @@ def test_a_stored_index_beyond_its_table_is_refused(run: Run) -> None:
         run({"b": np.array([[0, 7, 1, 1]])}, trace)
 
 
-def test_a_format_that_the_trace_states_is_taken(run: Run) -> None:
+def stating(place: int, quant: Quant) -> Trace:
+    """Return the small trace, one or all of its tensors with a format."""
     trace = small_trace()
-    tensors = list(trace.tensors)
-    tensors[1] = msgspec.structs.replace(tensors[1], quant=Quant(bits=4, type="pot"))
-    report = run(trace=seal(source=source(), tensors=tensors, ops=trace.ops))
+    tensors = [
+        msgspec.structs.replace(tensor, quant=quant) if place in (tensor.id, -1) else tensor
+        for tensor in trace.tensors
+    ]
+    return seal(source=source(), tensors=tensors, ops=trace.ops)
+
+
+def test_a_format_that_the_trace_states_is_taken(run: Run) -> None:
+    report = run(trace=stating(1, Quant(bits=4, type="pot")), bits="4")
     assert report.ops[0].extra["values"]["formats"]["weight"] == "pot4"
+
+
+def test_blocks_with_scales_of_their_own_are_refused_by_op(run: Run) -> None:
+    settings = {"array.formats": "int4,int8,int8u,e2m1"}
+    with pytest.raises(
+        UserError, match="op 'project': --functional must be with one scale .* mxfp4"
+    ) as refused:
+        run(trace=stating(-1, Quant(bits=4, type="mxfp4")), bits="trace", settings=settings)
+    assert "\n" not in str(refused.value)

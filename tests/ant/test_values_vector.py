@@ -77,6 +77,13 @@ def test_a_pools_stride_and_pads_follow_from_its_sizes(
         assert np.allclose(made(trace, {"a": x}, tmp_path), expected)
 
 
+def test_a_window_larger_than_the_image_is_cut_to_it(tmp_path: Path) -> None:
+    """As a global pool is written with the number of channels for its window."""
+    x = RNG.standard_normal((1, 20, 7, 7))
+    trace = elements("average", "pool", [x.shape], (1, 20, 1, 1), reduced=20_000 * 20_000)
+    assert np.allclose(made(trace, {"a": x}, tmp_path), x.mean(axis=(2, 3), keepdims=True))
+
+
 def test_axes_follow_from_the_shapes(tmp_path: Path) -> None:
     x, y = RNG.standard_normal((2, 3, 4)), RNG.standard_normal((2, 5, 4))
     joined = made(elements("concat", "eltwise", [x.shape, y.shape], (2, 8, 4)), {"a": x, "b": y}, tmp_path)

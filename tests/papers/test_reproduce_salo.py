@@ -26,7 +26,15 @@ class Counted:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, tuple[tuple[str, str], ...]]] = []
 
-    def __call__(self, workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
+    def __call__(
+        self,
+        workload: str,
+        preset: str,
+        settings: Mapping[str, str],
+        bits: str | None = None,
+        batch: int = 1,
+    ) -> Mapping[str, float]:
+        assert (bits, batch) == (None, 1)
         self.calls.append((workload, preset, tuple(sorted(settings.items()))))
         tiles = TILES[workload][self.schedule(workload, preset, settings)] * TILES[workload]["heads"]
         deferred = preset == "salo" or settings.get("array.normalisation") == "deferred"

@@ -102,7 +102,7 @@ def answers(
         (folder / "main.cpp").write_text(main)
         options = ["--cc", "--exe", "--build", "-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]
         options += ["--top-module", "everything", "-Mdir", "obj", "-o", "everything"]
-        with simulators.environment("verilator"):
+        with simulators.environment("verilator", optimized=True):
             _run(["verilator", *options, "everything.v", "main.cpp"], folder)
         _run(["obj/everything"], folder)
         found = {name: np.fromfile(folder / f"{name}.bin", np.uint32) for name in circuits}

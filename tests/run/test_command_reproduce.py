@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from tandemsim.sim.commands import reproduce as reproduce_command
-from tandemsim.sim.commands.reproduce import run_one
+from tandemsim.sim.commands import paper_runs
+from tandemsim.sim.commands.paper_runs import run_one
 from tandemsim.sim.papers import cpu_baseline
 from tandemsim.sim.papers.comparison import Paper
+from tandemsim.sim.sweep import runner
 
 ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"]
 
@@ -32,8 +35,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             ops=[SimpleNamespace(tiles=2000)],
         )
 
-    monkeypatch.setattr(reproduce_command, "run_one", run_one)
+    monkeypatch.setattr(paper_runs, "run_one", run_one)
+    monkeypatch.setattr(runner, "sweep", swept)
     monkeypatch.setattr(cpu_baseline, "measure_cpu", lambda: "this machine's CPU was not measured")
+
+
+def swept(study: Mapping[str, Any], workers: int | None, progress: Any) -> SimpleNamespace:
+    """A sweep in which every point takes a million cycles and one microjoule for each of its batch."""
+    count, batches = len(study["list"]), [point["batch"] for point in study["list"]]
+    assert len({tuple(point.items()) for point in study["list"]}) == count
+    figures = {
+        "cycles": [10**6 * batch for batch in batches],
+        "energy_pj": [1e6 * batch for batch in batches],
+    }
+    return SimpleNamespace(table=pa.table({"status": ["ok"] * count, "reason": [""] * count, **figures}))
 
 
 def test_with_a_dash_stdout_holds_the_json_alone(command: Any) -> None:
@@ -81,7 +96,28 @@ def test_a_file_goes_with_the_table_and_quiet_without(command: Any, place: Path)
 
 def test_help_of_reproduce_names_its_papers_and_options(command: Any) -> None:
     text = command("reproduce", "--help").text
-    assert all(word in text for word in ("salo, ant", "--json FILE|-", "--plot FILE.png", "--quiet"))
+    options = ("--json FILE|-", "--plot FILE.png", "--only REGEX", "--workers N", "--quiet")
+    assert all(word in text for word in ("salo, ant", *options))
+
+
+def test_long_runs_are_a_sweep_and_only_those_that_are_asked_for(command: Any) -> None:
+    def ours(*more: str) -> dict[tuple[str, str], float]:
+        rows = command("reproduce", "ant", "--json", "-", *more).json["rows"]
+        return {(row["workload"], row["figure"]): row["ours"] for row in rows if row["ours"] is not None}
+
+    every, some = ours(), ours("--only", "^vit/(bit|ada)")
+    assert every["vit", "cycles, BitFusion"] == 64 * 10**6 and len(every) > 100
+    assert {name for name, _ in some} == {"vit", "vit, with its patch embedding"}
+    assert some["vit", "energy over AdaFloat's, BitFusion"] == 1
+    assert ("vit", "cycles, OLAccel") not in some
+
+
+def test_a_run_that_fails_ends_the_comparison(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table({"status": ["failed"], "reason": ["out of memory"]})
+    monkeypatch.setattr(runner, "sweep", lambda *_, **__: SimpleNamespace(table=table))
+    answer = command("reproduce", "ant", "--only", "^vit/bitfusion$", "--quiet")
+    assert answer.code == 1 and answer.out == b""
+    assert len(answer.err.splitlines()) == 1 and "out of memory" in answer.err
 
 
 def test_a_paper_without_a_cpu_in_it_measures_none(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +142,13 @@ def test_the_chart_of_a_paper_is_a_picture_beside_the_table(command: Any, place:
 @pytest.mark.parametrize(
     "arguments, said",
     [
+        (("salo", "--only", "x"), "--only must be asked of a paper whose runs are long, not 'salo'"),
+        (("salo", "--workers", "2"), "--workers must be asked of a paper whose runs are long, not 'salo'"),
+        (("ant", "--only", "x"), "--only must be found in a run, such as vgg16/ant-micro22, not 'x'"),
+        (
+            ("ant", "--only", "("),
+            "--only must be a regular expression: missing ), unterminated subpattern at position 0, not '('",
+        ),
         (("salo", "--plot", "c.png"), "--plot must be asked of a paper with a chart, not 'salo'"),
         (("ant", "--plot", "c.svg"), "--plot must be a file named .png, not 'c.svg'"),
         (("ant", "--plot", "-"), "--plot must be a file named .png, not '-'"),

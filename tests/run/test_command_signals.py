@@ -52,7 +52,7 @@ def parts(folder: Path) -> list[Path]:
 def test_signals_at_random_moments_end_a_run_in_one_line_and_leave_nothing(
     tmp_path: Path, trace_file: Path
 ) -> None:
-    assert faults_of_signals(20, 11, tmp_path, ("run", str(trace_file), *OUTPUTS)) == []
+    assert faults_of_signals(8, 11, tmp_path, ("run", str(trace_file), *OUTPUTS)) == []
 
 
 @pytest.mark.parametrize("which", SIGNALS)

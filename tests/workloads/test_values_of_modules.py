@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tandemsim.sim.ant.lowering import Bits
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.ant.values.walk import Walk
 from tandemsim.sim.arch.ant.presets import ANT

@@ -16,6 +16,8 @@ from tandemsim.sim.arch.ant.widths import NIBBLE
 from tandemsim.sim.arch.types import Doubles
 from tandemsim.traces.schema import Op, Quant
 
+AT_ONCE = 1 << 22  # codes of a weight that are multiplied together
+
 
 class Float64:
     """Products of numbers as they are."""
@@ -111,6 +113,13 @@ class OnArray:
         return found
 
     def _multiplied(self, left: Coded, right: Coded) -> Doubles:
-        found = run_gemm(self._config, left, right, self._op.name)
-        self.saturations += found.saturations
-        return found.output
+        """Multiply; of a large right operand some columns at a time, which saves room and changes nothing."""
+        step = max(1, AT_ONCE // right.codes.shape[0])
+        scale, outputs = np.asarray(right.scale), []
+        for first in range(0, right.codes.shape[1], step):
+            some = slice(first, first + step)
+            part = Coded(right.codes[:, some], right.form, scale[some] if len(scale) > 1 else scale)
+            found = run_gemm(self._config, left, part, self._op.name)
+            self.saturations += found.saturations
+            outputs.append(found.output)
+        return np.concatenate(outputs, axis=1)

@@ -10,7 +10,6 @@ import numpy as np
 
 from tandemsim.sim.ant.functional import Coded
 from tandemsim.sim.arch.ant.config import AntArray
-from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.types import Doubles
@@ -18,17 +17,15 @@ from tandemsim.sim.quantize.candidates import ORDER
 from tandemsim.sim.quantize.choice import best_of, is_signed
 from tandemsim.traces.schema import Quant
 
+AT_ONCE = 1 << 20  # elements that are encoded together
+
 
 def formats_for(array: AntArray, bits: int, signed: bool, stated: Quant | None = None) -> list[CodeFormat]:
     """Return the formats of `bits` that the array has, in the order in which they are tried.
 
     Signed ones alone where values have signs; else those without a sign, if there are any. One that the trace
-    states for the tensor is the only one. Raises `ConfigError` where none is left.
+    states for the tensor, and the array has, is the only one. Raises `ConfigError` where none is left.
     """
-    if stated is not None and stated.type in BLOCK_FORMATS:
-        raise ConfigError(
-            f"--functional must be with a scale for a tensor or channel, not with {stated.type}"
-        )
     known = [form for form in array.code_formats if form.bits == bits]
     if stated is not None and stated.bits == bits:
         known = [form for form in known if stated.type in (form.kind.value, form.name)] or known
@@ -49,7 +46,11 @@ def coded(
     signed = channels or is_signed(values)
     rows = values.reshape(len(values) if channels else 1, -1)
     choice = best_of(rows, formats_for(array, bits, signed, stated))
-    codes = choice.form.encode(rows / choice.scales.scale[:, None])
+    codes, scale = np.empty(rows.shape, np.uint8), choice.scales.scale[:, None]
+    step = max(1, AT_ONCE // rows.shape[1])
+    for first in range(0, len(rows), step):
+        some = slice(first, first + step)
+        codes[some] = choice.form.encode(rows[some] / scale[some])
     return Coded(codes.reshape(values.shape), choice.form, choice.scales.scale)
 
 

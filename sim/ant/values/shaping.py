@@ -41,23 +41,28 @@ def padded(values: Doubles, shape: Shape) -> Doubles:
 
 
 def pooled(values: Doubles, shape: Shape, window: int, function: str) -> Doubles:
-    """Return the maximum or average of square windows; stride and pads are those that the sizes allow."""
-    side = math.isqrt(window)
-    if values.ndim != IMAGE or len(shape) != IMAGE or side * side != window:
+    """Return the maximum or average of square windows; stride and pads are those that the sizes allow.
+
+    A window larger than the image is cut to it.
+    """
+    whole = math.isqrt(window)
+    if values.ndim != IMAGE or len(shape) != IMAGE or whole * whole != window:
         raise UnstatedError
-    strides = [max(1, old // new) for old, new in zip(values.shape[2:], shape[2:], strict=True)]
-    pads = []
-    for old, new, stride in zip(values.shape[2:], shape[2:], strides, strict=True):
+    if function not in ("max", "average"):
+        raise UnstatedError
+    sides, strides, pads = [], [], [(0, 0), (0, 0)]
+    for old, new in zip(values.shape[2:], shape[2:], strict=True):
+        side, stride = min(whole, old), max(1, old // new)
         missing = max(0, (new - 1) * stride + side - old)
         if missing > side:
             raise UnstatedError
+        sides.append(side)
+        strides.append(stride)
         pads.append((missing - missing // 2, missing // 2))
     outside = -np.inf if function == "max" else 0.0
-    wide = np.pad(values, [(0, 0), (0, 0), *pads], constant_values=outside)
-    windows = np.lib.stride_tricks.sliding_window_view(wide, (side, side), axis=(2, 3))
+    wide = np.pad(values, pads, constant_values=outside)
+    windows = np.lib.stride_tricks.sliding_window_view(wide, sides, axis=(2, 3))
     windows = windows[:, :, :: strides[0], :: strides[1]][:, :, : shape[2], : shape[3]]
-    if function not in ("max", "average"):
-        raise UnstatedError
     out: Doubles = windows.max(axis=(4, 5)) if function == "max" else windows.mean(axis=(4, 5))
     return out
 

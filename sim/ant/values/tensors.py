@@ -83,8 +83,7 @@ class Tensors:
         if op is None or self._tensors[root].role == "input":
             return values
         if op.kind in PRODUCTS and place > 0:
-            scaled: Doubles = values / np.sqrt(_length(op))
-            return scaled
+            values /= np.sqrt(_length(op))
         if op.kind == "norm" and place >= SCALE:
             spread: Doubles = values * SPREAD
             return np.abs(1 + spread) if place in (SCALE, VARIANCE) else spread

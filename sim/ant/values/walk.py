@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS, Bits
+from tandemsim.sim.ant.layers import Bits
+from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
 from tandemsim.sim.ant.values.arithmetic import Float64, OnArray
 from tandemsim.sim.ant.values.attention import Heads
 from tandemsim.sim.ant.values.comparison import Difference

@@ -1,8 +1,8 @@
 """Energy of the ANT machine, action by action: estimates until the gates of its circuit are counted.
 
 Energies per action come from `sim.arch.energy`. A PE multiplies two bases of 5 bits, shifts and adds; it
-holds two weights, an activation and a partial sum. Decoders are not charged: there are rows + cols of them
-beside rows x cols PEs. No clock is gated.
+holds two weights, an activation and a partial sum. Decoders, encoders and the taps of block formats are
+charged by their gates (`sim.arch.ant.gates`). No clock is gated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tandemsim.sim.arch.ant.config import AntArray
-from tandemsim.sim.arch.ant.widths import BASE_BITS, NIBBLE
+from tandemsim.sim.arch.ant.gates import decoder_nand2, encoder_nand2, has_types
+from tandemsim.sim.arch.ant.widths import BASE_BITS, NIBBLE, pe_class
 from tandemsim.sim.arch.dram.energy import DramEnergy, DramTraffic
 from tandemsim.sim.arch.energy import (
     PJ_PER_J,
@@ -19,6 +20,7 @@ from tandemsim.sim.arch.energy import (
     SramTraffic,
     add_pj,
     adder_leakage_w,
+    gates_pj,
     multiplier_leakage_w,
     multiply_pj,
     register_pj,
@@ -26,7 +28,6 @@ from tandemsim.sim.arch.energy import (
     sram_pj,
 )
 
-SHIFT_BITS = 3  # of an operand of class A
 VECTOR_WIDTH = 16  # bits of a lane of the vector unit; assumed
 
 
@@ -37,6 +38,9 @@ class AntWork(NamedTuple):
     multiplies: int  # of PEs: an 8-bit product is four of 4 bits
     sums: int  # partial sums that entered the accumulators at the foot
     vector_elements: int  # elements times passes
+    busy: int = 0  # cycles in which the array works, and a decoder at each row and column with it
+    encoded: int = 0  # results of the array that become codes
+    tapped_nand2: int = 0  # gates of taps, times the blocks that each has ended
 
 
 def ant_energy(
@@ -51,7 +55,7 @@ def ant_energy(
     """Return picojoules by action, named ``part.action``."""
     seconds = work.cycles / clock_hz
     operand = BASE_BITS if array.pe_bits == NIBBLE else array.pe_bits
-    shift = SHIFT_BITS if array.pe_bits == NIBBLE else 0
+    shift = pe_class(array.code_formats).shift_bits if has_types(array) else 0
     registers = 3 * (operand + shift) + array.accumulator_width
     written = work.multiplies * (operand + shift + array.accumulator_width)
     capacity = sum(traffic.capacity_bytes for traffic in scratchpads.values())
@@ -60,12 +64,17 @@ def ant_energy(
         + adder_leakage_w(energy, array.accumulator_width)
         + registers * energy.register_leakage_w_per_bit
     )
+    aligned = shift_pj(energy, array.accumulator_width) if shift else 0.0
+    decoded = work.busy * (array.rows + array.cols)
     return {
         "array.multiply": work.multiplies * multiply_pj(energy, operand, operand),
-        "array.add": work.multiplies * (add_pj(energy, array.accumulator_width) + _shift(energy, array)),
+        "array.add": work.multiplies * (add_pj(energy, array.accumulator_width) + aligned),
         "array.register_clock": register_pj(energy, array.pes * registers * work.cycles, 0),
         "array.register_write": register_pj(energy, 0, written),
         "array.accumulate": work.sums * add_pj(energy, array.foot_width),
+        "array.decode": decoded * gates_pj(energy, decoder_nand2(array)),
+        "array.encode": work.encoded * gates_pj(energy, encoder_nand2(array)),
+        "array.tap": gates_pj(energy, work.tapped_nand2),
         "array.vector": work.vector_elements
         * (multiply_pj(energy, VECTOR_WIDTH, VECTOR_WIDTH) + add_pj(energy, VECTOR_WIDTH)),
         **{f"scratchpad.{name}": sram_pj(energy, traffic) for name, traffic in scratchpads.items()},
@@ -73,7 +82,3 @@ def ant_energy(
         "static.array": leakage * seconds * PJ_PER_J,
         "static.scratchpad": capacity * energy.sram_leakage_w_per_byte * seconds * PJ_PER_J,
     }
-
-
-def _shift(energy: EnergyConfig, array: AntArray) -> float:
-    return shift_pj(energy, array.accumulator_width) if array.pe_bits == NIBBLE else 0.0

@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.dram.energy import DramEnergy, DramTraffic
 from tandemsim.sim.arch.energy import (
@@ -24,6 +23,7 @@ from tandemsim.sim.arch.energy import (
     add_pj,
     adder_leakage_w,
     divide_pj,
+    gates_pj,
     multiplier_leakage_w,
     multiply_pj,
     register_pj,
@@ -145,14 +145,6 @@ def array_actions_pj(
 def array_pj(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics, actions: SaloActions) -> float:
     """Dynamic energy of the array for `actions`."""
     return math.fsum(array_actions_pj(energy, array, numerics, actions).values())
-
-
-def gates_pj(energy: EnergyConfig, nand2: float) -> float:
-    """Energy of a unit that no paper gives, from its gates: charged like so many gates of a multiplier.
-
-    An estimate. Where a published gate can be compared, Aladdin's, it is 1.2 times what this gives.
-    """
-    return energy.multiply_8b_pj * nand2 / MULTIPLIER_8B_NAND2
 
 
 def array_leakage_w(energy: EnergyConfig, array: SaloArray, numerics: SaloNumerics) -> float:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS, Bits
+from tandemsim.sim.ant.layers import Bits
+from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
 from tandemsim.sim.arch.ant.bit_lists import NETWORKS, of_products
-from tandemsim.sim.arch.ant.config import AntArray
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import ConfigError, nearest
@@ -111,15 +112,26 @@ def _quants(trace: Trace, op: Op) -> tuple[Quant | None, Quant | None]:
 
 def _stated(trace: Trace, op: Op, array: AntArray) -> Bits:
     """Return the widths that a trace states for the operands of a product."""
-    found: list[tuple[int, int]] = []
+    found, types = list[tuple[int, int]](), list[str]()
     for tensor, quant in zip(op.inputs[:2], _quants(trace, op), strict=True):
         if quant is None:
             raise ConfigError(
                 f"--bits trace must be with operands whose bits are stated, not with tensor {tensor}"
             )
         found.append((quant.bits, _operands(array, _format(quant))))
+        types.append(quant.type)
     (activation, left), (weight, above) = found
-    return Bits(activation, weight, (left, above))
+    return Bits(activation, weight, (left, above), _block(types, array))
+
+
+def _block(types: Sequence[str], array: AntArray) -> str:
+    """Return the format of operands in blocks, or "". Raises `ConfigError` where the array has no taps."""
+    blocks = [name if name in BLOCK_FORMATS else "" for name in types]
+    if blocks[0] != blocks[1]:
+        raise ConfigError(f"both operands must be in blocks of one format, not {types[0]} and {types[1]}")
+    if blocks[0] and array.dataflow is not Dataflow.WEIGHT_STATIONARY:
+        raise ConfigError(f"dataflow must be ws for blocks of {blocks[0]}, not {array.dataflow}")
+    return blocks[0]
 
 
 def _format(quant: Quant) -> CodeFormat:

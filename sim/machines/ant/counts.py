@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from tandemsim.sim.ant.layers import Attention, Beside, Conversion, Passes, Product
 from tandemsim.sim.ant.loop import Queue
-from tandemsim.sim.ant.lowering import Beside, Conversion, Passes
 from tandemsim.sim.ant.simulation import AntRun
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import AntWork
+from tandemsim.sim.arch.ant.gates import tap_nand2
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.energy import SramTraffic
 from tandemsim.sim.memory.dma_state import Dma
@@ -86,7 +88,7 @@ def reported(pads: dict[str, SramTraffic]) -> dict[str, ScratchpadTraffic]:
 
 def work_of(run: AntRun, config: AntConfig) -> AntWork:
     """Return what array and vector unit did."""
-    multiplies = sums = elements = 0
+    multiplies = sums = elements = encoded = tapped = 0
     for plan in run.program.layers:
         layer = plan.layer
         if isinstance(layer, Beside):
@@ -99,4 +101,17 @@ def work_of(run: AntRun, config: AntConfig) -> AntWork:
             multiplies += plan.macs * math.prod(layer.bits.operands)
             words = plan.scratchpad.get("accumulator", [0, 0])[1]
             sums += words // (config.array.foot_width // 8 or 1)
-    return AntWork(run.cycles, multiplies, sums, elements)
+            results, summed = _results(layer)
+            encoded += results
+            if layer.bits.block:
+                blocks = -(-summed // BLOCK_FORMATS[layer.bits.block].length)
+                tapped += results * blocks * tap_nand2(layer.bits.block)
+    busy = int(run.program.tasks.cycles[: run.program.first[1]].sum())
+    return AntWork(run.cycles, multiplies, sums, elements, busy, encoded, tapped)
+
+
+def _results(layer: Product | Attention) -> tuple[int, int]:
+    """Return the results of a layer, and how many products each of them sums."""
+    if isinstance(layer, Product):
+        return layer.m * layer.n * layer.count, layer.k
+    return layer.heads * layer.queries * layer.v_dim, layer.kv_len

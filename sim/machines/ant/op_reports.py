@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Attention, Beside, Conversion, Layer, Passes
 from tandemsim.sim.ant.loop import Engine
-from tandemsim.sim.ant.lowering import Attention, Beside, Conversion, Layer, Passes
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.ant.simulation import AntRun
 from tandemsim.sim.arch.ant.config import AntArray
@@ -73,11 +73,13 @@ class Account:
         """Return the cycles in which an engine works, and why it does not in the others."""
         end = self.run.plan.times.end
         stalls = {name: int(counts.sum()) for name, counts in self.waited(engine).items()}
-        done = {other: int(end[self._tasks(other)].max(initial=0)) for other in Engine}
-        last = max(Engine, key=lambda other: done[other])
-        if last != engine:  # which has nothing more to do
-            stalls[last.name.lower()] += done[last] - done[engine]
-        stalls[WRITE_BACK] = self.run.cycles - done[last]
+        done = sorted((int(end[self._tasks(other)].max(initial=0)), other) for other in self._engines)
+        last = int(end[self._tasks(engine)].max(initial=0))  # it has nothing more to do
+        for ended, other in done:
+            if ended > last:
+                stalls[other.name.lower()] += ended - last
+                last = ended
+        stalls[WRITE_BACK] = self.run.cycles - last
         return int(self.worked(engine).sum()), stalls
 
     def busy(self) -> dict[str, int]:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tandemsim.sim.ant.layers import Product
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS, Product
+from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.ant.simulation import AntRun, simulate
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import ant_energy
 from tandemsim.sim.arch.ant.family import ANT_FAMILY
+from tandemsim.sim.arch.ant.gates import array_mm2
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.ant.bits import chosen, widths
@@ -35,7 +37,7 @@ def outcome(
     name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
-    tensors = given_tensors(trace, options.values)
+    tensors = given_tensors(trace, ops, bits, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
@@ -72,7 +74,7 @@ def outcome(
         scratchpad=reported(pads),
         energy_pj=energy(actions),
         energy_actions_pj=actions,
-        area_mm2=None,
+        area_mm2=array_mm2(config.array),
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=(*_notes(run, config, name), *values.notes),
@@ -94,6 +96,8 @@ def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     packed = [layer for layer in products if layer.share < 1]
     attention = config.array.widest
     notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
+    if array_mm2(config.array) is not None:
+        notes.append("Area is an estimate from gates of prototypes: PEs, decoders and encoders alone.")
     if packed:
         lost = 1 - math.fsum(layer.share for layer in packed) / len(packed)
         notes.append(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.ant.lowering import PRODUCTS, Bits
+from tandemsim.sim.ant.layers import Bits
+from tandemsim.sim.ant.lowering import PRODUCTS
 from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Overflow
 from tandemsim.sim.arch.ant.widths import foot_terms
 from tandemsim.sim.arch.checks import ConfigError

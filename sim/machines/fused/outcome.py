@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.loop import Engine, Queue
-from tandemsim.sim.ant.lowering import ATTENTIONS, Bits
+from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.arch.ant.energy import ant_energy
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import SramTraffic

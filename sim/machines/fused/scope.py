@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.ant.lowering import Bits
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.config import SaloConfig

@@ -1,12 +1,13 @@
 """The paper's chart, drawn of its cost model: cycles and the four parts of energy, over AdaFloat's.
 
-A dot is what the authors committed for the same bar. Means are arithmetic, as the authors take them.
+A dot is what the authors committed for the same bar, a diamond what our machine gives. Means are arithmetic,
+as the authors take them.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.papers.ant.cost_model import Result, simulate_all
@@ -14,12 +15,14 @@ from tandemsim.sim.papers.ant.figures import REFERENCE, SHOWN
 from tandemsim.sim.papers.ant.hardware import ACCELERATORS
 from tandemsim.sim.papers.ant.networks import NETWORKS
 from tandemsim.sim.papers.ant.published import MEAN, PARTS, committed
+from tandemsim.sim.papers.comparison import Row
 from tandemsim.sim.report.plot_style import COMPUTE, INK, MUTED, STALLS, new_figure, set_title, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+ALL = "mean over the networks"
 TITLES = {
     "vgg16": "VGG16",
     "resnet18": "ResNet18",
@@ -34,12 +37,14 @@ TITLES = {
 SHADES = {"core": 1.0, "buffer": 0.7, "dram": 0.45, "static": 0.22}  # of a color, from the foot of a bar
 PART_TITLES = {"core": "core", "buffer": "scratchpads", "dram": "DRAM", "static": "DRAM background"}
 COLORS = dict(zip(ACCELERATORS, (COMPUTE, *STALLS), strict=False))
+RING: Any = {"marker": "D", "markersize": 3.4, "color": INK, "fillstyle": "none", "linestyle": ""}
 DOT: Any = {"marker": "o", "markersize": 2.2, "color": INK, "linestyle": ""}
 BAR = 0.9 / len(ACCELERATORS)  # of the distance between two networks
 
 
-def ant_chart() -> Figure:
-    """Draw the bars of eight networks and of the authors' mean."""
+def ant_chart(rows: Sequence[Row] = ()) -> Figure:
+    """Draw the bars of eight networks and of the authors' mean; of `rows`, what our machine makes of them."""
+    ours = {(row.workload, row.figure): row.ours for row in rows if row.ours is not None}
     results = simulate_all()
     with style():
         figure, (time, energy) = new_figure(6.2, 2, 1)
@@ -54,13 +59,25 @@ def ant_chart() -> Figure:
                     stated = committed(name, network, what)
                     if stated is not None:
                         axes.plot(where, stated, **DOT)
-        _label(time, "cycles over AdaFloat's", {a.title: COLORS[name] for name, a in ACCELERATORS.items()})
+                    measured = ours.get(figure_of(network, what, ACCELERATORS[name].title))
+                    if measured is not None:
+                        axes.plot(where, measured, **RING)
+        has_ours = bool(ours)
+        titles = {each.title: COLORS[name] for name, each in ACCELERATORS.items()}
+        _label(time, "cycles over AdaFloat's", titles, has_ours)
         _label(
             energy,
             "energy over AdaFloat's",
             {PART_TITLES[part]: tint(MUTED, SHADES[part]) for part in SHADES},
+            has_ours,
         )
     return figure
+
+
+def figure_of(network: str, what: str, title: str) -> tuple[str, str]:
+    """Return the workload and the name of the row that a bar stands for."""
+    mean = ", arithmetic" if network == MEAN else ""
+    return ALL if network == MEAN else network, f"{what} over AdaFloat's, {title}{mean}"
 
 
 def tint(color: str, shade: float) -> tuple[float, ...]:
@@ -91,7 +108,7 @@ def _stack(axes: Axes, where: float, pieces: Iterable[tuple[float, Any]]) -> Non
         foot += height
 
 
-def _label(axes: Axes, label: str, colors: Mapping[str, Any]) -> None:
+def _label(axes: Axes, label: str, colors: Mapping[str, Any], has_ours: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -101,10 +118,13 @@ def _label(axes: Axes, label: str, colors: Mapping[str, Any]) -> None:
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y")
     handles = [Patch(color=color, label=title) for title, color in colors.items()]
-    dot = Line2D([], [], label="committed by the authors", **DOT)
+    marks = [Line2D([], [], label="committed by the authors", **DOT)]
+    if has_ours:
+        marks.append(Line2D([], [], label="ours", **RING))
     axes.legend(
-        handles=[*handles, dot],
-        ncols=len(handles) + 1,
+        handles=[*handles, *marks],
+        ncols=len(handles) + len(marks),
+        columnspacing=1.2,
         loc="lower left",
         bbox_to_anchor=(0, 1.02),
         fontsize=8,

@@ -73,10 +73,17 @@ class _Remembered:
         self._ours = ours
         self._known: dict[tuple[object, ...], Mapping[str, float]] = {}
 
-    def __call__(self, workload: str, preset: str, settings: Mapping[str, str]) -> Mapping[str, float]:
-        key = (workload, preset, *sorted(settings.items()))
+    def __call__(
+        self,
+        workload: str,
+        preset: str,
+        settings: Mapping[str, str],
+        bits: str | None = None,
+        batch: int = 1,
+    ) -> Mapping[str, float]:
+        key = (workload, preset, *sorted(settings.items()), bits, batch)
         if key not in self._known:
-            self._known[key] = self._ours(workload, preset, settings)
+            self._known[key] = self._ours(workload, preset, settings, bits, batch)
         return self._known[key]
 
 
