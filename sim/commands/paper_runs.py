@@ -104,7 +104,7 @@ def run_one(paper: Paper, workload: str, preset: str, settings: Mapping[str, str
 def chosen(paper: Paper, only: str | None) -> list[Asked]:
     """Return the runs in whose names a regular expression is found, all of them if None.
 
-    Raises `ConfigError` where it is none, or is found nowhere.
+    Raises `ConfigError` for another text, and for one that is found nowhere.
     """
     runs = asked(paper)
     if only is None:

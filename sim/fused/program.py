@@ -80,7 +80,8 @@ class _Planner:
         pattern = layer.op.pattern
         late = () if pattern is None else [token - pattern.q_offset for token in pattern.global_tokens]
         layer.token_blocks = ((0, layer.tokens),)
-        following = self.lowering.layers[place + 1] if place + 1 < len(self.lowering.layers) else None
+        last = place + 1 == len(self.lowering.layers)
+        following = None if last or place + 1 in self._in_groups else self.lowering.layers[place + 1]
         if not isinstance(following, Product) or following.activation != layer.output:
             return
         alone = self.lowering.uses(layer.output) == 1

@@ -295,7 +295,8 @@ def test_the_study_of_the_page_is_one(write: Write) -> None:
     assert len(points(write(textwrap.dedent(block)))) == 2 * 2 * fit
     words = re.findall(r"^\| `([a-z_`, ]+)` \|", page, re.MULTILINE)
     named = {word.strip("` ") for row in words for word in row.split(",")}
-    assert {"workload", "pattern", "machine", "preset", "batch", "bits", "only"} <= named <= {*OPTIONS, *STATUSES}
+    keys = {"workload", "pattern", "machine", "preset", "batch", "bits", "only"}
+    assert keys <= named <= {*OPTIONS, *STATUSES}
 
 
 def test_the_digest_is_that_of_what_the_results_follow_from() -> None:
