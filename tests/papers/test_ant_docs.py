@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tandemsim.sim.commands.paper_runs import asked, at_once
 from tandemsim.sim.papers.ant.cost_model import array_of, costs_of
 from tandemsim.sim.papers.ant.hardware import ACCELERATORS, INPUTS, OUTPUTS, WEIGHTS
 from tandemsim.sim.papers.ant.networks import NETWORKS, layers
-from tandemsim.sim.papers.ant.rows import ant_rows
+from tandemsim.sim.papers.ant.rows import ANT, ant_rows
 from tandemsim.sim.papers.comparison import Row
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,13 @@ def rows() -> list[Row]:
     return ant_rows(lambda *_: {}, "")
 
 
+@pytest.fixture(scope="module")
+def measured() -> list[Row]:
+    if not os.environ.get("TANDEM_ALL_MODELS"):
+        pytest.skip("TANDEM_ALL_MODELS=1 runs all of them")
+    return ant_rows(at_once(ANT, asked(ANT), None, None), "")
+
+
 def test_the_means_are_those_of_the_model(rows: list[Row]) -> None:
     over = {row.figure: f"{row.cost_model:.2f}" for row in rows if row.unit == "x"}
     ways = ("arithmetic", "geometric", "corrected")
@@ -103,3 +111,22 @@ def test_the_figures_of_the_text_are_the_models() -> None:
     for size in (WEIGHTS, INPUTS, OUTPUTS):
         assert f"{size.size_bytes // 1024} KiB" in TEXT
     assert f"{array_of(ACCELERATORS['olaccel']).dram_bits:,} bits a cycle" in TEXT
+
+
+def test_our_means_are_those_of_the_runs(measured: list[Row]) -> None:
+    over = {row.figure: f"{row.ours:.2f}" for row in measured if row.unit == "x"}
+    ways = ("arithmetic", "geometric")
+    assert [row[0] for row in table("our machine, over")] == ["BitFusion", "OLAccel", "BiScaled", "AdaFloat"]
+    for rival, *shown in table("our machine, over"):
+        figures = [[over[f"{name} over {rival}, {way}"] for name in ("speed", "energy")] for way in ways]
+        assert shown == [" / ".join(pair) for pair in figures]
+
+
+def test_the_gaps_of_our_cycles_are_those_of_the_runs(measured: list[Row]) -> None:
+    gaps = {(row.workload, row.figure): row.gap or 0.0 for row in measured if row.unit == "cycles"}
+    header, *rows = [list(NETWORKS), *table("gap of our cycles")]
+    assert [row[0] for row in rows] == header
+    for network, *shown in rows:
+        assert shown == [
+            f"{100 * gaps[network, f'cycles, {array.title}']:+.1f} %" for array in ACCELERATORS.values()
+        ]
