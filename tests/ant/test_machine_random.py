@@ -15,6 +15,7 @@ from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.kinds import macs
 from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
+from tests.examples import some_of
 
 SIDES = st.sampled_from([1, 2, 3, 7, 63, 64, 65, 130])
 BYTES = st.sampled_from([1, 2, 100, 1000, 10_000, 1 << 20])
@@ -80,7 +81,7 @@ def traces(draw: st.DrawFn) -> Trace:
     return small_trace()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some_of(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     traces(), st.fixed_dictionaries({}, optional=FIELDS), st.sampled_from(["4", "8"]), st.sampled_from([1, 3])
 )

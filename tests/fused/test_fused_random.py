@@ -1,4 +1,4 @@
-"""The machine of both arrays beyond its preset: any valid config runs a model, or says in one line why not."""
+"""The machine of both arrays beyond its preset: any valid config runs, or says in one line why not."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def test_a_valid_config_runs_or_says_why_not(
     try:
         slow = answer(trace, given_settings, batch, 19_200_000_000)
     except UserError as error:
-        assert "\n" not in str(error)
+        message = str(error)
+        assert "\n" not in message
         return
     assert slow.cycles == slow.compute_cycles + sum(slow.stall_cycles.values())
     assert slow.macs + slow.macs_not_run == batch * trace.macs

@@ -22,6 +22,7 @@ from tandemsim.sim.arch.dram.timing import MAX_DELAY_PS, Delay, DramStandard
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.memory.dram.channel import ABSORBED, REFUSED, accept, locate, step
 from tandemsim.sim.memory.dram.state import FAR, new_dram
+from tests.examples import some_of
 
 REQUESTS = 40
 ALLOWANCE = 20_000  # stretches
@@ -124,7 +125,7 @@ def mending(preset: DramStandard, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 # what hangs is slow to shrink
-@settings(max_examples=400, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=some_of(400), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     st.sampled_from(list(DRAMS)),
     changes_of(DramStandard, 5),

@@ -17,6 +17,7 @@ from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.dram.timing import MAX_DELAY_CLOCKS, MAX_DELAY_PS, Delay
 from tandemsim.sim.memory.dram.schedule import MAX_WAIT
 from tandemsim.sim.memory.dram.state import ORDERS, new_dram
+from tests.examples import some_of
 from tests.memory import replay as replay_module
 from tests.memory.compare import check_same
 from tests.memory.jedec import STANDARDS, Device, device
@@ -101,7 +102,7 @@ def few_requests(d: Device, seed: int) -> Requests:
     return as_requests(np.stack([due, rng.random(count) < 0.4, bank, row, column], axis=1))
 
 
-@settings(max_examples=150)
+@settings(max_examples=some_of(150))
 @given(devices(), st.integers(0, 2**32))
 def test_commands_issue_when_brute_force_says_however_long_they_wait(
     case: tuple[DramConfig, Device], seed: int

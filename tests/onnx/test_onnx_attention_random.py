@@ -13,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tandemsim.traces.schema import Op
 from tandemsim.workloads.onnx.model import import_model
+from tests.examples import some_of
 from tests.onnx.attention_values import Floats, Values, output
 from tests.onnx.small_models import graph, model, node
 
@@ -137,7 +138,7 @@ def seen(
     return made
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some_of(300), deadline=None)
 @given(operators())
 def test_an_operator_states_what_the_reference_computes(case: Any) -> None:
     attrs, inputs, constants, opset = case
@@ -195,7 +196,7 @@ def chains(draw: Any) -> Any:
     return nodes, inputs, constants, allowed.any(axis=-1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some_of(300), deadline=None)
 @given(chains())
 def test_products_around_a_softmax_state_what_the_reference_computes(case: Any) -> None:
     """Where a query sees no key, the masks are operands: how large a denying number is then matters."""

@@ -19,6 +19,7 @@ from tandemsim.sim.arch.checks import UserError
 from tandemsim.traces.codec import load
 from tandemsim.workloads.onnx.__main__ import main
 from tandemsim.workloads.onnx.model import import_file
+from tests.examples import some_of
 from tests.onnx.small_models import MICROSOFT, graph, ints, model, node, zeros
 
 ROOT = Path(__file__).parents[2]
@@ -278,7 +279,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(option in printed for option in ("MODEL.onnx", "--input", "--out"))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=some_of(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_read_and_never_a_fault(tmp_path: Path, data: st.DataObject) -> None:
     whole = bytearray((LIGHT / "light_squeezenet.onnx").read_bytes())

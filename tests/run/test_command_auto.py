@@ -16,6 +16,7 @@ from tandemsim.sim.arch.salo.numerics import NUMERICS
 from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.simulation import simulate_layer
 from tandemsim.traces.pattern import Pattern
+from tests.examples import some_of
 
 
 def config_of(preset: str = "salo", **values: Any) -> SaloConfig:
@@ -49,7 +50,7 @@ sides = st.one_of(st.integers(1, 130), st.sampled_from([255, 1024, 4095, 4096]))
     st.sampled_from([None, *NUMERICS]),
     st.sampled_from([1, 2]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some_of(300), deadline=None)
 def test_an_array_of_any_size_is_a_config(
     preset: str, rows: int, half: int, head_dim: int, extra: int, numerics: str | None, segments: int
 ) -> None:

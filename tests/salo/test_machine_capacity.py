@@ -26,6 +26,7 @@ from tandemsim.sim.salo.layer.layout import Layer
 from tandemsim.sim.salo.layer.simulation import LayerResult, simulate_layer
 from tandemsim.sim.salo.layer.transfers import Kind, Phase
 from tandemsim.traces.pattern import Pattern
+from tests.examples import some_of
 from tests.salo.plans import LANGUAGE, PATTERNS
 
 HEAD_DIM = 8
@@ -107,7 +108,7 @@ def loads(found: LayerResult) -> list[Any]:
     st.sampled_from(PADS),
     st.sampled_from(GROWTH),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some_of(300), deadline=None)
 def test_cycles_never_rise_with_the_capacity_of_a_scratchpad(
     config: SaloConfig, name: str, heads: int, shared: bool, pad: str, factor: int
 ) -> None:

@@ -16,6 +16,7 @@ from tandemsim.sim.arch.salo.config import GlobalProjections, SaloArray, SaloSch
 from tandemsim.sim.salo.scheduling.schedule import GLOBAL, Schedule, schedule
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.pattern import Band, Blocks, Chunks, Pattern
+from tests.examples import some_of
 
 
 def times_computed(found: Schedule, array: SaloArray) -> tuple[np.ndarray, np.ndarray]:
@@ -203,7 +204,7 @@ def neighborhoods(draw: st.DrawFn) -> Pattern:
         reject()
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=some_of(400), deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(extended() | neighborhoods(), arrays, schedulings)
 def test_every_pair_of_a_language_model_s_pattern_is_computed_exactly_once(
     pattern: Pattern, array: SaloArray, scheduling: SaloScheduling
@@ -211,7 +212,7 @@ def test_every_pair_of_a_language_model_s_pattern_is_computed_exactly_once(
     assert_exact(pattern, array, scheduling, separate=False)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=some_of(250), deadline=None)
 @given(patterns_1d() | patterns_2d(), arrays, schedulings, st.booleans())
 # Key 5 lies in the band of query 3, whose image row is the last: no key may reach it through a global column.
 @example(

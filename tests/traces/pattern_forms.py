@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.pattern import Band, Blocks, Chunks, Pattern
+from tests.examples import some_of
 
 
 def attends(pattern, query, key):
@@ -156,4 +157,4 @@ def pattern_or_none(fields):
 
 valid = any_fields.map(pattern_or_none).filter(lambda pattern: pattern is not None)
 patterns = st.one_of(valid, valid, valid, clamped_grids())
-many = settings(max_examples=200)  # a fault shows in few of all the combinations
+many = settings(max_examples=some_of(200))  # a fault shows in few of all the combinations

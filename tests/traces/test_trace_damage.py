@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tandemsim.traces.codec import dumps, loads
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.pattern import Pattern
+from tests.examples import some_of
 
 
 @pytest.fixture(scope="session")
@@ -79,13 +80,13 @@ def try_load(data):
     return None
 
 
-@settings(max_examples=300)
+@settings(max_examples=some_of(300))
 @given(data=st.data())
 def test_no_edit_passes_under_the_old_digest(data, document, small):
     assert try_load(json.dumps(damage(data, document)).encode()) in (None, small)
 
 
-@settings(max_examples=300)
+@settings(max_examples=some_of(300))
 @given(data=st.data())
 def test_no_damaged_byte_passes(data, small):
     document = bytearray(dumps(small))
@@ -94,7 +95,7 @@ def test_no_damaged_byte_passes(data, small):
     assert try_load(bytes(document)) in (None, small)
 
 
-@settings(max_examples=600)
+@settings(max_examples=some_of(600))
 @given(data=st.data())
 def test_edit_with_a_fresh_digest_passes_only_if_it_is_consistent(data, document, resealed):
     broken = damage(data, document)

@@ -13,6 +13,7 @@ from tandemsim.traces.errors import TraceError
 from tandemsim.traces.runs import find_runs
 from tandemsim.traces.schema import Op, Source, Tensor
 from tandemsim.traces.validate import seal
+from tests.examples import some_of
 from tests.traces.test_trace_damage import assert_consistent, damage, try_load
 from tests.traces.written_out import TooManyTurnsError, written_out
 
@@ -249,7 +250,7 @@ class TestDamage:
         nested = edited(document, "ops.4.2.0", ["repeat", 2, [document["ops"][0]]])
         assert said_of(json.dumps(nested).encode()) == "ops[4][2][0]: must be object, not array"
 
-    @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=some_of(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_random_damage_is_refused_in_one_line_or_consistent(self, data, document, resealed):
         """What passes under a digest that fits says the same when it is written out by the page's rules."""

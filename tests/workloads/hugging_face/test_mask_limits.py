@@ -17,6 +17,7 @@ from tandemsim.sim.arch.checks import UserError
 from tandemsim.workloads.hugging_face.limit_patterns import Span, is_causal, is_dense, pattern_of_limits
 from tandemsim.workloads.hugging_face.marked_masks import MarkedMasks
 from tandemsim.workloads.hugging_face.mask_limits import Limits, limits_of, rows_of
+from tests.examples import some_of
 
 width = st.integers(1, 12)
 no_padding = torch.zeros(1, dtype=torch.int64)
@@ -59,7 +60,7 @@ def mask_of(function, span, first_key=0):
 
 
 @given(functions, st.integers(1, 16), st.integers(1, 20), st.integers(0, 15))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some_of(300), deadline=None)
 def test_a_statement_that_is_read_has_the_pairs_of_the_librarys_mask(function, queries, keys, offset):
     span = Span(queries, keys, offset)
     expected = mask_of(function, span)
