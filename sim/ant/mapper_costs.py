@@ -12,8 +12,9 @@ from tandemsim.sim.arch.types import Bools, Doubles, Integers
 SUM_BYTES = 4
 RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that loads run ahead; assumed
 # Larger tiles are taken only where no smaller one fits: they gain nothing but fewer tasks, and a layer begins
-# once the first has been loaded. Best of 16, 32 and 64 KiB each for what docs/ant-machine.md measures.
-ACTIVATION_TILE, WEIGHT_TILE, OUTPUT_TILE = 32 * 1024, 16 * 1024, 32 * 1024  # bytes
+# once the first has been loaded. The best of 16, 32 and 64 KiB each for what docs/ant-machine.md measures.
+ACTIVATION_TILE, WEIGHT_TILE, OUTPUT_TILE = 32 << 10, 16 << 10, 32 << 10  # bytes
+SUMS_TILE, BESIDE_TILE = 64 << 10, 32 << 10
 
 
 class Shape(NamedTuple):
@@ -55,6 +56,7 @@ class Costs(NamedTuple):
         if of_any_size:
             return fits
         small = fits & (self.weight <= WEIGHT_TILE) & (self.output <= OUTPUT_TILE)
+        small = small & (self.sums <= SUMS_TILE) & (self.beside <= BESIDE_TILE)
         if not is_there:
             small = small & (self.activation <= ACTIVATION_TILE)
         return small if small.any() else fits

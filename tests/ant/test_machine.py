@@ -176,3 +176,14 @@ def test_sums_that_might_overflow_are_left_out_with_their_limit() -> None:
         assert all(f"which holds {holds}; --set array.overflow=saturate" in op.reason for op in left)
     settings["array.overflow"] = "saturate"
     assert not run_request(Request(workload="resnet18", machine="ant", settings=settings)).report.not_run
+
+
+@pytest.mark.parametrize("workload", ["resnet18", "bert-base-128"])
+def test_more_of_a_scratchpad_is_not_slower(workload: str) -> None:
+    """By 1/200 at most: loads of several operands take turns at one DRAM, and where ends meet it may cost."""
+    pads = [name for name in type(ANT).__dataclass_fields__ if name.endswith("_scratchpad")]
+    sizes = {f"{name}.capacity_bytes": getattr(ANT, name).capacity_bytes for name in pads}
+    base = run_request(Request(workload=workload, machine="ant")).report.cycles
+    for field, size in sizes.items():
+        more = Request(workload=workload, machine="ant", settings={field: 2 * size})
+        assert run_request(more).report.cycles <= base * (1 + 1 / 200), field
