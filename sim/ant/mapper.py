@@ -7,9 +7,9 @@ met stays in its scratchpad while it fits; beyond, every loop outside reads it a
 The search is exhaustive over the tiles that count. Traffic and cycles depend on trip counts, and footprints
 grow with the tile, so of each trip count the smallest tile is enough; but where whole output rows of a
 convolution are cut by the array's sides, also every larger one that has fewer array tiles. Of the mappings
-within 1/64 of the fewest cycles of the array it takes the fewest bytes, then the fewest tasks, then the
-fewest cycles, then the first. No bandwidth enters: more of it never changes the tiles. Nor do they grow with
-the scratchpads beyond a size: see `mapper_costs`.
+within 1/64 of the fewest cycles of the array (with `drain`, of those with the fewest) it takes the fewest
+bytes, then the fewest tasks, then the fewest cycles, then the first. No bandwidth enters: more of it never
+changes the tiles. Nor do they grow with the scratchpads beyond a size: see `mapper_costs`.
 """
 
 from __future__ import annotations
@@ -159,12 +159,15 @@ class Search:
 
     def _best(self, room: int, is_there: bool) -> Mapping:
         costs, shape = self._costs, self._shape
-        fits = costs.allowed(room, is_there)
+        # drain is SCALE-Sim's machine, whose law is that of products which are not cut without need
+        drains = self._config.array.schedule is Schedule.DRAIN
+        fits = costs.allowed(room, is_there, of_any_size=drains)
         if not fits.any():
             self._refuse(room)
         moved = costs.bytes if is_there else costs.bytes + costs.activation_bytes(shape, room)
         near = np.flatnonzero(fits)
-        near = near[costs.cycles[near] <= costs.cycles[near].min() * (1 + 1 / SLACK)]
+        slack = 0 if drains else 1 / SLACK
+        near = near[costs.cycles[near] <= costs.cycles[near].min() * (1 + slack)]
         order = np.lexsort((costs.cycles[near], costs.tasks[near], moved[near]))
         place = near[order[0]]
         m, n, k, outer = (int(value) for value in self._grid[place])

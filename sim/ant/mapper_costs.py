@@ -50,9 +50,11 @@ class Costs(NamedTuple):
     output: Doubles
     beside: Doubles
 
-    def allowed(self, room: int, is_there: bool) -> Bools:
-        """Return which mappings fit, [G]; if some have no large tiles, only those."""
+    def allowed(self, room: int, is_there: bool, *, of_any_size: bool) -> Bools:
+        """Return which mappings fit, [G]; if some have no large tiles, only those, unless told otherwise."""
         fits = self.fits if is_there else self.fits & (RUN_AHEAD * self.activation <= room)
+        if of_any_size:
+            return fits
         small = fits & (self.weight <= WEIGHT_TILE) & (self.output <= OUTPUT_TILE)
         small = small & (self.sums <= SUMS_TILE) & (self.beside <= BESIDE_TILE)
         if not is_there:

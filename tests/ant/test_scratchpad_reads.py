@@ -13,9 +13,11 @@ from tandemsim.sim.arch.ant.presets import ANT
 from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.run import Request, simulate
+from tandemsim.traces.scalesim import from_csv
 from tandemsim.traces.schema import Trace
 from tests.ant.one_op import op_trace
 from tests.ant.test_im2col import image, listed
+from tests.ant.test_scalesim_law import TOPOLOGIES, law, up
 
 
 def report(trace: Trace, config: AntConfig, bits: str = "8") -> Report:
@@ -32,25 +34,22 @@ def systolic(flow: Dataflow, rows: int, cols: int, schedule: Schedule = Schedule
     return replace(ANT, array=replace(array, dataflow=flow, schedule=schedule), **room)
 
 
-def up(size: int, side: int) -> int:
-    return -(-size // side)
-
-
 @pytest.mark.parametrize("flow", Dataflow)
 def test_products_are_read_as_often_as_scale_sim_reads_them(flow: Dataflow) -> None:
-    """M K for each column of tiles, K N for each row of them, and once what is stationary."""
+    """M K for each column of tiles, K N for each row of them, once what is stationary; its cycles, too."""
     rng = np.random.default_rng(list(map(ord, flow)))
     for _ in range(12):
         rows, cols = (int(each) for each in rng.choice([8, 16, 32], 2))
         m, n, k = (int(each) for each in rng.integers(1, 400, 3))
         trace = op_trace("gemm", {"m": m, "n": n, "k": k}, [((m, k), "input"), ((k, n), "weight")], (m, n))
-        for schedule in Schedule:
-            pads = report(trace, systolic(flow, rows, cols, schedule)).scratchpad
-            assert (pads["activation"].read_bytes, pads["weight"].read_bytes) == {
-                Dataflow.OUTPUT_STATIONARY: (m * k * up(n, cols), k * n * up(m, rows)),
-                Dataflow.WEIGHT_STATIONARY: (m * k * up(n, cols), k * n),
-                Dataflow.INPUT_STATIONARY: (m * k, k * n * up(m, cols)),
-            }[flow]
+        found = report(trace, systolic(flow, rows, cols))
+        pads = found.scratchpad
+        assert (pads["activation"].read_bytes, pads["weight"].read_bytes) == {
+            Dataflow.OUTPUT_STATIONARY: (m * k * up(n, cols), k * n * up(m, rows)),
+            Dataflow.WEIGHT_STATIONARY: (m * k * up(n, cols), k * n),
+            Dataflow.INPUT_STATIONARY: (m * k, k * n * up(m, cols)),
+        }[flow]
+        assert found.compute_cycles == law(flow, (m, n, k), rows, cols)
 
 
 def conv(side: int, channels: int, filters: int, kernel: int, stride: int, pad: int) -> Trace:
@@ -103,3 +102,21 @@ def test_attention_reads_queries_keys_and_weights_for_each_pass() -> None:
     assert rest == 0 and 1 <= blocks <= up(queries, 16)
     sums = heads * queries * (keys * up(size, 32) + v_dim * up(keys, 32))
     assert found["accumulator"].write_bytes == 4 * sums
+
+
+@pytest.mark.parametrize("flow", Dataflow)
+@pytest.mark.parametrize("side", [32, 128])
+def test_every_layer_of_scale_sims_resnet18_runs_by_its_law(flow: Dataflow, side: int) -> None:
+    """Converted from its own file, through the whole machine: cycles of each layer, and reads of all."""
+    trace, _ = from_csv((TOPOLOGIES / "Resnet18.csv").read_text(), "Resnet18")
+    tensors, found = trace.tensor_map(), report(trace, systolic(flow, side, side))
+    activations = weights = 0
+    for op, ran in zip(trace.ops, found.ops, strict=True):
+        n, *kernel = tensors[op.inputs[1]].shape
+        m, k = tensors[op.outputs[0]].elements // n, int(np.prod(kernel))
+        assert ran.compute_cycles == law(flow, (m, n, k), side, side)
+        activations += m * k * (1 if flow is Dataflow.INPUT_STATIONARY else up(n, side))
+        rows = {Dataflow.OUTPUT_STATIONARY: up(m, side), Dataflow.INPUT_STATIONARY: up(m, side)}
+        weights += k * n * rows.get(flow, 1)
+    pads = found.scratchpad
+    assert (pads["activation"].read_bytes, pads["weight"].read_bytes) == (activations, weights)

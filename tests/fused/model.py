@@ -10,11 +10,10 @@ from tandemsim.traces.schema import Op, Source, Tensor, Trace
 from tandemsim.traces.validate import seal
 
 TOKENS = 600
-GLOBAL = "q"
 
 
 @cache
-def longformer_layer(heads: int = 2, size: int = 16) -> Trace:
+def longformer_layer(heads: int = 2, size: int = 16, global_token: int = 0) -> Trace:
     """Return the layer; products are named q, k, v, K, V (of the global token) and output."""
     wide = heads * size
     rows, of_heads = (TOKENS, wide), (1, heads, TOKENS, size)
@@ -46,7 +45,7 @@ def longformer_layer(heads: int = 2, size: int = 16) -> Trace:
         inputs[name] = tensor(of_heads, alias=made)
     attended = tensor(of_heads)
     dims: dict[str, Any] = {"heads": heads, "head_dim": size, "seq_len": TOKENS}
-    attrs: dict[str, Any] = {"bands": [[-12, 12, 1]], "global_tokens": [0]}
+    attrs: dict[str, Any] = {"bands": [[-12, 12, 1]], "global_tokens": [global_token]}
     stated.append(("window_attention", "windows", dims, attrs, tuple(inputs.values()), attended))
     flat, made = tensor(rows, alias=attended), tensor(rows)
     stated.append(("gemm", "output", product, {}, (flat, tensor((wide, wide), "weight")), made))
@@ -66,4 +65,31 @@ def longformer_layer(heads: int = 2, size: int = 16) -> Trace:
         for i, (kind, name, sizes, more, operands, output) in enumerate(stated)
     ]
     source = Source(model="layer", configuration={}, exporter="tests", exporter_version="1")
+    return seal(source=source, tensors=tensors, ops=ops)
+
+
+def two_attentions() -> Trace:
+    """Return two window attentions that do not depend on one another."""
+    shape = (1, 2, 120, 16)
+    tensors = [
+        Tensor(id=i, shape=shape, dtype="float32", role=role)  # type: ignore[arg-type]
+        for i, role in enumerate(("input", "output", "output"))
+    ]
+    dims: dict[str, Any] = {"heads": 2, "head_dim": 16, "seq_len": 120}
+    attrs: dict[str, Any] = {"bands": [[-6, 6, 1]], "global_tokens": []}
+    count = macs("window_attention", dims, attrs)
+    ops = [
+        Op(
+            id=i,
+            kind="window_attention",
+            name=f"windows {i}",
+            inputs=(0, 0, 0),
+            outputs=(1 + i,),
+            dims=dims,
+            attrs=attrs,
+            macs=count,
+        )  # fmt: skip
+        for i in range(2)
+    ]
+    source = Source(model="two", configuration={}, exporter="tests", exporter_version="1")
     return seal(source=source, tensors=tensors, ops=ops)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.layers import Beside, Conversion, Product
-from tandemsim.sim.ant.loop import NONE, Engine
+from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
@@ -21,15 +21,15 @@ from tandemsim.sim.machines.ant.small import small_trace
 from tandemsim.sim.run import Request
 from tandemsim.sim.run import simulate as run_request
 from tandemsim.traces.schema import Trace
-from tests.fused.model import TOKENS, longformer_layer
+from tests.fused.model import TOKENS, longformer_layer, two_attentions
 
 SMALL = {"salo.array.rows": 8, "salo.array.cols": 8, "ant.array.rows": 16, "ant.array.cols": 16}
 
 
 @cache
-def run(batch: int = 1, bits: str = "4", **more: Any) -> FusedRun:
+def run(batch: int = 1, bits: str = "4", global_token: int = 0, **more: Any) -> FusedRun:
     """Run a layer of a small Longformer."""
-    trace = longformer_layer()
+    trace = longformer_layer(global_token=global_token)
     config = FUSED_FAMILY.config(None, {**SMALL, **{key.replace("__", "."): more[key] for key in more}})
     windows = [op.id for op in trace.ops if op.kind == "window_attention"]
     return simulate(
@@ -59,10 +59,10 @@ def test_the_projections_of_a_head_follow_those_of_the_head_before(batch: int) -
     assert len(grouped) == 5 and (per_head == per_head[0]).all()
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_no_read_is_issued_before_what_it_reads_is_written(batch: int) -> None:
+@pytest.mark.parametrize(("batch", "global_token"), [(1, 0), (2, 0), (1, 300)])
+def test_no_read_is_issued_before_what_it_reads_is_written(batch: int, global_token: int) -> None:
     """By address: of every byte that a transfer reads, the write that brought it is complete."""
-    of = run(batch)
+    of = run(batch, global_token=global_token)
     transfers, times = of.ant.program.transfers, of.ant.plan.times
     written = np.zeros(of.ant.program.placed_bytes, np.int64)  # by byte, when it was there
     ever = np.zeros(of.ant.program.placed_bytes, bool)
@@ -92,6 +92,41 @@ def test_all_writes_have_addresses_of_their_own() -> None:
             rows = transfers.base[index] + np.arange(transfers.rows[index]) * transfers.stride[index]
             count[(rows[:, None] + np.arange(transfers.row_bytes[index])).ravel()] += 1
     assert count.max() == 1
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_projections_read_all_weights_and_all_tokens(batch: int) -> None:
+    """By address: what the five products load covers their weights and the activation, of all items."""
+    of = run(batch)
+    program, lowering = of.ant.program, of.ant.lowering
+
+    def loaded(queue: Queue, tensor: int) -> int:
+        loads = np.arange(program.queues[queue], program.queues[queue + 1])
+        loads = loads[program.transfer_tensor[loads] == tensor]
+        assert (program.transfers.rows[loads] == 1).all()
+        spans = zip(program.transfers.base[loads], program.transfers.row_bytes[loads], strict=True)
+        return sum(int(size) for _, size in set(spans))
+
+    for place in places(of, Product):
+        layer = program.layers[place].layer
+        assert isinstance(layer, Product)
+        if layer.op.name in "qkvKV":
+            weights = lowering.elements(layer.weight) * layer.bits.weight // 8
+            tokens = lowering.elements(layer.activation) * layer.bits.activation // 8
+            assert loaded(Queue.WEIGHT, layer.weight) == weights
+            assert loaded(Queue.ACTIVATION, layer.activation) == tokens
+
+
+def test_the_next_attention_takes_no_place_of_the_one_before() -> None:
+    """What is free from the start of a layer is free once the layer before it has ended."""
+    config = FUSED_FAMILY.config(None, {**SMALL, "memory": "ideal"})
+    trace = two_attentions()
+    of = simulate(trace, trace.ops, [op.id for op in trace.ops], config, {})
+    program, times = of.ant.program, of.ant.plan.times
+    first, second = places(of, Beside)
+    ended = times.end[tasks_of(of, Engine.ATTENTION, first)].max()
+    loads = (program.transfer_layer == second) & (program.transfers.is_write == 0)
+    assert loads.any() and times.issued[loads].min() >= ended
 
 
 def test_both_arrays_work_at_a_time_and_the_last_head_is_followed_by_its_rows() -> None:

@@ -14,7 +14,7 @@ from tests.fuzz.judge import Answer, Judge
 from tests.fuzz.modes import MODES, generator, planned
 from tests.fuzz.outputs import content
 
-COUNT = 400  # `make fuzz` has 100,000
+COUNT = 500  # the fewest with a case of each mode; `make fuzz` has 100,000
 
 
 def verdicts(cases: list[tuple[str, int]], **options: object) -> list[Verdict]:

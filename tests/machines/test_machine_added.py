@@ -97,7 +97,6 @@ def test_the_new_machine_draws_its_reports(tree: Path, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.slow
 def test_the_new_machine_is_compared_and_swept(tree: Path, tmp_path: Path) -> None:
     save(Toy().small(), tmp_path / "gemms.json")
     done = tandem(tree, "compare", str(tmp_path / "gemms.json"), "--vary", "rows=4,8", "--json", "-")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tandemsim.sim.commands.paper_runs import asked, at_once
 from tandemsim.sim.papers.ant.cost_model import array_of, costs_of
 from tandemsim.sim.papers.ant.hardware import ACCELERATORS, INPUTS, OUTPUTS, WEIGHTS
 from tandemsim.sim.papers.ant.networks import NETWORKS, layers
-from tandemsim.sim.papers.ant.rows import ant_rows
+from tandemsim.sim.papers.ant.rows import ANT, ant_rows
 from tandemsim.sim.papers.comparison import Row
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:
     for name in ("sim", "traces", "tandemsim"):
         (tmp_path / name).symlink_to(ROOT / name)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "COLUMNS": "100", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PATH": path, "COLUMNS": "110", "PYTHONDONTWRITEBYTECODE": "1"}
     commands = 0
     for line, shown in steps():
         if line.startswith("# "):
@@ -60,6 +61,13 @@ def table(first: str) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
     return ant_rows(lambda *_: {}, "")
+
+
+@pytest.fixture(scope="module")
+def measured() -> list[Row]:
+    if not os.environ.get("TANDEM_ALL_MODELS"):
+        pytest.skip("TANDEM_ALL_MODELS=1 runs all of them")
+    return ant_rows(at_once(ANT, asked(ANT), None, None), "")
 
 
 def test_the_means_are_those_of_the_model(rows: list[Row]) -> None:
@@ -103,3 +111,25 @@ def test_the_figures_of_the_text_are_the_models() -> None:
     for size in (WEIGHTS, INPUTS, OUTPUTS):
         assert f"{size.size_bytes // 1024} KiB" in TEXT
     assert f"{array_of(ACCELERATORS['olaccel']).dram_bits:,} bits a cycle" in TEXT
+
+
+def test_our_quotients_are_those_of_the_runs(measured: list[Row]) -> None:
+    found = {(row.workload, row.figure): row for row in measured}
+    means = {"geometric mean": "geometric", "quotient of arithmetic means": "arithmetic"}
+
+    def shown(network: str, what: str, rival: str) -> str:
+        if network in means:
+            row = found["ANT-OS over the others", f"{what} over {rival}, {means[network]}"]
+            return f"{row.ours:.2f} ({row.cost_model:.2f})"
+        unit = "cycles" if what == "speed" else "energy"
+        other, winner = (found[network, f"{unit}, {name}"] for name in (rival, "ANT-OS"))
+        ours = (other.ours or 0.0) / (winner.ours or 1.0)
+        return f"{ours:.2f} ({(other.cost_model or 0.0) / (winner.cost_model or 1.0):.2f})"
+
+    for what in ("speed", "energy"):
+        rows = table(f"{what} of ANT over | BitFusion | OLAccel | BiScaled | AdaFloat")
+        names = [row[0].strip("`") for row in rows]
+        assert names == [name for name in (*NETWORKS, *means) if name in names] and len(names) >= 4
+        for name, *cells in rows:
+            rivals = ("BitFusion", "OLAccel", "BiScaled", "AdaFloat")
+            assert cells == [shown(name.strip("`"), what, rival) for rival in rivals], name

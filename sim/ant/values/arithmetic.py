@@ -71,8 +71,11 @@ class OnArray:
             return self._multiplied(activation._replace(codes=codes), Coded(others, weight.form, scale))
 
         out = product(op, activation.codes, weight.codes, multiply)
+        if one.outliers is None and other.outliers is None:
+            return out
+        # beside the array: what it did not see of either operand
         values = decoded(weight)
-        if other.outliers is not None:  # beside the array: what it did not see of either operand
+        if other.outliers is not None:
             out = out + Float64().multiplied(op, decoded(activation), other.outliers)
             values = values + other.outliers
         if one.outliers is not None:
