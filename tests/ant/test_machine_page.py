@@ -18,7 +18,7 @@ ROWS = re.findall(
     r"^\| `([\w-]+)` \| (?:`(.*?)`)? *\| ([\d,]+) \| (0\.\d{3}) \| (0\.\d{3}) \|$", PAGE, re.MULTILINE
 )
 PRESETS = re.findall(
-    r"^\| `([\w-]+)` \| (\d+) × (\d+) of (\d) bits \| (\w+) \| .* \| (\d\.\d\d) \|$", PAGE, re.MULTILINE
+    r"^\| `([\w-]+)` \| (\d+) × (\d+) of (\d) bits \| (\w+) \| .* \| (\d\.\d) \|$", PAGE, re.MULTILINE
 )
 LONG = ("longformer", "16")
 
@@ -59,4 +59,4 @@ def test_the_presets_are_as_the_page_says() -> None:
         assert (array.rows, array.cols, array.pe_bits) == (int(rows), int(cols), int(bits))
         assert array.dataflow == dataflow
         report = simulate(Request(workload="resnet18", preset=name)).report
-        assert f"{report.cycles / 1e6:.2f}" == cycles, name
+        assert f"{report.cycles / 1e6:.1f}" == cycles, name

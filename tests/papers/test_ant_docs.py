@@ -6,7 +6,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from operator import truediv
 from pathlib import Path
+from statistics import geometric_mean
 
 import pytest
 
@@ -113,23 +116,35 @@ def test_the_figures_of_the_text_are_the_models() -> None:
     assert f"{array_of(ACCELERATORS['olaccel']).dram_bits:,} bits a cycle" in TEXT
 
 
+MEANS: dict[str, Callable[[list[float], list[float]], float]] = {
+    "geometric mean": lambda others, winners: geometric_mean(map(truediv, others, winners)),
+    "quotient of arithmetic means": lambda others, winners: (
+        statistics.fmean(others) / statistics.fmean(winners)
+    ),
+}
+
+
 def test_our_quotients_are_those_of_the_runs(measured: list[Row]) -> None:
+    """Of the networks in the table; the arithmetic mean is that of figures over AdaFloat's."""
     found = {(row.workload, row.figure): row for row in measured}
-    means = {"geometric mean": "geometric", "quotient of arithmetic means": "arithmetic"}
-
-    def shown(network: str, what: str, rival: str) -> str:
-        if network in means:
-            row = found["ANT-OS over the others", f"{what} over {rival}, {means[network]}"]
-            return f"{row.ours:.2f} ({row.cost_model:.2f})"
-        unit = "cycles" if what == "speed" else "energy"
-        other, winner = (found[network, f"{unit}, {name}"] for name in (rival, "ANT-OS"))
-        ours = (other.ours or 0.0) / (winner.ours or 1.0)
-        return f"{ours:.2f} ({(other.cost_model or 0.0) / (winner.cost_model or 1.0):.2f})"
-
-    for what in ("speed", "energy"):
-        rows = table(f"{what} of ANT over | BitFusion | OLAccel | BiScaled | AdaFloat")
-        names = [row[0].strip("`") for row in rows]
-        assert names == [name for name in (*NETWORKS, *means) if name in names] and len(names) >= 4
-        for name, *cells in rows:
-            rivals = ("BitFusion", "OLAccel", "BiScaled", "AdaFloat")
-            assert cells == [shown(name.strip("`"), what, rival) for rival in rivals], name
+    for what, unit in (("speed", "cycles"), ("energy", "energy")):
+        shown = table(f"{what} of ANT over | BitFusion | OLAccel | BiScaled | AdaFloat")
+        names = [row[0].strip("`") for row in shown]
+        networks = [name for name in NETWORKS if name in names]
+        assert names == [*networks, *MEANS] and len(networks) >= 4
+        for name, *cells in shown:
+            which = networks if name in MEANS else [name.strip("`")]
+            for rival, cell in zip(("BitFusion", "OLAccel", "BiScaled", "AdaFloat"), cells, strict=True):
+                quotients = []
+                for source in ("ours", "cost_model"):
+                    others, winners = (
+                        [
+                            getattr(found[network, f"{unit}, {each}"], source)
+                            / getattr(found[network, f"{unit}, AdaFloat"], source)
+                            for network in which
+                        ]
+                        for each in (rival, "ANT-OS")
+                    )
+                    mean = MEANS.get(name, MEANS["geometric mean"])
+                    quotients.append(f"{mean(others, winners):.2f}")
+                assert cell == f"{quotients[0]} ({quotients[1]})", (what, name, rival)
