@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from operator import truediv
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import fmean, geometric_mean
 
 import pytest
 
@@ -118,9 +118,7 @@ def test_the_figures_of_the_text_are_the_models() -> None:
 
 MEANS: dict[str, Callable[[list[float], list[float]], float]] = {
     "geometric mean": lambda others, winners: geometric_mean(map(truediv, others, winners)),
-    "quotient of arithmetic means": lambda others, winners: (
-        statistics.fmean(others) / statistics.fmean(winners)
-    ),
+    "quotient of arithmetic means": lambda others, winners: fmean(others) / fmean(winners),
 }
 
 
