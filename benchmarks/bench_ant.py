@@ -1,16 +1,15 @@
-"""ANT: mapper, plans and runs of whole networks, and GEMMs beside SCALE-Sim's: ``python -m benchmarks.bench_ant``.
+"""ANT: mapper, plans, whole runs; GEMMs beside SCALE-Sim's: ``python -m benchmarks.bench_ant``.
 
-The first table is one process, kernels loaded, a thread. The second runs the same GEMMs on a systolic array of
-8-bit PEs in its simplest schedule, where layer totals must be equal: SCALE-Sim counts the last cycle and not
-their number, one less. It is run where it is installed (``pip install scalesim``), and left out elsewhere.
+The last table runs the same GEMMs on a systolic array of 8-bit PEs in its simplest schedule, where layer
+totals must be equal: SCALE-Sim prints the last cycle and not their number, so one less. It needs the package
+``scalesim`` under a Python that ``TANDEM_SCALESIM`` names (with numpy 1), and is left out without. Its time
+is that of its process; ours, of the machine with its DRAM.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import importlib.util
-import io
+import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,8 +21,38 @@ from benchmarks.bench_run import row, seconds_of, whole
 NETWORKS = (("resnet50", "ant"), ("bert-base-128", "4"), ("inceptionv3", "4"))
 REPEATS = 5
 SIDE = 32  # rows and columns of the array beside SCALE-Sim
-GEMMS = ((128, 256, 512), (384, 768, 768), (196, 512, 1152), (49, 512, 2304))  # m, n, k
+GEMMS = ((128, 256, 512), (196, 128, 576), (49, 512, 288))  # m, n, k
 TARGET = 1000  # times SCALE-Sim's speed
+CONFIG = """[general]
+run_name = gemms
+[architecture_presets]
+ArrayHeight = {side}
+ArrayWidth = {side}
+IfmapSramSzkB = 256
+FilterSramSzkB = 128
+OfmapSramSzkB = 128
+IfmapOffset = 0
+FilterOffset = 10000000
+OfmapOffset = 20000000
+Dataflow = {dataflow}
+Bandwidth = 10
+ReadRequestBuffer = 32
+WriteRequestBuffer = 32
+[layout]
+IfmapCustomLayout = False
+IfmapSRAMBankBandwidth = 10
+IfmapSRAMBankNum = 10
+IfmapSRAMBankPort = 2
+FilterCustomLayout = False
+FilterSRAMBankBandwidth = 10
+FilterSRAMBankNum = 10
+FilterSRAMBankPort = 2
+[sparsity]
+SparsitySupport = false
+[run_presets]
+InterfaceBandwidth = CALC
+UseRamulatorTrace = False
+"""
 
 
 def networks() -> None:
@@ -48,9 +77,7 @@ def networks() -> None:
 
         return wrapped
 
-    print(
-        f"{'the best of ' + str(REPEATS) + ', s':38}{'mapper':>8}{'plan':>8}{'run':>8}   targets 0.05, 0.15, 1"
-    )
+    print(f"\n{'seconds, best':38}{'mapper':>8}{'plan':>8}{'run':>8}   targets 0.05, 0.15, 1")
     for name, bits in NETWORKS:
         trace = load(find(name))
         ops = [op for op in trace.ops if op.kind in RUNS]
@@ -90,8 +117,9 @@ def beside_scalesim() -> None:
     from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
     from tandemsim.sim.arch.ant.presets import ANT
 
-    if importlib.util.find_spec("scalesim") is None:
-        print("\nSCALE-Sim is not installed: pip install scalesim")
+    python = os.environ.get("TANDEM_SCALESIM")
+    if python is None:
+        print("\nSCALE-Sim: not compared; TANDEM_SCALESIM=python names the Python that has it")
         return
     print(
         f"\n{'m x n x k, ' + f'{SIDE} x {SIDE}':38}{'cycles':>12}{'its':>12}{'s':>12}{'its':>8}{'times':>10}"
@@ -101,7 +129,7 @@ def beside_scalesim() -> None:
         array = AntArray(rows=SIDE, cols=SIDE, dataflow=dataflow, schedule=drain, pe_bits=8)
         config = replace(ANT, array=array)
         start = time.perf_counter()
-        theirs = scalesim_cycles(dataflow.value)
+        theirs = scalesim_cycles(python, dataflow.value)
         their_seconds = time.perf_counter() - start
         ours = [task_cycles(config, m, n, k, (1, 1)).stream for m, n, k in GEMMS]
         our_seconds = seconds_of(lambda config=config: run_gemms(config))
@@ -111,6 +139,25 @@ def beside_scalesim() -> None:
         times = their_seconds / our_seconds
         total = f"all, {dataflow.value}"
         print(f"{total:38}{'':24}{our_seconds:12.5f}{their_seconds:8.2f}{times:10,.0f}   target {TARGET:,}")
+
+
+def scalesim_cycles(python: str, dataflow: str) -> list[int]:
+    """Return what SCALE-Sim, a process of its own, reports of each GEMM."""
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder)
+        layers = [f"gemm{place},{m},{n},{k},\n" for place, (m, n, k) in enumerate(GEMMS)]
+        (at / "topology.csv").write_text("Layer,M,N,K,\n" + "".join(layers))
+        (at / "layout.csv").write_text("Layer,\n" + "".join(f"gemm{place},\n" for place in range(len(GEMMS))))
+        (at / "scale.cfg").write_text(CONFIG.format(side=SIDE, dataflow=dataflow))
+        names = ("-c", "scale.cfg", "-t", "topology.csv", "-l", "layout.csv", "-p", "out", "-i", "gemm")
+        command = [python, "-m", "scalesim.scale", *names]
+        done = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
+        reports = list(at.glob("out/*/COMPUTE_REPORT.csv"))
+        if done.returncode or not reports:
+            raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}: {done.stderr[-500:]}")
+        lines = reports[0].read_text().splitlines()
+        place = [name.strip() for name in lines[0].split(",")].index("Total Cycles")
+        return [int(float(line.split(",")[place])) for line in lines[1:]]
 
 
 def run_gemms(config: object) -> None:
@@ -152,3 +199,14 @@ def gemm_trace() -> object:
         tensors=tensors,
         ops=ops,
     )
+
+
+def main() -> None:
+    """Print all tables."""
+    processes()
+    networks()
+    beside_scalesim()
+
+
+if __name__ == "__main__":
+    main()

@@ -8,16 +8,12 @@ import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.machines.ant.explain import LEAST_GAIN, RUN, SHOWN, Measured, Settings, explain
-from tandemsim.sim.machines.ant.small import small_trace
 from tandemsim.sim.report.contract import OpReport, Report
 from tandemsim.sim.run import Request, simulate
 
 
 def ran(settings: dict[str, Any], explain: bool = False) -> Report:
-    request = Request(
-        workload="small", trace=small_trace(), machine="ant", settings=settings, explain=explain
-    )
-    return simulate(request).report
+    return simulate(Request(workload="vil-tiny", machine="ant", settings=settings, explain=explain)).report
 
 
 SLOW = {"memory": "ideal", "dram.bandwidth_bytes_per_second": 10**9}
@@ -34,7 +30,7 @@ def test_what_bounds_the_run_is_where_its_cycles_went(settings: Any, bound: str,
     report = ran(settings, explain=True)
     whole, *ops = report.explanation
     assert whole["op"] == RUN and whole["bound"].startswith(bound)
-    assert whole["settings"][0]["set"] == helps
+    assert helps in [tried["set"] for tried in whole["settings"]]
     assert [entry["op"] for entry in ops] == [op.name for op in report.ops if "rides_on" not in op.extra]
     by_name = {op.name: op for op in report.ops}
     for entry in ops:

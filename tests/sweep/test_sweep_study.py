@@ -181,7 +181,7 @@ GRID = f'[grid]\npattern = "{WORK}"\n'
         (f"{GRID}\narray.rwos = [1]\n", "line 4: unknown key 'array.rwos'; did you mean 'array.rows'"),
         (f"{GRID}batches = 2\n", "line 3: unknown key 'batches'; did you mean 'batch'"),
         (f"{GRID}machine = 'salo'\ndataflow = 'ws'\n", "line 4: config key 'dataflow' cannot be set: "),
-        (f"{GRID}machine = ['salo',\n 'sallo']\n", "line 4: unknown machine 'sallo'; did you mean 'salo'?"),
+        (f"{GRID}machine = ['salo',\n 'sallo']\n", "line 4: unknown machine 'sallo'; did you mean 'salo'"),
         (
             f"{GRID}preset = ['salo-dac23']\n",
             "line 3: unknown preset 'salo-dac23'; did you mean 'salo-dac22'",
