@@ -68,7 +68,7 @@ proofs: ## exponential, reciprocal, saturation and rounding of the circuits, for
 	$(environment) core test rtl cosim synth
 	$(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_synth.py $(ARGS)
 
-all-models: ## every row of docs/language-models.md, tables of docs/quantization.md, and the outputs of every kind of Hugging Face model
+all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, quantization), outputs of every Hugging Face model
 	$(environment) core test rtl models quantize
 	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/ant/test_machine_page.py tests/fused/test_fused_page.py tests/papers/test_ant_docs.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
 

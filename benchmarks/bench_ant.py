@@ -136,6 +136,8 @@ def beside_scalesim() -> None:
         for (m, n, k), cycles, their_cycles in zip(GEMMS, ours, theirs, strict=True):
             verdict = "" if cycles == their_cycles + 1 else "   NOT EQUAL"
             print(f"{f'{m} x {n} x {k}, {dataflow.value}':38}{cycles:12,}{their_cycles + 1:12,}{verdict}")
+        if any(mine != other + 1 for mine, other in zip(ours, theirs, strict=True)):
+            raise SystemExit("cycles of a GEMM differ from SCALE-Sim's")
         times = their_seconds / our_seconds
         total = f"all, {dataflow.value}"
         print(f"{total:38}{'':24}{our_seconds:12.5f}{their_seconds:8.2f}{times:10,.0f}   target {TARGET:,}")

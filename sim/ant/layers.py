@@ -64,6 +64,8 @@ class Product:
     weight: int
     is_stored: bool  # the weight is there from the start, and lies in the order of its tiles
     output: int
+    weights: int = 0  # matrices of weights, which items take in turn; 0: each item has its own
+    packed: int = 1  # groups of a convolution that share a tile: of its weights all others are zeros
     image: Image | None = None
     share: float = 1.0  # useful multiply-accumulates over m n k count: less where groups share a tile
     riders: list[int] = field(default_factory=list)

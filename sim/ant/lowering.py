@@ -139,15 +139,21 @@ class Lowering:
         if op.kind == "conv2d":
             product = self._convolution(op, common)
         else:
-            m, n, k = (op.dim(name) for name in ("m", "n", "k"))
-            count = op.dim("batch") if op.kind == "gemm" else 1
-            if stored and count == 1:
-                m *= self.batch
-            else:
-                count *= self.batch
-            product = Product(m=m, n=n, k=k, count=count, **common)  # type: ignore[arg-type]
+            product = self._gemm(op, stored, common)
         product.operands += [self.root(each) for each in op.inputs[2:]]
         return product
+
+    def _gemm(self, op: Op, stored: bool, common: Mapping[str, object]) -> Product:
+        m, n, k = (op.dim(name) for name in ("m", "n", "k"))
+        if op.kind == "grouped_gemm":  # as many rows of each group, within one; of few rows, as many groups
+            m *= self.batch
+            groups = min(op.dim("groups"), m)
+            return Product(m=-(-m // groups), n=n, k=k, count=groups, **common)  # type: ignore[arg-type]
+        each = op.dim("batch")
+        if stored and (each == 1 or self.elements(op.inputs[1]) == n * k):  # one weight of all
+            return Product(m=m * each * self.batch, n=n, k=k, count=1, **common)  # type: ignore[arg-type]
+        count, weights = each * self.batch, each if stored else 0
+        return Product(m=m, n=n, k=k, count=count, weights=weights, **common)  # type: ignore[arg-type]
 
     def _convolution(self, op: Op, common: Mapping[str, object]) -> Product:
         out_height, out_width = conv_output(op.dims)
@@ -182,6 +188,7 @@ class Lowering:
             n=n * packed,
             k=k * packed,
             count=count,
+            packed=packed,
             image=image,
             share=useful / whole,
             **common,  # type: ignore[arg-type]

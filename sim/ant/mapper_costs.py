@@ -9,7 +9,6 @@ import numpy as np
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
 from tandemsim.sim.arch.types import Bools, Doubles, Integers
 
-SUM_BYTES = 4
 RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that loads run ahead; assumed
 # Larger tiles are taken only where no smaller one fits: they gain nothing but fewer tasks, and a layer begins
 # once the first has been loaded. Of 16 to 128 KiB each, about the best for what docs/ant-machine.md measures.
@@ -92,7 +91,7 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
         streamed = tn * array.tile_cols(shape.operands[0])
     else:
         streamed = tm * (array.tile_cols(shape.operands[1]) if array.stationary else 0)
-    sums = SUM_BYTES * np.where(trips[:, 2] > 1, tm * tn, streamed)
+    sums = array.sum_bytes * np.where(trips[:, 2] > 1, tm * tn, streamed)
     beside = np.ceil(tm * tn * shape.beside_bits / 8)
     held = config.weight_scratchpad.capacity_bytes
     fits = (

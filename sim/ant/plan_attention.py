@@ -79,7 +79,9 @@ def query_block(
         start = max(low, min(middle, high - size))
         keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
         scores = size * max(4 * keys, 2 * (keys + query)) <= room
-        sums = 4 * size * config.array.cols <= config.accumulator_scratchpad.capacity_bytes
+        sums = (
+            config.array.sum_bytes * size * config.array.cols <= config.accumulator_scratchpad.capacity_bytes
+        )
         output = size * layer.v_dim * output_bits // 8
         if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
             continue

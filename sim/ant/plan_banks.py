@@ -68,7 +68,7 @@ def count_traffic(
     else:
         reads = activation * -(-tn // cols), weight
         sums = -(-tk // rows)
-    word = array.foot_width // 8
+    word = array.sum_bytes
     plan.count("activation", reads[0], 0)
     plan.count("weight", reads[1], 0)
     plan.count("accumulator", tm * tn * word * sums, tm * tn * word * sums)

@@ -125,12 +125,13 @@ def _tile(
                 before = (place, "A", item, m - mapping.tm, k)
                 run = _with_halo(planner, shape, run, before, task, tk / layer.k)
             planner.load(Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task, run, part)
-        size = -(-tk * tn * bits.weight // 8)
+        which = item % layer.weights if layer.weights else item
+        size = -(-tk * tn * bits.weight // (8 * layer.packed))
         base = planner.at(layer.weight, bits.weight)
-        offset = ((item * layer.n + n) * layer.k + k * tn) * bits.weight // 8
+        offset = ((which * layer.n + n) * layer.k + k * tn) * bits.weight // (8 * layer.packed)
         planner.load(
             Queue.WEIGHT,
-            (place, "W", item, n, k),
+            (place, "W", which, n, k),
             layer.weight,
             task,
             (base + offset, 1, size, size),
@@ -140,8 +141,8 @@ def _tile(
             key: tuple[Hashable, ...] = (place, "A", item, m, k)
             planner.load_outliers(Queue.ACTIVATION, key, layer.activation, task, tm * tk, part)
         if bits.weight <= NIBBLE:
-            key = (place, "W", item, n, k)
-            planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn, 1.0)
+            key = (place, "W", which, n, k)
+            planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn // layer.packed, 1.0)
         codes = codes_read(planner.config.array, layer, (m, tm), (k, tk))
         count_traffic(planner.config.array, plan, bits, (tm, tn, tk), codes)
     planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
@@ -161,6 +162,8 @@ def _tile(
             done = (item + so_far / layer.m) / layer.count
         if not _ascend(layer.row_blocks) and so_far < layer.m:
             done = item / layer.count
+    if layer.image is not None:  # the channels of a pixel come group by group
+        done = done * layer.count - item if item == layer.count - 1 else 0.0
     planner.write(Queue.OUTPUT, place, task, runs, layer.output, done)
 
 

@@ -10,6 +10,7 @@ from tandemsim.sim.ant.plan_attention import query_block
 from tandemsim.sim.ant.plan_product import product_shape
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.ant.retention import Cost, Kept, State, candidates, kept_results
+from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
 def keep_results(planner: Planner) -> None:
@@ -47,6 +48,8 @@ def _choices(planner: Planner) -> list[Kept]:
         if not isinstance(maker, Product | Attention | Passes) or maker.output != tensor:
             continue
         size = -(-lowering.elements(tensor) * bits // 8)
+        if bits <= NIBBLE:
+            size += planner.config.outliers.size_bytes(lowering.elements(tensor))
         is_needed = (tensor, bits) in others or lowering.is_read_elsewhere(tensor)
         choices += candidates(tensor, bits, size, first, readers, is_needed)
     return choices

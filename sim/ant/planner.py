@@ -178,6 +178,8 @@ class Planner:
         after = (ring or self.rings[queue]).need(key, rows * row_bytes, task)
         if after is None:
             return
+        if ring is self.riding:
+            self.plans[self.place].count("residual", 0, rows * row_bytes)
         engine = Engine.VECTOR if queue is Queue.OPERAND else Engine.ARRAY
         maker = self.lowering.made_by.get(tensor, NONE)
         written = 0
@@ -308,6 +310,7 @@ class Planner:
         for tensor in layer.operands:
             elements, bits = self.lowering.elements(tensor), self.read_bits(tensor)
             base = self.at(tensor, bits)
+            self.plans[place].count("residual", rows * cols * bits // 8, 0)
             once = self.once_bytes(tensor, all_rows * all_cols)
             if once:
                 self.load(
@@ -321,6 +324,10 @@ class Planner:
                 )
                 continue
             size = max(1, cols * bits // 8)
+            if elements == all_cols:  # of each column one, such as a long bias
+                run = (base + col * bits // 8, 1, size, size)
+                self.load(Queue.ACTIVATION, (place, "R", tensor, col), tensor, task, run, 1.0, self.riding)
+                continue
             start = base + (row * all_cols + col) * bits // 8 % max(1, elements * bits // 8)
             run = (
                 (start, 1, size * rows, size)

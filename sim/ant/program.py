@@ -1,8 +1,8 @@
 """The program of a run: tasks of the array and of the vector unit, and the transfers that feed them.
 
 Layers follow one another in the order of the trace, and each operand has a queue of its own: the weights of
-the next layer are loaded while the present one computes, as far ahead as the scratchpad holds. What a layer
-reads of another it reads once that part of it has been written. `sim.ant.loop` computes when.
+the next layer are loaded while the present one computes, as far ahead as the scratchpad lets them. What a
+layer reads of another it reads once that part of it has been written. `sim.ant.loop` computes when.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.loop import NONE, PAUSED, Engine, Plan, new_plan, run
 from tandemsim.sim.ant.lowering import Lowering
@@ -24,7 +22,7 @@ from tandemsim.sim.memory.dma_state import MAX_PLACES, Dma, is_at_end_of_time, n
 from tandemsim.traces.schema import Op, Trace
 
 EVENTS_AT_A_TIME = 1 << 12  # some hundredths of a second of the loop
-PENDING = 1 << 12  # events that wait at a time: two ends of tasks, and results on their way
+PENDING = 1 << 12  # events that wait at a time: ends of tasks, and results on their way
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +95,3 @@ def _waits(state: Plan, plan: Program) -> Iterator[Wait]:
         head = int(state.state[0].head[queue])
         if head < plan.queues[queue + 1] and int(state.times.issued[head]) == NONE:
             yield Wait(f"queue {queue}", f"transfer {head}", 0)
-
-
-def engine_busy(run: AntRun, engine: Engine) -> int:
-    """Return the cycles in which an engine works."""
-    first, last = run.program.first[engine], run.program.first[engine + 1]
-    return int(np.sum(run.program.tasks.cycles[first:last]))

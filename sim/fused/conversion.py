@@ -35,7 +35,6 @@ def plan_conversion(planner: Planner, place: int, layer: Conversion, finished: I
     `finished`, [heads of all items, tokens]: how many of the attention's writes it takes until a result is
     there. Raises `ConfigError` where the vector scratchpad does not hold one token.
     """
-    after = planner.keep(place)
     half = planner.config.vector_scratchpad.capacity_bytes // 2
     elements = layer.heads * layer.v_dim
     widths = planner.written_bits(layer.output)
@@ -52,8 +51,6 @@ def plan_conversion(planner: Planner, place: int, layer: Conversion, finished: I
                 tokens = min(most, high - first)
                 cycles = unit.cycles(tokens, elements, 1) - unit.pipeline_latency
                 task = planner.task(Engine.VECTOR, place, cycles, 0, 0, unit.pipeline_latency)
-                if not done:
-                    planner.await_array(after, task, layer.output)
                 _read(planner, place, layer, finished, item, first, tokens, task)
                 done += tokens
                 # Of tokens in another order than theirs there is one reader, which follows that order.

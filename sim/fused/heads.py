@@ -19,7 +19,6 @@ from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
 
 NAMES = ("query", "key", "value", "global_query", "global_key", "global_value")  # of an attention's inputs
-SUM_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def block_of(planner: Planner, group: Projections, output_bits: int) -> int:
     weights = -(-product.k * widest * bits.weight // 8)
     most = min(
         group.tokens,
-        config.accumulator_scratchpad.capacity_bytes // (SUM_BYTES * array.cols),
+        config.accumulator_scratchpad.capacity_bytes // (array.sum_bytes * array.cols),
         config.output_scratchpad.capacity_bytes * 8 // (2 * widest * output_bits),
     )
     if planner.kept(product.activation, bits.activation) is None:
@@ -131,8 +130,6 @@ def plan_projections(planner: Planner, group: Projections, block: int, bases: di
 
     An input of the attention lies at its base, [heads, tokens, size].
     """
-    for place in group.places:
-        planner.keep(place)
     for unit in range(group.items * group.units):
         for token in range(0, group.tokens, block):
             rows = min(block, group.tokens - token)

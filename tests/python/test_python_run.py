@@ -193,7 +193,7 @@ WRONG_VALUES = [
     (PATTERN, {"settings": {"rows": 16.0}}, ts.ConfigError, "rows must be an integer, not 16.0"),
     (PATTERN, {"settings": {"rows": True}}, ts.ConfigError, "rows must be an integer, not True"),
     (PATTERN, {"settings": {"row": 16}}, ts.ConfigError, "unknown config key 'row'; did you mean"),
-    (PATTERN, {"machine": "sal"}, ts.ConfigError, "unknown machine 'sal'; did you mean 'salo'?"),
+    (PATTERN, {"machine": "sal"}, ts.ConfigError, "unknown machine 'sal'; did you mean 'salo' or"),
     (PATTERN, {"preset": "dac22"}, ts.ConfigError, "unknown preset of salo 'dac22'"),
     (PATTERN, {"batch": 0}, ts.ConfigError, "the batch must be a positive integer, not 0"),
     (PATTERN, {"seed": -1}, ts.ConfigError, "the seed must be a non-negative integer, not -1"),

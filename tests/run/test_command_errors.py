@@ -35,9 +35,9 @@ MANY_DIGITS = "9" * 5000
         (["run", f"{'x' * 300}.json"], "tandem: \\.\\.\\.x+.json: cannot be read: File name too long"),
         (
             ["run", "small.json", "--machine", "sallo"],
-            "tandem: unknown machine 'sallo'; did you mean 'salo'\\?",
+            "tandem: unknown machine 'sallo'; did you mean 'salo' or 'ant\\+salo'\\?",
         ),
-        (["run", "small.json", "--machine", ""], "tandem: unknown machine ''; known: ant, salo"),
+        (["run", "small.json", "--machine", ""], "tandem: unknown machine ''; known: ant, ant\\+salo, salo"),
         (
             ["run", "small.json", "--preset", "salo-dac21"],
             "tandem: unknown preset of salo 'salo-dac21'; did you mean 'salo-dac22' or 'salo'\\?",

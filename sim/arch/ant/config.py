@@ -100,6 +100,11 @@ class AntArray:
         return self.rows * self.cols
 
     @property
+    def sum_bytes(self) -> int:
+        """Bytes of a sum in the accumulators."""
+        return -(-self.foot_width // BYTE)
+
+    @property
     def output_lag(self) -> int:
         """Cycles from a word's entry to its sums at the foot: skew on both sides, and the accumulator."""
         return self.rows + self.cols + 1

@@ -56,15 +56,19 @@ def scratchpads(run: AntRun, config: AntConfig) -> dict[str, SramTraffic]:
         int(moved[program.queues[queue] : program.queues[queue + 1]].sum())
         for queue in (Queue.WEIGHT, Queue.ACTIVATION, Queue.OPERAND, Queue.OUTPUT, Queue.RESULT)
     )
-    streamed = {name: [0, 0] for name in ("activation", "weight", "accumulator")}
+    streamed = {name: [0, 0] for name in ("activation", "weight", "accumulator", "residual")}
     for plan in program.layers:
         for name, (read, written) in plan.scratchpad.items():
             streamed[name][0] += read
             streamed[name][1] += written
     bytes_of = {
-        "activation": (streamed["activation"][0], activation + streamed["activation"][1]),
+        "activation": (
+            streamed["activation"][0],
+            activation - streamed["residual"][1] + streamed["activation"][1],
+        ),
         "weight": (streamed["weight"][0], weight),
         "accumulator": tuple(streamed["accumulator"]),
+        "residual": tuple(streamed["residual"]),
         "output": (output, output),
         "vector": (operand + result, operand + result),
     }
@@ -98,9 +102,9 @@ def work_of(run: AntRun, config: AntConfig) -> AntWork:
         elif isinstance(layer, Passes):
             elements += layer.rows * layer.elements * layer.passes
         else:
-            multiplies += plan.macs * math.prod(layer.bits.operands)
+            multiplies += plan.macs * math.prod(layer.bits.operands) + plan.outlier_cycles * config.array.pes
             words = plan.scratchpad.get("accumulator", [0, 0])[1]
-            sums += words // (config.array.foot_width // 8 or 1)
+            sums += words // config.array.sum_bytes
             results, summed = _results(layer)
             encoded += results
             if layer.bits.block:

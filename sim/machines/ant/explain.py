@@ -24,6 +24,7 @@ SCRATCHPADS = ("activation", "weight", "accumulator", "residual", "output", "vec
 WORDS = {
     "dram": "operands from DRAM",
     "output": "room for outputs",
+    "scratchpad": "banks of a scratchpad that several rows of the array need",
     "fill": "weights and results on their way through the array",
     "array": "the array",
     "vector": "the vector unit",

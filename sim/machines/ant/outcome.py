@@ -45,8 +45,9 @@ def outcome(
     busy, stalls = account.totals(Engine.ARRAY)
     explanation: tuple[Mapping[str, Any], ...] = ()
     if options.explain:
-        macs = sum(report.macs for report in reports)
-        whole = Measured(run.cycles, stalls, macs / (run.cycles * config.array.pes))
+        pes = config.array.pes
+        used = sum(report.macs * pes // report.multipliers for report in reports)  # an 8-bit MAC takes four
+        whole = Measured(run.cycles, stalls, used / (run.cycles * pes))
 
         def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
             other: AntConfig = options.configured(more)

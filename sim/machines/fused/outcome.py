@@ -53,9 +53,7 @@ def outcome(
     busy, stalls = account.totals(Engine.ARRAY)
     explanation: tuple[Mapping[str, Any], ...] = ()
     if options.explain:
-        macs = sum(report.macs for report in reports)
-        pes = config.ant.array.pes + config.salo.array.pes
-        whole = Measured(run.ant.cycles, stalls, macs / (run.ant.cycles * pes))
+        whole = Measured(run.ant.cycles, stalls, _used(config, reports, beside, ops) / run.ant.cycles)
         again = _Again(trace, ops, bits, options)
         explanation = explain(whole, reports, list(_candidates(config)), again.run, progress)
     dram, pads = DramCounts(run.ant.dma), _scratchpads(run, config)
@@ -101,6 +99,16 @@ class _Again:
         run = simulate(self.trace, self.ops, [op.id for op in beside], config, self.bits, batch)
         attention = _attention(run, config)
         return run.ant.cycles, op_reports(Account(run.ant), self.ops, config.ant.array, batch, attention)
+
+
+def _used(config: FusedConfig, reports: Sequence[OpReport], beside: Sequence[Op], ops: Sequence[Op]) -> float:
+    """Return the useful cycles of all multipliers over their number: an 8-bit MAC takes four of 4 bits."""
+    pes, windowed = (config.ant.array.pes, config.salo.array.pes), {op.id for op in beside}
+    used = sum(
+        report.macs * (1 if op.id in windowed else pes[0] // report.multipliers)
+        for op, report in zip(ops, reports, strict=True)
+    )
+    return used / sum(pes)
 
 
 def _candidates(config: FusedConfig) -> Iterator[Settings]:
