@@ -86,7 +86,10 @@ def test_a_bad_option_is_one_line(study: Path, refused: Refused, words: tuple[st
     [
         (STUDY.replace("rows", "rwos"), "study.toml, line 3: unknown key 'rwos'; did you mean 'rows'"),
         (STUDY.replace("small", "smal"), "study.toml, line 2: "),
-        (STUDY + "machine = 'sallo'\n", "study.toml, line 5: unknown machine 'sallo'; did you mean 'salo' or"),
+        (
+            STUDY + "machine = 'sallo'\n",
+            "study.toml, line 5: unknown machine 'sallo'; did you mean 'salo' or",
+        ),
         ("", "a study must have points"),
         ("[grid", "is not TOML"),
     ],
