@@ -43,6 +43,7 @@ sim: ## simulate one workload: make sim WORKLOAD=longformer [MACHINE= PRESET= SE
 
 test: ## every suite that does not need torch; of the co-simulation a sample
 	$(environment) core test rtl cosim
+	@$(PY) -m sim run vil-tiny --quiet & $(PY) -m sim run vil-tiny --machine ant+salo --quiet; wait # kernels, once for all processes
 	$(PYTEST) --ignore=tests/workloads --ignore=tests/docs $(ARGS)
 
 test-models: ## the models and their export; installs torch, gigabytes on most machines

@@ -1,4 +1,4 @@
-"""How many examples a property gets: a third of those that it asks for, and all of them on demand.
+"""What runs on demand alone: two thirds of the examples of a property, and tests of minutes.
 
 In CI the examples are the same each time, so many of them find little that some of them do not.
 ``TANDEM_EXAMPLES=all make test`` runs all.
@@ -6,8 +6,11 @@ In CI the examples are the same each time, so many of them find little that some
 
 import os
 
+import pytest
+
 WHOLE = os.environ.get("TANDEM_EXAMPLES") == "all"
 SHARE = 3
+ON_DEMAND = pytest.mark.skipif(not WHOLE, reason="TANDEM_EXAMPLES=all runs it")
 
 
 def some_of(count: int) -> int:

@@ -26,6 +26,7 @@ def inputs_of(config, transfers, nothing):
             ready = shown.command_ready
 
 
+@pytest.mark.skipif(not WHOLE, reason="a build of most of a minute: make cosim")
 @ON_EACH
 @pytest.mark.parametrize("name", ["deferred", "wide"] if WHOLE else ["wide"])
 def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cosim import folder, harness, simulators
 from tests.cosim.configs import CONFIGS
-from tests.cosim.sample import HERE
+from tests.cosim.sample import HERE, WHOLE
 from tests.rtl.units import UNITS
 
 
@@ -48,6 +48,7 @@ def test_make_refuses_such_a_folder_before_it_installs_anything(target, tmp_path
     assert of_make.startswith("make: ***")
 
 
+@pytest.mark.skipif(not WHOLE, reason="make cosim runs it")
 @pytest.mark.parametrize("simulator", HERE[:1])
 def test_each_run_leaves_its_own_waveform_and_says_where(simulator, monkeypatch, capsys):
     monkeypatch.setenv("WAVES", "1")

@@ -22,6 +22,7 @@ from tandemsim.sim.sweep import runner
 from tandemsim.sim.sweep.cluster import ClusterError
 from tandemsim.sim.sweep.runner import SweepError, sweep
 from tandemsim.sim.sweep.slurm import SlurmError, cluster_options
+from tests.examples import ON_DEMAND
 from tests.sweep import fake_slurm
 from tests.sweep.clusters import LocalCluster
 
@@ -67,6 +68,7 @@ def at(point: int, act: Callable[[], object]) -> Callable[[str, int, int], None]
     return told
 
 
+@ON_DEMAND
 def test_a_worker_killed_in_mid_sweep_changes_no_byte(
     cluster: LocalCluster, local: Path, tmp_path: Path
 ) -> None:
@@ -76,6 +78,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_byte(
     assert_same(tmp_path, local)
 
 
+@ON_DEMAND
 def test_a_killed_scheduler_ends_the_sweep_and_the_same_sweep_resumes(
     cluster: LocalCluster, local: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_points_that_go_wrong_are_the_same_rows_on_a_cluster(cluster: LocalClust
     assert late[0].table.equals(late[1].table, check_metadata=True)
 
 
+@ON_DEMAND
 def test_a_scheduler_that_hangs_ends_the_sweep_and_the_same_sweep_resumes(
     cluster: LocalCluster, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +130,7 @@ def test_a_scheduler_that_hangs_ends_the_sweep_and_the_same_sweep_resumes(
     assert_same(tmp_path, local)
 
 
+@ON_DEMAND
 def test_a_sweep_whose_workers_are_all_gone_says_so_and_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

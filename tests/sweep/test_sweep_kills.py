@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import ON_DEMAND
 from tests.sweep.clusters import LocalCluster
 from tests.sweep.kills import Disturbed
 
@@ -15,6 +16,7 @@ def test_a_sweep_survives_kills_of_itself_and_of_its_processes(tmp_path: Path) -
     assert set(disturbed.killed) == {"sweep", "process"}
 
 
+@ON_DEMAND
 @pytest.mark.slow
 def test_a_sweep_survives_kills_of_workers_and_of_the_scheduler(tmp_path: Path) -> None:
     with LocalCluster(tmp_path, 3) as cluster:
