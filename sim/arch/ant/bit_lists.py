@@ -1,8 +1,8 @@
 """Bits of each layer of ANT's evaluation, as the lists of its accelerators give them.
 
-Obeys: ant_simulator/bitfusion/src/benchmarks/*_bench.py of github.com/clevercool/ANT-Quantization at commit
-bc84067 (Apache-2.0), read. A layer is a convolution or a product with weights, in the order in which a
-network runs them, and its bits are those of weights and activations. ANT has one list for both dataflows.
+Obeys: ``ant_simulator/bitfusion/src/benchmarks/*_bench.py`` of github.com/clevercool/ANT-Quantization at
+commit bc84067 (Apache-2.0), read. A layer is a convolution or a product with weights, in the order in which
+a network runs them, and its bits are those of weights and activations. ANT has one list for both dataflows.
 """
 
 from __future__ import annotations
