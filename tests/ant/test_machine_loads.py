@@ -115,10 +115,8 @@ def test_what_follows_grouped_channels_waits_for_the_last_group() -> None:
     after = {"input": (1, 64, 8, 8), "weight": (64, 64, 1, 1), "output": (1, 64, 8, 8)}
     of = run(trace_of("conv2d", first, shapes, ("conv2d", second, after)))
     plan = of.program.layers[0]
-    layer, parts = (
-        plan.layer,
-        plan.covered or plan.held,
-    )  # after each write, which part of the result is there
+    # After each write, which part of the result is there.
+    layer, parts = plan.layer, plan.covered or plan.held
     assert isinstance(layer, Product) and layer.count > 1
     before = len(parts) // layer.count * (layer.count - 1)  # writes of all groups but the last
     assert max(parts[:before]) == 0 and parts[-1] == 1
