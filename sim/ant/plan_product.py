@@ -156,14 +156,14 @@ def _tile(
         if apart:
             runs.append((planner.outliers_at(layer.output), 1, apart, apart))
     planner.room(Queue.OUTPUT, Engine.ARRAY, sum(rows * size for _, rows, size, _ in runs), task)
-    done = 0.0  # part of the output that is there, from the first row on
-    if n + tn == layer.n:
-        if not mapping.n_outer or mapping.tn >= layer.n or m + tm == rows.last:
-            done = (item + so_far / layer.m) / layer.count
-        if not _ascend(layer.row_blocks) and so_far < layer.m:
-            done = item / layer.count
-    if layer.image is not None:  # the channels of a pixel come group by group
-        done = done * layer.count - item if item == layer.count - 1 else 0.0
+    # Part of the item, and of the output, that is there from the first row on.
+    ends_rows = n + tn == layer.n and (not mapping.n_outer or mapping.tn >= layer.n or m + tm == rows.last)
+    in_order = _ascend(layer.row_blocks) or so_far == layer.m
+    of_item = so_far / layer.m if ends_rows and in_order else 0.0
+    if layer.image is None:
+        done = (item + of_item) / layer.count
+    else:  # the channels of a pixel come group by group
+        done = of_item if item == layer.count - 1 else 0.0
     planner.write(Queue.OUTPUT, place, task, runs, layer.output, done)
 
 

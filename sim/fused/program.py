@@ -123,7 +123,9 @@ class _Planner:
         """Place the tensors of an attention: [heads, tokens, size] each, two of one product back to back."""
         bases: dict[str, int] = {}
         ends: dict[int, int] = {}
-        for name, size in windows.sizes.items():
+        # Projections of global tokens that the array is fed without (`shared`) are still made.
+        unread = {name: windows.sizes[name.removeprefix("global_")] for name in roots}
+        for name, size in (unread | windows.sizes).items():
             root = roots.get(name)
             if root is None:
                 bases[name] = self.planner.allocate(size)

@@ -147,7 +147,7 @@ def add_windows(
     base = np.array([bases.get(name, NONE) for name in NAMES])[windows.tensor] + windows.offset
     stride = moved.stride.copy()
     _by_token(windows, bases["output"], heads, base, stride)
-    if "global_query" in roots:
+    if "global_query" in roots and "global_query" in windows.sizes:
         _of_global_tokens(windows, bases["global_query"], base, stride)
     tensor = np.array([roots.get(name, NONE) for name in NAMES])[windows.tensor]
     # What is free from the start is free once the layer before has ended.

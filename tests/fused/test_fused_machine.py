@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from tandemsim.sim.ant.layers import Beside, Conversion, Product
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
+from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.fused.config import FusedConfig
+from tandemsim.sim.arch.fused.config import AntUnits, FusedConfig, SaloUnits
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
+from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.fused.conversion import token_blocks
 from tandemsim.sim.fused.simulation import FusedRun, simulate
 from tandemsim.sim.machines.ant.bits import widths
@@ -169,6 +172,21 @@ def test_everything_runs_and_the_report_says_what_overlaps() -> None:
     assert report.cycles == report.compute_cycles + sum(report.stall_cycles.values())
     (note,) = (note for note in report.notes if "1 of 1 window attentions" in note)
     assert note.endswith("of that the ANT array works, too.")
+
+
+@pytest.mark.parametrize("feed", ["shared", "separate", "private"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_global_tokens_are_fed_in_every_way(feed: str, alone: bool) -> None:
+    more = {**SMALL, "salo.array.global_projections": feed}
+    report = answer(longformer_layer(), settings=more, only="windows" if alone else None)
+    assert report.cycles > 0 and len(report.ops) == (1 if alone else len(longformer_layer().ops))
+
+
+def test_units_have_every_field_of_their_machine() -> None:
+    shared = {"dram", "energy", "clock_hz"}
+    for units, machine in ((AntUnits, AntConfig), (SaloUnits, SaloConfig)):
+        own = [(field.name, field.type) for field in dataclasses.fields(units)]
+        assert own == [(f.name, f.type) for f in dataclasses.fields(machine) if f.name not in shared]
 
 
 def test_windows_by_themselves_run() -> None:

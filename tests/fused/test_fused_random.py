@@ -28,6 +28,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "ant.array.pe_bits": st.sampled_from([4, 8]),
     "salo.array.head_dim": st.sampled_from([8, 16, 64]),
     "salo.array.global_rows": st.sampled_from([0, 1]),
+    "salo.array.global_projections": st.sampled_from(["shared", "separate", "private"]),
     "salo.array.normalisation": st.sampled_from(["per_pass", "deferred"]),
     "salo.array.column_segments": st.sampled_from([1, 2]),
 }
@@ -35,6 +36,7 @@ CONFIGS = st.fixed_dictionaries({}, optional=FIELDS)
 TRACES = (
     longformer_layer(),
     small_trace(),
+    pattern_trace("longformer:300,32", heads=2, head_dim=16),
     pattern_trace("vil:10,10,5", heads=2, head_dim=16),
     pattern_trace("causal:200,40", heads=4, head_dim=16, kv_heads=2),
 )
