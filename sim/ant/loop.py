@@ -87,6 +87,7 @@ class Transfers(NamedTuple):
     layer: Integers  # [N] of a write, the layer that it belongs to, or as above
     wakes: Integers  # [N] the task that waits for it, or NONE
     has_left: Integers  # [N] 1: the last result of the task `after` must have left its engine, too
+    in_turn: Integers  # [N] 1: whichever of these is complete first wakes the task of the first of them
 
 
 class Writes(NamedTuple):
@@ -104,6 +105,7 @@ class Times(NamedTuple):
     cause: Integers  # [T] what it waited for last
     ready: Integers  # [T] the cycle in which the last of that was there
     weights: Integers  # [T] and the last of its weights
+    freed: Integers  # [T] the transfer in turn that woke it
     issued: Integers  # [N] handed to the DMA
     begun: Integers  # [N] the DRAM accepted the first burst; of what moves nothing, -1
     complete: Integers  # [N]
@@ -117,6 +119,7 @@ class Plan(NamedTuple):
     tasks: Tasks
     first: Integers  # [ENGINES + 1]
     writes: Writes
+    turns: Integers  # transfers in turn, in the order of their issue
     layers: Integers  # [2 layers] how many of the first writes of each are complete
     left: Integers  # [T] 1: its last result has left
     times: Times
@@ -128,6 +131,7 @@ STATE = make_record(
     free=(ENGINES,),  # cycle from which the engine is free
     head=(QUEUES,),  # the next transfer of each queue
     complete=(),  # transfers
+    turn=(),  # transfers in turn that are complete
     finished=(),  # tasks
     cycle=(),
 )
@@ -222,6 +226,11 @@ def _deliver(plan: Plan, transfers: Transfers, queues: Integers, transfer: int, 
     if transfers.is_write[transfer]:
         _count_writes(plan, transfers.layer[transfer])
     task = transfers.wakes[transfer]
+    if transfers.in_turn[transfer]:
+        task = transfers.wakes[plan.turns[plan.state[0].turn]]
+        plan.state[0].turn += 1
+        if task != NONE:
+            plan.times.freed[task] = transfer
     if task != NONE:
         if transfer < queues[Queue.WEIGHT + 1]:
             plan.times.weights[task] = cycle
@@ -283,18 +292,21 @@ def _start(plan: Plan, cycle: int) -> None:
         push(plan.queue, begin + tasks.cycles[task], Event.ENDED, task)
 
 
-def new_plan(tasks: Tasks, first: Integers, queues: Integers, writes: Writes, queue: EventQueue) -> Plan:
+def new_plan(
+    tasks: Tasks, first: Integers, transfers: Transfers, queues: Integers, writes: Writes, queue: EventQueue
+) -> Plan:
     """Return the plan of a run that has not begun. Its `tasks` are changed by the run."""
     state = np.zeros(1, STATE).view(np.recarray)
     state["next"], state["head"] = first[:-1], queues[:-1]
     count = len(tasks.cycles)
-    never = [np.full(size, NONE, np.int64) for size in (*[count] * 5, *[queues[-1]] * 3)]
+    never = [np.full(size, NONE, np.int64) for size in (*[count] * 6, *[queues[-1]] * 3)]
     return Plan(
         state=state,
         queue=queue,
         tasks=tasks,
         first=first,
         writes=writes,
+        turns=np.flatnonzero(transfers.in_turn),
         layers=np.zeros(max(len(writes.first) - 1, 1), np.int64),
         left=np.zeros(max(count, 1), np.int64),
         times=Times(*never),

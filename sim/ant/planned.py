@@ -13,8 +13,8 @@ from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers
 
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
-(BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN, HAS_LEFT) = range(11)
-AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(11, 15)
+(BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN, HAS_LEFT, IN_TURN) = range(12)
+AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(12, 16)
 
 
 @dataclass(slots=True)

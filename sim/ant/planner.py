@@ -37,7 +37,7 @@ class Planner:
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
         self.tasks = [Columns(7) for _ in range(ENGINES)]
-        self.transfers = [Columns(15) for _ in range(QUEUES)]
+        self.transfers = [Columns(16) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
             Queue.WEIGHT: _ring(config, "weight_scratchpad"),
@@ -199,6 +199,7 @@ class Planner:
             NONE,
             task,
             0,
+            0,
             engine,
             engine,
             tensor,
@@ -251,7 +252,7 @@ class Planner:
         """Add a transfer of nothing, which takes its turn among those of its queue."""
         ends = Engine.ARRAY, engine
         self.transfers[queue].add(
-            0, 0, 0, 0, 0, after, source, written, NONE, task, 0, *ends, tensor, self.place
+            0, 0, 0, 0, 0, after, source, written, NONE, task, 0, 0, *ends, tensor, self.place
         )
         self.tasks[engine].rows[task][AWAITED] += 1
 
@@ -275,14 +276,29 @@ class Planner:
         before, plan.part = plan.part, max(plan.part, part)
         for count, (base, rows, row_bytes, stride) in enumerate(runs, 1):
             number = self.transfers[queue].add(
-                base, rows, row_bytes, stride, 1, task, NONE, 0, place, NONE, 1, engine, engine, tensor, place
+                base,
+                rows,
+                row_bytes,
+                stride,
+                1,
+                task,
+                NONE,
+                0,
+                place,
+                NONE,
+                1,
+                0,
+                engine,
+                engine,
+                tensor,
+                place,
             )
             self.outgoing[queue].add(rows * row_bytes, number)
             plan.covered.append(plan.part if count == len(runs) else before)
         if any(kept.first == place for kept in self.keeping.values()):
             layer = len(self.plans) + place
             self.transfers[queue].add(
-                0, 0, 0, 0, 1, task, NONE, 0, layer, NONE, 1, engine, engine, tensor, place
+                0, 0, 0, 0, 1, task, NONE, 0, layer, NONE, 1, 0, engine, engine, tensor, place
             )
             plan.held.append(plan.part)
 

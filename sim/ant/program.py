@@ -24,7 +24,7 @@ from tandemsim.sim.ant.planned import (
     CYCLES,
     FILL,
     GAP,
-    HAS_LEFT,
+    IN_TURN,
     LAG,
     OWNER,
     TASK_LAYER,
@@ -82,7 +82,7 @@ def assembled(planner: Planner) -> Program:
     for column, engine in ((AFTER, AFTER_ENGINE), (WOKEN, WOKEN_ENGINE)):
         known = moved[:, column] != NONE
         moved[known, column] += first[moved[known, engine]]
-    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, HAS_LEFT + 1)))
+    transfers = Transfers(*(np.ascontiguousarray(moved[:, c]) for c in range(BASE, IN_TURN + 1)))
     return Program(
         tasks=tasks,
         first=first,

@@ -58,7 +58,7 @@ def run_program(
     lowering: Lowering, plan: Program, dram: DramConfig, cycle_ps: int, report: Progress
 ) -> AntRun:
     """Run what was planned, of this machine or of one with a further array. Errors as of `simulate`."""
-    state = new_plan(plan.tasks, plan.first, plan.queues, plan.writes, new_queue(PENDING))
+    state = new_plan(plan.tasks, plan.first, plan.transfers, plan.queues, plan.writes, new_queue(PENDING))
     dma = new_dma(dram, cycle_ps)
     cycles = _run(state, dma, plan, report)
     return AntRun(lowering, plan, state, dma, cycles)

@@ -46,6 +46,7 @@ class _Planner:
         self.planner = Planner(config.ant_config, lowering)
         self.windows: dict[int, Windows] = {}
         self._known: dict[Case, Windows] = {}
+        self._moved: Integers | None = None  # transfers of the attention before
         self._groups = groups  # by the place of the attention
         self._in_groups = {part.place for group in groups.values() for part in group.parts}
         for place, layer in enumerate(lowering.layers):
@@ -103,7 +104,8 @@ class _Planner:
         self.planner.begin(place)
         self.planner.plans[place].covered = [1.0] * int(windows.program.transfers.is_write.sum())
         waits = self._waits(windows, roots, group if block else None, block)
-        add_windows(self.planner, place, windows, bases, roots, waits, layer.op.dim("heads"))
+        heads = layer.op.dim("heads")
+        self._moved = add_windows(self.planner, place, windows, bases, roots, waits, heads, self._moved)
         self.planner.end(place)
 
     def _project(self, group: Projections, attention: Beside, bases: dict[str, int]) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.planned import AWAITED, CYCLES, GAP, LAG, TASK_LAYER, WAKES
+from tandemsim.sim.ant.planned import AWAITED, CYCLES, GAP, IN_TURN, LAG, TASK_LAYER, WAKES, WOKEN
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.types import Integers
@@ -41,6 +41,7 @@ class Windows:
     after: Integers  # [N] task that must have ended, or NONE
     has_left: Integers  # [N] 1: and whose results are in their staging buffer
     wakes: Integers  # [N] task that waits for it, or NONE
+    staged: Integers  # tasks that take a staging buffer, in order
     # [heads, tokens] how many of the layer's first writes it takes until the results of a head are there
     finished: Integers
     sizes: dict[str, int]  # bytes of each tensor
@@ -64,7 +65,8 @@ def windows_of(config: SaloConfig, case: Case) -> Windows:
     after = np.where(trigger == START, NONE, STEPS * tile + np.minimum(phase, Phase.PV))
     read = moved.is_write == 0
     wakes = np.where(read, STEPS * moved.tile + moved.phase, NONE)
-    wakes[moved.staged == 1] = _woken_by_writes(plan, tiles)
+    staged = STEPS * np.flatnonzero(tiles.staged) + Phase.PV
+    wakes[moved.staged == 1] = _woken_by_writes(plan, staged)
     tasks = _tasks(config, plan, tiles)
     woken = wakes[wakes != NONE]
     tasks[:, AWAITED] = np.bincount(woken, minlength=len(tasks))
@@ -72,7 +74,9 @@ def windows_of(config: SaloConfig, case: Case) -> Windows:
     sizes = {name: layer.rows(name) * places.row_bytes[name] for name in names}
     has_left = ((trigger != START) & (phase == Phase.OUTPUT)).astype(np.int64)
     finished = _finished(plan, head, last_token, row_bytes)
-    return Windows(plan, tasks, number, offset, head, last_token, after, has_left, wakes, finished, sizes)
+    return Windows(
+        plan, tasks, number, offset, head, last_token, after, has_left, wakes, staged, finished, sizes
+    )
 
 
 def _shared(base: dict[str, int]) -> set[str]:
@@ -99,14 +103,15 @@ def _tasks(config: SaloConfig, plan: Program, tiles: Tiles) -> Integers:
     return tasks
 
 
-def _woken_by_writes(plan: Program, tiles: Tiles) -> Integers:
-    """Return the task that each write of a staged tile wakes: PV of the tile that takes its buffer."""
-    staged = np.flatnonzero(tiles.staged)
+def _woken_by_writes(plan: Program, staged: Integers) -> Integers:
+    """Return the task that each write of a staged tile wakes: PV of the tile that takes its buffer.
+
+    Writes may be complete in another order; then the tiles take the buffers in theirs.
+    """
     follows = np.append(staged[plan.staging_buffers :], np.full(plan.staging_buffers, NONE))[: len(staged)]
     writes = np.flatnonzero(plan.transfers.staged == 1)
-    tile = plan.transfers.trigger[writes] // PHASES
-    taken = follows[np.searchsorted(staged, tile)]
-    return np.where(taken == NONE, NONE, STEPS * taken + Phase.PV)
+    task = STEPS * (plan.transfers.trigger[writes] // PHASES) + Phase.PV
+    return np.asarray(follows[np.searchsorted(staged, task)], np.int64)
 
 
 def _finished(plan: Program, head: Integers, last_token: Integers, row_bytes: Integers) -> Integers:
@@ -129,19 +134,23 @@ def add_windows(
     roots: Mapping[str, int],
     waits: tuple[Integers, Integers],
     heads: int,
-) -> None:
+    earlier: Integers | None,
+) -> Integers:
     """Add the tasks and transfers of a layer, whose tensors are `roots` and lie at `bases`.
 
     Results lie token by token, the `heads` of an item of the batch side by side, as their reader takes them.
 
     `waits`: for each transfer the layer that writes what it reads, or NONE, and how many of that layer's
-    first writes it waits for.
+    first writes it waits for. `earlier`: the transfers of the layer before, as returned; its last results may
+    still hold staging buffers.
     """
     tasks = windows.tasks.copy()
     before = len(planner.tasks[Engine.ATTENTION])
     tasks[:, TASK_LAYER] = place
-    if not before:
+    if earlier is None:
         tasks[0, GAP] = 0  # of an array that has not run
+    else:
+        _await_buffers(windows, tasks, before, earlier)
     planner.tasks[Engine.ATTENTION].add_all(tasks)
     moved = windows.program.transfers
     base = np.array([bases.get(name, NONE) for name in NAMES])[windows.tensor] + windows.offset
@@ -156,10 +165,21 @@ def add_windows(
     write, same = moved.is_write, np.ones(len(base), np.int64)
     columns = (
         base, moved.rows, moved.row_bytes, stride, write, after, *waits,
-        np.where(write, place, NONE), wakes, windows.has_left, Engine.ATTENTION * same,
+        np.where(write, place, NONE), wakes, windows.has_left, moved.staged, Engine.ATTENTION * same,
         Engine.ATTENTION * same, tensor, place * same,
     )  # fmt: skip
-    planner.transfers[Queue.ATTENTION].add_all(np.stack(columns, axis=1))
+    transfers = np.stack(columns, axis=1)
+    planner.transfers[Queue.ATTENTION].add_all(transfers)
+    return transfers
+
+
+def _await_buffers(windows: Windows, tasks: Integers, before: int, earlier: Integers) -> None:
+    """Let the first tiles wait for the staging buffers that results of the layer before still hold."""
+    held = np.flatnonzero((earlier[:, IN_TURN] == 1) & (earlier[:, WOKEN] == NONE))
+    buffers = windows.program.staging_buffers
+    for write, task in zip(held[-buffers:], windows.staged[max(0, buffers - len(held)) :], strict=False):
+        earlier[write, WOKEN] = before + task
+        tasks[task, AWAITED] += 1
 
 
 def _by_token(windows: Windows, output: int, heads: int, base: Integers, stride: Integers) -> None:

@@ -49,7 +49,7 @@ def both(trace: Trace, config: FusedConfig) -> tuple[AntRun, LayerResult]:
     planner = Planner(config.ant_config, lowering)
     nothing = np.full(len(windows.after), NONE), np.zeros(len(windows.after), np.int64)
     bases = place_tensors(salo, windows.program.schedule, windows.program.layer).base
-    add_windows(planner, 0, windows, bases, {}, nothing, heads=1)
+    add_windows(planner, 0, windows, bases, {}, nothing, heads=1, earlier=None)
     run = run_program(lowering, assembled(planner), config.dram, config.cycle_ps, lambda *_: None)
     return run, simulate_op(op, salo)
 

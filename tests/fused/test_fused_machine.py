@@ -132,6 +132,26 @@ def test_the_next_attention_takes_no_place_of_the_one_before() -> None:
     assert loads.any() and times.issued[loads].min() >= ended
 
 
+@pytest.mark.parametrize("buffers", [1, 2, 5])
+def test_no_more_results_wait_than_there_are_staging_buffers(buffers: int) -> None:
+    """Over two attentions on a slow memory: tiles that hold a buffer are never more than there are."""
+    size = 8 * 16 * 2  # of a tile's results
+    more = {**SMALL, "memory": "ideal", "dram.bandwidth_bytes_per_second": 400_000_000}
+    more |= {"salo.array.head_dim": 16, "salo.output_scratchpad.capacity_bytes": buffers * size}
+    trace = two_attentions()
+    of = simulate(trace, trace.ops, [op.id for op in trace.ops], FUSED_FAMILY.config(None, more), {})
+    program, times, held = of.ant.program, of.ant.plan.times, []
+    for place in places(of, Beside):
+        tasks = tasks_of(of, Engine.ATTENTION, place)
+        windows = of.windows[place]
+        assert windows.program.staging_buffers == buffers
+        writes = np.flatnonzero((program.transfer_layer == place) & (program.transfers.in_turn == 1))
+        held += [(int(cycle), 1) for cycle in times.start[tasks[windows.staged]]]
+        held += [(int(cycle), -1) for cycle in times.complete[writes]]
+    balance = np.cumsum([change for _, change in sorted(held)])
+    assert balance.max() == buffers and balance[-1] == 0
+
+
 def test_both_arrays_work_at_a_time_and_the_last_head_is_followed_by_its_rows() -> None:
     of = run()
     program, times = of.ant.program, of.ant.plan.times

@@ -64,7 +64,10 @@ class Chains:
         self.before[program.first[:-1][program.first[:-1] < len(times.end)]] = 0
         self.engine = np.repeat(np.arange(len(program.first) - 1), np.diff(program.first))
         self.chained = self._chained()
-        self.last_load = _last(transfers.wakes, times.complete, len(times.end))
+        fixed = np.where(transfers.in_turn == 1, NONE, transfers.wakes)
+        self.last_load = _last(fixed, times.complete, len(times.end))
+        by_turn = (times.freed != NONE) & (times.cause == Cause.WRITE)
+        self.last_load[by_turn] = times.freed[by_turn]
         self.last_task = _last(tasks.wakes, self.left, len(times.end))
         self.leader = self._leaders()
         self.gate = self._gates()
