@@ -10,6 +10,7 @@ from tandemsim.sim.ant.layers import Attention
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.plan_banks import count_traffic
+from tandemsim.sim.ant.plan_riders import load_riders
 from tandemsim.sim.ant.planned import AWAITED, WAKES
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.checks import ConfigError
@@ -218,8 +219,8 @@ def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: 
             planner.tasks[Engine.ARRAY].rows[task][AWAITED] += 1
     planner.rings[Queue.ACTIVATION].keep((place, "S", head, first), task)
     rows = layer.heads * layer.queries
-    planner.riders(
-        place, layer, task, head * layer.queries + first, queries, 0, layer.v_dim, rows, layer.v_dim
+    load_riders(
+        planner, place, layer, task, head * layer.queries + first, queries, 0, layer.v_dim, rows, layer.v_dim
     )
     runs = []
     for width in planner.written_bits(layer.output):

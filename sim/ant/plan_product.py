@@ -11,6 +11,7 @@ from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
+from tandemsim.sim.ant.plan_riders import load_riders, once_bytes
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.ant.widths import NIBBLE
 
@@ -50,7 +51,7 @@ def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
     """Return the bits that riders read for each of the output's elements, and the bytes they read once."""
     bits = once = 0
     for tensor in layer.operands:
-        size = planner.once_bytes(tensor, elements)
+        size = once_bytes(planner, tensor, elements)
         bits += 0 if size else planner.read_bits(tensor)
         once += size
     return bits, once
@@ -145,7 +146,7 @@ def _tile(
             planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn // layer.packed, 1.0)
         codes = codes_read(planner.config.array, layer, (m, tm), (k, tk))
         count_traffic(planner.config.array, plan, bits, (tm, tn, tk), codes)
-    planner.riders(place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
+    load_riders(planner, place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
         row = -(-tn * width // 8)  # whole bytes

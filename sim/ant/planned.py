@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tandemsim.sim.ant.layers import Layer
-from tandemsim.sim.ant.loop import Tasks, Transfers, Writes
+from tandemsim.sim.ant.loop import NONE, Tasks, Transfers, Writes
 from tandemsim.sim.ant.mapper import Mapping
 from tandemsim.sim.ant.retention import Keeping
 from tandemsim.sim.arch.types import Integers
@@ -15,6 +15,31 @@ from tandemsim.sim.arch.types import Integers
 CYCLES, GAP, FILL, LAG, AWAITED, WAKES, TASK_LAYER = range(7)
 (BASE, ROWS, ROW_BYTES, STRIDE, IS_WRITE, AFTER, SOURCE, WRITTEN, LAYER, WOKEN, HAS_LEFT, IN_TURN) = range(12)
 AFTER_ENGINE, WOKEN_ENGINE, TENSOR, OWNER = range(12, 16)
+TASK_COLUMNS, TRANSFER_COLUMNS = TASK_LAYER + 1, OWNER + 1
+Run = tuple[int, int, int, int]  # byte address, rows, bytes of a row, bytes from one row to the next
+NOTHING: Run = (0, 0, 0, 0)  # what stays on the chip
+
+
+def transfer_row(
+    run: Run,
+    engines: tuple[int, int],
+    tensor: int,
+    owner: int,
+    *,
+    is_write: int = 0,
+    after: int = NONE,
+    source: int = NONE,
+    written: int = 0,
+    layer: int = NONE,
+    wakes: int = NONE,
+    has_left: int = 0,
+) -> tuple[int, ...]:
+    """Return a transfer, as `sim.ant.loop.Transfers` has it, for layer `owner`.
+
+    `engines`: those of the tasks `after` and `wakes`, which are counted within their engine.
+    """
+    waits = is_write, after, source, written, layer, wakes, has_left, 0
+    return (*run, *waits, *engines, tensor, owner)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,18 @@ from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
 from tandemsim.sim.ant.lowering import STORED, Lowering
 from tandemsim.sim.ant.mapper import Cycles, Search
 from tandemsim.sim.ant.mapper_costs import Shape
-from tandemsim.sim.ant.planned import AWAITED, WOKEN, WOKEN_ENGINE, Columns, LayerPlan
+from tandemsim.sim.ant.planned import (
+    AWAITED,
+    NOTHING,
+    TASK_COLUMNS,
+    TRANSFER_COLUMNS,
+    WOKEN,
+    WOKEN_ENGINE,
+    Columns,
+    LayerPlan,
+    Run,
+    transfer_row,
+)
 from tandemsim.sim.ant.retention import Keeping, Kept
 from tandemsim.sim.ant.rings import Outgoing, Ring
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
@@ -36,8 +47,8 @@ class Planner:
 
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
-        self.tasks = [Columns(7) for _ in range(ENGINES)]
-        self.transfers = [Columns(16) for _ in range(QUEUES)]
+        self.tasks = [Columns(TASK_COLUMNS) for _ in range(ENGINES)]
+        self.transfers = [Columns(TRANSFER_COLUMNS) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
             Queue.WEIGHT: _ring(config, "weight_scratchpad"),
@@ -165,7 +176,7 @@ class Planner:
         key: Hashable,
         tensor: int,
         task: int,
-        run: tuple[int, int, int, int],
+        run: Run,
         part: float,
         ring: Ring | None = None,
         after_writes: tuple[int, int] | None = None,
@@ -174,7 +185,7 @@ class Planner:
 
         `part` of the tensor must have been written; or `after_writes`: of this layer, so many writes.
         """
-        base, rows, row_bytes, stride = run
+        _, rows, row_bytes, _ = run
         after = (ring or self.rings[queue]).need(key, rows * row_bytes, task)
         if after is None:
             return
@@ -187,24 +198,17 @@ class Planner:
             written = _writes_until(self.plans[maker].covered, part)
         if after_writes is not None:
             maker, written = after_writes
-        self.transfers[queue].add(
-            base,
-            rows,
-            row_bytes,
-            stride,
-            0,
-            after,
-            maker,
-            written,
-            NONE,
-            task,
-            0,
-            0,
-            engine,
-            engine,
+        row = transfer_row(
+            run,
+            (engine, engine),
             tensor,
             self.place,
+            after=after,
+            source=maker,
+            written=written,
+            wakes=task,
         )
+        self.transfers[queue].add(*row)
         self.tasks[engine].rows[task][AWAITED] += 1
 
     def load_outliers(
@@ -251,9 +255,10 @@ class Planner:
     ) -> None:
         """Add a transfer of nothing, which takes its turn among those of its queue."""
         ends = Engine.ARRAY, engine
-        self.transfers[queue].add(
-            0, 0, 0, 0, 0, after, source, written, NONE, task, 0, 0, *ends, tensor, self.place
+        row = transfer_row(
+            NOTHING, ends, tensor, self.place, after=after, source=source, written=written, wakes=task
         )
+        self.transfers[queue].add(*row)
         self.tasks[engine].rows[task][AWAITED] += 1
 
     def room(self, queue: Queue, engine: Engine, size: int, task: int) -> None:
@@ -267,39 +272,25 @@ class Planner:
         queue: Queue,
         place: int,
         task: int,
-        runs: Sequence[tuple[int, int, int, int]],
+        runs: Sequence[Run],
         tensor: int,
         part: float,
     ) -> None:
         """Write results once they have left, and note what stays; `part` of the output is there then."""
         engine, plan = Engine.VECTOR if queue is Queue.RESULT else Engine.ARRAY, self.plans[place]
         before, plan.part = plan.part, max(plan.part, part)
-        for count, (base, rows, row_bytes, stride) in enumerate(runs, 1):
-            number = self.transfers[queue].add(
-                base,
-                rows,
-                row_bytes,
-                stride,
-                1,
-                task,
-                NONE,
-                0,
-                place,
-                NONE,
-                1,
-                0,
-                engine,
-                engine,
-                tensor,
-                place,
+
+        def add(run: Run, layer: int) -> int:
+            row = transfer_row(
+                run, (engine, engine), tensor, place, is_write=1, after=task, layer=layer, has_left=1
             )
-            self.outgoing[queue].add(rows * row_bytes, number)
+            return self.transfers[queue].add(*row)
+
+        for count, run in enumerate(runs, 1):
+            self.outgoing[queue].add(run[1] * run[2], add(run, place))
             plan.covered.append(plan.part if count == len(runs) else before)
         if any(kept.first == place for kept in self.keeping.values()):
-            layer = len(self.plans) + place
-            self.transfers[queue].add(
-                0, 0, 0, 0, 1, task, NONE, 0, layer, NONE, 1, 0, engine, engine, tensor, place
-            )
+            add(NOTHING, len(self.plans) + place)
             plan.held.append(plan.part)
 
     def written(self, place: int) -> None:
@@ -308,50 +299,9 @@ class Planner:
             if parts:
                 parts[-1] = 1.0
 
-    def once_bytes(self, tensor: int, elements: int) -> int:
-        """Return the bytes of what riders read once, such as a bias; 0 of what goes with the tiles."""
-        size = -(-self.lowering.elements(tensor) * self.read_bits(tensor) // 8)
-        small = size * 8 <= self.riding.capacity
-        return size if small and self.lowering.elements(tensor) < elements else 0
-
     def read_bits(self, tensor: int) -> int:
         """Return how wide the vector unit reads an element, and riders; integers that steer a gather, too."""
         return PARAMETER_BITS if self.lowering.is_weight(tensor) else STORED
-
-    def riders(
-        self, place: int, layer: Product | Attention, task: int, row: int, rows: int, col: int, cols: int,
-        all_rows: int, all_cols: int,
-    ) -> None:  # fmt: skip
-        """Load what the riding ops read beside the array's results."""
-        for tensor in layer.operands:
-            elements, bits = self.lowering.elements(tensor), self.read_bits(tensor)
-            base = self.at(tensor, bits)
-            self.plans[place].count("residual", rows * cols * bits // 8, 0)
-            once = self.once_bytes(tensor, all_rows * all_cols)
-            if once:
-                self.load(
-                    Queue.ACTIVATION,
-                    (place, "B", tensor),
-                    tensor,
-                    task,
-                    (base, 1, once, once),
-                    1.0,
-                    self.riding,
-                )
-                continue
-            size = max(1, cols * bits // 8)
-            if elements == all_cols:  # of each column one, such as a long bias
-                run = (base + col * bits // 8, 1, size, size)
-                self.load(Queue.ACTIVATION, (place, "R", tensor, col), tensor, task, run, 1.0, self.riding)
-                continue
-            start = base + (row * all_cols + col) * bits // 8 % max(1, elements * bits // 8)
-            run = (
-                (start, 1, size * rows, size)
-                if cols == all_cols
-                else (start, rows, size, max(size, all_cols * bits // 8))
-            )
-            part = (row + rows) / all_rows
-            self.load(Queue.ACTIVATION, (place, "R", tensor, row, col), tensor, task, run, part, self.riding)
 
 
 def _writes_until(parts: list[float], part: float) -> int:

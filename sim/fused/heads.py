@@ -15,6 +15,7 @@ from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_banks import count_traffic
+from tandemsim.sim.ant.plan_riders import load_riders
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
 
@@ -165,7 +166,7 @@ def _plan_part(
     start = planner.at(product.weight, bits.weight) + column * product.k * bits.weight // 8
     weight = part.place, "W", part.number, of_item
     planner.load(Queue.WEIGHT, weight, product.weight, task, (start, 1, size, size), 1.0)
-    planner.riders(part.place, product, task, row, rows, column, part.columns, product.m, product.n)
+    load_riders(planner, part.place, product, task, row, rows, column, part.columns, product.m, product.n)
     width = planner.written_bits(product.output)[0]
     token_bytes = part.head_dim * width // 8
     of_head = group.tokens * token_bytes

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.planned import AWAITED, CYCLES, GAP, IN_TURN, LAG, TASK_LAYER, WAKES, WOKEN
+from tandemsim.sim.ant.planned import (
+    AWAITED,
+    CYCLES,
+    GAP,
+    IN_TURN,
+    LAG,
+    TASK_COLUMNS,
+    TASK_LAYER,
+    WAKES,
+    WOKEN,
+)
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.types import Integers
@@ -25,7 +35,6 @@ from tandemsim.sim.salo.layer.transfers import PHASES, START, Kind, Phase
 from tandemsim.sim.salo.machine import Case
 
 STEPS = 2  # tasks of a tile
-COLUMNS = 7  # of a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class Windows:
     """A layer of the attention array, wherever its tensors lie. N transfers, T tiles."""
 
     program: Program
-    tasks: Integers  # [2 T, COLUMNS]; tasks by their number in this layer
+    tasks: Integers  # [2 T, TASK_COLUMNS]; tasks by their number in this layer
     tensor: Integers  # [N] which of `NAMES` a transfer moves
     offset: Integers  # [N] byte of that tensor with which it begins
     head: Integers  # [N] of queries; of keys and values the number of their own
@@ -94,7 +103,7 @@ def _heads(plan: Program, name: str) -> int:
 
 def _tasks(config: SaloConfig, plan: Program, tiles: Tiles) -> Integers:
     timing, layer = config.array.timing, plan.layer
-    tasks = np.zeros((STEPS * len(tiles.steps), COLUMNS), np.int64)
+    tasks = np.zeros((STEPS * len(tiles.steps), TASK_COLUMNS), np.int64)
     qk, pv = tasks[0::STEPS], tasks[1::STEPS]
     qk[:, CYCLES], pv[:, CYCLES] = layer.head_dim * tiles.steps[:, 0], layer.value_dim * tiles.steps[:, 1]
     qk[:, GAP], pv[:, GAP] = timing.gap, timing.between
