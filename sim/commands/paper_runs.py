@@ -62,7 +62,7 @@ def one_by_one(paper: Paper, progress: Progress | None) -> Ours:
         workload: str, preset: str, settings: Mapping[str, str], bits: str | None = None, batch: int = 1
     ) -> Mapping[str, float]:
         nonlocal runs
-        report = run_one(paper, workload, preset, settings)
+        report = run_one(paper, workload, preset, settings, bits, batch)
         runs += 1
         if progress:
             progress("runs", runs, total)
@@ -78,7 +78,14 @@ def one_by_one(paper: Paper, progress: Progress | None) -> Ours:
     return ours
 
 
-def run_one(paper: Paper, workload: str, preset: str, settings: Mapping[str, str]) -> Report:
+def run_one(
+    paper: Paper,
+    workload: str,
+    preset: str,
+    settings: Mapping[str, str],
+    bits: str | None = None,
+    batch: int = 1,
+) -> Report:
     """Run one of the paper's workloads: one op by itself, or all that the machine runs."""
     from tandemsim.sim.machines.table import machine_named
     from tandemsim.sim.run import Request, simulate
@@ -97,6 +104,8 @@ def run_one(paper: Paper, workload: str, preset: str, settings: Mapping[str, str
         machine=paper.machine,
         preset=preset,
         settings=settings,
+        bits=bits,
+        batch=batch,
     )
     return simulate(request).report
 
