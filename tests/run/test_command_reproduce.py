@@ -24,7 +24,9 @@ ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that takes no time, and no measurement of this CPU: the figures are tested elsewhere."""
 
-    def run_one(paper: Any, workload: str, preset: str, settings: Any) -> SimpleNamespace:
+    def run_one(
+        paper: Any, workload: str, preset: str, settings: Any, bits: str | None, batch: int
+    ) -> SimpleNamespace:
         cycles = 4_000_000 if workload == "longformer" else 300_000
         return SimpleNamespace(
             cycles=cycles,
