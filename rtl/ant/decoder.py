@@ -20,7 +20,7 @@ from tandemsim.sim.arch.codes import CodeFormat, Kind
 
 
 class Magnitude(NamedTuple):
-    """What a rule makes of a code: ``base * 2**shift``, negated if `negative`; an integer has a sign itself."""
+    """What a rule makes of a code: ``base * 2**shift``, negated if `negative`."""
 
     base: Value
     shift: Value

@@ -5,7 +5,7 @@ Obeys: the tie rules of `sim.arch.codes`. Model: `sim.ant.encoder`.
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Mux, Value
+from amaranth import Cat, Const, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,8 +21,8 @@ from tandemsim.sim.arch.codes import CodeFormat, Kind
 class CodeEncoder(wiring.Component):
     """Turns a number into the code of the nearest value.
 
-    How: an integer is rounded and bounded; of any other format each midpoint is compared, the lowest first,
-    and the last one that is not above the number says the code.
+    How: an integer is rounded and bounded. Of any other format the number is compared with every midpoint,
+    and each that it has passed changes the bits in which the codes beside it differ.
     """
 
     def __init__(self, config: AntConfig) -> None:
@@ -55,10 +55,15 @@ class CodeEncoder(wiring.Component):
         table = encoder_table(form)
         # With one bit more, a number that was rounded down to a midpoint is above it.
         number = named(m, Cat(self.inexact, self.twice).as_signed(), f"{form.name}_number")
-        code: Value = Const(int(table.codes[0]), form.bits)
-        places = zip(table.bounds, table.codes, table.codes[1:], strict=False)
-        for place, (bound, below, above) in enumerate(places):
-            stays = table.even and below % 2 == 0  # on the midpoint
-            step = named(m, number >= 2 * int(bound) + int(stays), f"{form.name}_above_{place}")
-            code = Mux(step, Const(int(above), form.bits), code)
-        return code
+        above, changes = [], []  # whether a midpoint is passed, and the bits of the code that change there
+        places = zip(table.bounds.tolist(), table.codes.tolist(), table.codes.tolist()[1:], strict=False)
+        for place, (bound, code, next_code) in enumerate(places):
+            stays = table.even and code % 2 == 0  # on the midpoint
+            above.append(named(m, number >= 2 * bound + stays, f"{form.name}_above_{place}"))
+            changes.append(code ^ next_code)
+        lowest = Const(int(table.codes[0]), form.bits)
+        bits = [
+            Cat(*(step for step, change in zip(above, changes, strict=True) if change >> bit & 1)).xor()
+            for bit in range(form.bits)
+        ]
+        return Cat(*bits) ^ lowest

@@ -10,9 +10,9 @@ from tandemsim import rtl
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.salo.units import UNITS as SALO
 from tests.cosim import simulators
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.cosim.sample import WHOLE
-from tests.rtl import extremes
+from tests.rtl.salo import extremes
 
 CIRCUITS = SALO.by_name
 WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"

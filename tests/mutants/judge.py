@@ -12,12 +12,14 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.cosim import engine, harness, scenarios, streams
-from tests.cosim.configs import CONFIGS
+from tests.cosim import harness, streams
+from tests.cosim.salo import engine, scenarios
+from tests.cosim.salo.configs import CONFIGS
 from tests.mutants import tops
 from tests.mutants.graft import INPUT
 from tests.mutants.netlist import TOP
-from tests.rtl.units import MANY, SEED, SOME, UNITS, assert_shown, expect
+from tests.rtl.salo.units import UNITS
+from tests.rtl.unit import MANY, SEED, SOME, assert_shown, expect
 
 SECONDS = 300  # of processor time for one run, which takes about one
 

@@ -28,7 +28,7 @@ def assert_twins(
     ends: StreamEnds = NO_PAUSES,
     name: str = "tiles",
 ) -> GemmRun:
-    """Hold the circuit to its model: on every stream the same words in the same cycles. Return the model's."""
+    """Hold the circuit to its model: on every stream the same words in the same cycles. Return its run."""
     run, expected = expect(config, tiles, ends)
     streams.assert_seen(expected, harness.build(Circuit(config), simulator).run(expected.stimulus, name))
     return run
