@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tandemsim import rtl
+from tandemsim.rtl.ant.units import UNITS as ANT
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.salo.units import UNITS as SALO
 from tests.cosim import simulators
-from tests.cosim.configs import CONFIGS
+from tests.cosim.ant.configs import CONFIGS as ANT_CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.cosim.sample import WHOLE
-from tests.rtl import extremes
+from tests.rtl.salo import extremes
 
 CIRCUITS = SALO.by_name
 WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
@@ -41,6 +43,17 @@ def test_an_engine_of_any_small_configuration_is_clean(seed, tmp_path):
 @pytest.mark.parametrize("unit", CIRCUITS)
 def test_each_unit_is_clean_by_itself(unit, tmp_path):
     assert lint(verilog(CIRCUITS[unit](CONFIGS["wide_per_pass"])), unit, tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("config", ["sums", "weights_drain"] if not WHOLE else ANT_CONFIGS)
+def test_the_matrix_engine_is_clean(config, tmp_path):
+    engine = ANT.by_name["ant_gemm"](ANT_CONFIGS[config])
+    assert lint(verilog(engine), "ant_gemm", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("unit", ANT.by_name)
+def test_each_unit_of_ant_is_clean_by_itself(unit, tmp_path):
+    assert lint(verilog(ANT.by_name[unit](ANT_CONFIGS["bytes_sums"])), unit, tmp_path) == (0, "")
 
 
 def test_what_is_not_waived_is_seen(tmp_path):
