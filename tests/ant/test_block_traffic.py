@@ -176,6 +176,16 @@ def test_zeros_behind_the_channels_of_a_pixel_are_not_read() -> None:
         assert Patches(padded).reads(m, tm, low, high - low) == one_by_one
 
 
+@NAMES
+def test_the_array_reads_the_scales_with_their_codes(name: str) -> None:
+    """Weight stationary, for each pass over the columns, all rows of activations; of weights each one once."""
+    of = run(trace_of("gemm", **product(40, 160, 320)), name, machine())
+    (plan,) = of.program.layers
+    passes = 160 // 32 if name == "mxint8" else -(-160 // 64)
+    assert plan.scratchpad["activation"][0] == 40 * line_bytes(name, 320) * passes
+    assert plan.scratchpad["weight"][0] == 160 * line_bytes(name, 320)
+
+
 def test_accumulators_of_every_tap_of_a_column_are_counted() -> None:
     """A significand of 32 or 40 bits and an exponent, for each block that a column of 64 PEs has."""
     trace = trace_of("gemm", **product(64, 64, 256))
