@@ -66,7 +66,7 @@ def build(unit: Unit, config: Any) -> tuple[str, dict[str, Any]]:
     """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` where it cannot."""
     config.check_circuit()
     units = UNITS[unit.family]
-    return verilog_and_sidecar(unit.family, units.by_name[unit.name](config), config, units.said)
+    return verilog_and_sidecar(units.by_name[unit.name](config), units.said)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from tandemsim.rtl import build
-from tandemsim.sim.arch.checks import to_dict
+from tandemsim.sim.arch.checks import digest, to_dict
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.ports import command_fields, operand_fields
 from tandemsim.sim.arch.salo.presets import SALO
@@ -35,6 +36,8 @@ def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_pat
     settings = {"rows": "2", "cols": "4", "array.head_dim": "4"}
     config = SALO_FAMILY.config("salo-dac22", settings)
     assert sidecar["config"] == to_dict(config)
+    assert sidecar["circuit"] == to_dict(config.circuit)
+    assert sidecar["circuit_digest"] == digest(config.circuit)
     ports = {port["name"]: port for port in sidecar["ports"]}
     for name, table in (("command", command_fields(config)), ("operands", operand_fields(config))):
         place = 0
@@ -50,19 +53,20 @@ def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_pat
 def test_every_port_of_the_sidecar_is_in_the_verilog(tmp_path):
     assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
     text = (tmp_path / "salo" / "pe.v").read_text()
-    header = text[text.index("module pe(") : text.index(");")]
     sidecar = json.loads((tmp_path / "salo" / "pe.json").read_text())
+    start = f"module {sidecar['module']}("
+    header = text[text.index(start) : text.index(");")]
     names = [port["name"] for port in sidecar["ports"]] + [sidecar["clock"], sidecar["reset"]["name"]]
-    assert sorted(names) == sorted(header[len("module pe(") :].replace("\n", "").split(", "))
+    assert sorted(names) == sorted(header[len(start) :].replace("\n", "").split(", "))
 
 
 def test_the_verilog_and_its_sidecar_name_each_other_and_the_stages(tmp_path):
     assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
     first = (tmp_path / "salo" / "pe.v").read_text().splitlines()[0]
     sidecar = json.loads((tmp_path / "salo" / "pe.json").read_text())
-    assert (
-        first.startswith("// pe of tandemsim ") and sidecar["config_digest"] in first and "pe.json" in first
-    )
+    assert first.startswith(f"// {sidecar['module']} of tandemsim ")
+    assert sidecar["circuit_digest"] in first and "pe.json" in first
+    assert sidecar["module"] == f"salo_pe_{sidecar['circuit_digest'][:8]}"
     assert sidecar["stages"]["WEIGHTED_SUM"] == 4  # as in the published circuit
 
 
@@ -70,8 +74,8 @@ def test_equal_pes_are_written_once():
     text, _ = build.build(
         build.Unit("salo", "pe_array"), replace(SALO, array=replace(SALO.array, rows=4, cols=8))
     )
-    assert text.count("\nmodule pe(") == 1
-    assert text.count("\n  pe ") == 4 * 9 + 8
+    assert len(re.findall(r"^module salo_pe_\w{8}\(", text, re.MULTILINE)) == 1
+    assert len(re.findall(r"^  salo_pe_\w{8} ", text, re.MULTILINE)) == 4 * 9 + 8
 
 
 def test_no_path_and_no_source_line_is_in_the_verilog():
