@@ -20,7 +20,8 @@ from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.traces.pattern import Pattern
-from tests.cosim import engine, harness, simulators
+from tests.cosim import harness, simulators
+from tests.cosim.salo import engine
 
 REPEATS = 7
 

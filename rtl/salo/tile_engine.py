@@ -60,11 +60,11 @@ class TileEngine(wiring.Component):
             buffers.append(("global_output", controller.global_reserve, controller.global_output_free))
         for name, reserve, free in buffers:
             word = getattr(array, name)
-            staging = Staging(word.shape(), self.config.staging_tiles, self.config.array.head_dim)
+            staging = Staging(word.shape(), words=self.config.array.head_dim, tiles=self.config.staging_tiles)
             m.submodules[f"{name}_staging"] = staging
             m.d.comb += [
                 staging.reserve.eq(reserve),
-                free.eq(staging.free),
+                free.eq(staging.room != 0),
                 staging.word.eq(word),
                 staging.word_valid.eq(getattr(array, f"{name}_valid")),
             ]

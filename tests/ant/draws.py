@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -47,16 +48,23 @@ def _words(rng: Random, array: AntArray, form: CodeFormat, words: int, side: int
 
 
 def tile(
-    rng: Random, config: AntConfig, most: int, first: bool, leaves: bool, like: GemmCommand | None = None
+    rng: Random,
+    config: AntConfig,
+    most: int,
+    first: bool,
+    leaves: bool,
+    like: GemmCommand | None = None,
+    pair: tuple[int, int] | None = None,
 ) -> GemmTile:
-    """Return a tile of at most `most` words; `like` a command that has its accumulators, if not `first`."""
+    """Return a tile of at most `most` words; `like` a command that has its accumulators, if not `first`.
+
+    `pair` are the numbers of its formats, if not those of `like`; without, any.
+    """
     array = config.array
     forms = array.code_formats
-    numbers = (
-        (like.activation_format, like.weight_format)
-        if like
-        else tuple(rng.integers(0, len(forms), 2).tolist())
-    )
+    numbers = pair or tuple(rng.integers(0, len(forms), 2).tolist())
+    if like:
+        numbers = like.activation_format, like.weight_format
     activation, weight = (forms[number] for number in numbers)
     each = array.operands_of(activation), array.operands_of(weight)
     words = int(rng.integers(1, most + 1))
@@ -76,13 +84,17 @@ def tile(
     return GemmTile(command._replace(base=base), _words(rng, array, activation, words, array.rows), weights)
 
 
-def tiles(rng: Random, config: AntConfig, count: int, most: int = 12) -> list[GemmTile]:
-    """Return tiles, many of them parts of one sum."""
+def tiles(
+    rng: Random, config: AntConfig, count: int, most: int = 12, pairs: list[tuple[int, int]] | None = None
+) -> list[GemmTile]:
+    """Return tiles, many of them parts of one sum; sum after sum with the next of `pairs` of formats."""
     made: list[GemmTile] = []
     before: GemmCommand | None = None
+    turns = itertools.cycle(pairs or [None])
     for index in range(count):
         leaves = bool(rng.random() < 0.5) or index == count - 1
-        made.append(tile(rng, config, most, before is None, leaves, before))
+        pair = None if before else next(turns)
+        made.append(tile(rng, config, most, before is None, leaves, before, pair))
         before = None if leaves else made[-1].command
     return made
 

@@ -24,7 +24,8 @@ from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.names import module_of
 from tandemsim.sim.arch.wires import Fields
 from tests.cosim import runtime, simulators
-from tests.rtl.stimuli import BROKEN_OFF
+from tests.rtl.ports import number, shapes
+from tests.rtl.unit import BROKEN_OFF
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = ROOT / "build" / "cosim"
@@ -39,6 +40,7 @@ class Build:
     simulator: str
     folder: Path
     ports: dict[str, tuple[str, bool, int]]  # direction, signed, width
+    shapes: dict[str, Any]  # of ports that are not streams
 
     def _kept_waves(self, name: str) -> Path:
         """Give the waveform that the simulator has just written, under a fixed name, that of the run."""
@@ -108,7 +110,7 @@ def build(component: wiring.Component, simulator: str, text: str | None = None) 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "built").exists():
             _compile(text, top, simulator, folder)
-    return Build(top, simulator, folder, ports)
+    return Build(top, simulator, folder, ports, shapes(component))
 
 
 def _compile(text: str, top: str, simulator: str, folder: Path) -> None:
@@ -158,7 +160,7 @@ def rows(made: Build, inputs: Sequence[NamedTuple]) -> dict[str, Any]:
     present = {port: spec for port, spec in made.ports.items() if spec[2]}
     names = [port for port, spec in present.items() if spec[0] == "In"]
     masks = [(1 << present[port][2]) - 1 for port in names]
-    values = [[int(getattr(given, port)) for port in names] for given in inputs]
+    values = [[number(made.shapes[port], getattr(given, port)) for port in names] for given in inputs]
     values = [[value & mask for value, mask in zip(row, masks, strict=True)] for row in values]
     return {"inputs": names, "outputs": _outputs(made), "rows": values, "broken_off": BROKEN_OFF}
 

@@ -8,7 +8,7 @@ times as fast.
 import pytest
 
 from tests.cosim import simulators
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 
 WHOLE = simulators.WHOLE
 HERE = simulators.found()

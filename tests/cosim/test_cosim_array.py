@@ -8,10 +8,11 @@ from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.salo.array import PEArrayInputs
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
 from tandemsim.sim.salo.tile_engine import TileEngine
-from tests.cosim import engine, harness
-from tests.cosim.configs import CONFIGS
+from tests.cosim import harness
+from tests.cosim.salo import engine
+from tests.cosim.salo.configs import CONFIGS
+from tests.cosim.salo.tiles import random_tiles
 from tests.cosim.sample import ON_EACH, WHOLE
-from tests.cosim.tiles import random_tiles
 
 
 def inputs_of(config, transfers, nothing):

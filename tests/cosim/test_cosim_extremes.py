@@ -10,10 +10,10 @@ from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional
 from tandemsim.sim.salo.values.tensors import random_tensors
 from tandemsim.traces.pattern import Pattern
-from tests.cosim import engine, scenarios
-from tests.cosim.configs import small
+from tests.cosim.salo import engine, scenarios
+from tests.cosim.salo.configs import small
 from tests.cosim.sample import ON_EACH, WHOLE
-from tests.rtl import extremes
+from tests.rtl.salo import extremes
 
 DEFERRED, PER_PASS = Normalisation.DEFERRED, Normalisation.PER_PASS
 ONE_PE = {"rows": 1, "cols": 1, "head_dim": 1, "global_rows": 0, "global_cols": 0}

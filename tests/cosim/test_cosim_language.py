@@ -19,8 +19,8 @@ from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.sim.salo.values import functional
 from tandemsim.sim.salo.values.tensors import random_tensors
 from tandemsim.traces.pattern import Blocks, Pattern
-from tests.cosim import engine
-from tests.cosim.configs import small
+from tests.cosim.salo import engine
+from tests.cosim.salo.configs import small
 from tests.cosim.sample import ON_EACH, SIDE, WHOLE
 
 FAST = replace(DRAMS["ideal"], bandwidth_bytes_per_second=10**15)

@@ -18,8 +18,9 @@ from tandemsim.sim.salo.tile_words import commands
 from tandemsim.sim.salo.values import functional
 from tandemsim.sim.salo.values.tensors import random_tensors
 from tandemsim.traces.pattern import Band, Pattern
-from tests.cosim import engine, simulators
-from tests.cosim.configs import small
+from tests.cosim import simulators
+from tests.cosim.salo import engine
+from tests.cosim.salo.configs import small
 from tests.cosim.sample import ON_EACH, SIDE, WHOLE
 
 HEADS, HEAD_DIM = 2, 16

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tandemsim import rtl
+from tandemsim.rtl.ant.units import UNITS as ANT
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.names import module_of
 from tandemsim.rtl.salo.units import UNITS as SALO
 from tests.cosim import simulators
-from tests.cosim.configs import CONFIGS
+from tests.cosim.ant.configs import CONFIGS as ANT_CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.cosim.sample import WHOLE
-from tests.rtl import extremes
+from tests.rtl.salo import extremes
 
 CIRCUITS = SALO.by_name
 WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
@@ -62,6 +64,17 @@ def test_one_module_twice_in_a_design_is_seen(tmp_path):
     circuit = CIRCUITS["exp_unit"](CONFIGS["bare"])
     status, said = lint_text(verilog(circuit) * 2, module_of(circuit), tmp_path)
     assert status == 1 and "MODDUP" in said
+
+
+@pytest.mark.parametrize("config", ["sums", "weights_drain"] if not WHOLE else ANT_CONFIGS)
+def test_the_matrix_engine_is_clean(config, tmp_path):
+    engine = ANT.by_name["ant_gemm"](ANT_CONFIGS[config])
+    assert lint(verilog(engine), "ant_gemm", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("unit", ANT.by_name)
+def test_each_unit_of_ant_is_clean_by_itself(unit, tmp_path):
+    assert lint(verilog(ANT.by_name[unit](ANT_CONFIGS["bytes_sums"])), unit, tmp_path) == (0, "")
 
 
 def test_what_is_not_waived_is_seen(tmp_path):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cosim import folder, harness, simulators
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.cosim.sample import HERE, WHOLE
-from tests.rtl.units import UNITS
+from tests.rtl.salo.units import UNITS
 
 
 @pytest.mark.skipif(bool(simulators.refusal()), reason=simulators.refusal())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.cosim import engine, scenarios
-from tests.cosim.configs import CONFIGS, SINKS
+from tests.cosim.salo import engine, scenarios
+from tests.cosim.salo.configs import CONFIGS, SINKS
 from tests.cosim.sample import ARRAYS, ON_EACH, ON_EVERY, WHOLE
 
 TILES = scenarios.MANY if WHOLE else scenarios.SOME

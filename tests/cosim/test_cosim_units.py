@@ -3,9 +3,10 @@
 import pytest
 
 from tests.cosim import harness
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.cosim.sample import ARRAYS, ON_EACH, WHOLE
-from tests.rtl.units import MANY, SEED, SOME, UNITS, assert_shown, expect
+from tests.rtl.salo.units import UNITS
+from tests.rtl.unit import MANY, SEED, SOME, assert_shown, expect
 
 COUNT = MANY if WHOLE else SOME
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.cosim import simulators
-from tests.cosim.configs import CONFIGS, PLAIN
+from tests.cosim.salo.configs import CONFIGS, PLAIN
 from tests.mutants import campaign, judge, prove, report
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
 from tests.cosim import harness
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.mutants import judge, netlist, structure, tops, yosys_list
 from tests.mutants.faults import Fault, parse
 from tests.mutants.graft import graft

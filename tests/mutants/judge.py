@@ -12,12 +12,14 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.cosim import engine, harness, scenarios
-from tests.cosim.configs import CONFIGS
+from tests.cosim import harness, streams
+from tests.cosim.salo import engine, scenarios
+from tests.cosim.salo.configs import CONFIGS
 from tests.mutants import tops
 from tests.mutants.graft import INPUT
 from tests.mutants.netlist import TOP
-from tests.rtl.units import MANY, SEED, SOME, UNITS, assert_shown, expect
+from tests.rtl.salo.units import UNITS
+from tests.rtl.unit import MANY, SEED, SOME, assert_shown, expect
 
 SECONDS = 300  # of processor time for one run, which takes about one
 
@@ -71,8 +73,8 @@ def _prepared(job: Job, built: harness.Build) -> Prepared:
     """Return what the bench drives, and what holds what it saw to the model."""
     machine, (scenario, count) = CONFIGS[job.config], STAGES[job.stage]
     if job.top == TOP:
-        expected = engine.expect(machine, *scenario(machine, count))
-        return expected.stimulus, lambda seen: engine.assert_seen(machine, expected, seen)
+        _, expected = engine.expect(machine, *scenario(machine, count))
+        return expected.stimulus, lambda seen: streams.assert_seen(expected, seen)
     unit = UNITS[tops.unit_of(job.top)]
     inputs = unit.inputs(machine, SEED, count)
     wanted = expect(unit, machine, inputs)

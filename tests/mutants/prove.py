@@ -12,7 +12,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.mutants.faults import Fault
 from tests.mutants.graft import INPUT, WIDTH, constant, graft
 from tests.mutants.netlist import below, netlist

@@ -13,10 +13,10 @@ from amaranth.lib import wiring
 
 from tandemsim.rtl.lib.names import module_of
 from tandemsim.rtl.salo.tile_engine import TileEngine
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.mutants.netlist import TOP, verilog
 from tests.mutants.rtlil import Module
-from tests.rtl.units import UNITS
+from tests.rtl.salo.units import UNITS
 
 INNER = {"reciprocal": "reciprocal_unit", "exp": "exp_unit"}
 CONSTANTS = {"\\pe.exp": {"exp_stage": 1}}  # inputs that the unit alone does not have

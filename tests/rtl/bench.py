@@ -9,18 +9,24 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
+from tests.rtl.ports import bits, number, shapes
+
 
 def run(circuit: wiring.Component, inputs: Sequence[NamedTuple]) -> list[dict[str, int]]:
-    """Show the circuit one tuple a cycle; return what its outputs show in each cycle, and in one more."""
+    """Show the circuit one tuple a cycle; return what its outputs show in each cycle, and in one more.
+
+    Packed ports are single numbers.
+    """
     names = [name for name, member in circuit.signature.members.items() if member.flow is wiring.Out]
-    names = [name for name in names if len(getattr(circuit, name))]
+    names = [name for name in names if len(bits(circuit, name))]
+    ports = shapes(circuit)
     shown: list[dict[str, int]] = []
 
     async def testbench(context: Any) -> None:
         for values in [*inputs, inputs[-1]]:
             for name, value in values._asdict().items():
-                context.set(getattr(circuit, name), int(value))
-            shown.append({name: int(context.get(getattr(circuit, name))) for name in names})
+                context.set(bits(circuit, name), number(ports[name], value))
+            shown.append({name: int(context.get(bits(circuit, name))) for name in names})
             await context.tick()
 
     top = Module()

@@ -11,10 +11,12 @@ from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.fixed import saturate
 from tandemsim.rtl.salo.units import UNITS as SALO
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
-from tests.cosim.configs import small
+from tests.cosim.salo.configs import small
 from tests.cosim.sample import WHOLE
-from tests.rtl import bench, extremes
-from tests.rtl.units import SEED, UNITS, assert_shown, expect
+from tests.rtl import bench
+from tests.rtl.salo import extremes
+from tests.rtl.salo.units import UNITS
+from tests.rtl.unit import SEED, assert_shown, expect
 
 CIRCUITS = SALO.by_name
 SEEDS = range(40 if WHOLE else 10)

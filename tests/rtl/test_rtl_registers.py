@@ -9,7 +9,7 @@ from amaranth.back import rtlil
 from tandemsim.rtl.lib.emit import SharedUnits
 from tandemsim.rtl.salo.units import UNITS as SALO
 from tandemsim.sim.arch.salo.numerics import Normalisation
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 
 DEFERRED, PER_PASS = Normalisation.DEFERRED, Normalisation.PER_PASS
 STAGES = [

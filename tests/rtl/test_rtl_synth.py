@@ -20,7 +20,7 @@ from tandemsim.sim.arch.checks import UserError
 from tandemsim.sim.arch.salo.gates import GATES, array_mm2, array_nand2, skew_bits
 from tandemsim.sim.arch.salo.numerics import NUMERICS, WIDE, Normalisation
 from tandemsim.sim.arch.salo.presets import SALO
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.rtl.counted import COUNTED, gates_of
 
 EVERY = pytest.mark.parametrize("config", COUNTED.values(), ids=COUNTED)

@@ -6,9 +6,10 @@ import pytest
 
 from tandemsim.sim.arch.salo.numerics import WIDE
 from tandemsim.sim.arch.salo.presets import SALO, SALO_DAC22
-from tests.cosim.configs import CONFIGS
+from tests.cosim.salo.configs import CONFIGS
 from tests.rtl import bench
-from tests.rtl.units import SEED, SOME, UNITS, assert_shown, expect
+from tests.rtl.salo.units import UNITS
+from tests.rtl.unit import SEED, SOME, assert_shown, expect
 
 PRESETS = {
     "salo": SALO,

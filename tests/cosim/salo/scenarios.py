@@ -6,8 +6,8 @@ from typing import Any
 
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.salo.tile_engine import NO_GAPS, Gaps
-from tests.cosim import engine
-from tests.cosim.tiles import random_tiles
+from tests.cosim.salo import engine
+from tests.cosim.salo.tiles import random_tiles
 
 SOME, MANY = 12, 120  # tiles in `make test`, and in `make cosim`
 HEADS = 4  # that follow one another where each has its own sink and size of values

@@ -20,8 +20,7 @@ from tandemsim.sim.salo.pe import PEInputs
 from tandemsim.sim.salo.reciprocal import ReciprocalUnitInputs
 from tandemsim.sim.salo.sink import SinkUnitInputs
 from tandemsim.sim.salo.weighted_sum import WeightedSumInputs
-
-BROKEN_OFF = 70  # cycles of work, some tiles of a small array, that a reset breaks off before a run begins
+from tests.rtl.unit import BROKEN_OFF
 
 
 def value(rng: random.Random, fixed: Fixed) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tandemsim.sim.arch.salo.config import SaloConfig
 from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
 from tandemsim.sim.salo.row import HeadOperands, projection
 from tandemsim.sim.salo.tile_engine import NO_GAPS, Gaps, TileEngine, Transfer
-from tests.cosim import harness
+from tests.cosim import harness, streams
 
 TABLES = {
     "command": command_fields,
@@ -23,14 +23,6 @@ TABLES = {
 }
 SOURCES = ("command", "operands")
 Heads = list[HeadOperands]
-
-
-class Expected(NamedTuple):
-    """What the model says of a run: transfers, the same as packed words, and what the bench is to drive."""
-
-    transfers: dict[str, list[Transfer]]
-    words: dict[str, list[tuple[int, int]]]  # stream -> (cycle, word)
-    stimulus: dict[str, Any]
 
 
 def assert_twins(
@@ -63,49 +55,23 @@ def run(
 
     `clock_alone` cycles more run with nothing but the clock.
     """
-    expected = expect(config, schedule, heads, gaps, group)
+    transfers, expected = expect(config, schedule, heads, gaps, group)
     stimulus = expected.stimulus | {"clock_alone": clock_alone}
     seen = harness.build(Circuit(config), simulator).run(stimulus, name)
-    assert_seen(config, expected, seen)
-    return {"expected": expected.transfers, "rates": seen["rates"]}
+    streams.assert_seen(expected, seen)
+    return {"expected": transfers, "rates": seen["rates"]}
 
 
-def expect(config: SaloConfig, schedule: Any, heads: Heads, gaps: Gaps, group: int = 1) -> Expected:
-    """Run the model."""
+def expect(
+    config: SaloConfig, schedule: Any, heads: Heads, gaps: Gaps, group: int = 1
+) -> tuple[dict[str, list[Transfer]], streams.Expected]:
+    """Run the model: its transfers, and what the circuit is to do."""
     transfers = TileEngine(config).run(schedule, heads, gaps, group)
-    tables = {stream: table(config) for stream, table in TABLES.items()}
-    packed = {
-        stream: [(t.cycle, harness.pack(tables[stream], t.word)) for t in found]
+    moved = {
+        stream: streams.Moved([(t.cycle, t.word) for t in found], getattr(gaps, stream), stream in SOURCES)
         for stream, found in transfers.items()
     }
-    streams = {}
-    for stream, found in packed.items():
-        words = {"words": [hex(word) for _, word in found]} if stream in SOURCES else {}
-        streams[stream] = {"gaps": list(getattr(gaps, stream)), "count": len(found), **words}
-    last = max(cycle for found in packed.values() for cycle, _ in found)
-    limits = {"limit": last + 2 * harness.QUIET, "quiet": harness.QUIET, "clock_alone": 0}
-    stimulus = {"streams": streams, **limits}
-    if packed["output"]:  # broken off between the first two words of a tile, whose room is then not free
-        stimulus["broken_off"] = packed["output"][0][0] + 1
-    return Expected(transfers, packed, stimulus)
-
-
-def assert_seen(config: SaloConfig, expected: Expected, seen: dict[str, Any]) -> None:
-    """Hold what the bench saw to the model."""
-    for stream, wanted in expected.words.items():
-        found = [(cycle, int(word, 16)) for cycle, word in seen.get(stream, [])]
-        if found != wanted:
-            raise AssertionError(_first_difference(stream, TABLES[stream](config), found, wanted))
-
-
-def _first_difference(stream: str, fields: Any, found: list[tuple[int, int]], wanted: Any) -> str:
-    for index, (one, other) in enumerate(zip(found, wanted, strict=False)):
-        if one != other:
-            return (
-                f"{stream} {index}: circuit in cycle {one[0]} {harness.unpack(fields, one[1])},"
-                f" model in cycle {other[0]} {harness.unpack(fields, other[1])}"
-            )
-    return f"{stream}: the circuit moved {len(found)} words, the model {len(wanted)}"
+    return transfers, streams.expect(config, TABLES, moved, leaving="output")
 
 
 def random_heads(

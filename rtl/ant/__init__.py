@@ -1,0 +1,1 @@
+"""The circuits of the ANT array; models: `sim.ant`."""

@@ -1,0 +1,205 @@
+"""The systolic array: decoders along two sides, rows of PEs, and the foot.
+
+Obeys: the schedule that `sim.arch.ant.config` counts. Model: `sim.ant.array`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from tandemsim.rtl.ant.decoder import OperandDecoder
+from tandemsim.rtl.ant.foot import Foot
+from tandemsim.rtl.ant.pe import OutputPE, WeightPE
+from tandemsim.rtl.lib.emit import unit
+from tandemsim.rtl.lib.pipeline import delayed, named
+from tandemsim.rtl.lib.wires import layout, shape
+from tandemsim.sim.arch.ant.config import AntConfig
+from tandemsim.sim.arch.ant.ports import activation_fields, command_fields, weight_fields
+from tandemsim.sim.arch.ant.wires import wires
+
+
+class Lane(NamedTuple):
+    """What enters a row from the left, or a column from above."""
+
+    base: Value
+    shift: Value
+    enabled: Value  # the tile has it, and a word is there
+    control: data.View  # that travels along the side
+
+
+class SystolicArray(wiring.Component):
+    """Decoders on two sides, rows of PEs, and the foot below them.
+
+    How: a word enters whole; the code of row r, or column c, passes so many registers before its decoder.
+    Formats and flags travel along the side, a row or a column in a cycle. Psums, or results, wait for those
+    of the last column.
+    """
+
+    def __init__(self, config: AntConfig) -> None:
+        self.config = config
+        command = layout(command_fields(config))
+        super().__init__(
+            {
+                "activations": In(layout(activation_fields(config))),
+                "weights": In(layout(weight_fields(config))),
+                "activations_valid": In(1),
+                "weights_valid": In(1),
+                "begins": In(1),
+                "ends": In(1),
+                "tile": In(command),
+                "command": In(command),
+                "go": In(1),
+                "word": Out(data.ArrayLayout(shape(wires(config).sum), config.array.cols)),
+                "word_valid": Out(1),
+                "end": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m, array = Module(), self.config.array
+        self._platform = platform
+        kind = WeightPE if array.stationary else OutputPE
+        pes = [[kind(self.config) for _ in range(array.cols)] for _ in range(array.rows)]
+        for r, row in enumerate(pes):
+            for c, pe in enumerate(row):
+                m.submodules[f"pe_{r}_{c}"] = unit(platform, pe)
+        left, above = self._left(m), self._above(m)
+        connect = self._weight_stationary if array.stationary else self._output_stationary
+        connect(m, pes, left, above)
+        for row in pes:
+            for before, after in zip(row, row[1:], strict=False):
+                self._pass(m, before, after, "activation_base", "activation_shift")
+        for upper, lower in zip(pes, pes[1:], strict=False):
+            for before, after in zip(upper, lower, strict=True):
+                self._pass(m, before, after, "weight_base", "weight_shift")
+        self._foot(m, pes[-1])
+        return m
+
+    @staticmethod
+    def _pass(m: Module, before: wiring.Component, after: wiring.Component, *names: str) -> None:
+        for name in names:
+            m.d.comb += getattr(after, f"{name}_in").eq(getattr(before, f"{name}_out"))
+
+    def _left(self, m: Module) -> list[Lane]:
+        """Return what enters each row."""
+        array, tile = self.config.array, self.tile
+        control = {
+            "format": tile.activation_format,
+            "used": tile.rows,
+            "valid": self.activations_valid,
+            "begins": self.begins,
+            "ends": self.ends,
+        }
+        in_place = 1 if array.stationary else 0
+        return self._lanes(m, "row", list(self.activations.codes), control, in_place)
+
+    def _above(self, m: Module) -> list[Lane]:
+        """Return what enters each column."""
+        command = self.command
+        control = {
+            "format": command.weight_format,
+            "used": command.cols,
+            "valid": self.weights_valid,
+            "go": self.go,
+        }
+        return self._lanes(m, "col", list(self.weights.codes), control, 0)
+
+    def _lanes(
+        self, m: Module, side: str, codes: list[Value], control: dict[str, Value], in_place: int
+    ) -> list[Lane]:
+        """Decode the code of each lane, so many cycles late as its place says."""
+        fields = data.StructLayout({name: value.shape() for name, value in control.items()})
+        travels = Signal(fields, name=f"{side}_0")
+        m.d.comb += [travels[name].eq(value) for name, value in control.items()]
+        found = []
+        for place, code in enumerate(codes):
+            if place:
+                travels = delayed_view(m, travels, f"{side}_{place}")
+            decoder = OperandDecoder(self.config)
+            m.submodules[f"{side}_decoder_{place}"] = unit(self._platform, decoder)
+            enabled = named(m, travels.valid & (travels.used > place), f"{side}_{place}_enabled")
+            m.d.comb += [
+                decoder.code.eq(
+                    delayed(m, named(m, code, f"{side}_{place}_code"), place, f"{side}_{place}_late")
+                ),
+                decoder.format.eq(travels.format),
+                decoder.enabled.eq(enabled),
+                decoder.upper.eq(1 - place % 2),
+                decoder.in_place.eq(in_place),
+            ]
+            found.append(Lane(decoder.base, decoder.shift, enabled, travels))
+        return found
+
+    def _enter(
+        self, m: Module, pes: list[list[wiring.Component]], left: list[Lane], above: list[Lane]
+    ) -> None:
+        """Feed the first PE of each row and of each column with their operands."""
+        for row, lane in zip(pes, left, strict=True):
+            m.d.comb += [
+                row[0].activation_base_in.eq(lane.base),
+                row[0].activation_shift_in.eq(lane.shift),
+            ]
+        for pe, lane in zip(pes[0], above, strict=True):
+            m.d.comb += [pe.weight_base_in.eq(lane.base), pe.weight_shift_in.eq(lane.shift)]
+
+    def _weight_stationary(
+        self, m: Module, pes: list[list[WeightPE]], left: list[Lane], above: list[Lane]
+    ) -> None:
+        self._enter(m, pes, left, above)
+        for row, lane in zip(pes, left, strict=True):
+            m.d.comb += row[0].swap_in.eq(lane.control.begins)
+            for before, after in zip(row, row[1:], strict=False):
+                self._pass(m, before, after, "swap")
+        for pe, lane in zip(pes[0], above, strict=True):
+            m.d.comb += pe.weight_valid_in.eq(lane.control.valid)
+        for upper, lower in zip(pes, pes[1:], strict=False):
+            for before, after in zip(upper, lower, strict=True):
+                self._pass(m, before, after, "psum", "weight_valid")
+
+    def _output_stationary(
+        self, m: Module, pes: list[list[OutputPE]], left: list[Lane], above: list[Lane]
+    ) -> None:
+        self._enter(m, pes, left, above)
+        for row, lane in zip(pes, left, strict=True):
+            m.d.comb += [
+                row[0].valid_in.eq(lane.enabled),
+                row[0].first_in.eq(lane.control.begins),
+                row[0].last_in.eq(lane.control.ends),
+            ]
+            for before, after in zip(row, row[1:], strict=False):
+                self._pass(m, before, after, "valid", "first", "last")
+        for upper, lower in zip(pes, pes[1:], strict=False):
+            for before, after in zip(upper, lower, strict=True):
+                m.d.comb += [after.above.eq(before.result), after.above_moves.eq(before.moves)]
+        for column, lane in zip(zip(*pes, strict=True), above, strict=True):
+            m.d.comb += [pe.go.eq(lane.control.go) for pe in column]
+
+    def _foot(self, m: Module, bottom: list[wiring.Component]) -> None:
+        """Bring the columns together, and the tile that they are of."""
+        array = self.config.array
+        m.submodules.foot = foot = Foot(self.config)
+        for c, pe in enumerate(bottom):
+            sums = pe.psum_out if array.stationary else pe.result
+            m.d.comb += foot.psums[c].eq(delayed(m, sums, array.cols - 1 - c, f"psum_{c}"))
+        lag = array.rows + array.cols - 1
+        starts = self.begins if array.stationary else self.ends
+        late = delayed(m, named(m, Cat(starts, self.activations_valid, self.tile), "tile_0"), lag, "tile")
+        m.d.comb += [
+            foot.starts.eq(late[0]),
+            foot.valid.eq(late[1] if array.stationary else bottom[-1].moves),
+            foot.command.eq(late[2:]),
+            self.word.eq(foot.word),
+            self.word_valid.eq(foot.word_valid),
+            self.end.eq(foot.end),
+        ]
+
+
+def delayed_view(m: Module, value: data.View, name: str) -> data.View:
+    """Return a packed value as it was a cycle ago."""
+    register = Signal(value.shape(), name=name)
+    m.d.sync += register.eq(value)
+    return register
