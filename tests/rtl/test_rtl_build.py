@@ -14,6 +14,7 @@ from tandemsim.sim.arch.salo.ports import command_fields, operand_fields
 from tandemsim.sim.arch.salo.presets import SALO
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
+OF_FAMILY = {"salo": SMALL, "ant": ["--set", "rows=2", "--set", "cols=4"]}
 
 
 def files(folder):
@@ -21,13 +22,22 @@ def files(folder):
 
 
 @pytest.mark.slow
-def test_all_units_are_written_and_two_builds_give_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("family", build.UNITS)
+def test_all_units_are_written_and_two_builds_give_the_same_bytes(family, tmp_path):
     for name in ("one", "two"):
-        assert build.main([*SMALL, "--out", str(tmp_path / name)]) == 0
+        assert build.main([family, *OF_FAMILY[family], "--out", str(tmp_path / name)]) == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert {*files(tmp_path / "one")} == {
-        f"{unit}.{kind}" for unit in build.all_units() for kind in ("v", "json")
+        f"{unit}.{kind}" for unit in build.all_units() if unit.family == family for kind in ("v", "json")
     }
+
+
+def test_without_a_name_every_unit_of_every_family_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build, "build", lambda unit, config: ("", {}))
+    assert build.main(["--out", str(tmp_path)]) == 0
+    shown = [f"{tmp_path / str(unit)}.v" for unit in build.all_units()]
+    assert capsys.readouterr().out.splitlines() == shown
+    assert {unit.family for unit in build.all_units()} == {"salo", "ant"}
 
 
 def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):
@@ -90,6 +100,7 @@ def test_no_path_and_no_source_line_is_in_the_verilog():
         (["pee"], "unknown unit 'pee'; did you mean 'pe'?"),
         (["salo/pee"], "unknown unit 'salo/pee'; did you mean 'salo/pe'"),
         (["sale/pe"], "unknown unit 'sale/pe'; did you mean 'salo/pe'"),
+        (["sal"], "unknown unit 'sal'; did you mean 'salo'"),
         (["salo/"], "unknown unit 'salo/'; did you mean 'salo/pe'"),
         (
             ["pe", "--set", "dataflow=ws"],

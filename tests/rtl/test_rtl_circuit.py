@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from tandemsim.rtl import build
+from tandemsim.rtl.ant.gemm import AntGemm
 from tandemsim.rtl.lib.names import circuit_digest
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tandemsim.sim.arch.dram.standards import DRAMS
@@ -12,7 +13,8 @@ from tandemsim.sim.arch.energy import EnergyConfig
 from tandemsim.sim.arch.salo.config import GlobalProjections, SaloScheduling
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
 from tandemsim.sim.arch.sram import BufferConfig
-from tests.cosim.configs import small
+from tests.ant import draws
+from tests.cosim.salo.configs import small
 from tests.cosim.sample import WHOLE
 from tests.rtl.changes import anonymous, single_changes
 
@@ -31,6 +33,10 @@ MACHINES = {
             sinks=True,
             value_dims=True,
         ),
+    ),
+    "ant": (
+        AntGemm,
+        draws.config(words=9, accumulators=8, rows=2, cols=2, formats=("int4", "flint4", "int8")),
     ),
 }
 OF_THE_CIRCUIT = ("array.", "numerics.", "output_scratchpad.", "accumulator_scratchpad.")

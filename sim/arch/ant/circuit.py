@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AntCircuit:
-    """Fields of `AntArray`, by their names there, and four that follow from a config."""
+    """Fields of `AntArray`, by their names there, and five that follow from a config."""
 
     rows: int
     cols: int
@@ -21,5 +21,6 @@ class AntCircuit:
     foot_width: int
     stationary: bool  # whether the PEs keep weights and not sums
     drains: bool  # whether a tile waits until the one before has left
+    saturates: bool  # whether a sum at the foot that exceeds its accumulator takes the bound
     accumulator_rows: int
     staging_words: int

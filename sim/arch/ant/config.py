@@ -322,6 +322,7 @@ class AntConfig:
             foot_width=array.foot_width,
             stationary=array.stationary,
             drains=array.schedule is Schedule.DRAIN,
+            saturates=array.overflow is Overflow.SATURATE,
             accumulator_rows=self.accumulator_rows,
             staging_words=self.staging_words,
         )
