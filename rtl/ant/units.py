@@ -14,8 +14,8 @@ from tandemsim.rtl.ant.tap import Tap
 from tandemsim.rtl.lib.units import Units
 from tandemsim.sim.arch.ant.config import AntConfig
 
-WHOLE = ("systolic_array", "ant_gemm")  # these hold all PEs
-SECONDS_PER_PE = 0.004  # measured: `python -m rtl.build ant/ant_gemm`, of CPU, for 4,096 PEs
+WHOLE = ("systolic_array", "gemm")  # these hold all PEs
+SECONDS_PER_PE = 0.004  # measured: `python -m rtl.build ant/gemm`, of CPU, for 4,096 PEs
 
 
 def seconds(unit: str, config: AntConfig) -> float:

@@ -21,6 +21,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tandemsim.sim.arch.ant.circuit import AntCircuit
 from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
@@ -337,6 +338,24 @@ class AntConfig:
             drains=int(array.schedule is Schedule.DRAIN),
             lag=array.output_lag,
             room=self.staging_words,
+        )
+
+    @property
+    def circuit(self) -> AntCircuit:
+        """All that the circuit depends on."""
+        array = self.array
+        return AntCircuit(
+            rows=array.rows,
+            cols=array.cols,
+            pe_bits=array.pe_bits,
+            formats=array.formats,
+            accumulator_width=array.accumulator_width,
+            foot_width=array.foot_width,
+            stationary=array.stationary,
+            drains=array.schedule is Schedule.DRAIN,
+            saturates=array.overflow is Overflow.SATURATE,
+            accumulator_rows=self.accumulator_rows,
+            staging_words=self.staging_words,
         )
 
     def check_circuit(self) -> None:
