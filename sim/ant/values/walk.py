@@ -164,7 +164,7 @@ class Walk:
             quant = self._tensors[op.inputs[side]].quant
             if quant is not None:
                 stated[side] = quant
-        return OnArray(self._config, (bits.activation, bits.weight), stated, op, is_weight)
+        return OnArray(self._config, bits, stated, op, is_weight)
 
     def _noted(self, op: Op, array: OnArray, pair: Pair) -> Pair:
         difference = Difference()
