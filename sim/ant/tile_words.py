@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tandemsim.sim.ant.functional import Coded
 from tandemsim.sim.ant.planned import Extent
@@ -136,9 +137,9 @@ def _command(
     )
 
 
-def _wired(config: AntConfig, operand: Coded, codes: Integers, side: int) -> Integers:
+def _wired(config: AntConfig, operand: Coded, codes: npt.NDArray[np.integer], side: int) -> Integers:
     """Return words of `codes` [words, elements] as they stand on the wires, [words, side]; the rest is 0."""
-    wires = split(config.array, operand.form, codes).reshape(len(codes), -1)
+    wires = split(config.array, operand.form, np.asarray(codes, np.int64)).reshape(len(codes), -1)
     return np.pad(wires, [(0, 0), (0, side - wires.shape[1])])
 
 
