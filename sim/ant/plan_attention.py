@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.ant.layers import Attention
+from tandemsim.sim.ant.layers import Attention, Width
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.plan_banks import count_traffic
@@ -67,7 +67,7 @@ def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
 
 
 def query_block(
-    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: int
+    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: Width
 ) -> tuple[int, int]:
     """Return the queries of a block, and the cycles of a head: of those that fit, the size with the fewest.
 

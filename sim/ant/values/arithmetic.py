@@ -8,7 +8,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from tandemsim.sim.ant.functional import Coded, run_gemm
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.values.attention import Heads, attend
+from tandemsim.sim.ant.values.blocks import block_product
 from tandemsim.sim.ant.values.formats import coded, coded_rows, decoded
 from tandemsim.sim.ant.values.outliers import Parted, parted
 from tandemsim.sim.ant.values.products import Numbers, by_channel, product
@@ -65,13 +67,14 @@ class OnArray:
     def __init__(
         self,
         config: AntConfig,
-        bits: tuple[int, int],
+        bits: Bits,
         stated: Mapping[int, Quant],
         op: Op,
         is_weight: bool,
         watch: Watch | None = None,
     ) -> None:
-        self._config, self._bits, self._stated = config, bits, stated
+        self._config, self._stated, self._blocks = config, stated, bits.blocks
+        self._bits = bits.activation, bits.weight
         self._op, self._is_weight, self._watch = op, is_weight, watch
         self.formats: dict[str, str] = {}
         self.saturations = 0
@@ -80,6 +83,11 @@ class OnArray:
 
     def product(self, op: Op, left: Doubles, right: Doubles) -> Doubles:
         """Return a product without what is added to it; a weight has a scale for each output channel."""
+        if self._blocks[0]:
+            self.formats = dict(zip(("activation", "weight"), self._blocks, strict=True))
+            found = block_product(self._config.array, op, left, right, self._blocks)
+            self.saturations += found.saturations
+            return found.output
         one, other = self._parted(left, 0), self._parted(by_channel(op, right), 1)
         activation = self._coded("activation", one.dense, 0)
         weight = self._coded("weight", other.dense, 1, self._is_weight)

@@ -175,8 +175,7 @@ class Walk:
             quant = self._tensors[op.inputs[side]].quant
             if quant is not None:
                 stated[side] = quant
-        widths = bits.activation, bits.weight
-        return OnArray(self._config, widths, stated, op, is_weight, self._watch)
+        return OnArray(self._config, bits, stated, op, is_weight, self._watch)
 
     def _noted(self, op: Op, array: OnArray, pair: Pair) -> Pair:
         difference = Difference()
