@@ -58,9 +58,9 @@ def convolutions():
     return stated_trace("convolutions", "tests", tensors, ops)
 
 
-def in_parts(config):
-    """Return a machine with room for so few weights that sums are cut into parts."""
-    return replace(config, weight_scratchpad=BufferConfig(capacity_bytes=128))
+def in_parts(config, weights=128):
+    """Return a machine with room for so few weights, in bytes, that sums are cut into parts."""
+    return replace(config, weight_scratchpad=BufferConfig(capacity_bytes=weights))
 
 
 def like(config, **array):
@@ -110,11 +110,12 @@ def test_convolutions_give_the_sums_of_functional_in_the_cycles_of_the_machine(a
 def test_a_block_of_a_transformer_gives_the_sums_of_functional_in_the_cycles_of_the_machine(flow, simulator):
     """Projections, both products of attention and the MLP of a ViT, each task from and to its very cycle.
 
-    The array waits for norms and softmax as in the machine, since its activations come only then.
+    The array waits for norms and softmax as in the machine, since its activations come only then. Keys come in
+    chunks of eight, so that sums of values end in the third.
     """
     trace = load(VIT)
     ops = [op for op in trace.ops if op.name.startswith(BLOCK)]
-    config = draws.config(rows=8, cols=8, formats=CLASS_A, dataflow=flow)
+    config = in_parts(draws.config(rows=8, cols=8, formats=CLASS_A, dataflow=flow), weights=512)
     found = layers.layers_of(trace, ops, config, "4")
     run = gemm.assert_twins(found.config, found.tiles, simulator, found.pauses(), name=f"block-{flow}")
     layers.assert_sums(found, run)
