@@ -110,8 +110,8 @@ def test_convolutions_give_the_sums_of_functional_in_the_cycles_of_the_machine(a
 def test_a_block_of_a_transformer_gives_the_sums_of_functional_in_the_cycles_of_the_machine(flow, simulator):
     """Projections, both products of attention and the MLP of a ViT, each task from and to its very cycle.
 
-    The array waits for norms and softmax as in the machine, since its activations come only then. Keys come in
-    chunks of eight, so that sums of values end in the third.
+    The array waits for norms and softmax as in the machine, since its activations come only then. Keys come
+    in chunks of eight, so that sums of values end in the third.
     """
     trace = load(VIT)
     ops = [op for op in trace.ops if op.name.startswith(BLOCK)]
