@@ -51,22 +51,26 @@ def all_units() -> list[Unit]:
     return [Unit(family, name) for family, units in UNITS.items() for name in units.by_name]
 
 
-def unit_named(word: str) -> Unit:
-    """Return the unit that ``FAMILY/UNIT``, or ``UNIT`` alone, means; `UserError` where that is not one."""
+def units_named(word: str) -> list[Unit]:
+    """Return the unit that ``FAMILY/UNIT``, or ``UNIT`` alone, means, and of ``FAMILY`` all.
+
+    Raises `UserError` where there is none, or where a unit alone is one of several.
+    """
     known = all_units()
-    found = [unit for unit in known if word in (str(unit), unit.name)]
-    if len(found) > 1:
+    found = [unit for unit in known if word in (str(unit), unit.name, unit.family)]
+    if len(found) > 1 and word not in UNITS:
         raise UserError(f"unit {word!r} is one of several: {', '.join(map(str, found))}")
     if not found:
-        raise UserError(nearest("unit", word, {str(unit) if "/" in word else unit.name for unit in known}))
-    return found[0]
+        names = {str(unit) if "/" in word else unit.name for unit in known}
+        raise UserError(nearest("unit", word, names if "/" in word else names | UNITS.keys()))
+    return found
 
 
 def build(unit: Unit, config: Any) -> tuple[str, dict[str, Any]]:
     """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` where it cannot."""
     config.check_circuit()
     units = UNITS[unit.family]
-    return verilog_and_sidecar(unit.family, units.by_name[unit.name](config), config, units.said)
+    return verilog_and_sidecar(units.by_name[unit.name](config), units.said)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,11 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "units",
         nargs="*",
         metavar="FAMILY/UNIT",
-        help="what to build (default: all); the name of the unit is enough where only one family has it",
+        help="what to build (default: all); FAMILY alone for all of its units, UNIT where only one has it",
     )
     chosen = parser.parse_args(arguments)
     try:
-        _write([*dict.fromkeys(map(unit_named, chosen.units))] or all_units(), chosen)
+        named = [unit for word in chosen.units for unit in units_named(word)]
+        _write([*dict.fromkeys(named)] or all_units(), chosen)
     except UserError as error:
         tell_fault(PROGRAM, str(error))
         return USER_FAULT

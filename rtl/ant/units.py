@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from tandemsim.rtl.ant.array import SystolicArray
+from tandemsim.rtl.ant.block_foot import BlockFoot
 from tandemsim.rtl.ant.controller import GemmController
 from tandemsim.rtl.ant.decoder import OperandDecoder
 from tandemsim.rtl.ant.encoder import CodeEncoder
 from tandemsim.rtl.ant.foot import Foot
 from tandemsim.rtl.ant.gemm import AntGemm
 from tandemsim.rtl.ant.pe import OutputPE, WeightPE
+from tandemsim.rtl.ant.tap import Tap
 from tandemsim.rtl.lib.units import Units
 from tandemsim.sim.arch.ant.config import AntConfig
 
-WHOLE = ("systolic_array", "ant_gemm")  # these hold all PEs
-SECONDS_PER_PE = 0.004  # measured: `python -m rtl.build ant/ant_gemm`, of CPU, for 4,096 PEs
+WHOLE = ("systolic_array", "gemm")  # these hold all PEs
+SECONDS_PER_PE = 0.004  # measured: `python -m rtl.build ant/gemm`, of CPU, for 4,096 PEs
 
 
 def seconds(unit: str, config: AntConfig) -> float:
@@ -28,6 +30,8 @@ UNITS = Units(
         WeightPE,
         OutputPE,
         Foot,
+        Tap,
+        BlockFoot,
         GemmController,
         SystolicArray,
         AntGemm,

@@ -6,10 +6,12 @@ multiplexers and registers, bits that nobody reads are cut off. Nobody could tel
 
 from __future__ import annotations
 
+import re
+
 from amaranth._toolchain.yosys import find_yosys
 
 from tandemsim.rtl.lib.emit import rtlil_of
-from tandemsim.rtl.lib.names import module_name
+from tandemsim.rtl.lib.names import module_of, unit_name
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tandemsim.sim.arch.salo.config import SaloConfig
 from tests.mutants.rtlil import Module, read, write
@@ -23,12 +25,15 @@ attrmap -remove src -remove generator -remove amaranth.hierarchy -remove amarant
 attrmap -modattr -remove generator -remove top -remove src -remove amaranth.hierarchy
 write_rtlil
 """
-TOP = "\\" + module_name(TileEngine.__name__)
+TOP = "\\" + unit_name(TileEngine)
 
 
 def netlist(config: SaloConfig) -> dict[str, Module]:
-    """Return the modules of a config's tile engine; units appear once."""
-    return read(yosys(rtlil_of(TileEngine(config)), SIMPLER))
+    """Return the modules of a config's tile engine; units appear once, and have no digest in their names."""
+    engine = TileEngine(config)
+    family, _, digits = module_of(engine).partition(TOP[1:])
+    plain = re.sub(rf"\\{family}(\w+?){digits}", r"\\\1", rtlil_of(engine))
+    return read(yosys(plain, SIMPLER))
 
 
 def verilog(modules: dict[str, Module], top: str) -> str:

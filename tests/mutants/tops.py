@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from amaranth.lib import wiring
 
-from tandemsim.rtl.lib.names import module_name
+from tandemsim.rtl.lib.names import module_of
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tests.cosim.salo.configs import CONFIGS
 from tests.mutants.netlist import TOP, verilog
@@ -51,5 +51,4 @@ def top_verilog(config: str, modules: dict[str, Module], top: str) -> str:
         wire = "\\" + name
         if top != TOP and wire in module.wires and "put" not in module.options[wire]:
             module.options[wire] = f"{'input' if member.flow is wiring.In else 'output'} {number}"
-    name = module_name(type(made).__name__)
-    return verilog(modules | {top: replace(module, name="\\" + name)}, top)
+    return verilog(modules | {top: replace(module, name="\\" + module_of(made))}, top)
