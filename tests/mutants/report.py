@@ -30,7 +30,7 @@ def show(verdicts: list[Verdict], argued: set[str], proved: set[str], console: C
     for title, key in (
         (
             "what is changed",
-            lambda v: CLASSES.get(v.fault.kind, YOSYS) if v.fault.family != "yosys" else YOSYS,
+            lambda v: CLASSES.get(v.fault.kind, YOSYS) if v.fault.source != "yosys" else YOSYS,
         ),
         ("module", lambda v: v.fault.unit),
         ("config", lambda v: v.fault.config),
