@@ -356,6 +356,7 @@ class AntConfig:
             saturates=array.overflow is Overflow.SATURATE,
             accumulator_rows=self.accumulator_rows,
             staging_words=self.staging_words,
+            taps=array.taps,
         )
 
     def check_circuit(self) -> None:
