@@ -59,6 +59,8 @@ def main(arguments: list[str]) -> int:
     proved = {fault.name for fault in asked if options.prove and prove.proved(fault)}
     print(f"{total} faults on {found[0]} in {time.monotonic() - started:.0f} s", file=sys.stderr)
     good = report.show(verdicts, argued, proved, Console(width=110))
+    if options.markdown:
+        print(report.markdown(verdicts, argued))
     return 0 if good else 1
 
 
@@ -94,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
         default=[*judge.STAGES],
         help="stimuli, the cheap ones first",
     )
+    made.add_argument("--markdown", action="store_true", help="also print the table of docs/mutants.md")
     made.add_argument(
         "--prove",
         action=argparse.BooleanOptionalAction,
