@@ -1,10 +1,10 @@
 """Simulated cycles per second, with values: ANT's model beside Verilator, on the same tiles of 32 x 32 PEs.
 
-``FULL=1 python -m benchmarks.bench_gemm``: random tiles of up to 256 words, weight stationary, all formats of the
-preset `ant`. *model* is `sim.ant.gemm` on one thread; *Verilator* the exported Verilog under cocotb, its build
-and start not counted, with its clock alone beside it (constant inputs, no Python in the loop). The circuit's
-words are compared with the model's before anything is printed. The first run builds the circuit, which takes
-minutes; without FULL=1 and without a build this says so and does nothing.
+``FULL=1 python -m benchmarks.bench_gemm``: random tiles of up to 256 words, weight stationary, all formats of
+the preset `ant`. *model* is `sim.ant.gemm` on one thread; *Verilator* the exported Verilog under cocotb, its
+build and start not counted, with its clock alone beside it (constant inputs, no Python in the loop). The
+circuit's words are compared with the model's before anything is printed. The first run builds the circuit,
+which takes minutes; without FULL=1 and without a build this says so and does nothing.
 """
 
 from __future__ import annotations
