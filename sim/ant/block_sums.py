@@ -22,13 +22,12 @@ from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.sums import matrix_product
 from tandemsim.sim.arch.ant.config import BYTE, AntArray, Dataflow
 from tandemsim.sim.arch.ant.widths import NIBBLE, Range, operand, product, values_of
+from tandemsim.sim.arch.ant.wires import GUARD_BITS, tap_width
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, E8M0_BIAS, E8M0_NAN, SCALE, BlockFormat, Blocks
 from tandemsim.sim.arch.checks import ConfigError, require
 from tandemsim.sim.arch.types import Doubles, Integers
 
-GUARD_BITS = 8  # assumed; the error they leave is a millionth of that of the elements' own few bits
-WIDTH, WIDTH_WITH_FLOAT_SCALES = 32, 40  # bits of an accumulator; a scale of E4M3 has a significand of 4 bits
-EXPONENT_WIDTH = 10  # bits of its exponent: of two scales of E8M0, and a sign; E4M3's need fewer
+EXPONENT_WIDTH = 10  # bits of an accumulator's exponent: of two scales of E8M0, and a sign; E4M3's need fewer
 FAR = 62  # a shift by as much leaves nothing, in int64, and of negative numbers -1
 
 
@@ -61,10 +60,10 @@ def run_block_gemm(array: AntArray, activations: BlockOperand, weights: BlockOpe
     length = check_blocks(array, activations.form, weights.form)
     significands, exponents = zip(*(_scales(each) for each in (activations, weights)), strict=True)
     values = [_values(each) for each in (activations, weights)]
-    width = accumulator_width(activations.form)
+    width = tap_width(activations.form)
     shape = len(values[0]), len(values[1])
     taps = taps_of(array, activations.form, weights.form)
-    held = [_nothing(shape) for _ in range(taps)]
+    held = [nothing(shape) for _ in range(taps)]
     saturations = 0
     for block in range(significands[0].shape[1]):
         at = slice(block * length, (block + 1) * length)
@@ -124,16 +123,11 @@ def taps_of(array: AntArray, activation: BlockFormat, weight: BlockFormat) -> in
     return array.rows // (streamed.length * array.operands_of(streamed.element))
 
 
-def accumulator_width(form: BlockFormat) -> int:
-    """Return the bits of the significand of an accumulator."""
-    return WIDTH_WITH_FLOAT_SCALES if form.float_scale else WIDTH
-
-
 def accumulator_bytes(array: AntArray, bits: Bits) -> int:
     """Return the bytes of an accumulator: of blocks, of its significand and exponent."""
     if not bits.blocks[0]:
         return array.sum_bytes
-    return -(-(accumulator_width(BLOCK_FORMATS[bits.blocks[0]]) + EXPONENT_WIDTH) // BYTE)
+    return -(-(tap_width(BLOCK_FORMATS[bits.blocks[0]]) + EXPONENT_WIDTH) // BYTE)
 
 
 def sum_bytes(array: AntArray, bits: Bits) -> int:
@@ -157,13 +151,17 @@ def _values(operand: BlockOperand) -> Integers:
 
 def _scales(operand: BlockOperand) -> tuple[Integers, Integers]:
     """Return the significands and exponents of the scales, [rows, blocks]."""
-    codes = operand.blocks.scales
-    if operand.form.float_scale:
-        if not SCALE.finite[codes].all():
-            raise ConfigError(f"every scale of {operand.form.name} must be a finite number")
+    form, codes = operand.form, operand.blocks.scales
+    finite = SCALE.finite[codes] if form.float_scale else codes != E8M0_NAN
+    if not finite.all():
+        raise ConfigError(f"every scale of {form.name} must be a finite number")
+    return scale_parts(form, codes)
+
+
+def scale_parts(form: BlockFormat, codes: Integers) -> tuple[Integers, Integers]:
+    """Return the significands and exponents that codes of scales stand for."""
+    if form.float_scale:
         return SCALE.base[codes], SCALE.shift[codes]
-    if (codes == E8M0_NAN).any():
-        raise ConfigError(f"every scale of {operand.form.name} must be a finite number")
     return np.ones_like(codes), codes - E8M0_BIAS
 
 
@@ -171,5 +169,6 @@ def _scale_unit(form: BlockFormat) -> float:
     return SCALE.unit if form.float_scale else 1.0
 
 
-def _nothing(shape: tuple[int, int]) -> BlockSums:
+def nothing(shape: tuple[int, ...]) -> BlockSums:
+    """Return accumulators that hold nothing."""
     return BlockSums(np.zeros(shape, np.int64), np.zeros(shape, np.int64))

@@ -13,6 +13,7 @@ from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders, once_bytes
+from tandemsim.sim.ant.planned import Extent
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.ant.stored import stored_bits
 from tandemsim.sim.arch.ant.widths import NIBBLE
@@ -121,7 +122,8 @@ def _tile(
             more = planner.config.outliers.cycles(work.stream, planner.config.array.pe_bits)
             plan.outlier_cycles += more
             work = work._replace(stream=work.stream + more)
-        task = planner.array_task(place, work)
+        extent = Extent(item, m, tm, n, tn, k, tk, ends=k + tk == layer.k)
+        task = planner.array_task(place, work, extent)
         plan.macs += tm * tn * tk
         if kept is not None:
             planner.await_kept(kept, task, part)

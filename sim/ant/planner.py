@@ -18,6 +18,7 @@ from tandemsim.sim.ant.planned import (
     WOKEN,
     WOKEN_ENGINE,
     Columns,
+    Extent,
     LayerPlan,
     Run,
     transfer_row,
@@ -48,6 +49,7 @@ class Planner:
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
         self.tasks = [Columns(TASK_COLUMNS) for _ in range(ENGINES)]
+        self.extents: list[Extent] = []  # of the tasks of the array
         self.transfers = [Columns(TRANSFER_COLUMNS) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
@@ -155,7 +157,8 @@ class Planner:
     def task(self, engine: Engine, place: int, cycles: int, gap: int, fill: int, lag: int) -> int:
         return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, place)
 
-    def array_task(self, place: int, work: Cycles) -> int:
+    def array_task(self, place: int, work: Cycles, extent: Extent) -> int:
+        self.extents.append(extent)
         array, before = self.config.array, self._last
         gap = fill = 0
         if array.schedule is Schedule.PIPELINED:

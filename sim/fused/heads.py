@@ -17,6 +17,7 @@ from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders
+from tandemsim.sim.ant.planned import Extent
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
 
@@ -147,9 +148,10 @@ def _plan_part(
     plan, bits, (left, above) = planner.plans[part.place], product.bits, product.widths
     item, of_item = divmod(unit, group.units)
     row = item * group.tokens + token
-    task = planner.array_task(
-        part.place, task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
-    )
+    column = part.first_column + of_item * part.columns
+    work = task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
+    extent = Extent(0, row, rows, column, part.columns, 0, product.k, ends=True)
+    task = planner.array_task(part.place, work, extent)
     plan.macs += rows * part.columns * product.k
     tile = rows, part.columns, product.k
     count_traffic(planner.config.array, plan, bits, tile, rows * product.k, product.widths)
@@ -162,7 +164,6 @@ def _plan_part(
         start = planner.at(product.activation, left) + row * product.k * left // 8
         key = group.places[0], "A", row
         planner.load(Queue.ACTIVATION, key, product.activation, task, (start, 1, size, size), done)
-    column = part.first_column + of_item * part.columns
     size = -(-part.columns * product.k * above // 8)
     start = planner.at(product.weight, above) + column * product.k * above // 8
     weight = part.place, "W", part.number, of_item

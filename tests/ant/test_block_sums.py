@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tandemsim.sim.ant.block_sums import GUARD_BITS, BlockOperand, BlockSums, add, run_block_gemm
+from tandemsim.sim.ant.block_sums import BlockOperand, BlockSums, add, run_block_gemm
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow
+from tandemsim.sim.arch.ant.wires import GUARD_BITS
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, SCALE, BlockFormat, Blocks
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Doubles
