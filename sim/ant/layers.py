@@ -76,6 +76,7 @@ class Product:
     is_stored: bool  # the weight is there from the start, and lies in the order of its tiles
     output: int
     weights: int = 0  # matrices of weights, which items take in turn; 0: each item has its own
+    packed: int = 1  # groups of a convolution in one tile
     # Elements of weights over n k: less where zeros fill a tile, between groups and behind blocks.
     density: Width = 1
     image: Image | None = None

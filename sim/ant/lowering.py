@@ -194,6 +194,7 @@ class Lowering:
             n=n * packed,
             k=depth,
             count=count,
+            packed=packed,
             widths=(
                 stored_bits(bits.activation, bits.blocks[0], op.dim("in_channels")),
                 stored_bits(bits.weight, bits.blocks[1], channels, packed),

@@ -178,7 +178,7 @@ def _outputs(made: Build) -> list[str]:
 
 
 def _number(raw: int, signed: bool, width: int) -> int:
-    return raw - (1 << width) if signed and raw >> (width - 1) else raw
+    return raw - (1 << width) if signed and width and raw >> (width - 1) else raw
 
 
 def pack(fields: Fields, word: NamedTuple) -> int:
