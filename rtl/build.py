@@ -16,13 +16,13 @@ if __name__ == "__main__":  # before anything else is imported
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandemsim.rtl.lib.command_line import CircuitParser, choice_of
-from tandemsim.sim.arch.checks import UserError, nearest, require
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require
 from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
@@ -73,6 +73,8 @@ def build(unit: Unit, config: Any) -> tuple[str, dict[str, Any]]:
     """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` where it cannot."""
     config.check_circuit()
     units = UNITS[unit.family]
+    if reason := units.missing(unit.name, config):
+        raise ConfigError(reason)
     return verilog_and_sidecar(units.by_name[unit.name](config), units.said)
 
 
@@ -100,17 +102,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         _check_testbench(chosen)
-        named = [unit for word in chosen.units for unit in units_named(word)]
-        _write([*dict.fromkeys(named)] or all_units(), chosen)
+        found = [unit for word in chosen.units for unit in units_named(word)]
+        named = {unit for unit in found if {str(unit), unit.name} & {*chosen.units}}
+        _write([*dict.fromkeys(found)] or all_units(), named, chosen)
     except UserError as error:
         tell_fault(PROGRAM, str(error))
         return USER_FAULT
     return 0
 
 
-def _write(units: Sequence[Unit], chosen: argparse.Namespace) -> None:
-    families = dict.fromkeys(unit.family for unit in units)
+def _write(asked: Sequence[Unit], named: Container[Unit], chosen: argparse.Namespace) -> None:
+    """Write units; of those that nobody named, those that the configuration has."""
+    families = dict.fromkeys(unit.family for unit in asked)
     configs = {family: choice_of(family_named(family), chosen).config for family in families}
+    units = [unit for unit in asked if unit in named or not _missing(unit, configs[unit.family])]
     folders = {family: Path(chosen.out) / family for family in families}
     for folder in (chosen.out, *folders.values()):
         require_writable_folder(folder)
@@ -141,9 +146,8 @@ def _check_testbench(chosen: argparse.Namespace) -> None:
 
     for word in chosen.units:
         if word not in UNITS and str(unit := units_named(word)[0]) not in BENCHES:
-            raise UserError(
-                f"{unit} has no streams, and so no testbench; those that have: {', '.join(BENCHES)}"
-            )
+            have = ", ".join(BENCHES)
+            raise UserError(f"{unit} has no streams, and so no testbench; those that have: {have}")
 
 
 def _testbench(unit: Unit, config: Any, chosen: argparse.Namespace) -> dict[str, str]:
@@ -157,6 +161,10 @@ def _testbench(unit: Unit, config: Any, chosen: argparse.Namespace) -> dict[str,
     tiles = TILES if chosen.tiles is None else chosen.tiles
     seed = SEED if chosen.seed is None else chosen.seed
     return files(str(unit), UNITS[unit.family].by_name[unit.name], config, tiles, seed)
+
+
+def _missing(unit: Unit, config: Any) -> str:
+    return UNITS[unit.family].missing(unit.name, config)
 
 
 def _how_long(unit: Unit, config: Any) -> str:

@@ -64,5 +64,7 @@ class AntGemm(wiring.Component):
             staging.word.end.eq(array.end),
             staging.word_valid.eq(array.word_valid),
         ]
+        if self.config.array.taps:
+            m.d.comb += staging.word.exponents.eq(array.exponents)
         wiring.connect(m, staging.output, wiring.flipped(self.output))
         return m

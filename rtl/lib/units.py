@@ -20,6 +20,8 @@ class Units:
     kinds: tuple[type[wiring.Component], ...]
     said: Mapping[str, Any]  # what the JSON of every unit has beside its configuration and its ports
     seconds: Callable[[str, Any], float]  # how long a unit, by name, takes for a config, roughly
+    # Why a config does not have a unit, by name; "": it does.
+    missing: Callable[[str, Any], str] = lambda unit, config: ""
 
     @property
     def by_name(self) -> dict[str, type[wiring.Component]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ def run(config: AntConfig, count: int, seed: int) -> dict[str, Moved]:
     rng = np.random.default_rng(seed)
     found = tiles(rng, config, count)
     ends = gaps_alone(pauses(rng, found, config))
-    return moved(AntGemm(config).run(found, ends), found, ends)
+    return moved(config, AntGemm(config).run(found, ends), found, ends)
 
 
 def gaps_alone(ends: StreamEnds) -> StreamEnds:
@@ -38,12 +38,12 @@ def gaps_alone(ends: StreamEnds) -> StreamEnds:
     return StreamEnds(*(end._replace(earliest=NO_CYCLES) for end in ends))
 
 
-def moved(made: GemmRun, found: Sequence[GemmTile], ends: StreamEnds) -> dict[str, Moved]:
+def moved(config: AntConfig, made: GemmRun, found: Sequence[GemmTile], ends: StreamEnds) -> dict[str, Moved]:
     """Return what the model made of tiles, whose streams had `ends` of gaps alone."""
     words: dict[str, Sequence[NamedTuple]] = {
         "command": [tile.command for tile in found],
-        "activations": _operands([tile.activations for tile in found]),
-        "weights": _operands([tile.weights for tile in found]),
+        "activations": _operands((tile.activations, tile.activation_scales) for tile in found),
+        "weights": _operands((tile.weights, _of_rows(config, tile)) for tile in found),
         "output": made.words(),
     }
     return {
@@ -56,5 +56,17 @@ def moved(made: GemmRun, found: Sequence[GemmTile], ends: StreamEnds) -> dict[st
     }
 
 
-def _operands(parts: Sequence[Integers]) -> list[OperandWord]:
-    return [OperandWord(tuple(word)) for part in parts for word in part.tolist()]
+def _operands(parts: Iterable[tuple[Integers, Integers | None]]) -> list[OperandWord]:
+    return [
+        OperandWord(tuple(codes), () if scales is None else tuple(scales[word].tolist()))
+        for words, scales in parts
+        for word, codes in enumerate(words.tolist())
+    ]
+
+
+def _of_rows(config: AntConfig, tile: GemmTile) -> Integers | None:
+    """Return the weights' scales row by row: those of the block that a row is of."""
+    if tile.weight_scales is None or config.array.blocks is None:
+        return None
+    of_rows: Integers = tile.weight_scales[np.arange(len(tile.weights)) // config.array.blocks.length]
+    return of_rows

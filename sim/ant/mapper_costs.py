@@ -24,14 +24,15 @@ class Shape(NamedTuple):
     k: int
     items: int  # products of this shape
     operands: tuple[int, int]  # of a PE, that an activation and a weight are
-    weight_bits: int
-    output_bits: int  # that are written to DRAM
+    weight_bits: float  # of an element, scales included
+    output_bits: float  # that are written to DRAM
     m_granule: int  # a convolution's output row
     k_granule: int  # a convolution's kernel places
     activation_bytes: float  # of one (m, k) product, all of it; of an image fewer than m k elements
     halo_bytes: float  # that a tile of m shares with the one before it of its image
     beside_bits: int  # of tensors that the riding ops read, for each element of the output
     parameter_bytes: int  # of what they read once
+    sum_bytes: int  # of a result in the accumulators
 
 
 class Costs(NamedTuple):
@@ -91,7 +92,7 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
         streamed = tn * array.tile_cols(shape.operands[0])
     else:
         streamed = tm * (array.tile_cols(shape.operands[1]) if array.stationary else 0)
-    sums = array.sum_bytes * np.where(trips[:, 2] > 1, tm * tn, streamed)
+    sums = shape.sum_bytes * np.where(trips[:, 2] > 1, tm * tn, streamed)
     beside = np.ceil(tm * tn * shape.beside_bits / 8)
     held = config.weight_scratchpad.capacity_bytes
     fits = (

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.ant.layers import Attention
+from tandemsim.sim.ant.layers import Attention, Width
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders
-from tandemsim.sim.ant.planned import AWAITED, WAKES
+from tandemsim.sim.ant.planned import AWAITED, WAKES, Extent
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.checks import ConfigError
 
@@ -67,7 +67,7 @@ def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
 
 
 def query_block(
-    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: int
+    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: Width
 ) -> tuple[int, int]:
     """Return the queries of a block, and the cycles of a head: of those that fit, the size with the fewest.
 
@@ -146,7 +146,8 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
         work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands)
-        task = planner.array_task(place, work)
+        extent = Extent(2 * head, first, queries, key, some, 0, layer.head_dim, ends=True)
+        task = planner.array_task(place, work, extent)
         tasks.append(task)
         plan.macs += queries * some * layer.head_dim
         tile = queries, some, layer.head_dim
@@ -198,7 +199,9 @@ def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: 
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
         work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
-        task = planner.array_task(place, work)
+        ends = key + some == keys
+        extent = Extent(2 * head + 1, first, queries, 0, layer.v_dim, key, some, ends)
+        task = planner.array_task(place, work, extent)
         plan.macs += queries * some * layer.v_dim
         tile = queries, layer.v_dim, some
         count_traffic(planner.config.array, plan, bits, tile, queries * some)

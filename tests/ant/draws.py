@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tandemsim.rtl.testbench.ant_tiles import codes, pauses, tile, tiles
+from tandemsim.rtl.testbench.ant_tiles import codes, pauses, scales, tile, tiles
 from tandemsim.sim.arch.ant.config import AntArray, AntConfig
 from tandemsim.sim.arch.sram import BufferConfig
 
@@ -26,4 +26,4 @@ def config(words: int = 0, accumulators: int = 64, **array: Any) -> AntConfig:
     )
 
 
-__all__ = ["codes", "config", "pauses", "tile", "tiles"]
+__all__ = ["codes", "config", "pauses", "scales", "tile", "tiles"]

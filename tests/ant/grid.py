@@ -42,7 +42,8 @@ class Grid:
     def __call__(self, inputs: SystolicArrayInputs) -> SystolicArrayOutputs:
         """Run one cycle; return what leaves in it."""
         self.before.appendleft(inputs)
-        array, shown = self.array, SystolicArrayOutputs(*self.output)
+        array, out = self.array, self.output
+        shown = SystolicArrayOutputs(out.word, (0,) * array.cols, out.word_valid, out.end)
         if array.stationary:
             for col in range(array.cols):
                 self.bottom[col].appendleft(self._shown(array.rows - 1, col, "psum_out"))
@@ -196,7 +197,7 @@ def step(
             )
         )
         if out.word_valid:
-            waiting.append((cycle, OutputWord(out.word, out.end)))
+            waiting.append((cycle, OutputWord(out.word, out.exponents, out.end)))
         room -= signals.reserve
         offered = waiting and cycle >= waiting[0][0] + STAGING_LATENCY
         if offered and streams["output"].offers(cycle):

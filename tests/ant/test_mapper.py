@@ -28,7 +28,8 @@ SIZES = st.integers(1, 200)
 
 def config(rows: int, dataflow: Dataflow, held: tuple[int, int, int]) -> AntConfig:
     activation, weight, sums = (BufferConfig(capacity_bytes=size) for size in held)
-    array = dataclasses.replace(ANT.array, rows=rows, cols=rows, dataflow=dataflow)
+    formats = (*ANT.array.formats, "e2m1")
+    array = dataclasses.replace(ANT.array, rows=rows, cols=rows, dataflow=dataflow, formats=formats)
     return dataclasses.replace(
         ANT,
         array=array,
@@ -39,7 +40,7 @@ def config(rows: int, dataflow: Dataflow, held: tuple[int, int, int]) -> AntConf
 
 
 def shape(m: int, n: int, k: int, bits: tuple[int, int]) -> Shape:
-    return Shape(m, n, k, 1, nibbles(bits), bits[1], 8, 1, 1, m * k * bits[0] / 8, 0.0, 0, 0)
+    return Shape(m, n, k, 1, nibbles(bits), bits[1], 8, 1, 1, m * k * bits[0] / 8, 0.0, 0, 0, 4)
 
 
 def nibbles(bits: tuple[int, int]) -> tuple[int, int]:
@@ -100,7 +101,7 @@ def one_tiling(
     fits = (
         RUN_AHEAD * activation <= made.activation_scratchpad.capacity_bytes
         and RUN_AHEAD * weight <= made.weight_scratchpad.capacity_bytes
-        and 4 * (tm * tn if trips[2] > 1 else sums) <= made.accumulator_scratchpad.capacity_bytes
+        and of.sum_bytes * (tm * tn if trips[2] > 1 else sums) <= made.accumulator_scratchpad.capacity_bytes
         and 2 * math.ceil(tm * tn * of.output_bits / 8) <= made.output_scratchpad.capacity_bytes
     )
     halos = 0.0  # tiles of an image whose neighbor gave way to other parts of k read their common rows again
@@ -135,7 +136,14 @@ def layers(draw: st.DrawFn) -> tuple[AntConfig, Shape]:
     k, n = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     if draw(st.booleans()):
         m = draw(st.integers(1, 24))
-        return config(rows, flow, held), shape(m, n, k, bits)
+        of = shape(m, n, k, bits)
+        if draw(st.booleans()):  # in blocks, of which the last may be short
+            scales = 8 * -(-k // 16) / k
+            size = m * k * (bits[0] + scales) / 8
+            of = of._replace(
+                weight_bits=bits[1] + scales, activation_bytes=size, output_bits=4.5, sum_bytes=7
+            )
+        return config(rows, flow, held), of
     k = min(k, 12)
     width, height, places = (
         draw(st.integers(2, 9)),
@@ -187,7 +195,7 @@ def one_product(draw: st.DrawFn) -> tuple[AntConfig, Trace, str]:
     rows, flow = draw(st.sampled_from([4, 8, 16, 64])), draw(st.sampled_from(Dataflow))
     held = three(draw, [700, 1500, 4000, 16000])
     m, n, k = (2 * draw(st.integers(1, 90)) for _ in range(3))
-    bits = draw(st.sampled_from(["4", "8"]))
+    bits = draw(st.sampled_from(["4", "8", "mxfp4", "nvfp4", "mxint8"]))
     if draw(st.booleans()):
         return (
             config(rows, flow, held),

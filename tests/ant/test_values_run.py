@@ -120,10 +120,46 @@ def test_a_format_that_the_trace_states_is_taken(run: Run) -> None:
     assert report.ops[0].extra["values"]["formats"]["weight"] == "pot4"
 
 
-def test_blocks_with_scales_of_their_own_are_refused_by_op(run: Run) -> None:
-    settings = {"array.formats": "int4,int8,int8u,e2m1"}
-    with pytest.raises(
-        UserError, match="op 'project': --functional must be with one scale .* mxfp4"
-    ) as refused:
-        run(trace=stating(-1, Quant(bits=4, type="mxfp4")), bits="trace", settings=settings)
+IN_BLOCKS: dict[str, object] = {"array.formats": "int4,int8,int8u,e2m1"}
+
+
+def test_blocks_that_a_trace_states_are_those_that_are_asked_for_by_name(run: Run) -> None:
+    stated = run(trace=stating(-1, Quant(bits=4, type="mxfp4")), bits="trace", settings=IN_BLOCKS)
+    named = run(bits="mxfp4", settings=IN_BLOCKS)
+    of_ops = {op.name: op.extra["values"] for op in stated.ops if "values" in op.extra}
+    assert {op.name: op.extra["values"] for op in named.ops if "values" in op.extra} == of_ops
+    assert stated.cycles == named.cycles
+    for name in ("project", "convolve"):
+        assert of_ops[name]["formats"] == {"activation": "mxfp4", "weight": "mxfp4"}
+        assert of_ops[name]["saturations"] == {"sum": 0} and 10 < of_ops[name]["sqnr_db"] < 30
+    assert of_ops["attend"]["formats"]["query"] == "int8"
+
+
+@pytest.mark.parametrize(
+    ("bits", "settings", "said"),
+    [
+        ("mxfp4", {}, "op 'project': array.formats must name e2m1, which an operand has, beside int4,"),
+        ("mxfp4", {"dataflow": "os"}, "op 'project': dataflow must be ws or is for blocks of mxfp4, not os"),
+        (
+            "mxfp4",
+            {"array.rows": 48},
+            "op 'project': array.rows must be a multiple of the 32 rows of a block",
+        ),
+        ("mxfp5", {}, "unknown list of bits 'mxfp5'; did you mean 'mxfp4'"),
+    ],
+)
+def test_blocks_that_the_array_cannot_run_are_refused_in_one_line(
+    run: Run, bits: str, settings: dict[str, object], said: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{said}") as refused:
+        run(bits=bits, settings=(IN_BLOCKS if settings else {}) | settings)
     assert "\n" not in str(refused.value)
+
+
+def test_only_one_operand_in_blocks_is_refused(run: Run) -> None:
+    said = "^op 'project': both operands must be in blocks where one is, not mxfp4 and int$"
+    trace = small_trace()
+    quants = {0: Quant(bits=4, type="mxfp4"), 1: Quant(bits=4, type="int")}
+    tensors = [msgspec.structs.replace(each, quant=quants.get(each.id)) for each in trace.tensors]
+    with pytest.raises(UserError, match=said):
+        run(trace=seal(source=source(), tensors=tensors, ops=trace.ops), bits="trace", settings=IN_BLOCKS)

@@ -24,3 +24,4 @@ class AntCircuit:
     saturates: bool  # whether a sum at the foot that exceeds its accumulator takes the bound
     accumulator_rows: int
     staging_words: int
+    taps: str  # the block format whose blocks of a column end in taps

@@ -32,4 +32,4 @@ def expect(
     """Run the model: what it makes, and what the circuit is to do. Pauses are gaps between words."""
     run = AntGemm(config).run(tiles, ends)
     assert not any(len(end.earliest) for end in ends), "the bench knows gaps only"
-    return run, streams.expect(config, TABLES, moved(run, tiles, ends), leaving="output")
+    return run, streams.expect(config, TABLES, moved(config, run, tiles, ends), leaving="output")
