@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,9 +19,9 @@ from tandemsim.rtl.lib.delay import delayed_in_memory
 from tandemsim.rtl.lib.emit import unit
 from tandemsim.rtl.lib.fixed import in_width
 from tandemsim.rtl.lib.pipeline import delayed, named
-from tandemsim.rtl.lib.wires import layout, shape
+from tandemsim.rtl.lib.wires import layout
 from tandemsim.sim.arch.ant.config import AntConfig
-from tandemsim.sim.arch.ant.ports import activation_fields, command_fields, weight_fields
+from tandemsim.sim.arch.ant.ports import activation_fields, command_fields, output_fields, weight_fields
 from tandemsim.sim.arch.ant.wires import wires
 
 
@@ -56,10 +56,8 @@ class SystolicArray(wiring.Component):
                 "tile": In(command),
                 "command": In(command),
                 "go": In(1),
-                "word": Out(data.ArrayLayout(shape(wires(config).sum), config.array.cols)),
-                "exponents": Out(data.ArrayLayout(shape(wires(config).exponent), config.array.cols)),
+                "word": Out(layout(output_fields(config))),
                 "word_valid": Out(1),
-                "end": Out(1),
             }
         )
 
@@ -84,9 +82,8 @@ class SystolicArray(wiring.Component):
         if array.taps:
             word, valid, end = self._block_foot(m, pes, word, valid, end)
         m.d.comb += [
-            Cat(self.word.as_value(), self.exponents.as_value()).eq(word),
+            self.word.as_value().eq(Cat(word, end)),
             self.word_valid.eq(valid),
-            self.end.eq(end),
         ]
         return m
 
@@ -220,8 +217,10 @@ class SystolicArray(wiring.Component):
             foot.valid.eq(flags[1] if array.stationary else bottom[-1].moves),
             foot.command.eq(delayed_in_memory(m, self.tile.as_value(), lag, "tile")),
         ]
-        wide = len(self.word[0])
-        return Cat(*(in_width(each, wide) for each in foot.word)), foot.word_valid, foot.end
+        wire = wires(self.config)
+        none = Const(0, array.cols * wire.exponent.width)
+        sums = Cat(*(in_width(each, wire.sum.width) for each in foot.word))
+        return Cat(sums, none), foot.word_valid, foot.end
 
     def _block_foot(
         self, m: Module, pes: list[list[WeightPE]], word: Value, valid: Value, end: Value

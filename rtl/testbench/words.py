@@ -35,4 +35,4 @@ def unpack(fields: Fields, packed: int) -> dict[str, Any]:
 def value_of(raw: int, wire: Wire) -> int:
     """Return what the lowest bits of a number stand for on a wire."""
     raw &= (1 << wire.width) - 1
-    return raw - (1 << wire.width) if wire.signed and raw >> (wire.width - 1) else raw
+    return raw - (1 << wire.width) if wire.signed and wire.width and raw >> (wire.width - 1) else raw

@@ -14,7 +14,7 @@ import numpy as np
 
 from tandemsim.sim.ant.block_taps import BlockTaps, TileWords
 from tandemsim.sim.ant.sums import added, joined, joined_columns, matrix_product, output_words, wrap
-from tandemsim.sim.ant.words import GemmCommand, GemmTile, OperandWord
+from tandemsim.sim.ant.words import GemmCommand, GemmTile, OperandWord, OutputWord
 from tandemsim.sim.arch.ant.config import MAX_WORDS, AntConfig
 from tandemsim.sim.arch.ant.operands import operand_tables
 from tandemsim.sim.arch.ant.widths import NIBBLE
@@ -40,10 +40,8 @@ class SystolicArrayInputs(NamedTuple):
 class SystolicArrayOutputs(NamedTuple):
     """What leaves it, `AntArray.output_lag` cycles after the word that makes it."""
 
-    word: tuple[int, ...]  # [C]
-    exponents: tuple[int, ...]  # [C] of blocks, else 0
+    word: OutputWord
     word_valid: bool
-    end: bool  # the tile's last word
 
 
 class SystolicArray:

@@ -43,7 +43,8 @@ class Grid:
         """Run one cycle; return what leaves in it."""
         self.before.appendleft(inputs)
         array, out = self.array, self.output
-        shown = SystolicArrayOutputs(out.word, (0,) * array.cols, out.word_valid, out.end)
+        word = OutputWord(out.word, (0,) * array.cols, out.end)
+        shown = SystolicArrayOutputs(word, out.word_valid)
         if array.stationary:
             for col in range(array.cols):
                 self.bottom[col].appendleft(self._shown(array.rows - 1, col, "psum_out"))
@@ -197,7 +198,7 @@ def step(
             )
         )
         if out.word_valid:
-            waiting.append((cycle, OutputWord(out.word, out.exponents, out.end)))
+            waiting.append((cycle, out.word))
         room -= signals.reserve
         offered = waiting and cycle >= waiting[0][0] + STAGING_LATENCY
         if offered and streams["output"].offers(cycle):

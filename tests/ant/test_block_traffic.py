@@ -110,6 +110,7 @@ IMAGES = [  # channels in and out, groups, kernel
     (64, 64, 64, 3),  # depthwise: 32 groups, or 16, share a tile and the scales of their pixels
     (12, 24, 3, 3),  # the last block of a pixel is short
     (96, 96, 2, 3),
+    (96, 96, 4, 3),  # blocks that two groups have a part of
 ]
 
 
@@ -178,7 +179,7 @@ def test_zeros_behind_the_channels_of_a_pixel_are_not_read() -> None:
 
 @NAMES
 def test_the_array_reads_the_scales_with_their_codes(name: str) -> None:
-    """Weight stationary, for each pass over the columns all rows of activations; each weight's one once."""
+    """Weight stationary, for each pass over the columns, all rows of activations; each weight once."""
     of = run(trace_of("gemm", **product(40, 160, 320)), name, machine())
     (plan,) = of.program.layers
     passes = 160 // 32 if name == "mxint8" else -(-160 // 64)

@@ -191,8 +191,8 @@ def test_sums_are_bit_by_bit_those_of_the_tiles_that_are_planned(
 
 @pytest.mark.parametrize(
     ("channels", "outputs", "groups"),
-    [(64, 3, 1), (40, 3, 1), (8, 8, 8), (32, 8, 8), (96, 4, 2), (48, 4, 2)],
-    ids=["two blocks", "one and a fourth", "few channels", "packed", "of groups", "a block of two groups"],
+    [(64, 3, 1), (40, 3, 1), (8, 8, 8), (32, 8, 8), (96, 4, 2), (48, 4, 2), (34, 34, 34)],
+    ids=["two blocks", "one and a fourth", "few", "packed", "of groups", "a block of two", "few at the end"],
 )
 @pytest.mark.parametrize("name", ["mxfp4", "nvfp4"])
 def test_convolutions_are_bit_by_bit_those_of_the_tiles_that_are_planned(
@@ -246,11 +246,11 @@ def test_sums_that_take_the_bound_of_an_accumulator_are_counted(
     k: int, places: int, bounds: int, tmp_path: Path
 ) -> None:
     """Of the largest elements of E3M2, a block fits 32 bits and two do not: at a tap, or where taps meet."""
-    given = [((places, k), "input"), ((k, 1), "weight")]
-    trace = op_trace("gemm", {"m": places, "n": 1, "k": k}, given, (places, 1))
+    given = [((2, places, k), "input"), ((2, k, 1), "weight")]
+    trace = op_trace("gemm", {"batch": 2, "m": places, "n": 1, "k": k}, given, (2, places, 1))
     trace = in_blocks(trace, "mxfp6-e3m2", "mxfp6-e3m2")
-    arrays = {"a": np.full((places, k), 28.0), "b": np.full((k, 1), 28.0)}
+    arrays = {"a": np.full((2, places, k), 28.0), "b": np.full((2, k, 1), 28.0)}
     kept, found = walked(trace, machine(), arrays, tmp_path)
-    assert found.saturations == bounds
+    assert found.saturations == 2 * bounds
     bound = (2**31 - 1) / 2**GUARD / 16**2  # in units of a sixteenth of either element
     assert (kept.last.machine == min(28.0 * 28 * k, bound)).all()

@@ -17,6 +17,7 @@ from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.schema import Quant, Trace
 from tandemsim.traces.validate import seal
 from tests.ant.one_op import op_trace, source
+from tests.ant.test_machine_loads import trace_of
 
 PLACES = {"0": (32, 48), "1": (48, 48), "7": (1, 3, 16, 16), "8": (8, 3, 3, 3)}
 Run = Callable[..., Report]
@@ -133,6 +134,19 @@ def test_blocks_that_a_trace_states_are_those_that_are_asked_for_by_name(run: Ru
         assert of_ops[name]["formats"] == {"activation": "mxfp4", "weight": "mxfp4"}
         assert of_ops[name]["saturations"] == {"sum": 0} and 10 < of_ops[name]["sqnr_db"] < 30
     assert of_ops["attend"]["formats"]["query"] == "int8"
+
+
+def test_sums_of_blocks_run_whatever_the_accumulators_of_integers_hold(run: Run) -> None:
+    """They take the bound of accumulators of their own, which are 32 bits wide, and are counted."""
+    first = {"input": (8, 6), "weight": (6, 64), "output": (8, 64)}
+    second = {"input": (8, 64), "weight": (64, 4), "output": (8, 4)}
+    of_second = {"m": 8, "n": 4, "k": 64}
+    trace = trace_of("gemm", {"m": 8, "n": 64, "k": 6}, first, ("gemm", of_second, second))
+    narrow = IN_BLOCKS | {"array.foot_width": 12}
+    few, blocks = (run(trace=trace, bits=bits, settings=narrow) for bits in ("4", "mxfp4"))
+    assert [[each.name for each in report.not_run] for report in (few, blocks)] == [["op1"], []]
+    drawn = "does not state all that 1 ops need (gemm)"
+    assert [any(drawn in note for note in report.notes) for report in (few, blocks)] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,8 @@ def test_the_matrix_engine_is_clean(config, tmp_path):
 
 @pytest.mark.parametrize("unit", ANT.by_name)
 def test_each_unit_of_ant_is_clean_by_itself(unit, tmp_path):
-    assert lint(ANT.by_name[unit](ANT_CONFIGS["nvfp4" if unit in TAPPED else "bytes_sums"]), tmp_path) == (
-        0,
-        "",
-    )
+    config = ANT_CONFIGS["nvfp4" if unit in TAPPED else "bytes_sums"]
+    assert lint(ANT.by_name[unit](config), tmp_path) == (0, "")
 
 
 def test_what_is_not_waived_is_seen(tmp_path):

@@ -124,6 +124,8 @@ def test_projections_read_all_weights_and_all_tokens(batch: int, more: dict[str,
             tokens = lowering.elements(layer.activation) * bits / 8
             assert loaded(Queue.WEIGHT, layer.weight) == weights
             assert loaded(Queue.ACTIVATION, layer.activation) == tokens
+            read, _ = program.layers[place].scratchpad["activation"]
+            assert read == 2 * tokens  # once for each head
 
 
 def test_the_next_attention_takes_no_place_of_the_one_before() -> None:

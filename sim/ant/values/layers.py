@@ -22,7 +22,7 @@ def products_of(layer: Product | Attention, found: Sequence[Multiplied]) -> list
     """Return the products of a layer as its tasks count them (`Extent.product`), from those of its op.
 
     Raises `ConfigError` for an op whose products are not those of its layer: attention over a pattern, groups
-    of rows of a size of their own, more than one input of a batch.
+    of rows of a size of their own, more than one input of a batch, block formats.
     """
     if isinstance(layer, Attention):
         made = list(_attention(layer, found))
@@ -73,19 +73,20 @@ def _convolution(layer: Product, found: Sequence[Multiplied]) -> Iterator[Multip
     assert layer.image is not None
     groups, whole = layer.op.dim("groups"), list(_runs(found, layer.image.places))
     of_group = [_below(whole[group::groups]) for group in range(groups)]
-    for first in range(0, groups, layer.packed):
-        yield _packed(layer, of_group[first : first + layer.packed])
+    packed = layer.n * groups // layer.op.dim("out_channels")
+    for first in range(0, groups, packed):
+        yield _packed(layer, packed, of_group[first : first + packed])
 
 
-def _packed(layer: Product, parts: Sequence[Multiplied]) -> Multiplied:
+def _packed(layer: Product, packed: int, parts: Sequence[Multiplied]) -> Multiplied:
     """Return groups side by side, each with weights of its own channels alone; places of no group have 0."""
-    if layer.packed == 1:
+    if packed == 1:
         return parts[0]
     rows, taps = layer.m, layer.op.dim("kernel_h") * layer.op.dim("kernel_w")
-    depth, wide = layer.k // layer.packed // taps, layer.n // layer.packed
-    left = np.zeros((rows, taps, layer.packed, depth), np.int64)
-    right = np.zeros((taps, layer.packed, depth, layer.packed, wide), np.int64)
-    sums = np.zeros((rows, layer.packed, wide), np.int64)
+    depth, wide = layer.k // packed // taps, layer.n // packed
+    left = np.zeros((rows, taps, packed, depth), np.int64)
+    right = np.zeros((taps, packed, depth, packed, wide), np.int64)
+    sums = np.zeros((rows, packed, wide), np.int64)
     for place, part in enumerate(parts):
         left[:, :, place] = part.left.codes.reshape(rows, taps, depth)
         right[:, place, :, place] = part.right.codes.reshape(taps, depth, wide)

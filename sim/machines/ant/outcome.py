@@ -37,6 +37,7 @@ def outcome(
     name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
+    bits = {op.id: bits[op.id] for op in ops if op.id in bits}
     tensors = given_tensors(trace, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, tensors, options, progress)

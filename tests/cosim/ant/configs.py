@@ -34,7 +34,7 @@ CONFIGS = {
         schedule=Schedule.DRAIN,
         accumulator_width=26,
     ),
-    "wide": config(words=30, rows=2, cols=8, formats=("flint4u", "int8"), accumulator_width=18),
+    "flat": config(words=30, rows=2, cols=8, formats=("flint4u", "int8"), accumulator_width=18),
     "bytes": config(words=14, rows=3, cols=5, pe_bits=8, formats=BYTES),
     "bytes_sums": config(
         words=7, rows=5, cols=3, pe_bits=8, formats=BYTES, dataflow=SUMS, accumulator_width=23, foot_width=24

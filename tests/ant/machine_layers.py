@@ -101,7 +101,7 @@ def layers_of(trace: Trace, ops: Sequence[Op], config: AntConfig, bits: str) -> 
     Walk(trace, config, of_op, Tensors(trace, None, 0), watch).run()
     layers, extents = run.lowering.layers, run.program.extents
     products = {
-        place: products_of(layer, found[layer.op.id])
+        place: products_of(layer, found.get(layer.op.id, []))
         for place, layer in enumerate(layers)
         if isinstance(layer, Product | Attention)
     }
