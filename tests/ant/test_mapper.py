@@ -95,13 +95,15 @@ def one_tiling(
     halo = of.halo_bytes * tk / of.k
     activation = min(of.activation_bytes, of.activation_bytes * tm / of.m * tk / of.k + halo)
     weight = math.ceil(tk * tn * of.weight_bits / 8)
-    sums = {
-        "ws": tm * array.tile_cols(of.operands[1]), "os": 0, "is": tn * array.tile_cols(of.operands[0]),
-    }[array.dataflow]  # fmt: skip
+    words, columns = (tn, tm) if array.dataflow is Dataflow.INPUT_STATIONARY else (tm, tn)
+    wide = of.operands[0 if array.dataflow is Dataflow.INPUT_STATIONARY else 1]
+    tiles = math.ceil(columns / (array.cols // wide))  # next to each other, each with words of all PE columns
+    if trips[2] == 1:
+        tiles = 0 if array.dataflow is Dataflow.OUTPUT_STATIONARY else 1
     fits = (
         RUN_AHEAD * activation <= made.activation_scratchpad.capacity_bytes
         and RUN_AHEAD * weight <= made.weight_scratchpad.capacity_bytes
-        and of.sum_bytes * (tm * tn if trips[2] > 1 else sums) <= made.accumulator_scratchpad.capacity_bytes
+        and of.sum_bytes * words * tiles * array.cols <= made.accumulator_scratchpad.capacity_bytes
         and 2 * math.ceil(tm * tn * of.output_bits / 8) <= made.output_scratchpad.capacity_bytes
     )
     halos = 0.0  # tiles of an image whose neighbor gave way to other parts of k read their common rows again

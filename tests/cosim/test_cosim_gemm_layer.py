@@ -11,8 +11,8 @@ from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.machines.stated_trace import StatedOp, StatedTensor, stated_trace
 from tandemsim.traces.codec import load
 from tandemsim.traces.convolution import conv_output
-from tests.ant import draws
-from tests.cosim.ant import gemm, layers
+from tests.ant import draws, machine_layers
+from tests.cosim.ant import gemm
 from tests.cosim.ant.configs import CLASS_A, CONFIGS
 from tests.cosim.sample import ON_EACH, WHOLE
 
@@ -98,9 +98,9 @@ def assert_unhindered(found, run):
 @pytest.mark.parametrize(("array", "bits"), CASES)
 def test_convolutions_give_the_sums_of_functional_in_the_cycles_of_the_machine(array, bits, simulator):
     trace = convolutions()
-    found = layers.layers_of(trace, trace.ops, ARRAYS[array], bits)
+    found = machine_layers.layers_of(trace, trace.ops, ARRAYS[array], bits)
     run = gemm.assert_twins(found.config, found.tiles, simulator, name=f"{array}-{bits}")
-    layers.assert_sums(found, run)
+    machine_layers.assert_sums(found, run)
     assert_unhindered(found, run)
 
 
@@ -116,9 +116,9 @@ def test_a_block_of_a_transformer_gives_the_sums_of_functional_in_the_cycles_of_
     trace = load(VIT)
     ops = [op for op in trace.ops if op.name.startswith(BLOCK)]
     config = in_parts(draws.config(rows=8, cols=8, formats=CLASS_A, dataflow=flow), weights=512)
-    found = layers.layers_of(trace, ops, config, "4")
+    found = machine_layers.layers_of(trace, ops, config, "4")
     run = gemm.assert_twins(found.config, found.tiles, simulator, found.pauses(), name=f"block-{flow}")
-    layers.assert_sums(found, run)
+    machine_layers.assert_sums(found, run)
     ran, planned = found.ran(run), found.planned
     np.testing.assert_array_equal(ran.start, planned.start)
     np.testing.assert_array_equal(ran.end, planned.end)
