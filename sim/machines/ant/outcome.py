@@ -75,7 +75,7 @@ def outcome(
         scratchpad=reported(pads),
         energy_pj=energy(actions),
         energy_actions_pj=actions,
-        area_mm2=array_mm2(config.array),
+        area_mm2=array_mm2(config),
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=(*_notes(run, config, name), *values.notes),
@@ -97,8 +97,8 @@ def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     packed = [layer for layer in products if layer.share < 1]
     attention = config.array.widest
     notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
-    if array_mm2(config.array) is not None:
-        notes.append("Area is an estimate from gates of prototypes: PEs, decoders and encoders alone.")
+    if array_mm2(config) is not None:
+        notes.append("Area is an estimate from our gate counts: cells alone, no scratchpads and no taps.")
     if packed:
         lost = 1 - math.fsum(layer.share for layer in packed) / len(packed)
         notes.append(
