@@ -15,13 +15,13 @@ if __name__ == "__main__":  # before anything else is imported
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandemsim.rtl.lib.command_line import CircuitParser, choice_of
-from tandemsim.sim.arch.checks import UserError, nearest
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest
 from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
@@ -51,22 +51,28 @@ def all_units() -> list[Unit]:
     return [Unit(family, name) for family, units in UNITS.items() for name in units.by_name]
 
 
-def unit_named(word: str) -> Unit:
-    """Return the unit that ``FAMILY/UNIT``, or ``UNIT`` alone, means; `UserError` where that is not one."""
+def units_named(word: str) -> list[Unit]:
+    """Return the unit that ``FAMILY/UNIT``, or ``UNIT`` alone, means, and of ``FAMILY`` all.
+
+    Raises `UserError` where there is none, or where a unit alone is one of several.
+    """
     known = all_units()
-    found = [unit for unit in known if word in (str(unit), unit.name)]
-    if len(found) > 1:
+    found = [unit for unit in known if word in (str(unit), unit.name, unit.family)]
+    if len(found) > 1 and word not in UNITS:
         raise UserError(f"unit {word!r} is one of several: {', '.join(map(str, found))}")
     if not found:
-        raise UserError(nearest("unit", word, {str(unit) if "/" in word else unit.name for unit in known}))
-    return found[0]
+        names = {str(unit) if "/" in word else unit.name for unit in known}
+        raise UserError(nearest("unit", word, names if "/" in word else names | UNITS.keys()))
+    return found
 
 
 def build(unit: Unit, config: Any) -> tuple[str, dict[str, Any]]:
     """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` where it cannot."""
     config.check_circuit()
     units = UNITS[unit.family]
-    return verilog_and_sidecar(unit.family, units.by_name[unit.name](config), config, units.said)
+    if reason := units.missing(unit.name, config):
+        raise ConfigError(reason)
+    return verilog_and_sidecar(units.by_name[unit.name](config), units.said)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,20 +87,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "units",
         nargs="*",
         metavar="FAMILY/UNIT",
-        help="what to build (default: all); the name of the unit is enough where only one family has it",
+        help="what to build (default: all); FAMILY alone for all of its units, UNIT where only one has it",
     )
     chosen = parser.parse_args(arguments)
     try:
-        _write([*dict.fromkeys(map(unit_named, chosen.units))] or all_units(), chosen)
+        found = [unit for word in chosen.units for unit in units_named(word)]
+        named = {unit for unit in found if {str(unit), unit.name} & {*chosen.units}}
+        _write([*dict.fromkeys(found)] or all_units(), named, chosen)
     except UserError as error:
         tell_fault(PROGRAM, str(error))
         return USER_FAULT
     return 0
 
 
-def _write(units: Sequence[Unit], chosen: argparse.Namespace) -> None:
-    families = dict.fromkeys(unit.family for unit in units)
+def _write(asked: Sequence[Unit], named: Container[Unit], chosen: argparse.Namespace) -> None:
+    """Write units; of those that nobody named, those that the configuration has."""
+    families = dict.fromkeys(unit.family for unit in asked)
     configs = {family: choice_of(family_named(family), chosen).config for family in families}
+    units = [unit for unit in asked if unit in named or not _missing(unit, configs[unit.family])]
     folders = {family: Path(chosen.out) / family for family in families}
     for folder in (chosen.out, *folders.values()):
         require_writable_folder(folder)
@@ -107,6 +117,10 @@ def _write(units: Sequence[Unit], chosen: argparse.Namespace) -> None:
             (places[unit.family] / f"{unit.name}.json").write_text(json.dumps(sidecar, indent=1) + "\n")
     with standard_output() as stream:
         print("\n".join(f"{folders[unit.family] / unit.name}.v" for unit in units), file=stream)
+
+
+def _missing(unit: Unit, config: Any) -> str:
+    return UNITS[unit.family].missing(unit.name, config)
 
 
 def _how_long(unit: Unit, config: Any) -> str:

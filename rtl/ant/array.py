@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tandemsim.rtl.ant.block_foot import BlockFoot
 from tandemsim.rtl.ant.decoder import OperandDecoder
 from tandemsim.rtl.ant.foot import Foot
 from tandemsim.rtl.ant.pe import OutputPE, WeightPE
+from tandemsim.rtl.lib.delay import delayed_in_memory
 from tandemsim.rtl.lib.emit import unit
+from tandemsim.rtl.lib.fixed import in_width
 from tandemsim.rtl.lib.pipeline import delayed, named
-from tandemsim.rtl.lib.wires import layout, shape
+from tandemsim.rtl.lib.wires import layout
 from tandemsim.sim.arch.ant.config import AntConfig
-from tandemsim.sim.arch.ant.ports import activation_fields, command_fields, weight_fields
+from tandemsim.sim.arch.ant.ports import activation_fields, command_fields, output_fields, weight_fields
 from tandemsim.sim.arch.ant.wires import wires
 
 
@@ -53,9 +56,8 @@ class SystolicArray(wiring.Component):
                 "tile": In(command),
                 "command": In(command),
                 "go": In(1),
-                "word": Out(data.ArrayLayout(shape(wires(config).sum), config.array.cols)),
+                "word": Out(layout(output_fields(config))),
                 "word_valid": Out(1),
-                "end": Out(1),
             }
         )
 
@@ -76,7 +78,13 @@ class SystolicArray(wiring.Component):
         for upper, lower in zip(pes, pes[1:], strict=False):
             for before, after in zip(upper, lower, strict=True):
                 self._pass(m, before, after, "weight_base", "weight_shift")
-        self._foot(m, pes[-1])
+        word, valid, end = self._foot(m, pes[-1])
+        if array.taps:
+            word, valid, end = self._block_foot(m, pes, word, valid, end)
+        m.d.comb += [
+            self.word.as_value().eq(Cat(word, end)),
+            self.word_valid.eq(valid),
+        ]
         return m
 
     @staticmethod
@@ -94,6 +102,8 @@ class SystolicArray(wiring.Component):
             "begins": self.begins,
             "ends": self.ends,
         }
+        if array.taps:
+            control["blocks"] = tile.blocks
         in_place = 1 if array.stationary else 0
         return self._lanes(m, "row", list(self.activations.codes), control, in_place)
 
@@ -156,9 +166,22 @@ class SystolicArray(wiring.Component):
                 self._pass(m, before, after, "swap")
         for pe, lane in zip(pes[0], above, strict=True):
             m.d.comb += pe.weight_valid_in.eq(lane.control.valid)
-        for upper, lower in zip(pes, pes[1:], strict=False):
+        for r, (upper, lower) in enumerate(zip(pes, pes[1:], strict=False), 1):
+            cut = self._cut(m, r, left[r])
             for before, after in zip(upper, lower, strict=True):
-                self._pass(m, before, after, "psum", "weight_valid")
+                self._pass(m, before, after, "weight_valid")
+                if cut is None:
+                    self._pass(m, before, after, "psum")
+                else:
+                    m.d.comb += after.psum_in.eq(Mux(cut, 0, before.psum_out))
+                    cut = delayed(m, cut, 1, f"cut_{r}")
+
+    def _cut(self, m: Module, row: int, lane: Lane) -> Signal | None:
+        """Return, where a row begins a block, whether its first PE leaves the psum above to the tap there."""
+        blocks = self.config.array.blocks
+        if blocks is None or row % blocks.length:
+            return None
+        return named(m, lane.control.blocks, f"cut_{row}")
 
     def _output_stationary(
         self, m: Module, pes: list[list[OutputPE]], left: list[Lane], above: list[Lane]
@@ -178,8 +201,8 @@ class SystolicArray(wiring.Component):
         for column, lane in zip(zip(*pes, strict=True), above, strict=True):
             m.d.comb += [pe.go.eq(lane.control.go) for pe in column]
 
-    def _foot(self, m: Module, bottom: list[wiring.Component]) -> None:
-        """Bring the columns together, and the tile that they are of."""
+    def _foot(self, m: Module, bottom: list[wiring.Component]) -> tuple[Value, Value, Value]:
+        """Bring the columns together, and the tile that they are of; return word, whether it is one, end."""
         array = self.config.array
         m.submodules.foot = foot = Foot(self.config)
         for c, pe in enumerate(bottom):
@@ -187,15 +210,51 @@ class SystolicArray(wiring.Component):
             m.d.comb += foot.psums[c].eq(delayed(m, sums, array.cols - 1 - c, f"psum_{c}"))
         lag = array.rows + array.cols - 1
         starts = self.begins if array.stationary else self.ends
-        late = delayed(m, named(m, Cat(starts, self.activations_valid, self.tile), "tile_0"), lag, "tile")
+        counts = self.activations_valid & ~self.tile.blocks if array.taps else self.activations_valid
+        flags = delayed(m, named(m, Cat(starts, counts), "flags_0"), lag, "flags")
         m.d.comb += [
-            foot.starts.eq(late[0]),
-            foot.valid.eq(late[1] if array.stationary else bottom[-1].moves),
-            foot.command.eq(late[2:]),
-            self.word.eq(foot.word),
-            self.word_valid.eq(foot.word_valid),
-            self.end.eq(foot.end),
+            foot.starts.eq(flags[0]),
+            foot.valid.eq(flags[1] if array.stationary else bottom[-1].moves),
+            foot.command.eq(delayed_in_memory(m, self.tile.as_value(), lag, "tile")),
         ]
+        wire = wires(self.config)
+        none = Const(0, array.cols * wire.exponent.width)
+        sums = Cat(*(in_width(each, wire.sum.width) for each in foot.word))
+        return Cat(sums, none), foot.word_valid, foot.end
+
+    def _block_foot(
+        self, m: Module, pes: list[list[WeightPE]], word: Value, valid: Value, end: Value
+    ) -> tuple[Value, Value, Value]:
+        """Take blocks out of the columns; return their words together with those of the foot."""
+        array = self.config.array
+        assert array.blocks is not None
+        m.submodules.block_foot = foot = BlockFoot(self.config)
+        for segment in range(array.segments):
+            ends = pes[(segment + 1) * array.blocks.length - 1]
+            for c, pe in enumerate(ends):
+                psum = named(m, pe.psum_out[: len(foot.psums[segment][c])], f"block_{segment}_{c}")
+                m.d.comb += foot.psums[segment][c].eq(
+                    delayed(m, psum, array.cols - 1 - c, f"block_{segment}_{c}")
+                )
+        row = Signal.like(self.command.rows, name="weight_row")
+        with m.If(self.weights_valid):
+            m.d.sync += row.eq(Mux(row == self.command.rows - 1, 0, row + 1))
+        m.d.comb += [
+            foot.activations_valid.eq(self.activations_valid),
+            foot.begins.eq(self.begins),
+            foot.tile.eq(self.tile),
+            foot.scales.eq(self.activations.scales),
+            foot.weights_valid.eq(self.weights_valid & self.command.blocks),
+            foot.row.eq(row),
+            foot.weight_scales.eq(self.weights.scales),
+        ]
+        late = int(array.segments > 1)
+        word, valid, end = (
+            delayed(m, named(m, each, f"{name}_0"), late, name)
+            for name, each in (("sums", word), ("sums_valid", valid), ("sums_end", end))
+        )
+        ours = Cat(foot.sums.as_value(), foot.exponents.as_value())
+        return ours | word, valid | foot.word_valid, end | foot.end
 
 
 def delayed_view(m: Module, value: data.View, name: str) -> data.View:

@@ -5,10 +5,11 @@ Obeys: `AntArray.foot_width` and `Overflow`. Model: `sim.ant.foot`.
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, memory, wiring
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tandemsim.rtl.lib.accumulators import accumulators, tile_of, words_seen
 from tandemsim.rtl.lib.fixed import saturate
 from tandemsim.rtl.lib.pipeline import named
 from tandemsim.rtl.lib.wires import layout, shape
@@ -34,7 +35,7 @@ class Foot(wiring.Component):
                 "valid": In(1),
                 "starts": In(1),
                 "command": In(layout(command_fields(config))),
-                "word": Out(data.ArrayLayout(shape(wire.sum), cols)),
+                "word": Out(data.ArrayLayout(shape(wire.foot), cols)),
                 "word_valid": Out(1),
                 "end": Out(1),
             }
@@ -42,16 +43,9 @@ class Foot(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, array = Module(), self.config.array
-        held = Signal.like(self.command, name="held")
-        with m.If(self.starts):
-            m.d.sync += held.eq(self.command)
-        command = Signal.like(self.command, name="tile")
-        m.d.comb += command.eq(Mux(self.starts, self.command, held))
-
-        # Words, or rows, of the tile before this one.
-        counted = Signal.like(command.words if array.stationary else command.rows, name="counted")
-        seen = named(m, Mux(self.starts, 0, counted)[: len(counted)], "seen")
-        m.d.sync += counted.eq(seen + self.valid)
+        command = tile_of(m, self.starts, self.command)
+        counted = command.words if array.stationary else command.rows
+        seen = words_seen(m, self.starts, self.valid, counted)
 
         sums = self._joined_columns(m, command)
         if array.stationary:
@@ -102,36 +96,18 @@ class Foot(wiring.Component):
         self, m: Module, command: data.View, sums: list[Value], valid: Value, number: Value, last: Value
     ) -> None:
         width, depth = self.config.array.foot_width, self.config.accumulator_rows
-        # At least two words: an address of no bits is one of two in Verilog.
-        held = memory.Memory(shape=unsigned(width * len(sums)), depth=max(2, depth), init=[])
-        m.submodules.accumulators = held
-        write = held.write_port()
-        read = held.read_port(transparent_for=[write])
-
-        address = Signal.like(command.base, name="address")
-        adds, first, leaves, end = Signal(), Signal(), Signal(), Signal(name="ends")
-        at = named(m, (command.base + number)[: len(address)], "at")
-        m.d.comb += [read.addr.eq(at), read.en.eq(valid)]
-        m.d.sync += [
-            address.eq(at),
-            adds.eq(valid),
-            first.eq(command.first),
-            leaves.eq(command.leaves),
-            end.eq(last),
-        ]
+        held = accumulators(m, command, valid, number, last, width * len(sums), depth)
         totals = []
         for col, value in enumerate(sums):
             new = Signal.like(Value.cast(self._cut(value)), name=f"new_{col}")
             m.d.sync += new.eq(value)
-            old = Mux(first, 0, read.data.word_select(col, width)).as_signed()
+            old = Mux(held.first, 0, held.data.word_select(col, width)).as_signed()
             totals.append(named(m, self._bounded(old + new), f"total_{col}"))
-        stays = named(m, adds & ~leaves, "stays")
-        shown = named(m, adds & leaves, "shown")
-        m.d.comb += [write.addr.eq(address), write.data.eq(Cat(*totals)), write.en.eq(stays)]
+        m.d.comb += held.written.eq(Cat(*totals))
         m.d.sync += [
-            self.word.eq(Mux(shown, Cat(*totals), 0)),
-            self.word_valid.eq(shown),
-            self.end.eq(shown & end),
+            self.word.eq(Mux(held.leaves, Cat(*totals), 0)),
+            self.word_valid.eq(held.leaves),
+            self.end.eq(held.leaves & held.end),
         ]
 
     def _cut(self, value: Value) -> Value:

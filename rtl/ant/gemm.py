@@ -60,8 +60,7 @@ class AntGemm(wiring.Component):
             array.command.eq(self.command.payload),
             array.go.eq(controller.go),
             staging.reserve.eq(controller.reserve),
-            staging.word.sums.eq(array.word),
-            staging.word.end.eq(array.end),
+            staging.word.eq(array.word),
             staging.word_valid.eq(array.word_valid),
         ]
         wiring.connect(m, staging.output, wiring.flipped(self.output))

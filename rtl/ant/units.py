@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from tandemsim.rtl.ant.array import SystolicArray
+from tandemsim.rtl.ant.block_foot import BlockFoot
 from tandemsim.rtl.ant.controller import GemmController
 from tandemsim.rtl.ant.decoder import OperandDecoder
 from tandemsim.rtl.ant.encoder import CodeEncoder
 from tandemsim.rtl.ant.foot import Foot
 from tandemsim.rtl.ant.gemm import AntGemm
 from tandemsim.rtl.ant.pe import OutputPE, WeightPE
+from tandemsim.rtl.ant.tap import Tap
 from tandemsim.rtl.lib.units import Units
 from tandemsim.sim.arch.ant.config import AntConfig
 
-WHOLE = ("systolic_array", "ant_gemm")  # these hold all PEs
-SECONDS_PER_PE = 0.004  # measured: `python -m rtl.build ant/ant_gemm`, of CPU, for 4,096 PEs
+TAPPED = ("tap", "block_foot")  # units of arrays that have taps
+WHOLE = ("systolic_array", "gemm")  # these hold all PEs
+SECONDS_PER_PE = 0.01  # measured: `python -m rtl.build ant/gemm`, of CPU, for 4,096 PEs
 
 
 def seconds(unit: str, config: AntConfig) -> float:
     """Return roughly how long a unit takes to write."""
     return config.array.pes * SECONDS_PER_PE if unit in WHOLE else 0.0
+
+
+def missing(unit: str, config: AntConfig) -> str:
+    """Return why a config does not have a unit; "" where it does."""
+    if unit in TAPPED and not config.array.taps:
+        return f"array.taps must name a block format for {unit}, not {config.array.taps!r}"
+    return ""
 
 
 UNITS = Units(
@@ -28,10 +38,13 @@ UNITS = Units(
         WeightPE,
         OutputPE,
         Foot,
+        Tap,
+        BlockFoot,
         GemmController,
         SystolicArray,
         AntGemm,
     ),
     said={},
     seconds=seconds,
+    missing=missing,
 )

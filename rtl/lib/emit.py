@@ -17,64 +17,51 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Instance, ResetSignal
 from amaranth.lib import wiring
 
-from tandemsim.rtl.lib.names import Key, module_name, names_of
-from tandemsim.sim.arch.checks import digest
+from tandemsim.rtl.lib.names import circuit_digest, module_of
+
+Key = tuple[type, str]  # a class, and the digest of a configuration's circuit
 
 
 class SharedUnits:
-    """The units of a design by class and configuration, as RTLIL; Amaranth hands it to `elaborate`.
-
-    What a unit is called depends on the other units of the design. Until all of them are known each has the
-    name ``unit:<number>:``, which no signal can have.
-    """
+    """The units of a design by class and configuration, as RTLIL; Amaranth hands it to `elaborate`."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Key, int] = {}
-        self._texts: dict[Key, str] = {}
-        self._digests: dict[object, str] = {}  # a thousand PEs have one config
+        self._keys: dict[str, Key] = {}
+        self._clocked: dict[str, bool] = {}
+        self.texts: dict[str, str] = {}  # module -> RTLIL
 
     def instance(self, component: wiring.Component) -> Instance:
         """Return an instance of the component's module, connected to the component's ports.
 
         Raises `TypeError` for a component that has more arguments than its config: two of one config could
-        differ.
+        differ. Raises `ValueError` for two units of one name: two classes, or two digests that begin alike.
         """
-        key = self._key(component)
-        if key not in self._texts:
-            name = _temporary(self._numbers.setdefault(key, len(self._numbers)))
-            self._texts[key] = rtlil.convert(component, name=name, platform=self, emit_src=False)
+        name = module_of(component)
         component._MustUse__silence = True  # only the first is elaborated; no warning of the rest
-        ports = {}
-        if re.search(r"input \d+\s+\\clk$", self._texts[key], re.MULTILINE):
-            ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        self._check(name, component)
+        if name not in self.texts:
+            self.texts[name] = rtlil.convert(component, name=name, platform=self, emit_src=False)
+            self._clocked[name] = bool(re.search(r"input \d+\s+\\clk$", self.texts[name], re.MULTILINE))
+        ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal()} if self._clocked[name] else {}
         for path, member, value in component.signature.flatten(component):
             prefix = "i_" if member.flow is wiring.In else "o_"
             if len(Value.cast(value)):
                 ports[prefix + "__".join(map(str, path))] = Value.cast(value)
-        return Instance(_temporary(self._numbers[key]), **ports)
+        return Instance(name, **ports)
 
-    def named(self, top: str, text: str) -> str:
-        """Return the RTLIL of the design: that of its top and of its units, by their names.
-
-        Raises `ValueError` where two units cannot be told apart, see `rtl.lib.names`.
-        """
-        names = names_of(self._numbers, top)
-        by_number = {number: names[key] for key, number in self._numbers.items()}
-        whole = "\n".join([text, *self._texts.values()])
-        return re.sub(r"unit:(\d+):", lambda found: by_number[int(found[1])], whole)
-
-    def _key(self, component: wiring.Component) -> Key:
+    def _check(self, name: str, component: wiring.Component) -> None:
         kind, config = type(component), component.config
-        arguments = ", ".join(inspect.signature(kind).parameters)
-        if arguments != "config":
-            raise TypeError(f"{kind.__qualname__} must take its config alone to be shared, not ({arguments})")
-        if config not in self._digests:
-            self._digests[config] = digest(config)
-        return Key(kind, self._digests[config])
-
-
-def _temporary(number: int) -> str:
-    return f"unit:{number}:"
+        known = self._keys.get(name)
+        if known is None:
+            arguments = ", ".join(inspect.signature(kind).parameters)
+            if arguments != "config":
+                raise TypeError(
+                    f"{kind.__qualname__} must take its config alone to be shared, not ({arguments})"
+                )
+        key = self._keys.setdefault(name, (kind, circuit_digest(config)))
+        if key != (kind, circuit_digest(config)):
+            clash = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in (key[0], kind))
+            raise ValueError(f"two units would be one module {name}: {clash}")
 
 
 def unit(platform: object, component: wiring.Component) -> wiring.Component | Instance:
@@ -85,8 +72,8 @@ def unit(platform: object, component: wiring.Component) -> wiring.Component | In
 def rtlil_of(component: wiring.Component) -> str:
     """Return the RTLIL of a component and all its units, each once."""
     shared = SharedUnits()
-    top = module_name(type(component).__name__)
-    return shared.named(top, rtlil.convert(component, name=top, platform=shared, emit_src=False))
+    top = rtlil.convert(component, name=module_of(component), platform=shared, emit_src=False)
+    return "\n".join([top, *shared.texts.values()])
 
 
 def verilog(component: wiring.Component) -> str:

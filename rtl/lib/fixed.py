@@ -52,6 +52,12 @@ def moved(value: Value, drop: int, down: Value) -> Value:
     return shift_half_up(value, down + drop)
 
 
+def in_width(value: Value, width: int) -> Value:
+    """Return a signed value in `width` bits, sign and all or cut off."""
+    missing = max(0, width - len(value))
+    return Cat(value, value[-1].replicate(missing))[:width].as_signed()
+
+
 def larger(left: Value, right: Value) -> Value:
     """Return the larger of two signed values."""
     width = max(len(left), len(right))

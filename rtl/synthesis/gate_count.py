@@ -17,7 +17,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tandemsim.rtl.lib.emit import verilog
-from tandemsim.rtl.lib.names import module_name
+from tandemsim.rtl.lib.names import module_of, unit_name
 from tandemsim.rtl.synthesis import yosys
 from tandemsim.rtl.synthesis.few_pins import FewPins
 from tandemsim.rtl.synthesis.yosys import Counted
@@ -47,15 +47,28 @@ def counts_of(families: Iterable[str]) -> dict[str, FamilyCount]:
 
 
 def by_name(kinds: Kinds) -> dict[str, type[wiring.Component]]:
-    """Return classes of units by the names of their modules."""
-    return {module_name(kind.__name__): kind for kind in kinds}
+    """Return classes of units by name."""
+    return {unit_name(kind): kind for kind in kinds}
 
 
 def count_modules(whole: wiring.Component, kept: Iterable[str], folder: Path) -> dict[str, Counted]:
-    """Return the modules of a machine, each counted once, without the modules that it holds."""
-    top = module_name(type(whole).__name__)
-    found = yosys.count(verilog(whole), top, folder, kept)
-    return {name.removeprefix(f"{top}."): counted for name, counted in found.items()}
+    """Return the modules of a machine, each counted once, without the modules that it holds.
+
+    Modules are called as units are, and as their place in the machine where they are not a unit. `kept` are
+    those, beside the machine itself, that are not dissolved in the modules that hold them.
+    """
+    top, unit = module_of(whole), unit_name(type(whole))
+    family, _, digits = top.partition(unit)  # salo_ and _1f0c88a2
+    long = [f"{top}{name.removeprefix(unit)}" if "." in name else f"{family}{name}{digits}" for name in kept]
+    found = yosys.count(verilog(whole), top, folder, long)
+
+    def short(name: str) -> str:
+        return name.removeprefix(f"{top}.").removeprefix(family).removesuffix(digits)
+
+    return {
+        short(name): counted._replace(holds={short(held): count for held, count in counted.holds.items()})
+        for name, counted in found.items()
+    }
 
 
 def count_units(
@@ -68,8 +81,14 @@ def count_units(
             found[name] = modules[name]
         else:
             tell(f"counting {name}")
-            found |= yosys.count(verilog(kind(config)), name, folder)
+            found[name] = count_alone(kind(config), folder)
     return found
+
+
+def count_alone(unit: wiring.Component, folder: Path, memories: bool = True) -> Counted:
+    """Return a unit in which all that it holds is dissolved; `memories` as in `yosys.count`."""
+    top = module_of(unit)
+    return yosys.count(verilog(unit), top, folder, memories=memories)[top]
 
 
 def as_json(units: Mapping[str, Counted]) -> dict[str, Any]:
@@ -100,7 +119,7 @@ class Multiplier(wiring.Component):
 def multiplier_nand2(folder: Path, tell: Tell) -> float:
     """Return what the reference costs in the same cells."""
     tell("counting a multiplier of 8 bits")
-    return yosys.count(verilog(Multiplier()), "multiplier", folder)["multiplier"].nand2
+    return count_alone(Multiplier(), folder).nand2
 
 
 def place(circuits: Mapping[str, wiring.Component], folder: Path, tell: Tell) -> dict[str, Any]:
@@ -108,5 +127,6 @@ def place(circuits: Mapping[str, wiring.Component], folder: Path, tell: Tell) ->
     found = {}
     for name, circuit in circuits.items():
         tell(f"placing the {name} on an ECP5: some minutes")
-        found[name] = yosys.place(verilog(FewPins(circuit)), "few_pins", folder)
+        wrapped = FewPins(circuit)
+        found[name] = yosys.place(verilog(wrapped), module_of(wrapped), folder)
     return found

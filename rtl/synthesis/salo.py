@@ -10,7 +10,6 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.salo.controller import Controller
 from tandemsim.rtl.salo.exp import ExpUnit
 from tandemsim.rtl.salo.pe import PE
@@ -18,7 +17,7 @@ from tandemsim.rtl.salo.reciprocal import ReciprocalUnit
 from tandemsim.rtl.salo.sink import SinkUnit
 from tandemsim.rtl.salo.tile_engine import TileEngine
 from tandemsim.rtl.salo.weighted_sum import GlobalWeightedSum, WeightedSum
-from tandemsim.rtl.synthesis import gate_count, yosys
+from tandemsim.rtl.synthesis import gate_count
 from tandemsim.rtl.synthesis.gate_count import Tell, by_name
 from tandemsim.rtl.synthesis.yosys import Counted
 from tandemsim.sim.arch.cells import MULTIPLIER_8B_NAND2, NAND2_UM2
@@ -54,8 +53,7 @@ def measure(config: SaloConfig, placed: Sequence[str], folder: Path, tell: Tell)
 def merge_bit_nand2(config: SaloConfig, unit: Counted, folder: Path, tell: Tell) -> float:
     """Return what a bit of a merge buffer made of flip-flops costs, its share of the ports included."""
     tell("counting weighted_sum, its buffer made of flip-flops")
-    name = "weighted_sum"
-    built = yosys.count(verilog(WeightedSum(config)), name, folder, memories=False)[name]
+    built = gate_count.count_alone(WeightedSum(config), folder, memories=False)
     return (built.nand2 - unit.nand2) / unit.memory_bits
 
 

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.block_taps import BlockTaps, TileWords
 from tandemsim.sim.ant.sums import added, joined, joined_columns, matrix_product, output_words, wrap
-from tandemsim.sim.ant.words import GemmCommand, GemmTile, OperandWord
+from tandemsim.sim.ant.words import GemmCommand, GemmTile, OperandWord, OutputWord
 from tandemsim.sim.arch.ant.config import MAX_WORDS, AntConfig
 from tandemsim.sim.arch.ant.operands import operand_tables
 from tandemsim.sim.arch.ant.widths import NIBBLE
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.types import Integers
 
@@ -38,9 +40,8 @@ class SystolicArrayInputs(NamedTuple):
 class SystolicArrayOutputs(NamedTuple):
     """What leaves it, `AntArray.output_lag` cycles after the word that makes it."""
 
-    word: tuple[int, ...]  # [C]
+    word: OutputWord
     word_valid: bool
-    end: bool  # the tile's last word
 
 
 class SystolicArray:
@@ -60,19 +61,33 @@ class SystolicArray:
         tables = operand_tables(array)
         self._values = tables.base << tables.shift
         self._paired = [array.operands_of(form) == 2 for form in array.code_formats]
-        self.accumulators = np.zeros((config.accumulator_rows, array.cols), np.int64)
-        self.saturations = 0
+        shape = config.accumulator_rows, array.cols
+        self.accumulators = np.zeros(shape, np.int64)
+        self._taps = BlockTaps(config) if array.taps else None
+        self._saturations = 0
 
-    def run(self, tiles: Iterable[GemmTile]) -> list[Integers]:
-        """Return the output words of each tile, int64 [words, C] in the order in which they leave.
+    @property
+    def saturations(self) -> int:
+        """Additions that took the bound of an accumulator."""
+        return self._saturations + (self._taps.saturations if self._taps else 0)
+
+    def run(self, tiles: Iterable[GemmTile]) -> list[TileWords]:
+        """Return the output words of each tile in the order in which they leave.
 
         Of a tile whose sums stay, none. Raises `ConfigError` for a command that the array cannot run.
         """
         return [self._run(tile) for tile in tiles]
 
-    def _run(self, tile: GemmTile) -> Integers:
+    def _run(self, tile: GemmTile) -> TileWords:
         command = tile.command
         check_command(command, self._config)
+        if self._taps and command.blocks:
+            return self._taps.run(tile, *self._operands(tile))
+        sums = self._run_sums(tile)
+        return TileWords(sums, np.zeros_like(sums))
+
+    def _run_sums(self, tile: GemmTile) -> Integers:
+        command = tile.command
         psums = wrap(self._psums(tile), self._config.array.accumulator_width)
         if self._paired[command.weight_format]:
             psums = joined_columns(psums)
@@ -81,7 +96,7 @@ class SystolicArray:
         at = slice(command.base, command.base + len(psums))
         old = np.zeros_like(psums) if command.first else self.accumulators[at]
         sums, saturated = added(old, psums, self._config)
-        self.saturations += saturated
+        self._saturations += saturated
         if not command.leaves:
             self.accumulators[at] = sums
             return sums[:0]
@@ -90,14 +105,20 @@ class SystolicArray:
     def _psums(self, tile: GemmTile) -> Integers:
         """Return the sums below the PEs, [words, C] or [rows, C], exactly."""
         command, stationary = tile.command, self._config.array.stationary
-        activations = self._decoded(tile.activations[:, : command.rows], command.activation_format)
-        weights = self._decoded(tile.weights, command.weight_format)
-        weights[:, command.cols :] = 0
+        activations, weights = self._operands(tile)
         if not stationary:
             return matrix_product(activations.T, weights)
         if self._paired[command.activation_format]:
             activations[:, 0::2] <<= NIBBLE
         return matrix_product(activations, weights)
+
+    def _operands(self, tile: GemmTile) -> tuple[Integers, Integers]:
+        """Return the values that the PEs multiply; of columns that the tile does not have 0."""
+        command = tile.command
+        activations = self._decoded(tile.activations[:, : command.rows], command.activation_format)
+        weights = self._decoded(tile.weights, command.weight_format)
+        weights[:, command.cols :] = 0
+        return activations, weights
 
     def _decoded(self, codes: Integers, number: int) -> Integers:
         """Return the values of operands; those in even places are upper nibbles, where there are two."""
@@ -119,6 +140,8 @@ def check_command(command: GemmCommand, config: AntConfig) -> None:
         if array.operands_of(forms[number]) == 2:
             value = getattr(command, name)
             require(value % 2 == 0, f"GemmCommand.{name} must be even for {forms[number].name}", value)
+    if command.blocks:
+        _check_blocks(command, config)
     words = output_words(command, config)
     if not (command.first and command.leaves):
         rule = f"GemmCommand.base must leave {words} of {config.accumulator_rows} accumulators"
@@ -126,3 +149,12 @@ def check_command(command: GemmCommand, config: AntConfig) -> None:
     if command.leaves and not array.stationary:
         rule = f"an output scratchpad of {config.staging_words} words must hold those of a tile"
         require(words <= config.staging_words, rule, words)
+
+
+def _check_blocks(command: GemmCommand, config: AntConfig) -> None:
+    array = config.array
+    require(bool(array.taps), "GemmCommand.blocks must be false for an array without taps", True)
+    element = array.formats.index(BLOCK_FORMATS[array.taps].element.name)
+    for name in ("activation_format", "weight_format"):
+        rule = f"GemmCommand.{name} must be {element} for blocks of {array.taps}"
+        require(getattr(command, name) == element, rule, getattr(command, name))

@@ -4,6 +4,8 @@ Obeys: the OCP Microscaling Formats specification, version 1.0, and NVFP4, as `s
 weight-stationary column is cut at the end of each block by a tap, which takes the block's sum out, multiplies
 it by the significands of its two scales and has their exponents. All taps of one place in the column, tile
 after tile, add up in one accumulator; those of a column meet, the upper ones first, when the output leaves.
+Input stationary, the operands change places. Elements of two nibbles, as of MXINT8, fill two rows where they
+stream, so a column has half the taps; sums of the two nibbles of weights are joined before a tap scales them.
 
 An accumulator is a significand of some bits and an exponent. To add, the smaller exponent becomes the larger
 one, its significand shifted right and rounded down; `GUARD_BITS` below the unit of a block's sum keep what
@@ -16,14 +18,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.sums import matrix_product
-from tandemsim.sim.arch.ant.config import AntArray, Dataflow
-from tandemsim.sim.arch.blocks import E8M0_BIAS, E8M0_NAN, SCALE, BlockFormat, Blocks
+from tandemsim.sim.arch.ant.config import BYTE, AntArray, Dataflow
+from tandemsim.sim.arch.ant.widths import NIBBLE, Range, operand, product, values_of
+from tandemsim.sim.arch.ant.wires import GUARD_BITS, tap_width
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS, E8M0_BIAS, E8M0_NAN, SCALE, BlockFormat, Blocks
 from tandemsim.sim.arch.checks import ConfigError, require
 from tandemsim.sim.arch.types import Doubles, Integers
 
-GUARD_BITS = 8  # assumed; the error they leave is a millionth of that of the elements' own few bits
-WIDTH, WIDTH_WITH_FLOAT_SCALES = 32, 40  # bits of an accumulator; a scale of E4M3 has a significand of 4 bits
+EXPONENT_WIDTH = 10  # bits of an accumulator's exponent: of two scales of E8M0, and a sign; E4M3's need fewer
 FAR = 62  # a shift by as much leaves nothing, in int64, and of negative numbers -1
 
 
@@ -53,13 +57,13 @@ def run_block_gemm(array: AntArray, activations: BlockOperand, weights: BlockOpe
 
     Raises `ConfigError` for an array that has no taps, and for operands whose blocks do not agree.
     """
-    length = check_blocks(array, activations, weights)
+    length = check_blocks(array, activations.form, weights.form)
     significands, exponents = zip(*(_scales(each) for each in (activations, weights)), strict=True)
     values = [_values(each) for each in (activations, weights)]
-    width = WIDTH_WITH_FLOAT_SCALES if activations.form.float_scale else WIDTH
+    width = tap_width(activations.form)
     shape = len(values[0]), len(values[1])
-    taps = array.rows // length
-    held = [_nothing(shape) for _ in range(taps)]
+    taps = taps_of(array, activations.form, weights.form)
+    held = [nothing(shape) for _ in range(taps)]
     saturations = 0
     for block in range(significands[0].shape[1]):
         at = slice(block * length, (block + 1) * length)
@@ -92,21 +96,49 @@ def add(one: BlockSums, other: BlockSums, width: int) -> tuple[BlockSums, int]:
     return BlockSums(total, exponent), int((total != exact).sum())
 
 
-def check_blocks(array: AntArray, activations: BlockOperand, weights: BlockOperand) -> int:
-    """Return the length of a block. Raises `ConfigError` for what the array cannot run."""
-    one, other = activations.form, weights.form
+def check_blocks(array: AntArray, one: BlockFormat, other: BlockFormat) -> int:
+    """Return the length of a block of activations and of weights. Raises `ConfigError` for what the array
+    cannot run.
+    """
     if (one.length, one.float_scale) != (other.length, other.float_scale):
         raise ConfigError(
             f"blocks of {one.name} and of {other.name} must have one length and one kind of scale"
         )
-    if array.dataflow is Dataflow.OUTPUT_STATIONARY:
-        raise ConfigError("block formats must run weight or input stationary: other sums do not pass a tap")
-    for form in (one, other):
-        if array.operands_of(form.element) != 1:
-            raise ConfigError(f"{form.name} must have elements of one operand of a PE")
-    rule = f"AntArray.rows must be a multiple of the {one.length} elements of a block"
-    require(array.rows % one.length == 0, rule, array.rows)
+    if not array.stationary:
+        raise ConfigError(f"dataflow must be ws or is for blocks of {one.name}, not {array.dataflow}")
+    streamed, held = (other, one) if array.dataflow is Dataflow.INPUT_STATIONARY else (one, other)
+    rows = one.length * array.operands_of(streamed.element)
+    rule = f"AntArray.rows must be a multiple of the {rows} rows of a block of {streamed.name}"
+    require(array.rows % rows == 0, rule, array.rows)
+    least, greatest = product(values_of(streamed.element), _held(array, held))
+    needed = Range(one.length * least, one.length * greatest).bits
+    rule = f"AntArray.accumulator_width must be at least {needed} for the sum of a block of {one.name}"
+    require(array.accumulator_width >= needed, rule, array.accumulator_width)
     return one.length
+
+
+def taps_of(array: AntArray, activation: BlockFormat, weight: BlockFormat) -> int:
+    """Return the taps of a column."""
+    streamed = weight if array.dataflow is Dataflow.INPUT_STATIONARY else activation
+    return array.rows // (streamed.length * array.operands_of(streamed.element))
+
+
+def accumulator_bytes(array: AntArray, bits: Bits) -> int:
+    """Return the bytes of an accumulator: of blocks, of its significand and exponent."""
+    if not bits.blocks[0]:
+        return array.sum_bytes
+    return -(-(tap_width(BLOCK_FORMATS[bits.blocks[0]]) + EXPONENT_WIDTH) // BYTE)
+
+
+def sum_bytes(array: AntArray, bits: Bits) -> int:
+    """Return the bytes of a result at the foot: an accumulator, or of blocks one for each tap of a column."""
+    forms = [BLOCK_FORMATS[name] for name in bits.blocks if name]
+    return accumulator_bytes(array, bits) * (taps_of(array, forms[0], forms[1]) if forms else 1)
+
+
+def _held(array: AntArray, form: BlockFormat) -> Range:
+    """Return the range of what stays in a PE: of two nibbles, of either."""
+    return operand(form.element) if array.pe_bits == NIBBLE else values_of(form.element)
 
 
 def _values(operand: BlockOperand) -> Integers:
@@ -119,13 +151,17 @@ def _values(operand: BlockOperand) -> Integers:
 
 def _scales(operand: BlockOperand) -> tuple[Integers, Integers]:
     """Return the significands and exponents of the scales, [rows, blocks]."""
-    codes = operand.blocks.scales
-    if operand.form.float_scale:
-        if not SCALE.finite[codes].all():
-            raise ConfigError(f"every scale of {operand.form.name} must be a finite number")
+    form, codes = operand.form, operand.blocks.scales
+    finite = SCALE.finite[codes] if form.float_scale else codes != E8M0_NAN
+    if not finite.all():
+        raise ConfigError(f"every scale of {form.name} must be a finite number")
+    return scale_parts(form, codes)
+
+
+def scale_parts(form: BlockFormat, codes: Integers) -> tuple[Integers, Integers]:
+    """Return the significands and exponents that codes of scales stand for."""
+    if form.float_scale:
         return SCALE.base[codes], SCALE.shift[codes]
-    if (codes == E8M0_NAN).any():
-        raise ConfigError(f"every scale of {operand.form.name} must be a finite number")
     return np.ones_like(codes), codes - E8M0_BIAS
 
 
@@ -133,5 +169,6 @@ def _scale_unit(form: BlockFormat) -> float:
     return SCALE.unit if form.float_scale else 1.0
 
 
-def _nothing(shape: tuple[int, int]) -> BlockSums:
+def nothing(shape: tuple[int, ...]) -> BlockSums:
+    """Return accumulators that hold nothing."""
     return BlockSums(np.zeros(shape, np.int64), np.zeros(shape, np.int64))

@@ -35,7 +35,7 @@ class GemmControllerOutputs(NamedTuple):
     reserve: int  # output words for which room is taken
 
 
-NOTHING = GemmCommand(0, 0, 0, 0, 0, False, False, 0)
+NOTHING = GemmCommand(0, 0, 0, 0, 0, False, False, 0)  # no tile
 
 
 class GemmController:

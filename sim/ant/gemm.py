@@ -35,15 +35,17 @@ class GemmRun(NamedTuple):
     """What tiles make, and when."""
 
     sums: Integers  # [words, C] the output words, in their order
+    exponents: Integers  # [words, C] of blocks, else 0
     end: Integers  # [words] 1: the last word of its tile
     cycles: StreamCycles
     saturations: int  # sums at the foot that took a bound
 
     def words(self) -> list[OutputWord]:
         """Return the output words as the stream has them."""
+        columns = (self.sums.tolist(), self.exponents.tolist(), self.end.tolist())
         return [
-            OutputWord(tuple(sums), bool(end))
-            for sums, end in zip(self.sums.tolist(), self.end.tolist(), strict=True)
+            OutputWord(tuple(sums), tuple(exponents), bool(end))
+            for sums, exponents, end in zip(*columns, strict=True)
         ]
 
 
@@ -65,8 +67,11 @@ class AntGemm:
         array = SystolicArray(self._config)
         words = array.run(tiles)
         table = tile_table([tile.command for tile in tiles], self._config)
-        last = np.zeros(sum(map(len, words)), np.int64)
-        last[np.cumsum([len(each) for each in words if len(each)]) - 1] = 1
+        lengths = [len(each.sums) for each in words]
+        last = np.zeros(sum(lengths), np.int64)
+        last[np.cumsum([length for length in lengths if length]) - 1] = 1
         cycles = stream_cycles(table, self._config.timing, ends)
-        sums = np.concatenate([np.zeros((0, self._config.array.cols), np.int64), *words])
-        return GemmRun(sums, last, cycles, array.saturations)
+        none = np.zeros((0, self._config.array.cols), np.int64)
+        sums = np.concatenate([none, *(each.sums for each in words)])
+        exponents = np.concatenate([none, *(each.exponents for each in words)])
+        return GemmRun(sums, exponents, last, cycles, array.saturations)

@@ -41,7 +41,7 @@ class Patches:
     def reads(self, m: int, tm: int, k: int, tk: int) -> int:
         """Return the codes inside the image, of tm rows from m and tk columns from k."""
         channels = self.image.channels
-        starts = np.arange(len(self._down)) * channels
+        starts = np.arange(len(self._down)) * self.image.depth
         of_tap = np.clip(np.minimum(starts + channels, k + tk) - np.maximum(starts, k), 0, None)
         return int((self._before(m + tm) - self._before(m)) @ of_tap)
 

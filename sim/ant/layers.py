@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
+
+Width: TypeAlias = int | Fraction  # bits of an element in memory, its share of a scale included
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Bits:
     activation: int
     weight: int
     operands: tuple[int, int]  # of an activation and of a weight: 1, or 2 nibbles
-    block: str = ""  # the format of blocks of K that share a scale, where the operands have one
+    blocks: tuple[str, str] = ("", "")  # formats of blocks along K that share a scale, where both have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Image:
 
     height: int
     width: int
-    channels: int  # of one group
+    channels: int  # of the groups that share a tile
     kernel_h: int
     kernel_w: int
     stride_h: int
@@ -43,11 +47,17 @@ class Image:
     pad_left: int
     out_height: int
     out_width: int
+    padding: int = 0  # zeros behind the channels of each place of the kernel, up to a whole block
 
     @property
     def places(self) -> int:
         """Places of the output."""
         return self.out_height * self.out_width
+
+    @property
+    def depth(self) -> int:
+        """Elements of K of a place of the kernel."""
+        return self.channels + self.padding
 
 
 @dataclass(slots=True)
@@ -60,14 +70,17 @@ class Product:
     k: int
     count: int
     bits: Bits
+    widths: tuple[Width, Width]  # of an activation and of a weight
     activation: int  # ids of tensors
     weight: int
     is_stored: bool  # the weight is there from the start, and lies in the order of its tiles
     output: int
     weights: int = 0  # matrices of weights, which items take in turn; 0: each item has its own
-    packed: int = 1  # groups of a convolution that share a tile: of its weights all others are zeros
+    packed: int = 1  # groups of a convolution in one tile
+    # Elements of weights over n k: less where zeros fill a tile, between groups and behind blocks.
+    density: Width = 1
     image: Image | None = None
-    share: float = 1.0  # useful multiply-accumulates over m n k count: less where groups share a tile
+    share: float = 1.0  # useful multiply-accumulates over m n k count: less where zeros fill a tile
     riders: list[int] = field(default_factory=list)
     operands: list[int] = field(default_factory=list)  # tensors that the riders read beside
     # Places from (included) to (not included) in the order in which they run; none: all, ascending.

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 
 from tandemsim.sim.ant.layers import Attention, Beside, Bits, Conversion, Image, Layer, Passes, Product
+from tandemsim.sim.ant.stored import groups_of, stored_bits, whole
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.traces.convolution import conv_output
 from tandemsim.traces.schema import Op, Trace
@@ -145,6 +147,9 @@ class Lowering:
 
     def _gemm(self, op: Op, stored: bool, common: Mapping[str, object]) -> Product:
         m, n, k = (op.dim(name) for name in ("m", "n", "k"))
+        bits = self.bits[op.id]
+        sides = zip((bits.activation, bits.weight), bits.blocks, strict=True)
+        common = {**common, "widths": tuple(stored_bits(*side, k) for side in sides)}
         if op.kind == "grouped_gemm":  # as many rows of each group, within one; of few rows, as many groups
             m *= self.batch
             groups = min(op.dim("groups"), m)
@@ -158,12 +163,12 @@ class Lowering:
     def _convolution(self, op: Op, common: Mapping[str, object]) -> Product:
         out_height, out_width = conv_output(op.dims)
         groups, batch = op.dim("groups"), op.dim("batch") * self.batch
-        channels = op.dim("in_channels") // groups
-        k = channels * op.dim("kernel_h") * op.dim("kernel_w")
+        channels, places = op.dim("in_channels") // groups, op.dim("kernel_h") * op.dim("kernel_w")
+        k = channels * places
         n = op.dim("out_channels") // groups
         bits = self.bits[op.id]
         rows, cols = self._array.tile_rows(bits.operands[0]), self._array.tile_cols(bits.operands[1])
-        packed = max(1, min(groups, rows // k if k <= rows else 1, cols // n if n <= cols else 1))
+        packed, padding = groups_of(op, rows, cols, bits.blocks[0])
         count = -(-groups // packed)
         image = Image(
             height=op.dim("height"),
@@ -179,18 +184,24 @@ class Lowering:
             pad_left=op.dim("pad_left"),
             out_height=out_height,
             out_width=out_width,
+            padding=padding,
         )
         m = batch * out_height * out_width
         useful = op.macs * self.batch
-        whole = m * n * packed * k * packed * count
+        depth = places * image.depth
         return Product(
             m=m,
             n=n * packed,
-            k=k * packed,
+            k=depth,
             count=count,
             packed=packed,
+            widths=(
+                stored_bits(bits.activation, bits.blocks[0], op.dim("in_channels")),
+                stored_bits(bits.weight, bits.blocks[1], channels, packed),
+            ),
+            density=whole(Fraction(k, depth)),
             image=image,
-            share=useful / whole,
+            share=useful / (m * n * packed * depth * count),
             **common,  # type: ignore[arg-type]
         )
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Dataflow, Schedule
 from tandemsim.sim.arch.types import Bools, Doubles, Integers
 
 RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that loads run ahead; assumed
@@ -24,14 +24,15 @@ class Shape(NamedTuple):
     k: int
     items: int  # products of this shape
     operands: tuple[int, int]  # of a PE, that an activation and a weight are
-    weight_bits: int
-    output_bits: int  # that are written to DRAM
+    weight_bits: float  # of an element, scales included
+    output_bits: float  # that are written to DRAM
     m_granule: int  # a convolution's output row
     k_granule: int  # a convolution's kernel places
     activation_bytes: float  # of one (m, k) product, all of it; of an image fewer than m k elements
     halo_bytes: float  # that a tile of m shares with the one before it of its image
     beside_bits: int  # of tensors that the riding ops read, for each element of the output
     parameter_bytes: int  # of what they read once
+    sum_bytes: int  # of a result in the accumulators
 
 
 class Costs(NamedTuple):
@@ -87,11 +88,7 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
     )
     weight = np.ceil(tk * tn * shape.weight_bits / 8)
     output = np.ceil(tm * tn * shape.output_bits / 8)
-    if array.dataflow is Dataflow.INPUT_STATIONARY:
-        streamed = tn * array.tile_cols(shape.operands[0])
-    else:
-        streamed = tm * (array.tile_cols(shape.operands[1]) if array.stationary else 0)
-    sums = array.sum_bytes * np.where(trips[:, 2] > 1, tm * tn, streamed)
+    sums = shape.sum_bytes * accumulators(array, shape.operands, tm, tn, trips[:, 2] > 1)
     beside = np.ceil(tm * tn * shape.beside_bits / 8)
     held = config.weight_scratchpad.capacity_bytes
     fits = (
@@ -117,6 +114,22 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
         output,
         beside,
     )
+
+
+def accumulators(
+    array: AntArray, operands: tuple[int, int], tm: Doubles | int, tn: Doubles | int, is_cut: Bools | bool
+) -> Doubles:
+    """Return how many accumulators tiles (tm, tn) take: whole words, one for each column of PEs, used or not.
+
+    A column of array tiles has a word for each of its rows; of products whose inputs stay, for each column.
+    Where k is cut, all columns of array tiles keep theirs, else one at a time, or output stationary none.
+    """
+    one, other = operands
+    words, across = tm, np.ceil(tn / array.tile_cols(other))
+    if array.dataflow is Dataflow.INPUT_STATIONARY:
+        words, across = tn, np.ceil(tm / array.tile_cols(one))
+    kept: Doubles = array.cols * words * np.where(is_cut, across, int(array.stationary))
+    return kept
 
 
 def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Doubles) -> Doubles:

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.ant.layers import Attention
+from tandemsim.sim.ant.layers import Attention, Width
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.mapper import task_cycles
+from tandemsim.sim.ant.mapper_costs import accumulators
 from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders
-from tandemsim.sim.ant.planned import AWAITED, WAKES
+from tandemsim.sim.ant.planned import AWAITED, WAKES, Extent
 from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.arch.ant.config import Dataflow
 from tandemsim.sim.arch.checks import ConfigError
 
 QUERY_BLOCKS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256)  # sizes that are tried
@@ -67,7 +69,7 @@ def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
 
 
 def query_block(
-    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: int
+    planner: Planner, layer: Attention, low: int, high: int, room: int, is_there: bool, output_bits: Width
 ) -> tuple[int, int]:
     """Return the queries of a block, and the cycles of a head: of those that fit, the size with the fewest.
 
@@ -80,9 +82,7 @@ def query_block(
         start = max(low, min(middle, high - size))
         keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
         scores = size * max(4 * keys, 2 * (keys + query)) <= room
-        sums = (
-            config.array.sum_bytes * size * config.array.cols <= config.accumulator_scratchpad.capacity_bytes
-        )
+        sums = _sum_bytes(planner, layer, size, keys) <= config.accumulator_scratchpad.capacity_bytes
         output = size * layer.v_dim * output_bits // 8
         if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
             continue
@@ -93,6 +93,10 @@ def query_block(
             best, chosen = total, size
     if best is None:
         keys = layer.keys(low, low + 1)
+        least, held = _sum_bytes(planner, layer, 1, keys), config.accumulator_scratchpad.capacity_bytes
+        if least > held:
+            rule = f"accumulator_scratchpad.capacity_bytes must be at least {least} for a query's results"
+            raise ConfigError(f"{rule}, not {held}")
         rule = f"activation_scratchpad.capacity_bytes must be at least {4 * keys} for scores of {keys} keys"
         raise ConfigError(f"{rule}, not {room}")
     return chosen, best
@@ -104,6 +108,23 @@ def _chunk(planner: Planner, layer: Attention, size: int) -> int:
     chunk = max(1, planner.config.weight_scratchpad.capacity_bytes // (4 * row))
     cols = planner.config.array.tile_cols(layer.bits.operands[1])
     return max(1, chunk // cols * cols) if chunk >= cols else chunk
+
+
+def _chunk_of_keys(planner: Planner, layer: Attention) -> int:
+    """Return how many keys' scores are one task: where the queries stay, no more than have accumulators."""
+    chunk, array = _chunk(planner, layer, layer.head_dim), planner.config.array
+    if array.dataflow is Dataflow.INPUT_STATIONARY:
+        return max(1, min(chunk, planner.config.accumulator_rows))
+    return chunk
+
+
+def _sum_bytes(planner: Planner, layer: Attention, queries: int, keys: int) -> int:
+    """Return the bytes of accumulators for a block of queries, whose results add up chunk by chunk."""
+    array, operands = planner.config.array, layer.bits.operands
+    scores = accumulators(array, operands, queries, min(keys, _chunk_of_keys(planner, layer)), False)
+    is_cut = keys > _chunk(planner, layer, layer.v_dim)
+    results = accumulators(array, operands, queries, layer.v_dim, is_cut)
+    return int(max(scores, results)) * array.sum_bytes
 
 
 def _keys(
@@ -141,12 +162,13 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
     """Plan the scores of a block and its softmax; return the softmax's task."""
     plan, bits = planner.plans[place], layer.bits
     first, last, keys, start = block
-    queries, chunk = last - first, _chunk(planner, layer, layer.head_dim)
+    queries, chunk = last - first, _chunk_of_keys(planner, layer)
     tasks = []
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
         work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands)
-        task = planner.array_task(place, work)
+        extent = Extent(2 * head, first, queries, key, some, 0, layer.head_dim, ends=True)
+        task = planner.array_task(place, work, extent)
         tasks.append(task)
         plan.macs += queries * some * layer.head_dim
         tile = queries, some, layer.head_dim
@@ -198,7 +220,9 @@ def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: 
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
         work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
-        task = planner.array_task(place, work)
+        ends = key + some == keys
+        extent = Extent(2 * head + 1, first, queries, 0, layer.v_dim, key, some, ends)
+        task = planner.array_task(place, work, extent)
         plan.macs += queries * some * layer.v_dim
         tile = queries, layer.v_dim, some
         count_traffic(planner.config.array, plan, bits, tile, queries * some)

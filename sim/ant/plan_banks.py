@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from tandemsim.sim.ant.block_sums import sum_bytes
 from tandemsim.sim.ant.im2col import Patches
-from tandemsim.sim.ant.layers import Bits, Image, Product
+from tandemsim.sim.ant.layers import Bits, Image, Product, Width
 from tandemsim.sim.ant.planned import LayerPlan
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
 
@@ -49,16 +50,22 @@ def _longer(words: int, wait: int, rows: int) -> int:
 
 
 def count_traffic(
-    array: AntArray, plan: LayerPlan, bits: Bits, tile: tuple[int, int, int], activations: int
+    array: AntArray,
+    plan: LayerPlan,
+    bits: Bits,
+    tile: tuple[int, int, int],
+    activations: int,
+    widths: tuple[Width, Width] | None = None,
 ) -> None:
     """Count the bytes that a (tm, tn, tk) tile of a product reads and writes in the scratchpads.
 
     An operand that streams is read once for each pass over the other one, of which `activations` are the
-    codes that a pass reads.
+    codes that a pass reads. `widths`: bits of a code of each, its share of a scale included.
     """
     tm, tn, tk = tile
     rows, cols = array.tile_rows(bits.operands[0]), array.tile_cols(bits.operands[1])
-    activation, weight = activations * bits.activation // 8, tk * tn * bits.weight // 8
+    left, above = widths or (bits.activation, bits.weight)
+    activation, weight = activations * left // 8, tk * tn * above // 8
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         reads = activation * -(-tn // cols), weight * -(-tm // rows)
         sums = 1
@@ -68,7 +75,7 @@ def count_traffic(
     else:
         reads = activation * -(-tn // cols), weight
         sums = -(-tk // rows)
-    word = array.sum_bytes
+    word = sum_bytes(array, bits)
     plan.count("activation", reads[0], 0)
     plan.count("weight", reads[1], 0)
     plan.count("accumulator", tm * tn * word * sums, tm * tn * word * sums)

@@ -6,44 +6,50 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tandemsim.sim.ant.layers import Image, Product
+from tandemsim.sim.ant.block_sums import sum_bytes
+from tandemsim.sim.ant.layers import Image, Product, Width
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
 from tandemsim.sim.ant.mapper import Mapping, task_cycles
 from tandemsim.sim.ant.mapper_costs import Shape
 from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders, once_bytes
+from tandemsim.sim.ant.planned import Extent
 from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.ant.stored import stored_bits
 from tandemsim.sim.arch.ant.widths import NIBBLE
 
 
-def product_shape(planner: Planner, layer: Product, output_bits: int) -> Shape:
+def product_shape(planner: Planner, layer: Product, output_bits: Width) -> Shape:
     """Return a product as the mapper sees it, or the largest of its blocks of rows.
 
     `output_bits` of each result are written to DRAM.
     """
-    image, bits = layer.image, layer.bits
+    image, (activation, weight) = layer.image, layer.widths
     m = max(last - first for first, last in layer.row_blocks or ((0, layer.m),))
-    size = m * layer.k * bits.activation / 8
+    size = float(m * layer.k * activation / 8)
     halo, granule, places = 0.0, 1, 1
     if image is not None:
         images = layer.m / (image.out_height * image.out_width)
-        size = images * image.height * image.width * image.channels * bits.activation / 8
+        size = images * float(image.height * image.width * image.channels * activation) / 8
         extent = image.dilation_h * (image.kernel_h - 1) + 1
-        halo = max(0, extent - image.stride_h) * image.width * image.channels * bits.activation / 8
+        halo = float(max(0, extent - image.stride_h) * image.width * image.channels * activation / 8)
         granule, places = image.out_width, image.kernel_h * image.kernel_w
+        if layer.bits.blocks[0]:  # parts of k begin with a tile, and so with a block
+            places = 1
     return Shape(
         m,
         layer.n,
         layer.k,
         layer.count,
-        bits.operands,
-        bits.weight,
-        output_bits,
+        layer.bits.operands,
+        float(weight * layer.density),
+        float(output_bits),
         granule,
         places,
         size,
         halo,
         *_beside(planner, layer, layer.count * layer.m * layer.n),
+        sum_bytes(planner.config.array, layer.bits),
     )
 
 
@@ -62,7 +68,7 @@ def plan_product(planner: Planner, place: int, layer: Product) -> None:
     planner.keep(place)
     blocks = layer.row_blocks or ((0, layer.m),)
     shape = product_shape(planner, layer, sum(planner.written_bits(layer.output)))
-    kept = planner.kept(layer.activation, layer.bits.activation)
+    kept = planner.kept(layer.activation, layer.widths[0])
     mapping = planner.search(shape).best(planner.rooms[place], kept is not None)
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
@@ -106,17 +112,18 @@ def _tile(
     bits = layer.bits
     part = _input_part(layer, item, so_far)
     task = NONE
-    kept = planner.kept(layer.activation, bits.activation)
+    kept = planner.kept(layer.activation, layer.widths[0])
     for k, tk in _parts_of_k(planner, layer, mapping):
         work = task_cycles(planner.config, tm, tn, tk, bits.operands)
         first, waits = bank_conflicts(planner.config.array, layer, (m, tm), tn, (k, tk))
         plan.conflicts += waits
         work = work._replace(stream=work.stream + waits, first_words=work.first_words + first)
-        if bits.activation <= NIBBLE:
+        if layer.widths[0] <= NIBBLE:
             more = planner.config.outliers.cycles(work.stream, planner.config.array.pe_bits)
             plan.outlier_cycles += more
             work = work._replace(stream=work.stream + more)
-        task = planner.array_task(place, work)
+        extent = Extent(item, m, tm, n, tn, k, tk, ends=k + tk == layer.k)
+        task = planner.array_task(place, work, extent)
         plan.macs += tm * tn * tk
         if kept is not None:
             planner.await_kept(kept, task, part)
@@ -127,9 +134,10 @@ def _tile(
                 run = _with_halo(planner, shape, run, before, task, tk / layer.k)
             planner.load(Queue.ACTIVATION, (place, "A", item, m, k), layer.activation, task, run, part)
         which = item % layer.weights if layer.weights else item
-        size = -(-tk * tn * bits.weight // (8 * layer.packed))
-        base = planner.at(layer.weight, bits.weight)
-        offset = ((which * layer.n + n) * layer.k + k * tn) * bits.weight // (8 * layer.packed)
+        width = layer.widths[1]
+        size = -(-tk * tn * width * layer.density // 8)
+        base = planner.at(layer.weight, width)
+        offset = ((which * layer.n + n) * layer.k + k * tn) * width * layer.density // 8
         planner.load(
             Queue.WEIGHT,
             (place, "W", which, n, k),
@@ -138,14 +146,15 @@ def _tile(
             (base + offset, 1, size, size),
             1.0,
         )
-        if bits.activation <= NIBBLE and kept is None:
+        if layer.widths[0] <= NIBBLE and kept is None:
             key: tuple[Hashable, ...] = (place, "A", item, m, k)
             planner.load_outliers(Queue.ACTIVATION, key, layer.activation, task, tm * tk, part)
-        if bits.weight <= NIBBLE:
+        if layer.widths[1] <= NIBBLE:
             key = (place, "W", which, n, k)
-            planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, tk * tn // layer.packed, 1.0)
+            planner.load_outliers(Queue.WEIGHT, key, layer.weight, task, int(tk * tn * layer.density), 1.0)
         codes = codes_read(planner.config.array, layer, (m, tm), (k, tk))
-        count_traffic(planner.config.array, plan, bits, (tm, tn, tk), codes)
+        widths = layer.widths[0], stored_bits(bits.weight, bits.blocks[1], layer.k)
+        count_traffic(planner.config.array, plan, bits, (tm, tn, tk), codes, widths)
     load_riders(planner, place, layer, task, item * layer.m + m, tm, n, tn, layer.count * layer.m, layer.n)
     runs = []
     for width in planner.written_bits(layer.output):
@@ -189,7 +198,7 @@ def _activation_run(
     planner: Planner, layer: Product, shape: Shape, item: int, m: int, tm: int, k: int, tk: int
 ) -> tuple[int, int, int, int]:
     """Return what a tile reads: of an image the rows that the tiles before it have not read."""
-    bits, image = layer.bits.activation, layer.image
+    bits, image = layer.widths[0], layer.image
     base = planner.at(layer.activation, bits)
     if image is not None:
         total, rows = shape.activation_bytes, _input_rows(image, layer.m)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product
+from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product, Width
 from tandemsim.sim.ant.lowering import STORED
 from tandemsim.sim.ant.plan_attention import query_block
 from tandemsim.sim.ant.plan_product import product_shape
@@ -24,13 +24,13 @@ def keep_results(planner: Planner) -> None:
 
 def _choices(planner: Planner) -> list[Kept]:
     lowering = planner.lowering
-    streams: dict[tuple[int, int], list[int]] = {}  # by tensor and width: layers that stream it to the array
-    others: set[tuple[int, int]] = set()  # what is read from DRAM, whatever stays
+    streams: dict[tuple[int, Width], list[int]] = {}  # layers that stream it to the array
+    others: set[tuple[int, Width]] = set()  # what is read from DRAM, whatever stays
     for place, plan in enumerate(planner.plans):
         layer = plan.layer
         if isinstance(layer, Product):
-            streams.setdefault((layer.activation, layer.bits.activation), []).append(place)
-            others.add((layer.weight, layer.bits.weight))
+            streams.setdefault((layer.activation, layer.widths[0]), []).append(place)
+            others.add((layer.weight, layer.widths[1]))
         elif isinstance(layer, Attention):
             streams.setdefault((layer.inputs[0], layer.bits.activation), []).append(place)
             others |= {(tensor, layer.bits.activation) for tensor in layer.inputs[1:]}
@@ -59,13 +59,14 @@ def _cost(planner: Planner, state: State) -> Cost:
     """Return what a layer moves and takes. Raises `ConfigError` where it does not fit."""
     place, room, is_there, spared = state
     layer = planner.plans[place].layer
-    widths = [width for width in planner.formats.get(layer.output, [STORED]) if width not in spared]
+    made: list[Width] = planner.formats.get(layer.output, [STORED])
+    written_bits: Width = sum(width for width in made if width not in spared)
     if isinstance(layer, Product):
-        mapping = planner.search(product_shape(planner, layer, sum(widths))).best(room, is_there)
+        mapping = planner.search(product_shape(planner, layer, written_bits)).best(room, is_there)
         return Cost(mapping.bytes, mapping.cycles)
-    written = planner.lowering.elements(layer.output) * sum(widths) // 8
+    written = planner.lowering.elements(layer.output) * written_bits // 8
     if isinstance(layer, Attention):
-        _, cycles = query_block(planner, layer, 0, layer.queries, room, is_there, sum(widths))
+        _, cycles = query_block(planner, layer, 0, layer.queries, room, is_there, written_bits)
         queries = layer.heads * layer.queries * layer.head_dim * layer.bits.activation // 8
         return Cost(written + (0 if is_there else queries), cycles * layer.heads)
     return Cost(written, 0)

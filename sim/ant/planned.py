@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,24 @@ def transfer_row(
     return (*run, *waits, *engines, tensor, owner)
 
 
+class Extent(NamedTuple):
+    """Which part of a layer's products a task of the array computes, in elements."""
+
+    product: int  # an item of the layer; of head h of attention 2 h for its scores, 2 h + 1 for its results
+    m: int  # the first row of the product; of a head, the first query
+    tm: int
+    n: int  # the first column; of scores, among the keys that the block of queries meets
+    tn: int
+    k: int  # the first term of the sums; of results, among these keys
+    tk: int
+    ends: bool  # with these terms the sums end
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sums begin and end in the task."""
+        return self.k == 0 and self.ends
+
+
 @dataclass(slots=True)
 class LayerPlan:
     """What became of a layer."""
@@ -69,6 +88,7 @@ class Program:
 
     tasks: Tasks
     first: Integers  # [ENGINES + 1]
+    extents: list[Extent]  # of each task of the array
     transfers: Transfers
     queues: Integers  # [QUEUES + 1]
     writes: Writes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
-from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product
+from tandemsim.sim.ant.layers import Attention, Beside, Passes, Product, Width
 from tandemsim.sim.ant.loop import ENGINES, NONE, QUEUES, Engine, Queue
 from tandemsim.sim.ant.lowering import STORED, Lowering
 from tandemsim.sim.ant.mapper import Cycles, Search
@@ -18,6 +18,7 @@ from tandemsim.sim.ant.planned import (
     WOKEN,
     WOKEN_ENGINE,
     Columns,
+    Extent,
     LayerPlan,
     Run,
     transfer_row,
@@ -48,6 +49,7 @@ class Planner:
     def __init__(self, config: AntConfig, lowering: Lowering) -> None:
         self.config, self.lowering = config, lowering
         self.tasks = [Columns(TASK_COLUMNS) for _ in range(ENGINES)]
+        self.extents: list[Extent] = []  # of the tasks of the array
         self.transfers = [Columns(TRANSFER_COLUMNS) for _ in range(QUEUES)]
         half = config.vector_scratchpad.capacity_bytes // 2
         self.rings = {
@@ -62,11 +64,11 @@ class Planner:
         }
         self.plans = [LayerPlan(layer) for layer in lowering.layers]
         self.place = NONE  # of the layer that is being planned
-        self._placed: dict[tuple[int, int], int] = {}
+        self._placed: dict[tuple[int, Width], int] = {}
         self.next_byte = 0
         self._last: Cycles | None = None
         self._searches: dict[Shape, Search] = {}
-        self._seen: dict[tuple[int, int], float] = {}
+        self._seen: dict[tuple[int, Width], float] = {}
         self.formats = self._formats()
         self.keeping: Keeping = {}
         self.rooms = [config.activation_scratchpad.capacity_bytes] * len(lowering.layers)
@@ -99,7 +101,7 @@ class Planner:
                 self.plans[place].count("activation", 0, kept.size)
         return after
 
-    def kept(self, tensor: int, bits: int) -> Kept | None:
+    def kept(self, tensor: int, bits: Width) -> Kept | None:
         """Return the result that the present layer reads on the chip; None: it is in DRAM."""
         kept = self.keeping.get((tensor, bits))
         return kept if kept is not None and self.place in kept.readers else None
@@ -110,13 +112,13 @@ class Planner:
             rule = f"its tensors must fit the DRAM, of {self.config.dram.capacity_bytes:,} bytes"
             raise ConfigError(f"{rule} (dram.channels, dram.ranks), not {self.next_byte:,}")
 
-    def _formats(self) -> dict[int, list[int]]:
+    def _formats(self) -> dict[int, list[Width]]:
         """Return in which widths each activation is written: those that somebody reads, or 8 bits."""
-        formats: dict[int, set[int]] = {}
+        formats: dict[int, set[Width]] = {}
         for layer in self.lowering.layers:
             if isinstance(layer, Product):
-                formats.setdefault(layer.activation, set()).add(layer.bits.activation)
-                formats.setdefault(layer.weight, set()).add(layer.bits.weight)
+                for tensor, width in zip((layer.activation, layer.weight), layer.widths, strict=True):
+                    formats.setdefault(tensor, set()).add(width)
             elif isinstance(layer, Attention):
                 for tensor in layer.inputs:
                     formats.setdefault(tensor, set()).add(layer.bits.activation)
@@ -130,16 +132,16 @@ class Planner:
                 formats.setdefault(tensor, set()).add(self.read_bits(tensor))
         return {tensor: sorted(widths) for tensor, widths in formats.items()}
 
-    def written_bits(self, tensor: int) -> list[int]:
+    def written_bits(self, tensor: int) -> list[Width]:
         """Return the widths in which a result is written to DRAM."""
-        widths = self.formats.get(tensor, [STORED])
+        widths: list[Width] = self.formats.get(tensor, [STORED])
         return [width for width in widths if not self._is_spared(tensor, width)]
 
-    def _is_spared(self, tensor: int, bits: int) -> bool:
+    def _is_spared(self, tensor: int, bits: Width) -> bool:
         kept = self.keeping.get((tensor, bits))
         return kept is not None and kept.spared
 
-    def at(self, tensor: int, bits: int) -> int:
+    def at(self, tensor: int, bits: Width) -> int:
         """Return where a tensor lies in one of its widths."""
         key = tensor, bits
         if key not in self._placed:
@@ -155,7 +157,8 @@ class Planner:
     def task(self, engine: Engine, place: int, cycles: int, gap: int, fill: int, lag: int) -> int:
         return self.tasks[engine].add(max(1, cycles), gap, fill, lag, 0, NONE, place)
 
-    def array_task(self, place: int, work: Cycles) -> int:
+    def array_task(self, place: int, work: Cycles, extent: Extent) -> int:
+        self.extents.append(extent)
         array, before = self.config.array, self._last
         gap = fill = 0
         if array.schedule is Schedule.PIPELINED:

@@ -86,6 +86,7 @@ def assembled(planner: Planner) -> Program:
     return Program(
         tasks=tasks,
         first=first,
+        extents=planner.extents,
         transfers=transfers,
         queues=queues,
         writes=_writes(transfers, 2 * len(planner.plans)),

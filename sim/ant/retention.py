@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from tandemsim.sim.ant.layers import Width
 from tandemsim.sim.arch.checks import ConfigError
 
 SLACK = 64  # one part in so many of the cycles is given for fewer bytes
@@ -20,7 +21,7 @@ class Kept(NamedTuple):
     """A result in one of its widths, on the chip from layer `first` to layer `last`."""
 
     tensor: int
-    bits: int
+    bits: Width
     size: int  # bytes
     first: int
     last: int
@@ -28,7 +29,7 @@ class Kept(NamedTuple):
     spared: bool  # nobody needs it in DRAM
 
 
-Keeping = Mapping[tuple[int, int], Kept]  # by tensor and width
+Keeping = Mapping[tuple[int, Width], Kept]  # by tensor and width
 
 
 class Cost(NamedTuple):
@@ -44,14 +45,14 @@ class State(NamedTuple):
     place: int
     room: int  # bytes for other activations
     is_there: bool  # its activations are on the chip
-    spared: frozenset[int]  # widths of its results that are not written
+    spared: frozenset[Width]  # widths of its results that are not written
 
 
 CostOf = Callable[[State], Cost]  # raises `ConfigError` where a layer does not fit
 
 
 def candidates(
-    tensor: int, bits: int, size: int, first: int, readers: list[int], is_needed: bool
+    tensor: int, bits: Width, size: int, first: int, readers: list[int], is_needed: bool
 ) -> list[Kept]:
     """Return the ways to keep a result for its first readers, ascending.
 
@@ -75,7 +76,7 @@ def candidates(
 
 def kept_results(choices: list[Kept], layers: int, capacity: int, cost: CostOf) -> tuple[Keeping, list[int]]:
     """Return what is kept, and how many bytes each layer has for other activations."""
-    kept: dict[tuple[int, int], Kept] = {}
+    kept: dict[tuple[int, Width], Kept] = {}
     states = [State(place, capacity, False, frozenset()) for place in range(layers)]
     for choice in sorted(choices, key=lambda each: (-_density(each), *each[:5])):
         key = choice.tensor, choice.bits

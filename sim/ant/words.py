@@ -21,18 +21,21 @@ class GemmCommand(NamedTuple):
     first: bool
     leaves: bool
     base: int
+    blocks: bool = False
 
 
 class OperandWord(NamedTuple):
     """A word of activations, or of weights."""
 
     codes: tuple[int, ...]  # [R], or [C]
+    scales: tuple[int, ...] = ()  # of blocks: codes, [segments], or [C]
 
 
 class OutputWord(NamedTuple):
     """A sum of each column."""
 
     sums: tuple[int, ...]  # [C]
+    exponents: tuple[int, ...]  # [C] of blocks, else 0
     end: bool  # the tile's last
 
 
@@ -42,3 +45,5 @@ class GemmTile(NamedTuple):
     command: GemmCommand
     activations: Integers  # [words, R] codes
     weights: Integers  # [rows, C] codes; output stationary [words, C]
+    activation_scales: Integers | None = None  # of blocks: codes [words, segments]
+    weight_scales: Integers | None = None  # of blocks: codes [segments, C]

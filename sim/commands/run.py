@@ -73,8 +73,9 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--bits",
         metavar="NAME",
-        help="operand widths, of a machine with several: 4, 6, 8, trace (as it states them), or a list of"
-        " ANT's evaluation: ant, bitfusion, olaccel; of another network: ant:bert-cola (default: by preset)",
+        help="operand widths, of a machine with several: 4, 6, 8, a block format (mxfp4, mxfp6-e2m3,"
+        " mxfp6-e3m2, mxint8, nvfp4), trace (as it states them), or a list of ANT's evaluation: ant,"
+        " bitfusion, olaccel; of another network: ant:bert-cola (default: by preset)",
     )
     parser.add_argument(
         "--out", metavar="DIR", help="write report.json, report.html, plots, ops.parquet, timeline.json.gz"

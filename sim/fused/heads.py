@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tandemsim.sim.ant.block_sums import sum_bytes
 from tandemsim.sim.ant.layers import Beside, Product
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import Lowering
@@ -16,6 +17,7 @@ from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.mapper_costs import RUN_AHEAD
 from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders
+from tandemsim.sim.ant.planned import Extent
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.arch.types import Integers
 
@@ -104,16 +106,16 @@ def block_of(planner: Planner, group: Projections, output_bits: int) -> int:
     """Return how many tokens are loaded together; 0 where the scratchpads hold too few for a full tile."""
     config, array = planner.config, planner.config.array
     product = _product(planner, group.places[0])
-    bits, widest = product.bits, max(part.columns for part in group.parts)
-    weights = -(-product.k * widest * bits.weight // 8)
+    (activation, weight), widest = product.widths, max(part.columns for part in group.parts)
+    weights = -(-product.k * widest * weight // 8)
     most = min(
         group.tokens,
-        config.accumulator_scratchpad.capacity_bytes // (array.sum_bytes * array.cols),
+        config.accumulator_scratchpad.capacity_bytes // (sum_bytes(array, product.bits) * array.cols),
         config.output_scratchpad.capacity_bytes * 8 // (2 * widest * output_bits),
     )
-    if planner.kept(product.activation, bits.activation) is None:
+    if planner.kept(product.activation, activation) is None:
         room = min(planner.rooms[place] for place in group.places)
-        most = min(most, room * 8 // (RUN_AHEAD * product.k * bits.activation))
+        most = min(most, room * 8 // (RUN_AHEAD * product.k * activation))
     few = most < min(group.tokens, array.rows) or 2 * weights > config.weight_scratchpad.capacity_bytes
     if few or config.outliers.share:
         return 0
@@ -143,27 +145,27 @@ def _plan_part(
 ) -> None:
     product = _product(planner, part.place)
     planner.begin(part.place)
-    plan, bits = planner.plans[part.place], product.bits
+    plan, bits, (left, above) = planner.plans[part.place], product.bits, product.widths
     item, of_item = divmod(unit, group.units)
     row = item * group.tokens + token
-    task = planner.array_task(
-        part.place, task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
-    )
+    column = part.first_column + of_item * part.columns
+    work = task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
+    extent = Extent(0, row, rows, column, part.columns, 0, product.k, ends=True)
+    task = planner.array_task(part.place, work, extent)
     plan.macs += rows * part.columns * product.k
     tile = rows, part.columns, product.k
-    count_traffic(planner.config.array, plan, bits, tile, rows * product.k)
+    count_traffic(planner.config.array, plan, bits, tile, rows * product.k, product.widths)
     done = (row + rows) / product.m
-    kept = planner.kept(product.activation, bits.activation)
+    kept = planner.kept(product.activation, left)
     if kept is not None:
         planner.await_kept(kept, task, done)
     else:
-        size = -(-rows * product.k * bits.activation // 8)
-        start = planner.at(product.activation, bits.activation) + row * product.k * bits.activation // 8
+        size = -(-rows * product.k * left // 8)
+        start = planner.at(product.activation, left) + row * product.k * left // 8
         key = group.places[0], "A", row
         planner.load(Queue.ACTIVATION, key, product.activation, task, (start, 1, size, size), done)
-    column = part.first_column + of_item * part.columns
-    size = -(-part.columns * product.k * bits.weight // 8)
-    start = planner.at(product.weight, bits.weight) + column * product.k * bits.weight // 8
+    size = -(-part.columns * product.k * above // 8)
+    start = planner.at(product.weight, above) + column * product.k * above // 8
     weight = part.place, "W", part.number, of_item
     planner.load(Queue.WEIGHT, weight, product.weight, task, (start, 1, size, size), 1.0)
     load_riders(planner, part.place, product, task, row, rows, column, part.columns, product.m, product.n)

@@ -12,6 +12,7 @@ from tandemsim.sim.ant.sums import output_words
 from tandemsim.sim.ant.words import GemmCommand, GemmTile
 from tandemsim.sim.arch.ant.config import AntArray, AntConfig
 from tandemsim.sim.arch.ant.operands import split
+from tandemsim.sim.arch.blocks import E8M0_BIAS, E8M0_NAN, SCALE, BlockFormat
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.sram import BufferConfig
 from tandemsim.sim.arch.types import Integers
@@ -41,6 +42,16 @@ def codes(rng: Random, form: CodeFormat, shape: tuple[int, ...]) -> Integers:
     return rng.choice(np.flatnonzero(form.finite), shape).astype(np.int64)
 
 
+def scales(rng: Random, form: BlockFormat, shape: tuple[int, ...]) -> Integers:
+    """Return codes of scales: most of them near one another, so that sums meet, and some far apart."""
+    if form.float_scale:
+        return rng.choice(np.flatnonzero(SCALE.finite), shape).astype(np.int64)
+    near, far = rng.integers(-3, 4, shape), rng.integers(-E8M0_BIAS, E8M0_NAN - E8M0_BIAS, shape)
+    spread = rng.integers(-20, 21, shape)
+    kind = rng.random(shape)
+    return E8M0_BIAS + np.where(kind < 0.6, near, np.where(kind < 0.9, spread, far)).astype(np.int64)
+
+
 def _words(rng: Random, array: AntArray, form: CodeFormat, words: int, side: int) -> Integers:
     """Return operand words, [words, side]: whole codes as they stand on the wires."""
     count = array.operands_of(form)
@@ -62,6 +73,9 @@ def tile(
     """
     array = config.array
     forms = array.code_formats
+    blocks = like.blocks if like else bool(array.taps and not pair and rng.random() < 0.7)
+    if blocks and array.blocks:
+        pair = (array.formats.index(array.blocks.element.name),) * 2
     numbers = pair or tuple(rng.integers(0, len(forms), 2).tolist())
     if like:
         numbers = like.activation_format, like.weight_format
@@ -74,14 +88,20 @@ def tile(
         words, rows, cols = (
             (like.words, rows, like.cols) if array.stationary else (words, like.rows, like.cols)
         )
-    command = GemmCommand(words, rows, cols, *numbers, first, leaves, 0)
+    command = GemmCommand(words, rows, cols, *numbers, first, leaves, 0, blocks)
     room = config.accumulator_rows - output_words(command, config)
     base = like.base if like else int(rng.integers(0, room + 1))
     loaded = rows if array.stationary else words
     weights = _words(rng, array, weight, loaded, array.cols)
     if array.stationary and each[0] == 2:
         weights[1::2] = weights[0::2]
-    return GemmTile(command._replace(base=base), _words(rng, array, activation, words, array.rows), weights)
+    made = GemmTile(command._replace(base=base), _words(rng, array, activation, words, array.rows), weights)
+    if not array.blocks:
+        return made
+    return made._replace(
+        activation_scales=scales(rng, array.blocks, (words, array.segments)),
+        weight_scales=scales(rng, array.blocks, (array.segments, array.cols)),
+    )
 
 
 def tiles(

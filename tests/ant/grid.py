@@ -42,7 +42,9 @@ class Grid:
     def __call__(self, inputs: SystolicArrayInputs) -> SystolicArrayOutputs:
         """Run one cycle; return what leaves in it."""
         self.before.appendleft(inputs)
-        array, shown = self.array, SystolicArrayOutputs(*self.output)
+        array, out = self.array, self.output
+        word = OutputWord(out.word, (0,) * array.cols, out.end)
+        shown = SystolicArrayOutputs(word, out.word_valid)
         if array.stationary:
             for col in range(array.cols):
                 self.bottom[col].appendleft(self._shown(array.rows - 1, col, "psum_out"))
@@ -196,7 +198,7 @@ def step(
             )
         )
         if out.word_valid:
-            waiting.append((cycle, OutputWord(out.word, out.end)))
+            waiting.append((cycle, out.word))
         room -= signals.reserve
         offered = waiting and cycle >= waiting[0][0] + STAGING_LATENCY
         if offered and streams["output"].offers(cycle):

@@ -15,6 +15,7 @@ from tandemsim.sim.arch.ant.presets import ANT, ANT_MICRO22
 from tandemsim.sim.arch.dram.energy import DramTraffic
 from tandemsim.sim.arch.dram.energy_table import dram_energy
 from tandemsim.sim.arch.energy import EnergyConfig, sram_read_pj_per_byte
+from tandemsim.sim.machines.ant.small import small_trace
 from tandemsim.sim.papers.ant.hardware import ACCELERATORS, INPUTS, WEIGHTS
 from tandemsim.sim.run import Request, simulate
 from tests.ant.test_bits import quantized
@@ -63,14 +64,19 @@ def test_an_array_of_fewer_or_narrower_pes_is_smaller() -> None:
     assert areas["adafloat"] < areas["int8"] < areas["biscaled"] < areas["ant"] < areas["systolic"]
 
 
-def test_blocks_are_ended_by_taps_and_need_weights_that_stay() -> None:
+def test_blocks_are_ended_by_taps_and_need_operands_that_stay() -> None:
     stated = {"type": "mxfp4", "bits": 4}
     settings: dict[str, object] = {"array.formats": "int4,int8,int8u,e2m1"}
     trace = quantized(**stated)
     report = simulate(Request(workload="x", trace=trace, machine="ant", settings=settings)).report
-    # 32 x 48 results of 48 products, 2 blocks; 14 x 14 x 8 results of 27, 1 block
-    taps = 32 * 48 * 2 + 14 * 14 * 8
+    # 32 x 48 results of 48 products, 2 blocks; 14 x 14 x 8 results of 9 places of 3 channels, a block each
+    taps = 32 * 48 * 2 + 14 * 14 * 8 * 9
     assert report.energy_actions_pj["array.tap"] == pytest.approx(taps * 1148 * 0.2 / 434)
-    said = "^op 'project': dataflow must be ws for blocks of mxfp4, not os$"
+    # each tap adds to its own accumulator, of 6 bytes: 32 x 48 in 1 tile, 14 x 14 x 8 in 5 of 64 rows
+    plain = simulate(Request(workload="x", trace=small_trace(), machine="ant", bits="4")).report
+    more = 32 * 48 * (2 - 1) + 14 * 14 * 8 * (2 * 5 - 1)
+    added = "array.accumulate"
+    assert report.energy_actions_pj[added] - plain.energy_actions_pj[added] == pytest.approx(more * 0.1)
+    said = "^op 'project': dataflow must be ws or is for blocks of mxfp4, not os$"
     with pytest.raises(ValueError, match=said):
         simulate(Request(workload="x", trace=trace, machine="ant", settings={**settings, "dataflow": "os"}))

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tandemsim.sim.ant.block_sums import GUARD_BITS, BlockOperand, BlockSums, add, run_block_gemm
+from tandemsim.sim.ant.block_sums import BlockOperand, BlockSums, add, run_block_gemm
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow
+from tandemsim.sim.arch.ant.wires import GUARD_BITS
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, SCALE, BlockFormat, Blocks
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Doubles
 
-NAMES = ("mxfp4", "mxfp6-e2m3", "mxfp6-e3m2", "nvfp4")
+NAMES = ("mxfp4", "mxfp6-e2m3", "mxfp6-e3m2", "mxint8", "nvfp4")
 
 
 def array(name: str, rows: int = 64, **change: Any) -> AntArray:
@@ -102,6 +103,27 @@ def test_the_smaller_exponent_gives_way_and_rounds_down() -> None:
     assert add(number(-120, 0), number(-9, 0), 8) == ((-128, 0), 1)
 
 
+def test_elements_of_two_nibbles_where_they_stream_leave_half_the_taps() -> None:
+    """Of 128 rows, MXINT8 has two taps where it streams, and four where MXFP4 does."""
+    rng = np.random.default_rng(4)
+    wide, narrow = BLOCK_FORMATS["mxint8"], BLOCK_FORMATS["mxfp4"]
+
+    def drawn(form: BlockFormat, rows: int) -> BlockOperand:
+        codes = rng.integers(0, len(form.element.base), (rows, 768))
+        return BlockOperand(Blocks(codes, rng.integers(115, 140, (rows, 24)), 1.0), form)
+
+    one, other = drawn(wide, 9), drawn(narrow, 8)
+    streaming = run_block_gemm(array("mxint8", 128), one, other).output
+    for rows, flow, sides in (
+        (64, Dataflow.WEIGHT_STATIONARY, (other, one)),
+        (64, Dataflow.INPUT_STATIONARY, (one, other)),
+        (128, Dataflow.INPUT_STATIONARY, (other, one)),
+    ):
+        found = run_block_gemm(array("mxint8", rows, dataflow=flow), *sides).output
+        assert (found if sides[0] is one else found.T).tolist() == streaming.tolist()
+    assert (streaming != run_block_gemm(array("mxint8", 128), other, one).output.T).any()
+
+
 def test_segments_of_a_column_meet_in_their_order() -> None:
     """Rows 2 x 32: even blocks add up, odd blocks add up, then both."""
     form = BLOCK_FORMATS["mxfp4"]
@@ -123,15 +145,32 @@ def test_segments_of_a_column_meet_in_their_order() -> None:
             {"dataflow": Dataflow.OUTPUT_STATIONARY},
             "mxfp4",
             "mxfp4",
-            "block formats must run weight or input",
+            "dataflow must be ws or is for blocks of mxfp4, not os",
         ),
         (
             {"rows": 48},
             "mxfp4",
             "mxfp4",
-            "AntArray.rows must be a multiple of the 32 elements of a block, not 48",
+            "AntArray.rows must be a multiple of the 32 rows of a block of mxfp4, not 48",
         ),
-        ({}, "mxint8", "mxint8", "mxint8 must have elements of one operand of a PE"),
+        (
+            {"rows": 32},
+            "mxint8",
+            "mxfp4",
+            "AntArray.rows must be a multiple of the 64 rows of a block of mxint8, not 32",
+        ),
+        (
+            {"rows": 32, "dataflow": Dataflow.INPUT_STATIONARY},
+            "mxfp4",
+            "mxint8",
+            "AntArray.rows must be a multiple of the 64 rows of a block of mxint8, not 32",
+        ),
+        (
+            {"accumulator_width": 23},
+            "mxfp6-e3m2",
+            "mxfp6-e3m2",
+            "AntArray.accumulator_width must be at least 24 for the sum of a block of mxfp6-e3m2, not 23",
+        ),
     ],
 )
 def test_what_no_array_runs_is_refused(made: dict[str, Any], left: str, right: str, message: str) -> None:

@@ -10,6 +10,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.machines.ant.explain import LEAST_GAIN, RUN, SHOWN, Measured, Settings, explain
 from tandemsim.sim.report.contract import OpReport, Report
 from tandemsim.sim.run import Request, simulate
+from tests.ant.test_machine_random import one_op
 
 
 def ran(settings: dict[str, Any], explain: bool = False) -> Report:
@@ -44,6 +45,17 @@ def test_what_bounds_the_run_is_where_its_cycles_went(settings: Any, bound: str,
         more = dict(word.split("=") for word in tried["set"].split())
         again = ran({**settings, **more})
         assert again.cycles == tried["cycles"] and tried["gain"] == 1 - again.cycles / report.cycles
+
+
+@pytest.mark.parametrize(("bits", "is_tried"), [("4", True), ("mxfp4", False)])
+def test_what_the_formats_of_a_run_rule_out_is_not_named(bits: str, is_tried: bool) -> None:
+    """Output stationary, K = 72 needs no second tile of 8 rows; but there, no sum passes a tap."""
+    m, n, k = 64, 512, 72
+    trace = one_op("gemm", {"m": m, "n": n, "k": k}, (m, k), (k, n), (m, n))
+    fast = {"memory": "ideal", "dram.bandwidth_bytes_per_second": 10**12, "array.formats": "int4,int8,e2m1"}
+    request = Request(workload="one", trace=trace, machine="ant", settings=fast, bits=bits, explain=True)
+    whole, *_ = simulate(request).report.explanation
+    assert ("array.dataflow=os" in [tried["set"] for tried in whole["settings"]]) == is_tried
 
 
 def op(cycles: int, macs: int) -> OpReport:

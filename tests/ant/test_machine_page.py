@@ -20,6 +20,9 @@ ROWS = re.findall(
 PRESETS = re.findall(
     r"^\| `([\w-]+)` \| (\d+) × (\d+) of (\d) bits \| (\w+) \| .* \| (\d\.\d) \|$", PAGE, re.MULTILINE
 )
+BLOCKS = re.findall(
+    r"^\| `--bits (\w+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d,]+) \|$", PAGE, re.MULTILINE
+)
 LONG = ("longformer", "16")
 
 
@@ -50,6 +53,17 @@ def test_rows_are_what_the_command_gives(
     assert f"{report.cycles:,}" == cycles and not report.not_run
     assert f"{report.compute_cycles / report.cycles:.3f}" == busy
     assert f"{report.utilization:.3f}" == utilization
+
+
+def test_block_formats_move_what_the_page_says() -> None:
+    assert len(BLOCKS) == 3
+    for bits, cycles, read, written, sums in BLOCKS:
+        options = f"--bits {bits}" + (" --set array.formats=int4,int8,int8u,e2m1" if "fp" in bits else "")
+        report = simulate(request("bert-base-128", options)).report
+        moved = report.dram.useful_read_bytes, report.dram.write_bytes
+        found = [f"{report.cycles:,}", *(f"{size / 1e6:.1f}" for size in moved)]
+        found.append(f"{report.scratchpad['accumulator'].read_bytes / 1e6:,.0f}")
+        assert found == [cycles, read, written, sums]
 
 
 def test_the_presets_are_as_the_page_says() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tandemsim.sim.arch.checks import UserError
@@ -33,6 +33,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "memory": st.sampled_from(["ideal", "ddr4-2400", "hbm2"]),
 }
 
+BITS = st.sampled_from(["4", "8", "mxfp4", "nvfp4", "mxint8"])
 CONFIGS = st.fixed_dictionaries({}, optional=FIELDS)
 SCHEDULES = st.fixed_dictionaries({}, optional={name: FIELDS[name] for name in ("dataflow", "schedule")})
 
@@ -56,6 +57,11 @@ def one_op(kind: str, dims: dict[str, Any], *shapes: tuple[int, ...]) -> Trace:
     )
     source = Source(model="one", configuration={}, exporter="tests", exporter_version="1")
     return seal(source=source, tensors=tensors, ops=[op])
+
+
+def of_blocks(chosen: dict[str, Any], bits: str) -> dict[str, Any]:
+    """Add the elements of block formats to what the array decodes."""
+    return chosen if bits in ("4", "8") else {**chosen, "array.formats": "int4,int8,int8u,e2m1"}
 
 
 @st.composite
@@ -82,12 +88,11 @@ def traces(draw: st.DrawFn) -> Trace:
 
 
 @settings(max_examples=some_of(150), deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    traces(), st.fixed_dictionaries({}, optional=FIELDS), st.sampled_from(["4", "8"]), st.sampled_from([1, 3])
-)
+@given(traces(), st.fixed_dictionaries({}, optional=FIELDS), BITS, st.sampled_from([1, 3]))
 def test_a_valid_config_runs_or_says_in_one_line_why_not(
     trace: Trace, chosen: dict[str, Any], bits: str, batch: int
 ) -> None:
+    chosen = of_blocks(chosen, bits)
     request = Request(workload="one", trace=trace, machine="ant", settings=chosen, bits=bits, batch=batch)
     try:
         report = simulate(request).report
@@ -102,14 +107,14 @@ def test_a_valid_config_runs_or_says_in_one_line_why_not(
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    traces(), st.fixed_dictionaries({}, optional={name: FIELDS[name] for name in ("dataflow", "schedule")})
-)
-def test_more_bandwidth_is_never_slower(trace: Trace, chosen: dict[str, Any]) -> None:
+@given(traces(), SCHEDULES, BITS)
+def test_more_bandwidth_is_never_slower(trace: Trace, chosen: dict[str, Any], bits: str) -> None:
+    assume(chosen.get("dataflow") != "os" or bits in ("4", "8"))
+    chosen = of_blocks(chosen, bits) | {"accumulator_scratchpad.capacity_bytes": 1 << 20}
     cycles = []
     for speed in (10**9, 10**10, 10**12):
         more = {"memory": "ideal", "dram.bandwidth_bytes_per_second": speed}
-        request = Request(workload="one", trace=trace, machine="ant", settings={**chosen, **more})
+        request = Request(workload="one", trace=trace, machine="ant", settings={**chosen, **more}, bits=bits)
         cycles.append(simulate(request).report.cycles)
     assert cycles == sorted(cycles, reverse=True)
 

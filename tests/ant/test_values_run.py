@@ -17,6 +17,7 @@ from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.schema import Quant, Trace
 from tandemsim.traces.validate import seal
 from tests.ant.one_op import op_trace, source
+from tests.ant.test_machine_loads import trace_of
 
 PLACES = {"0": (32, 48), "1": (48, 48), "7": (1, 3, 16, 16), "8": (8, 3, 3, 3)}
 Run = Callable[..., Report]
@@ -120,10 +121,59 @@ def test_a_format_that_the_trace_states_is_taken(run: Run) -> None:
     assert report.ops[0].extra["values"]["formats"]["weight"] == "pot4"
 
 
-def test_blocks_with_scales_of_their_own_are_refused_by_op(run: Run) -> None:
-    settings = {"array.formats": "int4,int8,int8u,e2m1"}
-    with pytest.raises(
-        UserError, match="op 'project': --functional must be with one scale .* mxfp4"
-    ) as refused:
-        run(trace=stating(-1, Quant(bits=4, type="mxfp4")), bits="trace", settings=settings)
+IN_BLOCKS: dict[str, object] = {"array.formats": "int4,int8,int8u,e2m1"}
+
+
+def test_blocks_that_a_trace_states_are_those_that_are_asked_for_by_name(run: Run) -> None:
+    stated = run(trace=stating(-1, Quant(bits=4, type="mxfp4")), bits="trace", settings=IN_BLOCKS)
+    named = run(bits="mxfp4", settings=IN_BLOCKS)
+    of_ops = {op.name: op.extra["values"] for op in stated.ops if "values" in op.extra}
+    assert {op.name: op.extra["values"] for op in named.ops if "values" in op.extra} == of_ops
+    assert stated.cycles == named.cycles
+    for name in ("project", "convolve"):
+        assert of_ops[name]["formats"] == {"activation": "mxfp4", "weight": "mxfp4"}
+        assert of_ops[name]["saturations"] == {"sum": 0} and 10 < of_ops[name]["sqnr_db"] < 30
+    assert of_ops["attend"]["formats"]["query"] == "int8"
+
+
+def test_sums_of_blocks_run_whatever_the_accumulators_of_integers_hold(run: Run) -> None:
+    """They take the bound of accumulators of their own, which are 32 bits wide, and are counted."""
+    first = {"input": (8, 6), "weight": (6, 64), "output": (8, 64)}
+    second = {"input": (8, 64), "weight": (64, 4), "output": (8, 4)}
+    of_second = {"m": 8, "n": 4, "k": 64}
+    trace = trace_of("gemm", {"m": 8, "n": 64, "k": 6}, first, ("gemm", of_second, second))
+    narrow = IN_BLOCKS | {"array.foot_width": 12}
+    few, blocks = (run(trace=trace, bits=bits, settings=narrow) for bits in ("4", "mxfp4"))
+    assert [[each.name for each in report.not_run] for report in (few, blocks)] == [["op1"], []]
+    drawn = "does not state all that 1 ops need (gemm)"
+    assert [any(drawn in note for note in report.notes) for report in (few, blocks)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("bits", "settings", "said"),
+    [
+        ("mxfp4", {}, "op 'project': array.formats must name e2m1, which an operand has, beside int4,"),
+        ("mxfp4", {"dataflow": "os"}, "op 'project': dataflow must be ws or is for blocks of mxfp4, not os"),
+        (
+            "mxfp4",
+            {"array.rows": 48},
+            "op 'project': array.rows must be a multiple of the 32 rows of a block",
+        ),
+        ("mxfp5", {}, "unknown list of bits 'mxfp5'; did you mean 'mxfp4'"),
+    ],
+)
+def test_blocks_that_the_array_cannot_run_are_refused_in_one_line(
+    run: Run, bits: str, settings: dict[str, object], said: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{said}") as refused:
+        run(bits=bits, settings=(IN_BLOCKS if settings else {}) | settings)
     assert "\n" not in str(refused.value)
+
+
+def test_only_one_operand_in_blocks_is_refused(run: Run) -> None:
+    said = "^op 'project': both operands must be in blocks where one is, not mxfp4 and int$"
+    trace = small_trace()
+    quants = {0: Quant(bits=4, type="mxfp4"), 1: Quant(bits=4, type="int")}
+    tensors = [msgspec.structs.replace(each, quant=quants.get(each.id)) for each in trace.tensors]
+    with pytest.raises(UserError, match=said):
+        run(trace=seal(source=source(), tensors=tensors, ops=trace.ops), bits="trace", settings=IN_BLOCKS)

@@ -21,7 +21,7 @@ from amaranth.lib import wiring
 from cocotb_tools.runner import get_results, get_runner
 
 from tandemsim.rtl.lib.emit import verilog
-from tandemsim.rtl.lib.names import module_name
+from tandemsim.rtl.lib.names import module_of
 from tandemsim.sim.arch.wires import Fields
 from tests.cosim import runtime, simulators
 from tests.rtl.ports import number, shapes
@@ -87,7 +87,7 @@ def is_built(component: wiring.Component, simulator: str) -> bool:
 
 
 def _folder(component: wiring.Component, simulator: str, text: str) -> Path:
-    top, arguments = module_name(type(component).__name__), simulators.build_arguments(simulator, _waves())
+    top, arguments = module_of(component), simulators.build_arguments(simulator, _waves())
     key = hashlib.sha256(f"{text}{arguments}{_waves()}".encode()).hexdigest()[:16]
     return BUILDS / f"{top}-{simulator}-{key}"
 
@@ -98,7 +98,7 @@ def _waves() -> bool:
 
 def build(component: wiring.Component, simulator: str, text: str | None = None) -> Build:
     """Return the component's Verilog, or `text` in its place, built for the simulator."""
-    top = module_name(type(component).__name__)
+    top = module_of(component)
     ports = {
         "__".join(map(str, path)): (member.flow.name, _signed(value), len(Value.cast(value)))
         for path, member, value in component.signature.flatten(component)
@@ -178,7 +178,7 @@ def _outputs(made: Build) -> list[str]:
 
 
 def _number(raw: int, signed: bool, width: int) -> int:
-    return raw - (1 << width) if signed and raw >> (width - 1) else raw
+    return raw - (1 << width) if signed and width and raw >> (width - 1) else raw
 
 
 def pack(fields: Fields, word: NamedTuple) -> int:

@@ -21,11 +21,10 @@ AHEAD = 3600  # seconds; longer than any build
 
 def lend(folder: Path, builds: Path, arguments: list[str]) -> None:
     """Put the objects into a folder in which Verilator is to build, if they have been compiled before."""
-    store = _store(builds, arguments)
-    if all((store / name).exists() for name in OBJECTS):
-        for name in OBJECTS:
-            shutil.copyfile(store / name, folder / name)
-            os.utime(folder / name, times=(later := time.time() + AHEAD, later))
+    for kept in map(_store(builds, arguments).joinpath, OBJECTS):
+        if kept.exists():
+            shutil.copyfile(kept, folder / kept.name)
+            os.utime(folder / kept.name, times=(later := time.time() + AHEAD, later))
 
 
 def keep(folder: Path, builds: Path, arguments: list[str]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tandemsim import rtl
+from tandemsim.rtl.ant.units import TAPPED
 from tandemsim.rtl.ant.units import UNITS as ANT
 from tandemsim.rtl.lib.emit import verilog
+from tandemsim.rtl.lib.names import module_of
 from tandemsim.rtl.salo.units import UNITS as SALO
 from tests.cosim import simulators
 from tests.cosim.ant.configs import CONFIGS as ANT_CONFIGS
@@ -21,7 +23,11 @@ WAIVERS = Path(rtl.__file__).parent / "data" / "waivers.vlt"
 pytestmark = pytest.mark.skipif("verilator" not in simulators.found(), reason=simulators.NONE_FOUND)
 
 
-def lint(text, top, folder):
+def lint(circuit, folder):
+    return lint_text(verilog(circuit), module_of(circuit), folder)
+
+
+def lint_text(text, top, folder):
     source = folder / f"{top}.v"
     source.write_text(text)
     with simulators.environment("verilator"):
@@ -32,34 +38,54 @@ def lint(text, top, folder):
 
 @pytest.mark.parametrize("config", ["wide", "bare", "sinks"] if not WHOLE else CONFIGS)
 def test_the_whole_engine_is_clean(config, tmp_path):
-    assert lint(verilog(CIRCUITS["tile_engine"](CONFIGS[config])), "tile_engine", tmp_path) == (0, "")
+    assert lint(CIRCUITS["tile_engine"](CONFIGS[config]), tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("seed", range(40 if WHOLE else 6))
 def test_an_engine_of_any_small_configuration_is_clean(seed, tmp_path):
-    assert lint(verilog(CIRCUITS["tile_engine"](extremes.config(seed))), "tile_engine", tmp_path) == (0, "")
+    assert lint(CIRCUITS["tile_engine"](extremes.config(seed)), tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("unit", CIRCUITS)
 def test_each_unit_is_clean_by_itself(unit, tmp_path):
-    assert lint(verilog(CIRCUITS[unit](CONFIGS["wide_per_pass"])), unit, tmp_path) == (0, "")
+    assert lint(CIRCUITS[unit](CONFIGS["wide_per_pass"]), tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "salo, ant", [("weighted_sum", "foot"), *([("tile_engine", "gemm")] if WHOLE else [])]
+)
+def test_two_configurations_of_two_families_stand_in_one_design(salo, ant, tmp_path):
+    circuits = [CIRCUITS[salo](CONFIGS[name]) for name in ("bare", "sinks")]
+    circuits += [ANT.by_name[ant](ANT_CONFIGS[name]) for name in ("bytes", "sums")]
+    text = "\n".join(map(verilog, circuits))
+    instances = "\n".join(f"  {module_of(each)} number_{i} ();" for i, each in enumerate(circuits))
+    unconnected = "/* verilator lint_off PINMISSING */\n/* verilator lint_off UNDRIVEN */"
+    both = f"{text}\n{unconnected}\nmodule both ();\n{instances}\nendmodule\n"
+    assert lint_text(both, "both", tmp_path) == (0, "")
+
+
+def test_one_module_twice_in_a_design_is_seen(tmp_path):
+    circuit = CIRCUITS["exp_unit"](CONFIGS["bare"])
+    status, said = lint_text(verilog(circuit) * 2, module_of(circuit), tmp_path)
+    assert status == 1 and "MODDUP" in said
 
 
 @pytest.mark.parametrize("config", ["sums", "weights_drain"] if not WHOLE else ANT_CONFIGS)
 def test_the_matrix_engine_is_clean(config, tmp_path):
-    engine = ANT.by_name["ant_gemm"](ANT_CONFIGS[config])
-    assert lint(verilog(engine), "ant_gemm", tmp_path) == (0, "")
+    assert lint(ANT.by_name["gemm"](ANT_CONFIGS[config]), tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("unit", ANT.by_name)
 def test_each_unit_of_ant_is_clean_by_itself(unit, tmp_path):
-    assert lint(verilog(ANT.by_name[unit](ANT_CONFIGS["bytes_sums"])), unit, tmp_path) == (0, "")
+    config = ANT_CONFIGS["nvfp4" if unit in TAPPED else "bytes_sums"]
+    assert lint(ANT.by_name[unit](config), tmp_path) == (0, "")
 
 
 def test_what_is_not_waived_is_seen(tmp_path):
-    text = verilog(CIRCUITS["exp_unit"](CONFIGS["deferred"]))
+    circuit = CIRCUITS["exp_unit"](CONFIGS["deferred"])
+    text = verilog(circuit)
     broken, count = re.subn(r"  assign exponent = .*;\n", "", text)
     assert count == 1
-    status, said = lint(broken, "exp_unit", tmp_path)
+    status, said = lint_text(broken, module_of(circuit), tmp_path)
     assert status == 1
     assert "UNDRIVEN" in said

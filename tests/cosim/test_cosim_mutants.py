@@ -25,9 +25,27 @@ PE = {
 }
 
 
+# Of ANT, faults of its smallest foot, in that alone.
+ANT = {
+    "register stage added": "one/array.foot/leaves.added",
+    "operator flipped": "one/array.foot/last_word.flip",
+    "constant changed": "one/array.foot/sub-dc70.B0.minus1",
+    "old word read": "one/array.foot/read__data.stale",
+}
+
+
 @pytest.mark.parametrize("simulator", simulators.found()[:1])
 def test_small_faults_are_caught_and_none_is_seen_without_them(simulator):
     faults, stage = (ARRAY, "tiles") if simulator == "icarus" else (PE, "unit")
+    assert_caught(faults, stage, simulator)
+
+
+@pytest.mark.parametrize("simulator", simulators.found()[:1])
+def test_small_faults_of_ants_foot_are_caught_in_the_foot_alone(simulator):
+    assert_caught(ANT, "unit", simulator)
+
+
+def assert_caught(faults, stage, simulator):
     names = list(faults.values())
     # Raises if the netlist without a fault differs from the model.
     verdicts = Campaign(by_name(names), simulator, jobs=2).run([stage])

@@ -27,6 +27,7 @@ from tandemsim.traces.schema import Trace
 from tests.fused.model import TOKENS, longformer_layer, two_attentions
 
 SMALL = {"salo.array.rows": 8, "salo.array.cols": 8, "ant.array.rows": 16, "ant.array.cols": 16}
+IN_BLOCKS = {"bits": "nvfp4", "ant__array__formats": "int4,int8,int8u,e2m1"}
 
 
 @cache
@@ -62,10 +63,14 @@ def test_the_projections_of_a_head_follow_those_of_the_head_before(batch: int) -
     assert len(grouped) == 5 and (per_head == per_head[0]).all()
 
 
-@pytest.mark.parametrize(("batch", "global_token"), [(1, 0), (2, 0), (1, 300)])
-def test_no_read_is_issued_before_what_it_reads_is_written(batch: int, global_token: int) -> None:
+@pytest.mark.parametrize(
+    ("batch", "global_token", "more"), [(1, 0, {}), (2, 0, {}), (1, 300, {}), (1, 300, IN_BLOCKS)]
+)
+def test_no_read_is_issued_before_what_it_reads_is_written(
+    batch: int, global_token: int, more: dict[str, str]
+) -> None:
     """By address: of every byte that a transfer reads, the write that brought it is complete."""
-    of = run(batch, global_token=global_token)
+    of = run(batch, global_token=global_token, **more)
     transfers, times = of.ant.program.transfers, of.ant.plan.times
     written = np.zeros(of.ant.program.placed_bytes, np.int64)  # by byte, when it was there
     ever = np.zeros(of.ant.program.placed_bytes, bool)
@@ -97,10 +102,11 @@ def test_all_writes_have_addresses_of_their_own() -> None:
     assert count.max() == 1
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_projections_read_all_weights_and_all_tokens(batch: int) -> None:
+@pytest.mark.parametrize(("batch", "more"), [(1, {}), (2, {}), (2, IN_BLOCKS)])
+def test_projections_read_all_weights_and_all_tokens(batch: int, more: dict[str, str]) -> None:
     """By address: what the five products load covers their weights and the activation, of all items."""
-    of = run(batch)
+    of = run(batch, **more)
+    bits = 4.5 if more else 4
     program, lowering = of.ant.program, of.ant.lowering
 
     def loaded(queue: Queue, tensor: int) -> int:
@@ -114,10 +120,12 @@ def test_projections_read_all_weights_and_all_tokens(batch: int) -> None:
         layer = program.layers[place].layer
         assert isinstance(layer, Product)
         if layer.op.name in "qkvKV":
-            weights = lowering.elements(layer.weight) * layer.bits.weight // 8
-            tokens = lowering.elements(layer.activation) * layer.bits.activation // 8
+            weights = lowering.elements(layer.weight) * bits / 8
+            tokens = lowering.elements(layer.activation) * bits / 8
             assert loaded(Queue.WEIGHT, layer.weight) == weights
             assert loaded(Queue.ACTIVATION, layer.activation) == tokens
+            read, _ = program.layers[place].scratchpad["activation"]
+            assert read == 2 * tokens  # once for each head
 
 
 def test_the_next_attention_takes_no_place_of_the_one_before() -> None:

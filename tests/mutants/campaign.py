@@ -8,13 +8,13 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
 from tests.cosim import harness
-from tests.cosim.salo.configs import CONFIGS
 from tests.mutants import judge, netlist, structure, tops, yosys_list
+from tests.mutants.families import CONFIGS
 from tests.mutants.faults import Fault, parse
 from tests.mutants.graft import graft
 from tests.mutants.rtlil import Module
 
-FAMILIES = ("yosys", "structure")
+SOURCES = ("yosys", "structure")
 
 
 class Verdict(NamedTuple):
@@ -25,14 +25,14 @@ class Verdict(NamedTuple):
     difference: str
 
 
-def choose(count: int, seed: int, families: Iterable[str], configs: Iterable[str]) -> dict[str, list[Fault]]:
-    """Return about `count` faults by config: as many of each config and family."""
-    pairs = [(config, family) for config in configs for family in families]
+def choose(count: int, seed: int, sources: Iterable[str], configs: Iterable[str]) -> dict[str, list[Fault]]:
+    """Return about `count` faults by config: as many of each config and source."""
+    pairs = [(config, source) for config in configs for source in sources]
     shares = [count // len(pairs) + (index < count % len(pairs)) for index in range(len(pairs))]
     chosen: dict[str, list[Fault]] = {config: [] for config, _ in pairs}
-    for (config, family), share in zip(pairs, shares, strict=True):
-        modules = netlist.netlist(CONFIGS[config])
-        if family == "yosys":
+    for (config, source), share in zip(pairs, shares, strict=True):
+        modules = netlist.netlist(config)
+        if source == "yosys":
             chosen[config] += yosys_list.chosen(config, modules, share, seed)
         else:
             chosen[config] += structure.pick(structure.every(config, modules, seed), share, seed)
@@ -48,7 +48,7 @@ def by_name(names: Iterable[str]) -> dict[str, list[Fault]]:
         if config not in CONFIGS:
             raise ValueError(f"a fault's name begins with a config, one of {', '.join(CONFIGS)}, not {name}")
         if config not in netlists:
-            netlists[config] = netlist.netlist(CONFIGS[config])
+            netlists[config] = netlist.netlist(config)
         fault = parse(name, netlists[config])
         if not structure.is_possible(fault, netlists[config]):
             raise ValueError(f"without that register the circuit has a loop: {name}")
@@ -84,7 +84,7 @@ class Campaign:
         fork = multiprocessing.get_context("fork")  # the netlists and kernels are loaded once
         with ProcessPoolExecutor(self._jobs, fork) as pool:
             for stage in stages:
-                below = {key: judge.top_of(stage, fault.module) for key, fault in left.items()}
+                below = {key: judge.top_of(stage, fault) for key, fault in left.items()}
                 below = {key: top for key, top in below.items() if top}
                 self._build(pool, {(key[0], top) for key, top in below.items()})
                 for job, difference in self._judge(pool, stage, below):
@@ -100,7 +100,7 @@ class Campaign:
         waiting: dict[Future[harness.Build], tuple[str, str]] = {}
         for config, top in sorted(wanted - set(self._built)):
             if config not in self._netlists:
-                self._netlists[config] = netlist.netlist(CONFIGS[config])
+                self._netlists[config] = netlist.netlist(config)
                 graft(self._netlists[config], self._faults[config])
             text = tops.top_verilog(config, self._netlists[config], top)
             waiting[pool.submit(judge.build, config, top, text, self._simulator)] = config, top

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.mutants.expressions import Expressions
+from tests.mutants.families import short
 from tests.mutants.rtlil import Module
 
 # Operator -> what stands in its place. Both take the same parameters.
@@ -38,7 +39,7 @@ class Fault:
     """One fault. `module`, `cell` and `port` are RTLIL's names."""
 
     config: str
-    family: str  # yosys, structure
+    source: str  # yosys, structure
     kind: str
     module: str
     cell: str
@@ -51,7 +52,7 @@ class Fault:
     @property
     def unit(self) -> str:
         """The module as people call it."""
-        return self.module.removeprefix("\\").removeprefix("tile_engine.")
+        return short(self.module)
 
 
 def named(fault: Fault, found: Expressions) -> Fault:
@@ -63,7 +64,7 @@ def named(fault: Fault, found: Expressions) -> Fault:
 
 def change(fault: Fault) -> str:
     """Return the last part of a fault's name."""
-    if fault.family == "yosys":
+    if fault.source == "yosys":
         other = f"-{fault.argument}" if fault.kind.startswith("cnot") else ""
         return f"{fault.port}{fault.bit}.{fault.kind}{other}"
     if fault.kind == "constant":
@@ -82,7 +83,7 @@ def parse(name: str, modules: dict[str, Module]) -> Fault:
     if name.count("/") < 2:
         raise ValueError(f"a fault is called CONFIG/MODULE/FAULT, as in the report, not {name}")
     config, unit, rest = name.split("/", 2)
-    known = {module.lstrip("\\").removeprefix("tile_engine."): module for module in modules}
+    known = {short(module): module for module in modules}
     if unit not in known:
         raise ValueError(f"{config} has no module {unit}, but {', '.join(known)}")
     found = Expressions(modules[known[unit]], modules)
@@ -104,7 +105,7 @@ def _change(text: str) -> dict[str, Any] | None:
             if "sign" in found:
                 found |= {"kind": "constant", "argument": 1 if found.pop("sign") == "plus" else -1}
             found.setdefault("kind", "table")
-            found["family"] = "yosys" if found["kind"] in MODES else "structure"
+            found["source"] = "yosys" if found["kind"] in MODES else "structure"
             return found
     return None
 
@@ -117,5 +118,5 @@ CHANGES = (
     r"(?P<port>\w+?)(?P<bit>\d+)\.(?P<kind>stuck0|stuck1)",
     r"entry(?P<argument>\d+)",
     r"(?P<kind>reset)(?P<bit>\d+)",
-    r"((?P<port>\w+)\.)?(?P<kind>flip|added|removed|unreset)",
+    r"((?P<port>\w+)\.)?(?P<kind>flip|added|removed|unreset|stale)",
 )

@@ -187,6 +187,13 @@ def _table(graft: Graft, cell: Cell, fault: Fault, active: Bit | str) -> None:
     graft.behind(cell, "DATA", changed, active)
 
 
+def _stale(graft: Graft, cell: Cell, _: Fault, active: Bit | str) -> None:
+    ports = {port: bits for port, bits in cell.ports.items() if port != "DATA"}
+    parameters = cell.parameters | {"TRANSPARENCY_MASK": "1'0"}
+    other = graft.cell(cell.type, parameters, ports, "DATA", cell.width("DATA"))
+    graft.behind(cell, "DATA", lambda _: other, active)
+
+
 STUCK = {"const0": "0", "const1": "1", "stuck0": "0", "stuck1": "1"}
 CONDITIONAL = {"cnot0": "$xnor", "cnot1": "$xor"}  # the bit inverted while the other one is 0, or 1
 CHANGES: dict[str, Callable[[Graft, Cell, Fault, Bit | str], None]] = {
@@ -197,5 +204,6 @@ CHANGES: dict[str, Callable[[Graft, Cell, Fault, Bit | str], None]] = {
     "reset": _reset,
     "unreset": _unreset,
     "table": _table,
+    "stale": _stale,
     **dict.fromkeys(("inv", *STUCK, *CONDITIONAL), _bit),
 }

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.cosim import harness, streams
-from tests.cosim.salo import engine, scenarios
-from tests.cosim.salo.configs import CONFIGS
 from tests.mutants import tops
+from tests.mutants.families import family_of
+from tests.mutants.faults import Fault
 from tests.mutants.graft import INPUT
-from tests.mutants.netlist import TOP
-from tests.rtl.salo.units import UNITS
 from tests.rtl.unit import MANY, SEED, SOME, assert_shown, expect
 
 SECONDS = 300  # of processor time for one run, which takes about one
@@ -37,11 +35,14 @@ Outcome = str | None  # what differed
 Prepared = tuple[dict[str, Any], Callable[[Any], None]]
 
 
-def top_of(stage: str, module: str) -> str:
-    """Return the module below which a stage runs a fault in `module`; nothing where it does not."""
+def top_of(stage: str, fault: Fault) -> str:
+    """Return the module below which a stage runs a fault; nothing where it does not."""
+    family, module = family_of(fault.config), fault.module
     if stage.startswith("unit"):
-        return module if tops.unit_of(module) else ""
-    return tops.around(module) if stage.startswith("around") else TOP
+        return module if tops.unit_of(family, module) else ""
+    if stage.startswith("around"):
+        return tops.around(family, module)
+    return family.top if tops.holds(family, module) else ""
 
 
 def build(config: str, top: str, text: str, simulator: str) -> harness.Build:
@@ -56,7 +57,7 @@ def run(job: Job, built: harness.Build) -> Outcome:
         with redirect_stdout(io.StringIO()):  # the scenarios tell their seeds
             _PREPARED[key] = _prepared(job, built)
     stimulus, differ = _PREPARED[key]
-    constants = {INPUT: job.number, **tops.CONSTANTS.get(job.top, {})}
+    constants = {INPUT: job.number, **family_of(job.config).constants.get(job.top, {})}
     try:
         with _limited():
             seen = built.run({**stimulus, "constants": constants}, name)
@@ -71,12 +72,13 @@ def run(job: Job, built: harness.Build) -> Outcome:
 
 def _prepared(job: Job, built: harness.Build) -> Prepared:
     """Return what the bench drives, and what holds what it saw to the model."""
-    machine, (scenario, count) = CONFIGS[job.config], STAGES[job.stage]
-    if job.top == TOP:
-        _, expected = engine.expect(machine, *scenario(machine, count))
+    family = family_of(job.config)
+    machine, (kind, _, more) = family.configs[job.config], job.stage.partition("-")
+    if job.top == family.top:
+        _, expected = family.expect(machine, *family.runs[kind](machine, family.sizes[bool(more)]))
         return expected.stimulus, lambda seen: streams.assert_seen(expected, seen)
-    unit = UNITS[tops.unit_of(job.top)]
-    inputs = unit.inputs(machine, SEED, count)
+    unit = family.units[tops.unit_of(family, job.top)]
+    inputs = unit.inputs(machine, SEED, (SOME, MANY)[bool(more)])
     wanted = expect(unit, machine, inputs)
     return harness.rows(built, inputs), lambda seen: assert_shown(wanted, harness.shown(built, seen))
 
@@ -98,18 +100,8 @@ def _forget(folder: Path, name: str) -> None:
         path.unlink()
 
 
-# Stage -> stimulus and its size: what `make cosim` runs, in the amount of `make test` first. "around" is the
-# stimulus of the unit that the unit with the fault lies in.
-STAGES: dict[str, tuple[Any, int]] = {
-    "tiles": (scenarios.tiles, scenarios.SOME),
-    "pauses": (scenarios.pauses, scenarios.SOME),
-    "short": (scenarios.short, scenarios.SOME),
-    "unit": (None, SOME),
-    "around": (None, SOME),
-    "tiles-more": (scenarios.tiles, scenarios.MANY),
-    "pauses-more": (scenarios.pauses, scenarios.MANY),
-    "short-more": (scenarios.short, scenarios.MANY),
-    "unit-more": (None, MANY),
-    "around-more": (None, MANY),
-}
+# What `make cosim` runs, in the amount of `make test` first. "around" is the stimulus of the unit in which
+# the unit with the fault lies.
+KINDS = ("tiles", "pauses", "short", "unit", "around")
+STAGES = (*KINDS, *(f"{kind}-more" for kind in KINDS))
 _PREPARED: dict[Job, Prepared] = {}  # by job without a fault

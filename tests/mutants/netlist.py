@@ -1,17 +1,18 @@
 """The netlist that faults are put into, and its way to Verilog.
 
-It is Amaranth's RTLIL of the tile engine after the passes with which every synthesis begins: processes become
-multiplexers and registers, bits that nobody reads are cut off. Nobody could tell of faults in such bits.
+It is Amaranth's RTLIL of the whole circuit after the passes with which every synthesis begins: processes
+become multiplexers and registers, bits that nobody reads are cut off. Nobody could tell of faults in those.
 """
 
 from __future__ import annotations
 
+import re
+
 from amaranth._toolchain.yosys import find_yosys
 
 from tandemsim.rtl.lib.emit import rtlil_of
-from tandemsim.rtl.lib.names import module_name
-from tandemsim.rtl.salo.tile_engine import TileEngine
-from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.rtl.lib.names import module_of, unit_name
+from tests.mutants.families import family_of
 from tests.mutants.rtlil import Module, read, write
 
 SIMPLER = """
@@ -23,12 +24,20 @@ attrmap -remove src -remove generator -remove amaranth.hierarchy -remove amarant
 attrmap -modattr -remove generator -remove top -remove src -remove amaranth.hierarchy
 write_rtlil
 """
-TOP = "\\" + module_name(TileEngine.__name__)
 
 
-def netlist(config: SaloConfig) -> dict[str, Module]:
-    """Return the modules of a config's tile engine; units appear once."""
-    return read(yosys(rtlil_of(TileEngine(config)), SIMPLER))
+def netlist(config: str) -> dict[str, Module]:
+    """Return the modules of a config's whole circuit, and of units that it does not hold.
+
+    Units appear once, and have no digest in their names.
+    """
+    family, found = family_of(config), {}
+    for kind in (family.circuit, *family.apart):
+        made = kind(family.configs[config])
+        before, _, digits = module_of(made).partition(unit_name(kind))
+        plain = re.sub(rf"\\{before}(\w+?){digits}", r"\\\1", rtlil_of(made))
+        found |= read(yosys(plain, SIMPLER))
+    return found
 
 
 def verilog(modules: dict[str, Module], top: str) -> str:

@@ -12,7 +12,6 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from tests.cosim.salo.configs import CONFIGS
 from tests.mutants.faults import Fault
 from tests.mutants.graft import INPUT, WIDTH, constant, graft
 from tests.mutants.netlist import below, netlist
@@ -43,7 +42,7 @@ SECONDS = 300
 
 def proved(fault: Fault, depth: int = 8) -> bool:
     """Return whether Yosys proves that the fault's module is the same with it and without."""
-    changed, top = netlist(CONFIGS[fault.config]), fault.module
+    changed, top = netlist(fault.config), fault.module
     graft(changed, [fault])
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         for side, number in (("gold", 0), ("gate", 1)):

@@ -11,11 +11,13 @@ from rich.table import Column, Table
 
 from tests.mutants import judge
 from tests.mutants.campaign import Verdict
+from tests.mutants.families import FAMILIES
 from tests.mutants.structure import CLASSES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 WANTED = 0.95
 YOSYS = "bit of a port (yosys mutate)"
+ALL = "all"
 
 
 def argued(page: Path = PAGE) -> set[str]:
@@ -28,10 +30,7 @@ def show(verdicts: list[Verdict], argued: set[str], proved: set[str], console: C
     equivalent = argued | proved
     told = [verdict for verdict in verdicts if verdict.stage or verdict.fault.name not in equivalent]
     for title, key in (
-        (
-            "what is changed",
-            lambda v: CLASSES.get(v.fault.kind, YOSYS) if v.fault.family != "yosys" else YOSYS,
-        ),
+        ("what is changed", _kind),
         ("module", lambda v: v.fault.unit),
         ("config", lambda v: v.fault.config),
     ):
@@ -56,23 +55,54 @@ def show(verdicts: list[Verdict], argued: set[str], proved: set[str], console: C
     return share >= WANTED and not refuted
 
 
+def markdown(verdicts: Iterable[Verdict], argued: set[str]) -> str:
+    """Return the table of the page: kinds of faults, and how many of each were caught in each family."""
+    verdicts = list(verdicts)
+    used = [name for name in FAMILIES if any(_family(v) == name for v in verdicts)]
+    counts = {name: _rows([v for v in verdicts if _family(v) == name], argued, _kind) for name in used}
+    heads = [f"{name.upper()}: faults | caught | equivalent" for name in used]
+    lines = [f"| what is changed | {' | '.join(heads)} |", "|" + "---|" * (1 + 3 * len(used))]
+    kinds = sorted({kind for rows in counts.values() for kind in rows if kind != ALL})
+    for kind in [*kinds, ALL]:
+        cells = [str(number) for rows in counts.values() for number in rows.get(kind, (0, 0, 0))]
+        cells = [f"**{cell}**" for cell in (kind, *cells)] if kind == ALL else [kind, *cells]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _family(verdict: Verdict) -> str:
+    config = verdict.fault.config
+    return next(name for name, family in FAMILIES.items() if config in family.configs)
+
+
+def _kind(verdict: Verdict) -> str:
+    return YOSYS if verdict.fault.source == "yosys" else CLASSES[verdict.fault.kind]
+
+
 def _table(
     title: str, verdicts: Iterable[Verdict], equivalent: set[str], key: Callable[[Verdict], str]
 ) -> Table:
+    table = Table(title, *map(_right, ("faults", "caught", "equivalent", "share")))
+    for name, (total, caught, same) in _rows(verdicts, equivalent, key).items():
+        share = f"{caught / (total - same):.1%}" if total > same else "-"
+        table.add_row(name, str(total), str(caught), str(same), share)
+    return table
+
+
+def _rows(
+    verdicts: Iterable[Verdict], equivalent: set[str], key: Callable[[Verdict], str]
+) -> dict[str, list[int]]:
+    """Return how many faults there are of each kind, how many were caught, and how many cannot be."""
     rows: dict[str, list[int]] = {}
     for verdict in verdicts:
         row = rows.setdefault(key(verdict), [0, 0, 0])
         row[0] += 1
         row[1] += bool(verdict.stage)
         row[2] += not verdict.stage and verdict.fault.name in equivalent
-    table = Table(title, *map(_right, ("faults", "caught", "equivalent", "share")))
     rows = dict(sorted(rows.items()))
     if rows:
-        rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
-    for name, (total, caught, same) in rows.items():
-        share = f"{caught / (total - same):.1%}" if total > same else "-"
-        table.add_row(name, str(total), str(caught), str(same), share)
-    return table
+        rows[ALL] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    return rows
 
 
 def _right(title: str) -> Column:

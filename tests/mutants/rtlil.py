@@ -20,7 +20,8 @@ class Bit(NamedTuple):
 
 
 Bits = list["Bit | str"]
-TOKEN = re.compile(r"[{}]|\[\d+(?::\d+)?\]|\d+'[01xz]*|[\\$]\S+")
+TOKEN = re.compile(r"[{}]|\[\d+(?::\d+)?\]|\d+'[01xz]*|[\\$]\S+|-?\d+")
+INTEGER = 32  # bits of a constant that is written as a plain number
 
 
 @dataclass
@@ -65,10 +66,15 @@ class Module:
             elif token[0] in "\\$":
                 found.append(self.bits(token))
             else:
-                width, _, digits = token.partition("'")
+                width, _, digits = constant(token).partition("'")
                 fill = digits[:1] if digits[:1] in ("x", "z") else "0"
                 found.append(list(reversed(digits.rjust(int(width), fill))))
         return [bit for chunk in reversed(found) for bit in chunk]
+
+
+def constant(word: str) -> str:
+    """Return a constant with its width and its bits."""
+    return f"{INTEGER}'{int(word) % (1 << INTEGER):0{INTEGER}b}" if re.fullmatch(r"-?\d+", word) else word
 
 
 def read(text: str) -> dict[str, Module]:
@@ -97,7 +103,7 @@ def _read_module(module: Module, lines: Iterator[str]) -> None:
             module.wires[name] = width
             module.options[name] = re.sub(r"width \d+ ?", "", " ".join(options))
             if "\\init" in attributes:
-                module.init[name] = attributes["\\init"]
+                module.init[name] = constant(attributes["\\init"])
         elif kind == "memory":
             module.memories.append(rest)
         elif kind == "cell":
@@ -121,7 +127,8 @@ def _read_cell(module: Module, cell: Cell, lines: Iterator[str]) -> None:
             return
         name, _, value = rest.removeprefix("signed ").partition(" ")
         if kind == "parameter":
-            cell.parameters[name.removeprefix("\\")] = value
+            own = name.removeprefix("\\")
+            cell.parameters[own] = constant(value) if own == "SRST_VALUE" else value
         else:
             cell.ports[name.removeprefix("\\")] = module.read(value)
 

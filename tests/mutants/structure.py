@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.mutants.expressions import Expressions, inputs
+from tests.mutants.families import family_of
 from tests.mutants.faults import FLIPS, Fault, named
 from tests.mutants.rtlil import Bit, Bits, Cell, Module
 
-MASKS = re.compile(r"(^|_)(valid|tag|enabled|first|leaves|free|reserve|ready)(_in)?$")
 CLASSES = {
     "flip": "operator flipped",
     "constant": "constant changed by one",
@@ -22,6 +22,7 @@ CLASSES = {
     "reset": "reset changed or dropped",
     "unreset": "reset changed or dropped",
     "table": "table entry changed by one",
+    "stale": "what is written not seen by the read",
 }
 
 
@@ -30,9 +31,9 @@ def every(config: str, modules: dict[str, Module], seed: int) -> Iterator[Fault]
     for module in modules.values():
         found, rng = Expressions(module, modules), random.Random(f"{seed}/{config}/{module.name}")
         for cell in module.cells.values():
-            for given in _of_cell(module, cell, modules, found, rng):
+            for given in _of_cell(module, cell, modules, found, rng, family_of(config).masks):
                 place = {"config": config, "module": module.name, "cell": cell.name}
-                yield named(Fault(family="structure", **place, **given), found)
+                yield named(Fault(source="structure", **place, **given), found)
 
 
 def pick(faults: Iterable[Fault], count: int, seed: int) -> list[Fault]:
@@ -56,13 +57,18 @@ def _in_turn(lines: list[list[Fault]], rng: random.Random | None = None) -> list
 
 
 def _of_cell(
-    module: Module, cell: Cell, modules: dict[str, Module], found: Expressions, rng: random.Random
+    module: Module,
+    cell: Cell,
+    modules: dict[str, Module],
+    found: Expressions,
+    rng: random.Random,
+    masks: re.Pattern[str],
 ) -> Iterator[dict[str, Any]]:
     if cell.type in modules:
         for port in inputs(cell, modules):
             if port not in ("clk", "rst") and not set(cell.ports[port]) <= {"0", "1"}:
                 yield {"kind": "added", "port": port}
-                if MASKS.search(port):
+                if masks.search(port):
                     place, level = rng.randrange(cell.width(port)), str(rng.randint(0, 1))
                     if cell.ports[port][place] != level:  # as it is where nothing is connected
                         yield {"kind": f"stuck{level}", "port": port, "bit": place}
@@ -77,6 +83,8 @@ def _of_cell(
         yield {"kind": "unreset"} if _feeds_itself(cell, found) else {"kind": "removed"}
     if cell.type.startswith("$memrd") and _is_table(cell, module):
         yield {"kind": "table", "argument": rng.randrange(1 << cell.width("ADDR"))}
+    if "1" in cell.parameters.get("TRANSPARENCY_MASK", "").partition("'")[2]:
+        yield {"kind": "stale"}
     if not cell.type.startswith("$mem"):
         yield from _constants(cell, modules, rng)
 

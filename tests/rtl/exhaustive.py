@@ -14,7 +14,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tandemsim.rtl.lib.emit import verilog
-from tests.cosim import simulators
+from tandemsim.sim.arch.types import Integers
+from tests.cosim import runtime, simulators
 
 BUILDS = Path(__file__).resolve().parents[2] / "build" / "proofs"
 WORD = 32  # bits of an answer: all outputs of a circuit, the first one lowest
@@ -33,10 +34,12 @@ int main(int, char **argv) {
     for (int width : widths) answers.emplace_back(size_t(1) << width);
     for (uint32_t input = 0; input < 1u << %(widest)d; ++input) {
         top.input = input;
-        top.clk = 0;
-        top.eval();
-        top.clk = 1;
-        top.eval();
+        for (int cycle = 0; cycle < %(cycles)d; ++cycle) {
+            top.clk = 0;
+            top.eval();
+            top.clk = 1;
+            top.eval();
+        }
         const uint32_t shown[] = {%(outputs)s};
         for (size_t i = 0; i < answers.size(); ++i)
             if (input < answers[i].size()) answers[i][input] = shown[i];
@@ -54,15 +57,15 @@ int main(int, char **argv) {
 
 
 class Everything(wiring.Component):
-    """Circuits of one input and at most one cycle, side by side on the same bus.
+    """Circuits side by side on the same bus, from which each takes all its inputs, the first one lowest.
 
-    Each output `<name>` is what a circuit shows for the input, in the cycle that follows. `flips` names
-    circuits of which one answer is to be wrong: that for the input given there has its lowest bit flipped.
+    Each output `<name>` is what a circuit shows for what was on the bus. `flips` names circuits of which one
+    answer is to be wrong: that for the input given there has its lowest bit flipped.
     """
 
     def __init__(self, circuits: dict[str, wiring.Component], flips: dict[str, int]) -> None:
         self.circuits, self.flips = circuits, flips
-        self.inputs = {name: _ports(circuit, wiring.In)[0] for name, circuit in circuits.items()}
+        self.inputs = {name: Cat(_ports(circuit, wiring.In)) for name, circuit in circuits.items()}
         self.widest = max(map(len, self.inputs.values()))
         super().__init__({"input": In(self.widest)} | dict.fromkeys(circuits, Out(WORD)))
 
@@ -82,9 +85,12 @@ class Everything(wiring.Component):
 
 
 def answers(
-    circuits: dict[str, wiring.Component], flips: dict[str, int]
+    circuits: dict[str, wiring.Component], flips: dict[str, int], cycles: int = 1
 ) -> dict[str, npt.NDArray[np.uint32]]:
-    """Return for each circuit its answer to every input, uint32 [2**width of its input]."""
+    """Return for each circuit its answer to every input, uint32 [2**width of its inputs].
+
+    An input stands for `cycles` cycles; the answer is what is shown after the last one.
+    """
     top = Everything(circuits, flips)
     widths = {name: len(port) for name, port in top.inputs.items()}
     text = verilog(top)
@@ -92,6 +98,7 @@ def answers(
         "names": ", ".join(f'"{name}.bin"' for name in circuits),
         "widths": ", ".join(map(str, widths.values())),
         "widest": top.widest,
+        "cycles": cycles,
         "outputs": ", ".join(f"top.{name}" for name in circuits),
     }
     folder = BUILDS / hashlib.sha256((text + main).encode()).hexdigest()[:16]
@@ -102,8 +109,11 @@ def answers(
         (folder / "main.cpp").write_text(main)
         options = ["--cc", "--exe", "--build", "-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]
         options += ["--top-module", "everything", "-Mdir", "obj", "-o", "everything"]
+        (folder / "obj").mkdir(exist_ok=True)
         with simulators.environment("verilator", optimized=True):
+            runtime.lend(folder / "obj", BUILDS, options)
             _run(["verilator", *options, "everything.v", "main.cpp"], folder)
+            runtime.keep(folder / "obj", BUILDS, options)
         _run(["obj/everything"], folder)
         found = {name: np.fromfile(folder / f"{name}.bin", np.uint32) for name in circuits}
         for name in circuits:
@@ -113,9 +123,35 @@ def answers(
     return found
 
 
-def _ports(circuit: wiring.Component, flow: wiring.Flow) -> list[Value]:
+def every_input(circuit: wiring.Component) -> dict[str, Integers]:
+    """Return what each input of a circuit is in `answers`, int64 [2**width of its inputs]."""
+    ports = dict(_named(circuit, wiring.In))
+    return _split(np.arange(1 << sum(map(len, ports.values()))), ports)
+
+
+def outputs(circuit: wiring.Component, found: npt.NDArray[np.uint32]) -> dict[str, Integers]:
+    """Return each output in a circuit's answers, int64 [answers]."""
+    return _split(found.astype(np.int64), dict(_named(circuit, wiring.Out)))
+
+
+def _split(packed: Integers, ports: dict[str, Value]) -> dict[str, Integers]:
+    """Return the ports of which a number is made, the first one lowest, with their signs."""
+    found = {}
+    for name, port in ports.items():
+        half = 1 << (len(port) - 1)
+        own = packed & ((1 << len(port)) - 1)
+        found[name] = (own ^ half) - half if port.shape().signed else own
+        packed = packed >> len(port)
+    return found
+
+
+def _named(circuit: wiring.Component, flow: wiring.Flow) -> list[tuple[str, Value]]:
     flat = circuit.signature.flatten(circuit)
-    return [Value.cast(value) for _, member, value in flat if member.flow is flow]
+    return [(str(path[0]), Value.cast(value)) for path, member, value in flat if member.flow is flow]
+
+
+def _ports(circuit: wiring.Component, flow: wiring.Flow) -> list[Value]:
+    return [value for _, value in _named(circuit, flow)]
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -17,10 +17,23 @@ WIDTH = 4
 
 
 @dataclass(frozen=True)
+class Circuit:
+    """All that a unit depends on."""
+
+    largest: int
+
+
+@dataclass(frozen=True)
 class Bound:
-    """The config of a unit: the largest number that it shows."""
+    """The config of a unit: the largest number that it shows, and one that no circuit reads."""
 
     largest: int = (1 << 2 * WIDTH) - 1
+    clock_hz: int = 1
+
+    @property
+    def circuit(self) -> Circuit:
+        """What the unit depends on."""
+        return Circuit(self.largest)
 
 
 class Inputs(NamedTuple):

@@ -4,13 +4,15 @@ import pytest
 
 from tests.cosim.ant.configs import CONFIGS
 from tests.rtl import bench
-from tests.rtl.ant.units import UNITS
+from tests.rtl.ant.units import units_of
 from tests.rtl.unit import SEED, SOME, assert_shown, expect
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-@pytest.mark.parametrize("name", UNITS)
-def test_a_unit_of_ant_shows_what_its_model_says_in_every_cycle(name, config):
-    unit = UNITS[name]
+@pytest.mark.parametrize(
+    ("config", "name"), [(config, name) for config, made in CONFIGS.items() for name in units_of(made)]
+)
+def test_a_unit_of_ant_shows_what_its_model_says_in_every_cycle(config, name):
+    config = CONFIGS[config]
+    unit = units_of(config)[name]
     inputs = unit.inputs(config, SEED, SOME)
     assert_shown(expect(unit, config, inputs), bench.run(unit.circuit(config), inputs))

@@ -2,17 +2,19 @@
 
 import contextlib
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from tandemsim.rtl import build
-from tandemsim.sim.arch.checks import to_dict
+from tandemsim.sim.arch.checks import digest, to_dict
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.ports import command_fields, operand_fields
 from tandemsim.sim.arch.salo.presets import SALO
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
+OF_FAMILY = {"salo": SMALL, "ant": ["--set", "rows=2", "--set", "cols=4"]}
 
 
 def files(folder):
@@ -20,13 +22,22 @@ def files(folder):
 
 
 @pytest.mark.slow
-def test_all_units_are_written_and_two_builds_give_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("family", build.UNITS)
+def test_all_units_are_written_and_two_builds_give_the_same_bytes(family, tmp_path):
     for name in ("one", "two"):
-        assert build.main([*SMALL, "--out", str(tmp_path / name)]) == 0
+        assert build.main([family, *OF_FAMILY[family], "--out", str(tmp_path / name)]) == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert {*files(tmp_path / "one")} == {
-        f"{unit}.{kind}" for unit in build.all_units() for kind in ("v", "json")
+        f"{unit}.{kind}" for unit in build.all_units() if unit.family == family for kind in ("v", "json")
     }
+
+
+def test_without_a_name_every_unit_of_every_family_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build, "build", lambda unit, config: ("", {}))
+    assert build.main(["--out", str(tmp_path)]) == 0
+    shown = [f"{tmp_path / str(unit)}.v" for unit in build.all_units()]
+    assert capsys.readouterr().out.splitlines() == shown
+    assert {unit.family for unit in build.all_units()} == {"salo", "ant"}
 
 
 def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):
@@ -35,6 +46,8 @@ def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_pat
     settings = {"rows": "2", "cols": "4", "array.head_dim": "4"}
     config = SALO_FAMILY.config("salo-dac22", settings)
     assert sidecar["config"] == to_dict(config)
+    assert sidecar["circuit"] == to_dict(config.circuit)
+    assert sidecar["circuit_digest"] == digest(config.circuit)
     ports = {port["name"]: port for port in sidecar["ports"]}
     for name, table in (("command", command_fields(config)), ("operands", operand_fields(config))):
         place = 0
@@ -50,19 +63,20 @@ def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_pat
 def test_every_port_of_the_sidecar_is_in_the_verilog(tmp_path):
     assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
     text = (tmp_path / "salo" / "pe.v").read_text()
-    header = text[text.index("module pe(") : text.index(");")]
     sidecar = json.loads((tmp_path / "salo" / "pe.json").read_text())
+    start = f"module {sidecar['module']}("
+    header = text[text.index(start) : text.index(");")]
     names = [port["name"] for port in sidecar["ports"]] + [sidecar["clock"], sidecar["reset"]["name"]]
-    assert sorted(names) == sorted(header[len("module pe(") :].replace("\n", "").split(", "))
+    assert sorted(names) == sorted(header[len(start) :].replace("\n", "").split(", "))
 
 
 def test_the_verilog_and_its_sidecar_name_each_other_and_the_stages(tmp_path):
     assert build.main(["pe", *SMALL, "--out", str(tmp_path)]) == 0
     first = (tmp_path / "salo" / "pe.v").read_text().splitlines()[0]
     sidecar = json.loads((tmp_path / "salo" / "pe.json").read_text())
-    assert (
-        first.startswith("// pe of tandemsim ") and sidecar["config_digest"] in first and "pe.json" in first
-    )
+    assert first.startswith(f"// {sidecar['module']} of tandemsim ")
+    assert sidecar["circuit_digest"] in first and "pe.json" in first
+    assert sidecar["module"] == f"salo_pe_{sidecar['circuit_digest'][:8]}"
     assert sidecar["stages"]["WEIGHTED_SUM"] == 4  # as in the published circuit
 
 
@@ -70,8 +84,8 @@ def test_equal_pes_are_written_once():
     text, _ = build.build(
         build.Unit("salo", "pe_array"), replace(SALO, array=replace(SALO.array, rows=4, cols=8))
     )
-    assert text.count("\nmodule pe(") == 1
-    assert text.count("\n  pe ") == 4 * 9 + 8
+    assert len(re.findall(r"^module salo_pe_\w{8}\(", text, re.MULTILINE)) == 1
+    assert len(re.findall(r"^  salo_pe_\w{8} ", text, re.MULTILINE)) == 4 * 9 + 8
 
 
 def test_no_path_and_no_source_line_is_in_the_verilog():
@@ -86,6 +100,7 @@ def test_no_path_and_no_source_line_is_in_the_verilog():
         (["pee"], "unknown unit 'pee'; did you mean 'pe'?"),
         (["salo/pee"], "unknown unit 'salo/pee'; did you mean 'salo/pe'"),
         (["sale/pe"], "unknown unit 'sale/pe'; did you mean 'salo/pe'"),
+        (["sal"], "unknown unit 'sal'; did you mean 'salo'"),
         (["salo/"], "unknown unit 'salo/'; did you mean 'salo/pe'"),
         (
             ["pe", "--set", "dataflow=ws"],

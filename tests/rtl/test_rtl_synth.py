@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from tandemsim.rtl import synth
-from tandemsim.rtl.lib.emit import rtlil_of, verilog
+from tandemsim.rtl.lib.emit import rtlil_of
 from tandemsim.rtl.salo.array import PEArray
 from tandemsim.rtl.synthesis import gate_count, salo, yosys
 from tandemsim.rtl.synthesis.few_pins import FOLD, FewPins
@@ -43,7 +43,7 @@ def array(request):
     """A small configuration, and its array as RTLIL, without the units."""
     config = CONFIGS[request.param]
     text = rtlil_of(PEArray(config))
-    return config, text[text.index("module \\pe_array\n") : text.index("\nend\n")]
+    return config, text[text.index("module \\salo_pe_array_") : text.index("\nend\n")]
 
 
 def test_the_registers_between_ports_and_units_are_those_of_the_circuit(array):
@@ -57,7 +57,7 @@ def test_the_estimate_multiplies_each_unit_by_its_instances_in_the_circuit(array
     # The table has units of one cycle, whose instances are the same.
     plain = replace(config.array, exp_latency=1, reciprocal_latency=1, normalise_latency=1, merge_latency=1)
     gates, sums = gates_of(config), config.numerics.sums(plain.normalisation)
-    instances = re.findall(r"^\s+cell \\(\w+) \\", text, re.MULTILINE)
+    instances = re.findall(r"^\s+cell \\salo_(\w+)_\w{8} \\", text, re.MULTILINE)
     merge = instances.count("weighted_sum") * sums.merge.width
     merge += instances.count("global_weighted_sum") * sums.global_merge.width
     by_hand = sum(getattr(gates, name) for name in instances) + gates.controller
@@ -218,14 +218,18 @@ def test_the_users_mistakes_are_one_line(arguments, said, capsys):
 def test_the_report_has_every_unit_the_array_and_what_was_placed(tmp_path, monkeypatch, capsys):
     counted, placed = [], []
 
+    def short(name):
+        return re.sub(r"^salo_(\w+)_\w{8}\b", r"\1", name)
+
     def count(text, top, folder, kept=(), memories=True):
         """Each unit has as many gates as its name has letters; a merge bit made of flip-flops costs one."""
-        counted.append((top, memories))
         assert f"module {top}(" in text
-        nand2 = {name: float(len(name)) for name in (top, *kept)}
+        nand2 = {name: float(len(short(name))) for name in (top, *kept)}
+        counted.append((short(top), memories))
         if not memories:
             nand2[top] += 8
-        holds = {"pe": 8, "weighted_sum": 2, "global_weighted_sum": 1}
+        held = {"pe": 8, "weighted_sum": 2, "global_weighted_sum": 1}
+        holds = {f"salo_{name}{top[-9:]}": number for name, number in held.items()}
         return {name: yosys.Counted(1, nand2[name], 1, 8, holds) for name in nand2}
 
     def place(text, top, folder):
@@ -288,7 +292,7 @@ def test_an_unknown_unit_to_place_is_one_line(capsys):
 def test_the_table_has_what_yosys_counts(config, tmp_path):
     """The exponential alone: it takes a second. `make synth` compares every unit."""
     (kind,) = [kind for kind in salo.UNITS if kind.__name__ == "ExpUnit"]
-    found = yosys.count(verilog(kind(config)), "exp_unit", tmp_path)["exp_unit"]
+    found = gate_count.count_alone(kind(config), tmp_path)
     assert round(found.nand2) == gates_of(config).exp_unit
 
 

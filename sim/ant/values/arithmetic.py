@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from tandemsim.sim.ant.functional import Coded, run_gemm
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.values.attention import Heads, attend
+from tandemsim.sim.ant.values.blocks import block_product
 from tandemsim.sim.ant.values.formats import coded, coded_rows, decoded
 from tandemsim.sim.ant.values.outliers import Parted, parted
 from tandemsim.sim.ant.values.products import Numbers, by_channel, product
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.widths import NIBBLE
-from tandemsim.sim.arch.types import Doubles
+from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.traces.schema import Op, Quant
 
 AT_ONCE = 1 << 22  # codes of a weight that are multiplied together
+
+
+class Multiplied(NamedTuple):
+    """A product of two matrices of codes."""
+
+    left: Coded  # [m, k]
+    right: Coded  # [k, n]
+    sums: Integers  # [m, n]
+
+
+#: Is told each product of an op, in the order in which they are computed.
+Watch: TypeAlias = Callable[[Op, Multiplied], None]
 
 
 class Float64:
@@ -50,10 +65,17 @@ class OnArray:
     """
 
     def __init__(
-        self, config: AntConfig, bits: tuple[int, int], stated: Mapping[int, Quant], op: Op, is_weight: bool
+        self,
+        config: AntConfig,
+        bits: Bits,
+        stated: Mapping[int, Quant],
+        op: Op,
+        is_weight: bool,
+        watch: Watch | None = None,
     ) -> None:
-        self._config, self._bits, self._stated = config, bits, stated
-        self._op, self._is_weight = op, is_weight
+        self._config, self._stated, self._blocks = config, stated, bits.blocks
+        self._bits = bits.activation, bits.weight
+        self._op, self._is_weight, self._watch = op, is_weight, watch
         self.formats: dict[str, str] = {}
         self.saturations = 0
         self._local: list[Coded] = []
@@ -61,6 +83,11 @@ class OnArray:
 
     def product(self, op: Op, left: Doubles, right: Doubles) -> Doubles:
         """Return a product without what is added to it; a weight has a scale for each output channel."""
+        if self._blocks[0]:
+            self.formats = dict(zip(("activation", "weight"), self._blocks, strict=True))
+            found = block_product(self._config.array, op, left, right, self._blocks)
+            self.saturations += found.saturations
+            return found.output
         one, other = self._parted(left, 0), self._parted(by_channel(op, right), 1)
         activation = self._coded("activation", one.dense, 0)
         weight = self._coded("weight", other.dense, 1, self._is_weight)
@@ -118,11 +145,14 @@ class OnArray:
     def _multiplied(self, left: Coded, right: Coded) -> Doubles:
         """Multiply; of a large right operand some columns at a time, which saves room and changes nothing."""
         step = max(1, AT_ONCE // right.codes.shape[0])
-        scale, outputs = np.asarray(right.scale), []
+        scale, outputs, sums = np.asarray(right.scale), [], []
         for first in range(0, right.codes.shape[1], step):
             some = slice(first, first + step)
             part = Coded(right.codes[:, some], right.form, scale[some] if len(scale) > 1 else scale)
             found = run_gemm(self._config, left, part, self._op.name)
             self.saturations += found.saturations
             outputs.append(found.output)
+            sums.append(found.sums)
+        if self._watch:
+            self._watch(self._op, Multiplied(left, right, np.concatenate(sums, axis=1)))
         return np.concatenate(outputs, axis=1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
-from tandemsim.sim.ant.values.arithmetic import Float64, OnArray
+from tandemsim.sim.ant.values.arithmetic import Float64, OnArray, Watch
 from tandemsim.sim.ant.values.attention import Heads
 from tandemsim.sim.ant.values.comparison import Difference
 from tandemsim.sim.ant.values.shaping import UnstatedError
@@ -56,10 +56,21 @@ class ModelValues:
 
 
 class Walk:
-    """Goes through the ops of a trace; `bits` are the widths of those that the array runs."""
+    """Goes through the ops of a trace; `bits` are the widths of those that the array runs.
 
-    def __init__(self, trace: Trace, config: AntConfig, bits: Mapping[int, Bits], tensors: Tensors) -> None:
+    `watch` is told of each product on the array.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        config: AntConfig,
+        bits: Mapping[int, Bits],
+        tensors: Tensors,
+        watch: Watch | None = None,
+    ) -> None:
         self._trace, self._config, self._bits, self._source = trace, config, bits, tensors
+        self._watch = watch
         self._tensors = trace.tensor_map()
         self._held: dict[int, Pair] = {}
         self._readers: dict[int, int] = {}
@@ -164,7 +175,7 @@ class Walk:
             quant = self._tensors[op.inputs[side]].quant
             if quant is not None:
                 stated[side] = quant
-        return OnArray(self._config, (bits.activation, bits.weight), stated, op, is_weight)
+        return OnArray(self._config, bits, stated, op, is_weight, self._watch)
 
     def _noted(self, op: Op, array: OnArray, pair: Pair) -> Pair:
         difference = Difference()

@@ -21,8 +21,10 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tandemsim.sim.arch.ant.circuit import AntCircuit
 from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
-from tandemsim.sim.arch.checks import Rules, require, require_integers
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
+from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
 from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
@@ -73,6 +75,7 @@ class AntArray:
     accumulator_width: int = 20  # in a PE; assumed: what 64 products of the formats above need
     foot_width: int = 32  # of the accumulators, where all parts of a sum meet; assumed
     overflow: Overflow = Overflow.REFUSE
+    taps: str = ""  # the block format whose blocks of a column end in taps; none: "", and columns have none
 
     def __post_init__(self) -> None:
         with Rules() as rules:
@@ -88,6 +91,32 @@ class AntArray:
                 value = getattr(self, name)
                 require(value % 2 == 0, f"AntArray.{name} must be even where pe_bits is 4", value)
             pe_class(self.code_formats)
+        if self.taps:
+            self._check_taps()
+
+    def _check_taps(self) -> None:
+        if self.taps not in BLOCK_FORMATS:
+            raise ConfigError(nearest("block format", self.taps, BLOCK_FORMATS))
+        form = BLOCK_FORMATS[self.taps]
+        rule = f"AntArray.dataflow must be ws or is for taps of {self.taps}: other sums do not pass one"
+        require(self.stationary, rule, self.dataflow)
+        known = ", ".join(self.formats)
+        rule = f"AntArray.formats must name {form.element.name}, of which blocks of {self.taps} are"
+        require(form.element.name in self.formats, rule, known)
+        rule = f"AntArray.taps must be of elements of one operand of a PE, which {form.element.name} is not"
+        require(self.operands_of(form.element) == 1, rule, self.taps)
+        rule = f"AntArray.rows must be a multiple of the {form.length} elements of a block of {self.taps}"
+        require(self.rows % form.length == 0, rule, self.rows)
+
+    @property
+    def blocks(self) -> BlockFormat | None:
+        """The block format that the array has taps for."""
+        return BLOCK_FORMATS[self.taps] if self.taps else None
+
+    @property
+    def segments(self) -> int:
+        """Parts of a column that end in a tap; without taps 0."""
+        return self.rows // BLOCK_FORMATS[self.taps].length if self.taps else 0
 
     @property
     def code_formats(self) -> tuple[CodeFormat, ...]:
@@ -106,8 +135,11 @@ class AntArray:
 
     @property
     def output_lag(self) -> int:
-        """Cycles from a word's entry to its sums at the foot: skew on both sides, and the accumulator."""
-        return self.rows + self.cols + 1
+        """Cycles from a word's entry to its sums at the foot: skew on both sides, and the accumulator.
+
+        Where columns have several taps, one more, in which the sums of the last one meet those above it.
+        """
+        return self.rows + self.cols + 1 + (self.segments > 1)
 
     @property
     def stationary(self) -> bool:
@@ -306,6 +338,25 @@ class AntConfig:
             drains=int(array.schedule is Schedule.DRAIN),
             lag=array.output_lag,
             room=self.staging_words,
+        )
+
+    @property
+    def circuit(self) -> AntCircuit:
+        """All that the circuit depends on."""
+        array = self.array
+        return AntCircuit(
+            rows=array.rows,
+            cols=array.cols,
+            pe_bits=array.pe_bits,
+            formats=array.formats,
+            accumulator_width=array.accumulator_width,
+            foot_width=array.foot_width,
+            stationary=array.stationary,
+            drains=array.schedule is Schedule.DRAIN,
+            saturates=array.overflow is Overflow.SATURATE,
+            accumulator_rows=self.accumulator_rows,
+            staging_words=self.staging_words,
+            taps=array.taps,
         )
 
     def check_circuit(self) -> None:

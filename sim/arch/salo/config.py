@@ -16,13 +16,14 @@ partial sum has left the last column; passes follow one another after ``flush_cy
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, require, require_integers
 from tandemsim.sim.arch.dram.config import PS_PER_SECOND, DramConfig
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.energy import EnergyConfig
+from tandemsim.sim.arch.salo.circuit import SaloCircuit
 from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation, SaloNumerics, score_shift
 from tandemsim.sim.arch.sram import BufferConfig, ScratchpadConfig
 
@@ -246,6 +247,20 @@ class SaloConfig:
         return self.output_scratchpad.capacity_bytes // (
             self.array.rows * self.array.head_dim * self.output_bytes
         )
+
+    @property
+    def circuit(self) -> SaloCircuit:
+        """All that the circuit depends on."""
+        array, numerics = self.array, self.numerics
+        found: dict[str, Any] = {
+            "drains": array.overlap is PassOverlap.DRAIN,
+            "private_ports": array.global_projections is GlobalProjections.PRIVATE,
+            "sums": numerics.sums(array.normalisation),
+            "staging_tiles": self.staging_tiles,
+        }
+        for name in (each.name for each in fields(SaloCircuit) if each.name not in found):
+            found[name] = getattr(array if hasattr(array, name) else numerics, name)
+        return SaloCircuit(**found)
 
     def check_circuit(self) -> None:
         """Raise `ConfigError` for what can be counted but not built."""

@@ -1,6 +1,7 @@
 """Operand widths of a run: what ``--bits`` names, and what a run has without it.
 
-4, 6 and 8 are the widths of both operands of every product with weights. ``trace`` takes those that the trace
+4, 6 and 8 are the widths of both operands of every product with weights, and so is a block format, such as
+``mxfp4``. ``trace`` takes those that the trace
 states for its tensors; ``ant``, ``bitfusion`` and ``olaccel`` are lists of ANT's artifact, layer by layer, of
 the trace's network or of one that is named, ``ant:bert-cola``. The other accelerators of its evaluation have
 one width for all layers. Attention has no weights; its operands are as wide as the array takes them.
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tandemsim.sim.ant.block_sums import check_blocks
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
 from tandemsim.sim.arch.ant.bit_lists import NETWORKS, of_products
-from tandemsim.sim.arch.ant.config import AntArray, Dataflow
+from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.ant.widths import NIBBLE
-from tandemsim.sim.arch.blocks import BLOCK_FORMATS
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, nearest
 from tandemsim.sim.arch.codes import CodeFormat, Kind, code_format
 from tandemsim.traces.schema import Op, Quant, Trace
@@ -23,7 +25,7 @@ from tandemsim.traces.schema import Op, Quant, Trace
 PLAIN = ("4", "6", "8")
 STATED = "trace"
 LISTS = ("ant", "bitfusion", "olaccel")
-NAMES = (*PLAIN, STATED, *LISTS)
+NAMES = (*PLAIN, *BLOCK_FORMATS, STATED, *LISTS)
 # The network of a trace's model, where it is not called as the lists call it; and its first task, of several.
 MODELS = {"vit-b16": "vit", "bert-base-128": "bert-mnli"}
 
@@ -53,14 +55,18 @@ def widths(trace: Trace, ops: Sequence[Op], array: AntArray, name: str) -> Mappi
             if op.kind in ATTENTIONS:
                 found[op.id] = _alike(array, array.widest)
             elif op.kind in PRODUCTS:
-                found[op.id] = (
-                    _stated(trace, op, array)
-                    if name == STATED
-                    else _alike(array, listed[op.id] if listed else int(name))
-                )
+                found[op.id] = _of_product(trace, op, array, name, listed)
         except ConfigError as error:
             raise ConfigError(f"op {op.name!r}: {error}") from None
     return found
+
+
+def _of_product(trace: Trace, op: Op, array: AntArray, name: str, listed: Mapping[int, int]) -> Bits:
+    if name == STATED:
+        return _stated(trace, op, array)
+    if name in BLOCK_FORMATS:
+        return _in_blocks(array, BLOCK_FORMATS[name], BLOCK_FORMATS[name])
+    return _alike(array, listed[op.id] if listed else int(name))
 
 
 def _alike(array: AntArray, bits: int) -> Bits:
@@ -112,32 +118,35 @@ def _quants(trace: Trace, op: Op) -> tuple[Quant | None, Quant | None]:
 
 def _stated(trace: Trace, op: Op, array: AntArray) -> Bits:
     """Return the widths that a trace states for the operands of a product."""
-    found, types = list[tuple[int, int]](), list[str]()
+    quants = []
     for tensor, quant in zip(op.inputs[:2], _quants(trace, op), strict=True):
         if quant is None:
             raise ConfigError(
                 f"--bits trace must be with operands whose bits are stated, not with tensor {tensor}"
             )
-        found.append((quant.bits, _operands(array, _format(quant))))
-        types.append(quant.type)
-    (activation, left), (weight, above) = found
-    return Bits(activation, weight, (left, above), _block(types, array))
+        quants.append(quant)
+    blocks = [BLOCK_FORMATS[quant.type] for quant in quants if quant.type in BLOCK_FORMATS]
+    if len(blocks) == 1:
+        left, above = (quant.type for quant in quants)
+        raise ConfigError(f"both operands must be in blocks where one is, not {left} and {above}")
+    if blocks:
+        return _in_blocks(array, *blocks)
+    (activation, left_operands), (weight, above_operands) = (
+        (quant.bits, _operands(array, _format(quant))) for quant in quants
+    )
+    return Bits(activation, weight, (left_operands, above_operands))
 
 
-def _block(types: Sequence[str], array: AntArray) -> str:
-    """Return the format of operands in blocks, or "". Raises `ConfigError` where the array has no taps."""
-    blocks = [name if name in BLOCK_FORMATS else "" for name in types]
-    if blocks[0] != blocks[1]:
-        raise ConfigError(f"both operands must be in blocks of one format, not {types[0]} and {types[1]}")
-    if blocks[0] and array.dataflow is not Dataflow.WEIGHT_STATIONARY:
-        raise ConfigError(f"dataflow must be ws for blocks of {blocks[0]}, not {array.dataflow}")
-    return blocks[0]
+def _in_blocks(array: AntArray, activation: BlockFormat, weight: BlockFormat) -> Bits:
+    """Return the widths of operands in blocks. Raises `ConfigError` where the array has no taps for them."""
+    elements = activation.element, weight.element
+    operands = _operands(array, elements[0]), _operands(array, elements[1])
+    check_blocks(array, activation, weight)
+    return Bits(elements[0].bits, elements[1].bits, operands, (activation.name, weight.name))
 
 
 def _format(quant: Quant) -> CodeFormat:
     """Return the number format of an element."""
-    if quant.type in BLOCK_FORMATS:
-        return BLOCK_FORMATS[quant.type].element
     bits = str(quant.bits) if quant.type in (Kind.INT, Kind.POT, Kind.FLINT) else ""
     return code_format(f"{quant.type}{bits}{'' if quant.signed else 'u'}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tandemsim.sim.ant.block_sums import accumulator_bytes
 from tandemsim.sim.ant.layers import Attention, Beside, Conversion, Passes, Product
 from tandemsim.sim.ant.loop import Queue
 from tandemsim.sim.ant.simulation import AntRun
@@ -104,12 +105,13 @@ def work_of(run: AntRun, config: AntConfig) -> AntWork:
         else:
             multiplies += plan.macs * math.prod(layer.bits.operands) + plan.outlier_cycles * config.array.pes
             words = plan.scratchpad.get("accumulator", [0, 0])[1]
-            sums += words // config.array.sum_bytes
+            sums += words // accumulator_bytes(config.array, layer.bits)
             results, summed = _results(layer)
             encoded += results
-            if layer.bits.block:
-                blocks = -(-summed // BLOCK_FORMATS[layer.bits.block].length)
-                tapped += results * blocks * tap_nand2(layer.bits.block)
+            name = layer.bits.blocks[0]
+            if name:
+                blocks = -(-summed // BLOCK_FORMATS[name].length)
+                tapped += results * blocks * tap_nand2(name)
     busy = int(run.program.tasks.cycles[: run.program.first[1]].sum())
     return AntWork(run.cycles, multiplies, sums, elements, busy, encoded, tapped)
 

@@ -37,7 +37,8 @@ def outcome(
     name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
     bits = widths(trace, given, config.array, name)
     ops, left_out = selected(given, config, bits)
-    tensors = given_tensors(trace, ops, bits, options.values)
+    bits = {op.id: bits[op.id] for op in ops if op.id in bits}
+    tensors = given_tensors(trace, options.values)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, tensors, options, progress)
     account = Account(run)
@@ -51,7 +52,7 @@ def outcome(
 
         def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
             other: AntConfig = options.configured(more)
-            again = simulate(trace, ops, other, bits, options.batch)
+            again = simulate(trace, ops, other, widths(trace, ops, other.array, name), options.batch)
             return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
 
         explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)
@@ -94,11 +95,18 @@ def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Ac
 
 def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     products = [plan.layer for plan in run.program.layers if isinstance(plan.layer, Product)]
-    packed = [layer for layer in products if layer.share < 1]
+    padded = [layer for layer in products if layer.image is not None and layer.image.padding]
+    packed = [layer for layer in products if layer.share < 1 and layer not in padded]
     attention = config.array.widest
     notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
+    if any(layer.bits.blocks[0] for layer in products):
+        notes.append("Block formats: every block has a scale in memory and in the scratchpads.")
     if array_mm2(config) is not None:
         notes.append("Area is an estimate from our gate counts: cells alone, no scratchpads and no taps.")
+    if padded:
+        notes.append(
+            f"In {len(padded)} convolutions zeros fill tiles: the channels of a pixel end within a block."
+        )
     if packed:
         lost = 1 - math.fsum(layer.share for layer in packed) / len(packed)
         notes.append(

@@ -18,10 +18,13 @@ def reason(op: Op, config: AntConfig, bits: Bits | None = None) -> str | None:
     """Return why an op does not run; None for one that does.
 
     Sums are bounded for operands of `bits`, in any format that the array has for them; without, for operands
-    as narrow as its PEs: what is refused then runs at no width.
+    as narrow as its PEs: what is refused then runs at no width. Sums of blocks take the bound of their
+    accumulators, and are counted.
     """
     array = config.array
     if op.kind not in PRODUCTS or array.overflow is not Overflow.REFUSE:
+        return None
+    if bits is not None and bits.blocks[0]:
         return None
     k = op.dim("k") if op.kind != "conv2d" else _kernel(op)
     widths = (array.pe_bits,) * 2 if bits is None else (bits.activation, bits.weight)

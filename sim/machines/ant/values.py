@@ -10,7 +10,6 @@ from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.ant.values.walk import ModelValues, Walk
 from tandemsim.sim.arch.ant.config import AntConfig
-from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.machines.contract import Options, Values
 from tandemsim.sim.report.contract import OpReport
@@ -38,19 +37,13 @@ class Checked:
         ]
 
 
-def given_tensors(
-    trace: Trace, ops: Sequence[Op], bits: Mapping[int, Bits], values: Values | None
-) -> Tensors | None:
+def given_tensors(trace: Trace, values: Values | None) -> Tensors | None:
     """Return the tensors of a run in values; None where none is asked for.
 
     Those of a file are looked at now, before anything takes long. Raises `UserError`.
     """
     if values is None:
         return None
-    for op in ops:
-        if op.id in bits and bits[op.id].block:
-            rule = f"op {op.name!r}: --functional must be with one scale for a tensor or channel"
-            raise ConfigError(f"{rule}, not with blocks of {bits[op.id].block}")
     return Tensors(trace, values.tensors, values.seed)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.arch.ant.energy import ant_energy
@@ -54,7 +53,7 @@ def outcome(
     explanation: tuple[Mapping[str, Any], ...] = ()
     if options.explain:
         whole = Measured(run.ant.cycles, stalls, _used(config, reports, beside, ops) / run.ant.cycles)
-        again = _Again(trace, ops, bits, options)
+        again = _Again(trace, ops, name, options)
         explanation = explain(whole, reports, list(_candidates(config)), again.run, progress)
     dram, pads = DramCounts(run.ant.dma), _scratchpads(run, config)
     actions = _energy(run, config, dram, pads)
@@ -89,14 +88,15 @@ class _Again:
 
     trace: Trace
     ops: Sequence[Op]
-    bits: Mapping[int, Bits]
+    bits: str
     options: Options
 
     def run(self, more: Settings) -> tuple[int, Sequence[OpReport]]:
         """Return the cycles and the reports of the ops. Raises `ConfigError` for what is refused."""
         config, batch = fitted(self.options, self.ops).configured(more), self.options.batch
         beside, _ = windows(self.ops, config.salo_config)
-        run = simulate(self.trace, self.ops, [op.id for op in beside], config, self.bits, batch)
+        bits = widths(self.trace, self.ops, config.ant.array, self.bits)
+        run = simulate(self.trace, self.ops, [op.id for op in beside], config, bits, batch)
         attention = _attention(run, config)
         return run.ant.cycles, op_reports(Account(run.ant), self.ops, config.ant.array, batch, attention)
 

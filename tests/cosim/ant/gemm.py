@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from tandemsim.rtl.ant.gemm import AntGemm as Circuit
 from tandemsim.sim.ant.gemm import AntGemm, GemmRun
@@ -41,8 +43,8 @@ def expect(
     run = AntGemm(config).run(tiles, ends)
     words = {
         "command": [tile.command for tile in tiles],
-        "activations": _operands([tile.activations for tile in tiles]),
-        "weights": _operands([tile.weights for tile in tiles]),
+        "activations": _operands((tile.activations, tile.activation_scales) for tile in tiles),
+        "weights": _operands((tile.weights, _of_rows(config, tile)) for tile in tiles),
         "output": run.words(),
     }
     moved = {}
@@ -54,5 +56,16 @@ def expect(
     return run, streams.expect(config, TABLES, moved, leaving="output")
 
 
-def _operands(parts: Sequence[Integers]) -> list[OperandWord]:
-    return [OperandWord(tuple(word)) for part in parts for word in part.tolist()]
+def _operands(parts: Iterable[tuple[Integers, Integers | None]]) -> list[OperandWord]:
+    return [
+        OperandWord(tuple(codes), () if scales is None else tuple(scales[word].tolist()))
+        for words, scales in parts
+        for word, codes in enumerate(words.tolist())
+    ]
+
+
+def _of_rows(config: AntConfig, tile: GemmTile) -> Integers | None:
+    """Return the weights' scales row by row: those of the block that a row is of."""
+    if tile.weight_scales is None or config.array.blocks is None:
+        return None
+    return tile.weight_scales[np.arange(len(tile.weights)) // config.array.blocks.length]

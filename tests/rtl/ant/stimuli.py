@@ -11,11 +11,13 @@ import random
 
 import numpy as np
 
+from tandemsim.sim.ant.block_foot import BlockFootInputs
 from tandemsim.sim.ant.controller import GemmController, GemmControllerInputs
 from tandemsim.sim.ant.decoder import OperandDecoderInputs
 from tandemsim.sim.ant.encoder import CodeEncoderInputs
 from tandemsim.sim.ant.foot import FootInputs
 from tandemsim.sim.ant.pe import OutputPEInputs, WeightPEInputs
+from tandemsim.sim.ant.tap import TapInputs
 from tandemsim.sim.ant.words import GemmCommand
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.operands import encoder_table, operand_tables
@@ -126,6 +128,54 @@ def foot(config: AntConfig, seed: int, count: int) -> list[FootInputs]:
                 starts = False
             show(True, starts, command if starts else rng.choice(tiles).command)
             starts = False
+    return found
+
+
+def tap(config: AntConfig, seed: int, count: int) -> list[TapInputs]:
+    """Tiles in blocks, scales that come while those before are in use, parts of sums far apart in size."""
+    rng, near = random.Random(seed), np.random.default_rng(seed)
+    array, psum = config.array, wires(config).block_sum
+    assert array.blocks is not None
+    found: list[TapInputs] = []
+
+    def show(valid: bool, starts: bool, command: GemmCommand) -> None:
+        psums = tuple(value(rng, psum) for _ in range(array.cols))
+        scales = draws.scales(near, array.blocks, (array.cols + 1,)).tolist()
+        loads = rng.random() < 0.3
+        found.append(TapInputs(psums, valid, starts, command, scales[0], tuple(scales[1:]), loads))
+
+    for command in (tile.command for tile in draws.tiles(near, config, count // 10, most=6)):
+        starts = True
+        for _ in range(command.words):
+            while rng.random() < 0.15:
+                show(False, starts, command)
+                starts = False
+            show(True, starts, command)
+            starts = False
+    return found
+
+
+def block_foot(config: AntConfig, seed: int, count: int) -> list[BlockFootInputs]:
+    """Tiles in blocks and others, as they enter the array; psums are anything."""
+    rng, near = random.Random(seed), np.random.default_rng(seed)
+    array, psum = config.array, wires(config).block_sum
+    assert array.blocks is not None
+    found: list[BlockFootInputs] = []
+
+    def show(valid: bool, begins: bool, tile: GemmCommand) -> None:
+        psums = tuple(tuple(value(rng, psum) for _ in range(array.cols)) for _ in range(array.segments))
+        scales = draws.scales(near, array.blocks, (array.segments + array.cols,)).tolist()
+        own, above = tuple(scales[: array.segments]), tuple(scales[array.segments :])
+        loads, row = rng.random() < 0.3, rng.randrange(array.rows)
+        found.append(BlockFootInputs(psums, valid, begins, tile, own, loads, row, above))
+
+    for command in (tile.command for tile in draws.tiles(near, config, count // 12, most=8)):
+        for word in range(command.words):
+            while rng.random() < 0.15:
+                show(False, False, command)
+            show(True, word == 0, command)
+    for _ in range(array.output_lag + 4):
+        show(False, False, found[-1].tile)
     return found
 
 

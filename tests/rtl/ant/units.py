@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from tandemsim.rtl.ant import block_foot as rtl_block_foot
 from tandemsim.rtl.ant import controller as rtl_controller
 from tandemsim.rtl.ant import decoder as rtl_decoder
 from tandemsim.rtl.ant import encoder as rtl_encoder
 from tandemsim.rtl.ant import foot as rtl_foot
 from tandemsim.rtl.ant import pe as rtl_pe
-from tandemsim.sim.ant import controller, decoder, encoder, foot, pe
+from tandemsim.rtl.ant import tap as rtl_tap
+from tandemsim.sim.ant import block_foot, controller, decoder, encoder, foot, pe, tap
+from tandemsim.sim.arch.ant.config import AntConfig
 from tests.rtl.ant import stimuli
 from tests.rtl.unit import Unit
 
@@ -23,3 +26,12 @@ UNITS: dict[str, Unit] = {
         rtl_controller.GemmController, controller.GemmController, stimuli.gemm_controller, lambda _: 0
     ),
 }
+TAPPED: dict[str, Unit] = {
+    "tap": Unit(rtl_tap.Tap, tap.Tap, stimuli.tap, lambda _: 1),
+    "block_foot": Unit(rtl_block_foot.BlockFoot, block_foot.BlockFoot, stimuli.block_foot, lambda _: 1),
+}
+
+
+def units_of(config: AntConfig) -> dict[str, Unit]:
+    """Return the units that an array has."""
+    return UNITS | TAPPED if config.array.taps else UNITS
