@@ -76,7 +76,7 @@ def outcome(
         scratchpad=reported(pads),
         energy_pj=energy(actions),
         energy_actions_pj=actions,
-        area_mm2=array_mm2(config.array),
+        area_mm2=array_mm2(config),
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=(*_notes(run, config, name), *values.notes),
@@ -102,8 +102,8 @@ def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     told = "which format they have changes no cycle"
     told = "every block has a scale in memory and in the scratchpads" if blocks else told
     notes = [f"Operand widths: {bits}, {attention} in attention; {told}."]
-    if array_mm2(config.array) is not None:
-        notes.append("Area is an estimate from gates of prototypes: PEs, decoders and encoders alone.")
+    if array_mm2(config) is not None:
+        notes.append("Area is an estimate from our gate counts: cells alone, no scratchpads and no taps.")
     if padded:
         notes.append(
             f"In {len(padded)} convolutions zeros fill tiles: the channels of a pixel end within a block."
