@@ -9,7 +9,7 @@ from pathlib import Path
 from tandemsim.rtl.ant.decoder import OperandDecoder
 from tandemsim.rtl.ant.encoder import CodeEncoder
 from tandemsim.rtl.lib.emit import verilog
-from tandemsim.rtl.lib.names import module_name
+from tandemsim.rtl.lib.names import module_of
 from tandemsim.rtl.synthesis import yosys
 from tandemsim.rtl.synthesis.gate_count import Tell, by_name
 from tandemsim.rtl.synthesis.tied import in_place
@@ -53,7 +53,7 @@ def nand2_of(unit: Unit, folder: Path) -> int:
 def count_pe(config: AntConfig, folder: Path) -> Counted:
     """Return what a PE takes as it stands in its array."""
     circuit = in_place(config)
-    name = module_name(type(circuit).__name__)
+    name = module_of(circuit)
     return yosys.count(verilog(circuit), name, folder)[name]
 
 
