@@ -102,7 +102,7 @@ def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     if any(layer.bits.blocks[0] for layer in products):
         notes.append("Block formats: every block has a scale in memory and in the scratchpads.")
     if array_mm2(config) is not None:
-        notes.append("Area is an estimate from our gate counts: cells alone, no scratchpads and no taps.")
+        notes.append("Area is an estimate from our gate counts: cells alone, no wires, no scratchpads.")
     if padded:
         notes.append(
             f"In {len(padded)} convolutions zeros fill tiles: the channels of a pixel end within a block."
