@@ -99,7 +99,7 @@ EDGES: Mapping[Edge, EdgeGates] = {
     Edge("ws", True): EdgeGates(715, 1027, 5.46),
     Edge("os", True): EdgeGates(1164, 419, 5.45),
     Edge("ws", False): EdgeGates(616, 945, 5.47),
-    Edge("os", False): EdgeGates(597, 440, 5.43),
+    Edge("os", False): EdgeGates(600, 403, 5.46),
 }
 SHORT = 4  # cycles beyond which a tile's command waits in a memory, `rtl.lib.delay`
 
