@@ -76,7 +76,7 @@ GATES: Mapping[Unit, int] = {
     Unit("output_pe", "int6", 18): 1024,
     Unit("output_pe", "int8", 22): 1378,
     Unit("tap", "mxfp4"): 1608,
-    Unit("tap", "nvfp4"): 2469,
+    Unit("tap", "nvfp4"): 2860,
 }
 
 
