@@ -67,7 +67,7 @@ synth: ## count the circuits in gates, and place a small array on an FPGA [MACHI
 proofs: ## what the circuits of the units do, for every input: exponential to rounding of SALO, decoder to foot of ANT
 	$(buildable)
 	$(environment) core test rtl cosim synth
-	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py $(ARGS)
+	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py tests/rtl/test_rtl_synth_ant.py $(ARGS)
 
 all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, quantization), outputs of every Hugging Face model
 	$(environment) core test rtl models quantize

@@ -28,13 +28,13 @@ def actions(array: AntArray, energy: EnergyConfig, work: AntWork, clock_hz: int 
 
 
 def test_decoders_encoders_and_taps_are_charged_by_their_gates() -> None:
-    work = AntWork(10, 0, 0, 0, busy=7, encoded=11, tapped_nand2=1148 * 13)
+    work = AntWork(10, 0, 0, 0, busy=7, encoded=11, tapped_nand2=1608 * 13)
     found = actions(ANT.array, ANT.energy, work)
     # an 8-bit multiplier has 434 NAND2 and takes 0.2 pJ
     gate = 0.2 / 434
     assert found["array.decode"] == pytest.approx(7 * 128 * 74 * gate)
     assert found["array.encode"] == pytest.approx(11 * 242 * gate)
-    assert found["array.tap"] == pytest.approx(13 * 1148 * gate)
+    assert found["array.tap"] == pytest.approx(13 * 1608 * gate)
 
 
 def test_an_array_of_integers_has_no_shifters_and_hardly_any_decoders() -> None:
@@ -71,7 +71,7 @@ def test_blocks_are_ended_by_taps_and_need_operands_that_stay() -> None:
     report = simulate(Request(workload="x", trace=trace, machine="ant", settings=settings)).report
     # 32 x 48 results of 48 products, 2 blocks; 14 x 14 x 8 results of 9 places of 3 channels, a block each
     taps = 32 * 48 * 2 + 14 * 14 * 8 * 9
-    assert report.energy_actions_pj["array.tap"] == pytest.approx(taps * 1148 * 0.2 / 434)
+    assert report.energy_actions_pj["array.tap"] == pytest.approx(taps * 1608 * 0.2 / 434)
     # each tap adds to its own accumulator, of 6 bytes: 32 x 48 in 1 tile, 14 x 14 x 8 in 5 of 64 rows
     plain = simulate(Request(workload="x", trace=small_trace(), machine="ant", bits="4")).report
     more = 32 * 48 * (2 - 1) + 14 * 14 * 8 * (2 * 5 - 1)

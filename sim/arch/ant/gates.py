@@ -2,8 +2,7 @@
 
 Measured, as those of SALO are: `python -m rtl.synth --machine ant` maps the circuits to the same cells, for
 area alone, and says whether these tables still hold; docs/synthesis.md says what that leaves out. A count is
-in areas of a NAND2, memories apart. What has not been counted has no number here, and no area. Taps are not
-counted yet: their numbers are estimates from prototypes.
+in areas of a NAND2, memories apart. What has not been counted has no number here, and no area.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Overflow
 from tandemsim.sim.arch.ant.ports import command_fields
 from tandemsim.sim.arch.ant.widths import NIBBLE, pe_class
 from tandemsim.sim.arch.ant.wires import wires
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.cells import NAND2_UM2
 from tandemsim.sim.arch.codes import Kind
 from tandemsim.sim.arch.wires import width
@@ -22,7 +22,7 @@ from tandemsim.sim.arch.wires import width
 _TYPES = AntArray().formats
 FOOT_WIDTH = AntArray().foot_width  # of the feet that were counted
 
-# The arrays whose decoders, encoders and PEs were counted.
+# The arrays whose decoders, encoders, PEs and taps were counted.
 ARRAYS: Mapping[str, AntArray] = {
     "int4": AntArray(formats=("int4", "int4u")),
     "nibbles": AntArray(formats=("int4", "int4u", "int8", "int8u")),  # which join: a fused 4/8-bit PE
@@ -32,6 +32,9 @@ ARRAYS: Mapping[str, AntArray] = {
     "class B": AntArray(formats=(*_TYPES, "flint6")),
     "int6": AntArray(pe_bits=6, formats=("int6", "int6u")),
     "int8": AntArray(pe_bits=8, formats=("int8", "int8u")),
+    # of taps a column's share of 16
+    "mxfp4": AntArray(cols=16, formats=(*_TYPES, "e2m1"), taps="mxfp4"),
+    "nvfp4": AntArray(cols=16, formats=(*_TYPES, "e2m1"), taps="nvfp4"),
 }
 
 
@@ -72,17 +75,16 @@ GATES: Mapping[Unit, int] = {
     Unit("output_pe", "class A", 32): 1290,
     Unit("output_pe", "int6", 18): 1024,
     Unit("output_pe", "int8", 22): 1378,
+    Unit("tap", "mxfp4"): 1608,
+    Unit("tap", "nvfp4"): 2860,
 }
-# A tap, which ends a block's sum in a column: with power-of-two scales, as MXFP4; with E4M3's, NVFP4. Both
-# are of prototypes.
-TAP_SHIFT, TAP_MULTIPLY = 1148, 2469
 
 
 class EdgeGates(NamedTuple):
-    """What lies around the PEs and decoders of an array."""
+    """What lies around the PEs and decoders of an array of 16 x 16."""
 
     foot: int  # a column's share
-    gemm_controller: int
+    controller: int
     skew_bit: float  # one of `skew_bits`
 
 
@@ -93,13 +95,13 @@ class Edge(NamedTuple):
     joins: bool  # nibbles
 
 
-# Each row: what `python -m rtl.synth --machine ant` with these arguments finds.
 EDGES: Mapping[Edge, EdgeGates] = {
-    Edge("ws", True): EdgeGates(692, 1224, 5.44),  # --preset ant
-    Edge("os", True): EdgeGates(1152, 479, 5.44),  # --preset ant-micro22
-    Edge("ws", False): EdgeGates(606, 1120, 5.43),  # --preset int8 --set dataflow=ws
-    Edge("os", False): EdgeGates(597, 440, 5.43),  # --preset int8
+    Edge("ws", True): EdgeGates(715, 1027, 5.46),
+    Edge("os", True): EdgeGates(1164, 419, 5.45),
+    Edge("ws", False): EdgeGates(616, 945, 5.47),
+    Edge("os", False): EdgeGates(600, 403, 5.46),
 }
+SHORT = 4  # cycles beyond which a tile's command waits in a memory, `rtl.lib.delay`
 
 
 def has_types(array: AntArray) -> bool:
@@ -130,60 +132,65 @@ def _joins(array: AntArray) -> bool:
     return any(array.operands_of(form) == 2 for form in array.code_formats)
 
 
-def decoder_nand2(array: AntArray) -> int:
+def decoder_nand2(array: AntArray, gates: Mapping[Unit, int] = GATES) -> int:
     """Return the gates of a decoder; PEs of 5 and 7 bits: assumed, those of 8."""
-    return GATES.get(Unit("operand_decoder", decoded(array)), GATES[Unit("operand_decoder", "int8")])
+    return gates.get(Unit("operand_decoder", decoded(array)), gates[Unit("operand_decoder", "int8")])
 
 
-def encoder_nand2(array: AntArray) -> int:
+def encoder_nand2(array: AntArray, gates: Mapping[Unit, int] = GATES) -> int:
     """Return the gates of an encoder; an array of wider PEs has none: it cuts and rounds."""
-    return GATES[Unit("code_encoder", decoded(array))] if array.pe_bits == NIBBLE else 0
+    return gates[Unit("code_encoder", decoded(array))] if array.pe_bits == NIBBLE else 0
 
 
 def tap_nand2(block_format: str) -> int:
-    """Return the gates of a tap; assumed: all formats with power-of-two scales have that of MXFP4."""
-    return TAP_MULTIPLY if block_format == "nvfp4" else TAP_SHIFT
-
-
-def pe_nand2(array: AntArray) -> int | None:
-    """Return the gates of a PE; None where none was counted."""
-    name = "weight_pe" if array.stationary else "output_pe"
-    return GATES.get(Unit(name, multiplied(array), array.accumulator_width))
+    """Return the gates of a column's tap; assumed: all formats with power-of-two scales have MXFP4's."""
+    return GATES[Unit("tap", "nvfp4" if BLOCK_FORMATS[block_format].float_scale else "mxfp4")]
 
 
 def skew_bits(config: AntConfig) -> int:
-    """Return the bits of the registers between the array's ports and its units, as `rtl.ant.array` wires."""
+    """Return the bits of the registers between the array's ports and its units, as `rtl.ant.array` wires.
+
+    Of an array without taps. What a tile's command waits in is a memory, but for its counter.
+    """
     array, wire = config.array, wires(config)
     rows, cols = array.rows, array.cols
+    lag = rows + cols - 1
     lags = [side * (side - 1) // 2 for side in (rows, cols)]
     bits = wire.code.width * sum(lags) + wire.psum.width * lags[1]
     bits += (wire.format.width + wire.rows.width + 3) * (rows - 1)  # whether words are there, begin, end
     bits += (wire.format.width + wire.cols.width + 2) * (cols - 1)  # whether words are there, results go
-    return bits + (width(command_fields(config)) + 2) * (rows + cols - 1)  # the tile, on its way to the foot
+    bits += 2 * lag  # whether a tile starts, whether a word is there
+    command = width(command_fields(config)) * lag
+    return bits + (command if lag <= SHORT else (lag - 2).bit_length())
 
 
-def parts_nand2(config: AntConfig) -> dict[str, float] | None:
-    """Return the gates of an array by kind of unit, an encoder for each column; None where not counted.
+def parts_nand2(
+    config: AntConfig, gates: Mapping[Unit, int] = GATES, edges: Mapping[Edge, EdgeGates] = EDGES
+) -> dict[str, float] | None:
+    """Return the gates of an array by kind of unit, with an encoder for each column; None where not counted.
 
-    Assumed: the gates around the PEs are those of a pipelined array with psums as wide as of the one counted.
+    Assumed: what lies around the PEs is as in a pipelined array with psums as wide as in the one counted.
     """
-    array, pe, around = config.array, pe_nand2(config.array), EDGES[edge(config.array)]
-    if pe is None or array.foot_width != FOOT_WIDTH or array.overflow is Overflow.SATURATE:
+    array, around = config.array, edges[edge(config.array)]
+    pe = gates.get(_pe(array))
+    if pe is None or array.foot_width != FOOT_WIDTH or array.overflow is Overflow.SATURATE or array.taps:
         return None
     return {
         "pe": array.pes * pe,
-        "operand_decoder": (array.rows + array.cols) * decoder_nand2(array),
-        "code_encoder": array.cols * encoder_nand2(array),
+        "operand_decoder": (array.rows + array.cols) * decoder_nand2(array, gates),
+        "code_encoder": array.cols * encoder_nand2(array, gates),
         "foot": array.cols * around.foot,
-        "gemm_controller": around.gemm_controller,
+        "controller": around.controller,
         "skew": skew_bits(config) * around.skew_bit,
     }
 
 
 def array_mm2(config: AntConfig) -> float | None:
-    """Return the estimated area of an array: cells alone, no wires, no scratchpads, no taps.
-
-    None where the PE was not counted.
-    """
+    """Return the estimated area of an array: cells alone, no wires, no memories; None where not counted."""
     parts = parts_nand2(config)
     return None if parts is None else sum(parts.values()) * NAND2_UM2 / 1e6
+
+
+def _pe(array: AntArray) -> Unit:
+    name = "weight_pe" if array.stationary else "output_pe"
+    return Unit(name, multiplied(array), array.accumulator_width)

@@ -103,7 +103,7 @@ def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     told = "every block has a scale in memory and in the scratchpads" if blocks else told
     notes = [f"Operand widths: {bits}, {attention} in attention; {told}."]
     if array_mm2(config) is not None:
-        notes.append("Area is an estimate from our gate counts: cells alone, no scratchpads and no taps.")
+        notes.append("Area is an estimate from our gate counts: cells alone, no wires, no scratchpads.")
     if padded:
         notes.append(
             f"In {len(padded)} convolutions zeros fill tiles: the channels of a pixel end within a block."
