@@ -17,12 +17,13 @@ has left.
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tandemsim.sim.arch.ant.circuit import AntCircuit
-from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
+from tandemsim.sim.arch.ant.widths import NIBBLE, Range, nibbles, operand, pe_class, product, values_of
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
@@ -178,13 +179,30 @@ class AntArray:
         Weight stationary, both nibbles of an activation add up in a column; output stationary, each has a
         row of its own. Raises `ConfigError` where not even one product fits.
         """
-        wide = self.pe_bits != NIBBLE
-        left = values_of(activation) if self.stationary or wide else operand(activation)
-        above = values_of(weight) if wide else operand(weight)
-        terms = product(left, above).terms(self.accumulator_width)
+        terms = self._products(activation, weight).terms(self.accumulator_width)
         rule = f"AntArray.accumulator_width must hold one product of {activation.name} and {weight.name}"
         require(terms >= 1, rule, self.accumulator_width)
         return terms
+
+    def _products(self, activation: CodeFormat, weight: CodeFormat) -> Range:
+        """Return the range of what an element of K adds to a PE's sum, or to that of a column."""
+        wide = self.pe_bits != NIBBLE
+        left = values_of(activation) if self.stationary or wide else operand(activation)
+        return product(left, values_of(weight) if wide else operand(weight))
+
+    def check_accumulators(self) -> None:
+        """Raise `ConfigError` where a PE's sum does not hold a column of products, or, if it stays, one."""
+        forms = self.code_formats
+        weights = [form for form in forms if form.signed] or forms
+        worst = (0, "")
+        for activation, weight in itertools.product(forms, weights):
+            count = self.tile_rows(self.operands_of(activation)) if self.stationary else 1
+            least, greatest = self._products(activation, weight)
+            sums = f"{count} product{'s' * (count > 1)} of {activation.name} and {weight.name}"
+            worst = max(worst, (Range(count * least, count * greatest).bits, sums))
+        needed, sums = worst
+        rule = f"AntArray.accumulator_width must be at least {needed} for a circuit: {sums}"
+        require(self.accumulator_width >= needed, rule, self.accumulator_width)
 
 
 class GemmTiming(NamedTuple):
@@ -361,6 +379,11 @@ class AntConfig:
 
     def check_circuit(self) -> None:
         """Raise `ConfigError` for what can be counted but not built."""
+        self.check_buffers()
+        self.array.check_accumulators()
+
+    def check_buffers(self) -> None:
+        """Raise `ConfigError` where a tile has no room for its sums, or for its outputs."""
         words = 1 if self.array.stationary else self.array.rows
         needed = -(-words * self.array.cols * self.array.foot_width // BYTE)
         require(
