@@ -17,13 +17,21 @@ has left.
 from __future__ import annotations
 
 import enum
-import itertools
 import math
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.ant.circuit import AntCircuit
-from tandemsim.sim.arch.ant.widths import NIBBLE, Range, nibbles, operand, pe_class, product, values_of
+from tandemsim.sim.arch.ant.widths import (
+    NIBBLE,
+    Range,
+    nibbles,
+    operand,
+    pe_class,
+    product,
+    values_of,
+    widest_sum,
+)
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
@@ -192,15 +200,9 @@ class AntArray:
 
     def check_accumulators(self) -> None:
         """Raise `ConfigError` where a PE's sum does not hold a column of products, or, if it stays, one."""
-        forms = self.code_formats
-        weights = [form for form in forms if form.signed] or forms
-        worst = (0, "")
-        for activation, weight in itertools.product(forms, weights):
-            count = self.tile_rows(self.operands_of(activation)) if self.stationary else 1
-            least, greatest = self._products(activation, weight)
-            sums = f"{count} product{'s' * (count > 1)} of {activation.name} and {weight.name}"
-            worst = max(worst, (Range(count * least, count * greatest).bits, sums))
-        needed, sums = worst
+        rows = self.rows if self.stationary else 1
+        terms = {form: -(-rows // self.operands_of(form)) for form in self.code_formats}
+        needed, sums = widest_sum(terms, self._products)
         rule = f"AntArray.accumulator_width must be at least {needed} for a circuit: {sums}"
         require(self.accumulator_width >= needed, rule, self.accumulator_width)
 
@@ -362,20 +364,14 @@ class AntConfig:
     def circuit(self) -> AntCircuit:
         """All that the circuit depends on."""
         array = self.array
-        return AntCircuit(
-            rows=array.rows,
-            cols=array.cols,
-            pe_bits=array.pe_bits,
-            formats=array.formats,
-            accumulator_width=array.accumulator_width,
-            foot_width=array.foot_width,
-            stationary=array.stationary,
-            drains=array.schedule is Schedule.DRAIN,
-            saturates=array.overflow is Overflow.SATURATE,
-            accumulator_rows=self.accumulator_rows,
-            staging_words=self.staging_words,
-            taps=array.taps,
-        )
+        found: dict[str, Any] = {
+            "drains": array.schedule is Schedule.DRAIN,
+            "saturates": array.overflow is Overflow.SATURATE,
+            "accumulator_rows": self.accumulator_rows,
+            "staging_words": self.staging_words,
+        }
+        names = (each.name for each in fields(AntCircuit) if each.name not in found)
+        return AntCircuit(**found, **{name: getattr(array, name) for name in names})
 
     def check_circuit(self) -> None:
         """Raise `ConfigError` for what can be counted but not built."""
