@@ -60,9 +60,9 @@ rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=
 	$(environment) core rtl
 	@$(PY) -m rtl.build $(UNIT) $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') $(ARGS)
 
-synth: ## count the circuits in gates, and place a small array on an FPGA [PRESET=salo-dac22 SET=numerics=wide]
+synth: ## count the circuits in gates, and place a small array on an FPGA [MACHINE=ant PRESET=salo-dac22 SET=numerics=wide]
 	$(environment) core rtl synth
-	@$(PY) -m rtl.synth $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
+	@$(PY) -m rtl.synth $(if $(MACHINE),--machine '$(MACHINE)') $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
 
 proofs: ## what the circuits of the units do, for every input: exponential to rounding of SALO, decoder to foot of ANT
 	$(buildable)
