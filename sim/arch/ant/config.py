@@ -18,11 +18,20 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.ant.circuit import AntCircuit
-from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
+from tandemsim.sim.arch.ant.widths import (
+    NIBBLE,
+    Range,
+    nibbles,
+    operand,
+    pe_class,
+    product,
+    values_of,
+    widest_sum,
+)
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
@@ -178,13 +187,24 @@ class AntArray:
         Weight stationary, both nibbles of an activation add up in a column; output stationary, each has a
         row of its own. Raises `ConfigError` where not even one product fits.
         """
-        wide = self.pe_bits != NIBBLE
-        left = values_of(activation) if self.stationary or wide else operand(activation)
-        above = values_of(weight) if wide else operand(weight)
-        terms = product(left, above).terms(self.accumulator_width)
+        terms = self._products(activation, weight).terms(self.accumulator_width)
         rule = f"AntArray.accumulator_width must hold one product of {activation.name} and {weight.name}"
         require(terms >= 1, rule, self.accumulator_width)
         return terms
+
+    def _products(self, activation: CodeFormat, weight: CodeFormat) -> Range:
+        """Return the range of what an element of K adds to a PE's sum, or to that of a column."""
+        wide = self.pe_bits != NIBBLE
+        left = values_of(activation) if self.stationary or wide else operand(activation)
+        return product(left, values_of(weight) if wide else operand(weight))
+
+    def check_accumulators(self) -> None:
+        """Raise `ConfigError` where a PE's sum does not hold a column of products, or, if it stays, one."""
+        rows = self.rows if self.stationary else 1
+        terms = {form: -(-rows // self.operands_of(form)) for form in self.code_formats}
+        needed, sums = widest_sum(terms, self._products)
+        rule = f"AntArray.accumulator_width must be at least {needed} for a circuit: {sums}"
+        require(self.accumulator_width >= needed, rule, self.accumulator_width)
 
 
 class GemmTiming(NamedTuple):
@@ -344,23 +364,22 @@ class AntConfig:
     def circuit(self) -> AntCircuit:
         """All that the circuit depends on."""
         array = self.array
-        return AntCircuit(
-            rows=array.rows,
-            cols=array.cols,
-            pe_bits=array.pe_bits,
-            formats=array.formats,
-            accumulator_width=array.accumulator_width,
-            foot_width=array.foot_width,
-            stationary=array.stationary,
-            drains=array.schedule is Schedule.DRAIN,
-            saturates=array.overflow is Overflow.SATURATE,
-            accumulator_rows=self.accumulator_rows,
-            staging_words=self.staging_words,
-            taps=array.taps,
-        )
+        found: dict[str, Any] = {
+            "drains": array.schedule is Schedule.DRAIN,
+            "saturates": array.overflow is Overflow.SATURATE,
+            "accumulator_rows": self.accumulator_rows,
+            "staging_words": self.staging_words,
+        }
+        names = (each.name for each in fields(AntCircuit) if each.name not in found)
+        return AntCircuit(**found, **{name: getattr(array, name) for name in names})
 
     def check_circuit(self) -> None:
         """Raise `ConfigError` for what can be counted but not built."""
+        self.check_buffers()
+        self.array.check_accumulators()
+
+    def check_buffers(self) -> None:
+        """Raise `ConfigError` where a tile has no room for its sums, or for its outputs."""
         words = 1 if self.array.stationary else self.array.rows
         needed = -(-words * self.array.cols * self.array.foot_width // BYTE)
         require(
