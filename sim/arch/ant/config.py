@@ -17,12 +17,14 @@ has left.
 from __future__ import annotations
 
 import enum
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tandemsim.sim.arch.ant.circuit import AntCircuit
-from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
+from tandemsim.sim.arch.ant.widths import NIBBLE, Range, nibbles, operand, pe_class, product, values_of
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
@@ -178,13 +180,30 @@ class AntArray:
         Weight stationary, both nibbles of an activation add up in a column; output stationary, each has a
         row of its own. Raises `ConfigError` where not even one product fits.
         """
-        wide = self.pe_bits != NIBBLE
-        left = values_of(activation) if self.stationary or wide else operand(activation)
-        above = values_of(weight) if wide else operand(weight)
-        terms = product(left, above).terms(self.accumulator_width)
+        terms = self._products(activation, weight).terms(self.accumulator_width)
         rule = f"AntArray.accumulator_width must hold one product of {activation.name} and {weight.name}"
         require(terms >= 1, rule, self.accumulator_width)
         return terms
+
+    def _products(self, activation: CodeFormat, weight: CodeFormat) -> Range:
+        """Return the range of what an element of K adds to a PE's sum, or to that of a column."""
+        wide = self.pe_bits != NIBBLE
+        left = values_of(activation) if self.stationary or wide else operand(activation)
+        return product(left, values_of(weight) if wide else operand(weight))
+
+    def widest_sum(self, activations: Sequence[CodeFormat], weights: Sequence[CodeFormat]) -> tuple[int, str]:
+        """Return the `accumulator_width` that every pair of formats needs at least, and for what sum.
+
+        Weight stationary, of a whole column; output stationary, where K is cut as the PEs need it, of one
+        product. Input stationary, `activations` are what comes from the left, the weights.
+        """
+        worst = (0, "")
+        for activation, weight in itertools.product(activations, weights):
+            count = self.tile_rows(self.operands_of(activation)) if self.stationary else 1
+            least, greatest = self._products(activation, weight)
+            sums = f"{count} product{'s' * (count > 1)} of {activation.name} and {weight.name}"
+            worst = max(worst, (Range(count * least, count * greatest).bits, sums))
+        return worst
 
 
 class GemmTiming(NamedTuple):

@@ -109,17 +109,22 @@ def pe_class(forms: tuple[CodeFormat, ...]) -> PEClass:
     activation = max(forms, key=_largest_shift)
     weight = max((form for form in forms if form.signed), key=_largest_shift, default=activation)
     operand_shift = _largest_shift(activation)
-    product_shift = operand_shift + _largest_shift(weight)
+    most_shift = product_shift(activation, weight)
     for each in PEClass:
-        if operand_shift < 1 << each.shift_bits and product_shift <= each.largest_shift:
+        if operand_shift < 1 << each.shift_bits and most_shift <= each.largest_shift:
             return each
     most = (1 << PEClass.B.shift_bits) - 1
     if operand_shift > most:
         raise ConfigError(f"{activation.name} shifts by up to {operand_shift}, and a PE by at most {most}")
     raise ConfigError(
-        f"products of {activation.name} and {weight.name} shift by up to {product_shift},"
+        f"products of {activation.name} and {weight.name} shift by up to {most_shift},"
         f" and a PE by at most {PEClass.B.largest_shift}"
     )
+
+
+def product_shift(activation: CodeFormat, weight: CodeFormat) -> int:
+    """Return the largest sum of the shifts of two operands of a PE."""
+    return _largest_shift(activation) + _largest_shift(weight)
 
 
 def _largest_shift(form: CodeFormat) -> int:
