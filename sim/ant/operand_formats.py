@@ -10,6 +10,7 @@ from itertools import product
 
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.arch.ant.config import AntArray, Dataflow
+from tandemsim.sim.arch.ant.widths import with_sign
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.codes import FORMATS, CodeFormat, code_format
 
@@ -29,11 +30,6 @@ def formats_of(array: AntArray, bits: int, stated: str = "") -> Forms:
         form for form in array.code_formats if form.bits == bits and array.operands_of(form) == each
     )
     return known or (FORMATS[f"int{bits}"], FORMATS[f"int{bits}u"])
-
-
-def with_sign(forms: Forms) -> Forms:
-    """Return the formats with a sign, which weights have and all that comes from their side; else all."""
-    return tuple(form for form in forms if form.signed) or forms
 
 
 def pair_of(array: AntArray, bits: Bits) -> tuple[Forms, Forms]:

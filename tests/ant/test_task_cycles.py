@@ -7,7 +7,8 @@ import pytest
 
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.streams import stream_cycles
-from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule, Tile
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
+from tandemsim.sim.arch.ant.laws import Tile
 from tests.ant import draws
 from tests.ant.test_gemm_cycles import ALL, table
 

@@ -7,6 +7,8 @@ integer of 8 bits is two nibbles, the lower one unsigned; their products meet at
 from __future__ import annotations
 
 import enum
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError
@@ -160,3 +162,25 @@ def stationary_width(forms: tuple[CodeFormat, ...], rows: int) -> int:
                 terms = rows // nibbles(activation)
                 least, greatest = min(least, terms * summed.least), max(greatest, terms * summed.greatest)
     return Range(least, greatest).bits
+
+
+def with_sign(forms: tuple[CodeFormat, ...]) -> tuple[CodeFormat, ...]:
+    """Return the formats with a sign, which weights have and all that comes from their side; else all."""
+    return tuple(form for form in forms if form.signed) or forms
+
+
+def widest_sum(
+    terms: Mapping[CodeFormat, int],
+    weights: Iterable[CodeFormat],
+    products: Callable[[CodeFormat, CodeFormat], Range],
+) -> tuple[int, str]:
+    """Return the bits of a signed register that holds the worst sum of products, and which sum that is.
+
+    `products` is the range of one of an activation and a weight, `terms` how many of an activation add up.
+    """
+    found = []
+    for activation, weight in itertools.product(terms, weights):
+        count, (least, greatest) = terms[activation], products(activation, weight)
+        named = f"{count} product{'s' * (count > 1)} of {activation.name} and {weight.name}"
+        found.append((Range(count * least, count * greatest).bits, named))
+    return max(found)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tandemsim.sim.ant.operand_formats import with_sign
 from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.ant.widths import with_sign
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.report.contract import OpReport

@@ -12,9 +12,9 @@ from itertools import product
 
 from tandemsim.sim.ant.block_sums import check_blocks
 from tandemsim.sim.ant.layers import Bits
-from tandemsim.sim.ant.operand_formats import fold_of, formats_of, pair_of, with_sign
+from tandemsim.sim.ant.operand_formats import fold_of, formats_of, pair_of
 from tandemsim.sim.arch.ant.config import AntArray
-from tandemsim.sim.arch.ant.widths import NIBBLE, pe_class, product_shift
+from tandemsim.sim.arch.ant.widths import NIBBLE, pe_class, product_shift, with_sign
 from tandemsim.sim.arch.blocks import BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, require
 from tandemsim.sim.arch.codes import CodeFormat, Kind

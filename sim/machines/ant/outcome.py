@@ -77,7 +77,7 @@ def outcome(
         scratchpad=reported(pads),
         energy_pj=energy(actions),
         energy_actions_pj=actions,
-        area_mm2=array_mm2(config.array),
+        area_mm2=array_mm2(config),
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=(*_notes(run, config, name), *values.notes),
@@ -96,14 +96,15 @@ def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Ac
 
 def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     products = [plan.layer for plan in run.program.layers if isinstance(plan.layer, Product)]
-    padded = [layer for layer in products if layer.image is not None and layer.image.padding]
-    packed = [layer for layer in products if layer.share < 1 and layer not in padded]
+    padded = [layer for layer in products if layer.image and layer.image.padding]
+    packed = [layer for layer in products if layer.share < 1 and not (layer.image and layer.image.padding)]
     attention = config.array.widest
-    notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
-    if any(layer.bits.blocks[0] for layer in products):
-        notes.append("Block formats: every block has a scale in memory and in the scratchpads.")
-    if array_mm2(config.array) is not None:
-        notes.append("Area is an estimate from gates of prototypes: PEs, decoders and encoders alone.")
+    blocks = any(layer.bits.blocks[0] for layer in products)
+    told = "which format they have changes no cycle"
+    told = "every block has a scale in memory and in the scratchpads" if blocks else told
+    notes = [f"Operand widths: {bits}, {attention} in attention; {told}."]
+    if array_mm2(config) is not None:
+        notes.append("Area is an estimate from our gate counts: cells alone, no wires, no scratchpads.")
     if padded:
         notes.append(
             f"In {len(padded)} convolutions zeros fill tiles: the channels of a pixel end within a block."
