@@ -2,7 +2,8 @@
 
 An array goes by the name of its tensor in the trace, or by the tensor's id. What the file does not have is
 drawn: N(0, 1); weights of products over the root of their k, so that numbers keep their size from layer to
-layer; scales of norms and variances about 1; a mask that hides nothing.
+layer; scales of norms and variances about 1; a mask that hides nothing. What the trace states to have no sign
+has none.
 """
 
 from __future__ import annotations
@@ -73,9 +74,15 @@ class Tensors:
         return found.astype(np.int64)
 
     def noise(self, root: int) -> Doubles:
-        """Return N(0, 1) in the shape of a tensor."""
+        """Return N(0, 1) in the shape of a tensor; magnitudes where the trace states that it has no sign."""
         rng = np.random.default_rng([self._seed, root])
-        return rng.standard_normal(self._tensors[root].shape)
+        values = rng.standard_normal(self._tensors[root].shape)
+        return np.abs(values) if self._has_no_sign(root) else values
+
+    def _has_no_sign(self, root: int) -> bool:
+        """Whether the trace states that no value is negative."""
+        quant = self._tensors[root].quant
+        return quant is not None and not quant.signed
 
     def _drawn(self, root: int) -> Doubles:
         values = self.noise(root)
@@ -110,8 +117,11 @@ class Tensors:
                 rule = f"tensor {shown(name)} must have the shape {list(tensor.shape)} of the trace"
                 raise UserError(f"{self._file}: {rule}, not {list(headers[name].shape)}")
             found[tensor.id] = name
-        for name in names:
-            self._read(name)
+        for root, name in found.items():
+            least = self._read(name).min(initial=0.0)
+            if least < 0 and self._has_no_sign(root):
+                rule = f"tensor {shown(name)} must hold nothing below 0, as its quant.signed is false"
+                raise UserError(f"{self._file}: {rule}, not {least:g}")
         return found
 
     def _read(self, name: str) -> Doubles:

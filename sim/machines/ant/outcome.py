@@ -34,8 +34,9 @@ def outcome(
     trace: Trace, given: Sequence[Op], config: AntConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
-    name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
-    bits = widths(trace, given, config.array, name)
+    defaults = ANT_FAMILY.preset(options.preset).bits
+    name, rest = chosen(trace, options.bits, defaults), int(defaults[-1])
+    bits = widths(trace, given, config.array, name, rest)
     ops, left_out = selected(given, config, bits)
     bits = {op.id: bits[op.id] for op in ops if op.id in bits}
     tensors = given_tensors(trace, options.values)
@@ -52,7 +53,7 @@ def outcome(
 
         def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
             other: AntConfig = options.configured(more)
-            again = simulate(trace, ops, other, widths(trace, ops, other.array, name), options.batch)
+            again = simulate(trace, ops, other, widths(trace, ops, other.array, name, rest), options.batch)
             return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
 
         explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)
