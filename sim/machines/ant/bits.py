@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from tandemsim.sim.ant.block_sums import check_blocks
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
-from tandemsim.sim.arch.ant.bit_lists import NETWORKS, of_products
+from tandemsim.sim.arch.ant.bit_lists import NETWORKS, all_bits, of_products
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.ant.widths import NIBBLE
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
-from tandemsim.sim.arch.checks import ConfigError, nearest
+from tandemsim.sim.arch.checks import ConfigError, nearest, shown
 from tandemsim.sim.arch.codes import CodeFormat, Kind, code_format
 from tandemsim.traces.schema import Op, Quant, Trace
 
@@ -102,11 +102,14 @@ def _listed(trace: Trace, name: str) -> tuple[int, ...]:
             raise ConfigError(nearest("network of ANT's evaluation", network, NETWORKS))
         known = ", ".join({**dict.fromkeys(n for n in NETWORKS if "-" not in n and n != "vit"), **MODELS})
         other = f"{listed}:NETWORK takes the list of another"
-        raise ConfigError(f"--bits {name} must be with {known} ({other}), not with {trace.source.model!r}")
+        rule = f"--bits {name} has lists for {known}, not for {trace.source.model!r}"
+        raise ConfigError(f"{rule}; {other}")
     count = len(_products(trace))
     bits = of_products(listed, network, count)
     if bits is None:
-        raise ConfigError(f"--bits {name} must be with the products of {network}, not with {count} of them")
+        listed_count = len(all_bits(listed, network))
+        rule = f"--bits {name} lists the {listed_count} layers of {network} with weights"
+        raise ConfigError(f"{rule}, and the trace has {count} products")
     return bits
 
 
@@ -121,9 +124,9 @@ def _stated(trace: Trace, op: Op, array: AntArray) -> Bits:
     quants = []
     for tensor, quant in zip(op.inputs[:2], _quants(trace, op), strict=True):
         if quant is None:
-            raise ConfigError(
-                f"--bits trace must be with operands whose bits are stated, not with tensor {tensor}"
-            )
+            name = trace.tensor_map()[tensor].name
+            rule = "--bits trace takes the widths that the trace states for both operands"
+            raise ConfigError(f"{rule}, and it states none for tensor {shown(name) if name else tensor}")
         quants.append(quant)
     blocks = [BLOCK_FORMATS[quant.type] for quant in quants if quant.type in BLOCK_FORMATS]
     if len(blocks) == 1:

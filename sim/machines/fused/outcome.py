@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.arch.ant.energy import ant_energy
@@ -37,13 +38,27 @@ ARRAYS = (Engine.ARRAY, Engine.ATTENTION)
 OUTPUT = "attention_output"  # SALO's output scratchpad; the ANT array has one, too
 
 
+class Work(NamedTuple):
+    """What runs, and in which operand widths."""
+
+    name: str  # of these widths
+    bits: Mapping[int, Bits]  # by id
+    ops: list[Op]
+    left_out: Mapping[int, str]  # why, by id
+
+
+def given_work(trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options) -> Work:
+    """Return what a run has to do. Raises `UserError` for what does not fit, before anything takes long."""
+    name = chosen(trace, options.bits, FUSED_FAMILY.preset(options.preset).bits)
+    bits = widths(trace, given, config.ant.array, name)
+    return Work(name, bits, *selected(given, config, bits))
+
+
 def outcome(
     trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that the machine runs. Raises `UserError` for what does not fit."""
-    name = chosen(trace, options.bits, FUSED_FAMILY.preset(options.preset).bits)
-    bits = widths(trace, given, config.ant.array, name)
-    ops, left_out = selected(given, config, bits)
+    name, bits, ops, left_out = given_work(trace, given, config, options)
     config = fitted(options, ops).configured({})
     beside, elsewhere = windows(ops, config.salo_config)
     run = simulate(trace, ops, [op.id for op in beside], config, bits, options.batch, progress)
