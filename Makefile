@@ -60,14 +60,14 @@ rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=
 	$(environment) core rtl
 	@$(PY) -m rtl.build $(UNIT) $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') $(ARGS)
 
-synth: ## count the circuits in gates, and place a small array on an FPGA [PRESET=salo-dac22 SET=numerics=wide]
+synth: ## count the circuits in gates, and place a small array on an FPGA [MACHINE=ant PRESET=salo-dac22 SET=numerics=wide]
 	$(environment) core rtl synth
-	@$(PY) -m rtl.synth $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
+	@$(PY) -m rtl.synth $(if $(MACHINE),--machine '$(MACHINE)') $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
 
 proofs: ## what the circuits of the units do, for every input: exponential to rounding of SALO, decoder to foot of ANT
 	$(buildable)
 	$(environment) core test rtl cosim synth
-	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py $(ARGS)
+	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py tests/rtl/test_rtl_synth_ant.py $(ARGS)
 
 all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, quantization), outputs of every Hugging Face model
 	$(environment) core test rtl models quantize

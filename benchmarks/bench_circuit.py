@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from tandemsim.rtl.salo.tile_engine import TileEngine as Circuit
+from tandemsim.rtl.testbench.salo_tiles import random_heads
 from tandemsim.sim.arch.salo.presets import SALO
 from tandemsim.sim.salo.array import PEArray
 from tandemsim.sim.salo.scheduling.schedule import schedule
@@ -38,7 +39,7 @@ def main() -> None:
     plan = schedule(pattern, SALO.array, SALO.scheduling, global_projections=True)
     block = int(np.flatnonzero((plan.block_rows == 2048).any(axis=1))[0])
     part = engine.part_of(plan, np.flatnonzero(plan.block == block))
-    heads = engine.random_heads(SALO, pattern.seq_len, SALO.array.head_dim, apart=True, seed=1)
+    heads = random_heads(SALO, pattern.seq_len, SALO.array.head_dim, apart=True, seed=1)
     seen = engine.run(SALO, part, heads, "verilator", "bench", clock_alone=4000)
 
     array, times = PEArray(SALO), []

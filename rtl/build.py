@@ -2,7 +2,8 @@
 
 `<family>/<unit>.v` holds the unit and all that it is made of. `<family>/<unit>.json` holds the complete
 configuration, the versions of the tools, and the ports; of a packed port also where each field lies. Two
-builds of one configuration give the same bytes.
+builds of one configuration give the same bytes. With --testbench a unit with streams also gets
+`<unit>_tb.v`, which checks itself, and a `.hex` file of words for each stream.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandemsim.rtl.lib.command_line import CircuitParser, choice_of
-from tandemsim.sim.arch.checks import ConfigError, UserError, nearest
+from tandemsim.sim.arch.checks import ConfigError, UserError, nearest, require
 from tandemsim.sim.arch.families import FAMILIES, family_named
 from tandemsim.sim.shell.command_line import USER_FAULT, installed_by, tell_fault
 from tandemsim.sim.shell.files import require_writable_folder, standard_output, written_folder
@@ -34,6 +35,8 @@ with installed_by(PROGRAM, "make rtl in a checkout, or pip install 'tandemsim[rt
 
 UNITS: Mapping[str, Units] = units_of(FAMILIES)
 LONG_SECONDS = 5
+TILES, SEED = 24, 1  # of a testbench
+MOST_TILES = 100_000  # assumed: a simulator takes hours for as many
 
 
 class Unit(NamedTuple):
@@ -89,8 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FAMILY/UNIT",
         help="what to build (default: all); FAMILY alone for all of its units, UNIT where only one has it",
     )
+    parser.add_argument(
+        "--testbench",
+        action="store_true",
+        help="for units with streams also a testbench, UNIT_tb.v, that runs without Python: it tells how",
+    )
+    parser.add_argument("--tiles", type=int, metavar="N", help=f"of a testbench (default: {TILES})")
+    parser.add_argument("--seed", type=int, metavar="N", help=f"of its random tiles (default: {SEED})")
     chosen = parser.parse_args(arguments)
     try:
+        _check_testbench(chosen)
         found = [unit for word in chosen.units for unit in units_named(word)]
         named = {unit for unit in found if {str(unit), unit.name} & {*chosen.units}}
         _write([*dict.fromkeys(found)] or all_units(), named, chosen)
@@ -115,8 +126,41 @@ def _write(asked: Sequence[Unit], named: Container[Unit], chosen: argparse.Names
             text, sidecar = build(unit, configs[unit.family])
             (places[unit.family] / f"{unit.name}.v").write_text(text)
             (places[unit.family] / f"{unit.name}.json").write_text(json.dumps(sidecar, indent=1) + "\n")
+            for name, text in _testbench(unit, configs[unit.family], chosen).items():
+                (places[unit.family] / name).write_text(text)
     with standard_output() as stream:
         print("\n".join(f"{folders[unit.family] / unit.name}.v" for unit in units), file=stream)
+
+
+def _check_testbench(chosen: argparse.Namespace) -> None:
+    """Raise `UserError` for a testbench that cannot be, or for its options without one."""
+    if not chosen.testbench:
+        for name in ("tiles", "seed"):
+            if getattr(chosen, name) is not None:
+                raise UserError(f"--{name} is of a testbench; give --testbench, too")
+        return
+    for name, least, most in (("tiles", 1, MOST_TILES), ("seed", 0, 2**32 - 1)):
+        value = getattr(chosen, name)
+        require(value is None or least <= value <= most, f"--{name} must be {least} to {most}", value)
+    from tandemsim.rtl.testbench.files import BENCHES  # loads the models
+
+    for word in chosen.units:
+        if word not in UNITS and str(unit := units_named(word)[0]) not in BENCHES:
+            have = ", ".join(BENCHES)
+            raise UserError(f"{unit} has no streams, and so no testbench; those that have: {have}")
+
+
+def _testbench(unit: Unit, config: Any, chosen: argparse.Namespace) -> dict[str, str]:
+    """Return the files of a unit's testbench by name: none where it has none, or where none is asked for."""
+    if not chosen.testbench:
+        return {}
+    from tandemsim.rtl.testbench.files import BENCHES, files
+
+    if str(unit) not in BENCHES:
+        return {}
+    tiles = TILES if chosen.tiles is None else chosen.tiles
+    seed = SEED if chosen.seed is None else chosen.seed
+    return files(str(unit), UNITS[unit.family].by_name[unit.name], config, tiles, seed)
 
 
 def _missing(unit: Unit, config: Any) -> str:

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sim.shell",
     ),
     "rtl.synthesis": ("rtl", "sim.arch"),
+    "rtl.testbench": ("rtl", "sim.ant", "sim.arch", "sim.salo"),
     "rtl.build": ("rtl", "sim.arch", "sim.shell"),
     "rtl.synth": ("rtl", "sim.arch", "sim.shell"),
     "rtl": (),

@@ -7,9 +7,9 @@ A circuit rtl/<path>.py has its model in sim/<path>.py. Every component of it ha
 * ``<Class>Inputs`` and ``<Class>Outputs``, NamedTuples whose fields are its ports, of every preset. The model
   of a subclass may use those of the class above it.
 
-Exempt are rtl/*.py, rtl/lib/ with the circuits that need no model, rtl/synthesis/, and units.py, the list of
-a machine's units. Whether values and cycles agree is the question of tests/cosim. ``python tools/twins.py``
-prints what differs; it needs the packages of `make rtl` and of `make sim`.
+Exempt are rtl/*.py, rtl/lib/ with the circuits that need no model, rtl/synthesis/, rtl/testbench/, and
+units.py, the list of a machine's units. Whether values and cycles agree is the question of tests/cosim.
+``python tools/twins.py`` prints what differs; it needs the packages of `make rtl` and of `make sim`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-EXEMPT = ("lib", "synthesis")  # folders
+EXEMPT = ("lib", "synthesis", "testbench")  # folders
 LISTS = ("__init__.py", "units.py")  # files without a circuit of their own
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import WHOLE
 from tandemsim.sim.ant.mapper_costs import LIMITS, Shape, costs_of
 from tandemsim.sim.ant.too_small import Least, TooSmallError
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
@@ -47,8 +48,13 @@ class Cycles(NamedTuple):
     last_words: int
 
 
-def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int]) -> Cycles:
-    """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first."""
+def task_cycles(
+    config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int], fold: int = WHOLE
+) -> Cycles:
+    """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first.
+
+    Output stationary, each tile runs in parts of at most `fold` elements of k, equal within one.
+    """
     array = config.array
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         m, n, operands = n, m, operands[::-1]
@@ -57,11 +63,18 @@ def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, 
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down, across = -(-m // full), -(-n // wide)
         last = each * (m - (down - 1) * full)
-        words = k
+        parts = -(-k // fold)
+        words, longer = divmod(k, parts)  # of the first part; so many have one more
         if array.schedule is Schedule.DRAIN:
-            return Cycles(down * across * (k + array.rows + array.cols - 2), 0, 0, words, words)
-        before = across * ((down - 1) * max(k, array.rows) + max(k, last)) - max(k, last)
-        return Cycles(k + before, min(each * m, array.rows), last, words, words)
+            return Cycles(
+                down * across * (k + parts * (array.rows + array.cols - 2)), 0, 0, words, words + (longer > 0)
+            )
+
+        def tile(rows: int) -> int:
+            return (parts - longer) * max(words, rows) + longer * max(words + 1, rows)
+
+        total = across * ((down - 1) * tile(array.rows) + tile(last)) + words - max(words, last)
+        return Cycles(total, min(each * m, array.rows), last, words, words + (longer > 0))
     down, across = -(-k // full), -(-n // wide)
     last = each * (k - (down - 1) * full)
     if array.schedule is Schedule.DRAIN:

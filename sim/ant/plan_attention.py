@@ -96,8 +96,8 @@ def query_block(
         keys, needs = _needs(planner, layer, low, high, size, is_there, output_bits)
         if any(least > _held(planner, pad, room) for pad, least, _ in needs):
             continue
-        first = task_cycles(config, size, keys, layer.head_dim, bits.operands).stream
-        second = task_cycles(config, size, layer.v_dim, keys, bits.operands).stream
+        first = task_cycles(config, size, keys, layer.head_dim, bits.operands, bits.fold).stream
+        second = task_cycles(config, size, layer.v_dim, keys, bits.operands, bits.fold).stream
         total = (first + second) * -(-(high - low) // size)
         if best is None or total < best:
             best, chosen = total, size
@@ -164,9 +164,11 @@ def _chunk_of_keys(planner: Planner, layer: Attention) -> int:
 def _sum_bytes(planner: Planner, layer: Attention, queries: int, keys: int) -> int:
     """Return the bytes of accumulators for a block of queries, whose results add up chunk by chunk."""
     array, operands = planner.config.array, layer.bits.operands
-    scores = accumulators(array, operands, queries, min(keys, _chunk_of_keys(planner, layer)), False)
+    folds = layer.head_dim > layer.bits.fold, keys > layer.bits.fold
+    width = min(keys, _chunk_of_keys(planner, layer))
+    scores = accumulators(array, operands, queries, width, False, folds[0])
     is_cut = keys > _chunk(planner, layer, layer.v_dim)
-    results = accumulators(array, operands, queries, layer.v_dim, is_cut)
+    results = accumulators(array, operands, queries, layer.v_dim, is_cut, folds[1])
     return int(max(scores, results)) * array.sum_bytes
 
 
@@ -209,7 +211,7 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
     tasks = []
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands)
+        work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands, bits.fold)
         extent = Extent(2 * head, first, queries, key, some, 0, layer.head_dim, ends=True)
         task = planner.array_task(place, work, extent)
         tasks.append(task)
@@ -262,7 +264,7 @@ def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: 
     task = NONE
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
+        work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands, bits.fold)
         ends = key + some == keys
         extent = Extent(2 * head + 1, first, queries, 0, layer.v_dim, key, some, ends)
         task = planner.array_task(place, work, extent)

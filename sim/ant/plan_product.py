@@ -54,6 +54,7 @@ def product_shape(planner: Planner, layer: Product, output_bits: Width) -> Shape
         halo,
         *_beside(planner, layer, layer.count * layer.m * layer.n, planner.riding.capacity),
         sum_bytes(planner.config.array, layer.bits),
+        layer.bits.fold,
     )
 
 
@@ -168,7 +169,7 @@ def _tile(
     task = NONE
     kept = planner.kept(layer.activation, layer.widths[0])
     for k, tk in _parts_of_k(planner, layer, mapping):
-        work = task_cycles(planner.config, tm, tn, tk, bits.operands)
+        work = task_cycles(planner.config, tm, tn, tk, bits.operands, bits.fold)
         first, waits = bank_conflicts(planner.config.array, layer, (m, tm), tn, (k, tk))
         plan.conflicts += waits
         work = work._replace(stream=work.stream + waits, first_words=work.first_words + first)

@@ -58,7 +58,7 @@ class _Planner:
     def program(self, report: Progress) -> tuple[Program, dict[int, Windows]]:
         # without those whose tiles the heads of their attention decide
         places = [place for place in range(len(self.lowering.layers)) if place not in self._in_groups]
-        with _keys_of("ant."):
+        with keys_of("ant."):
             check_all(checks(self.planner, places, _check))
         for place, layer in enumerate(self.lowering.layers):
             if place in self._in_groups:
@@ -99,7 +99,7 @@ class _Planner:
     def _attention(self, place: int, layer: Beside) -> None:
         case = case_of(layer.op, self.lowering.batch)
         if case not in self._known:
-            with _keys_of("salo."):
+            with keys_of("salo."):
                 self._known[case] = windows_of(self.config, case)
         windows = self.windows[place] = self._known[case]
         roots = dict(zip(NAMES, layer.inputs, strict=False)) | {"output": layer.output}
@@ -171,7 +171,7 @@ def _check(planner: Planner, layer: Layer) -> None:
 
 
 @contextmanager
-def _keys_of(machine: str) -> Iterator[None]:
+def keys_of(machine: str) -> Iterator[None]:
     """Put the name of a machine before the keys that an error names, unless one is there."""
     try:
         yield
@@ -183,7 +183,7 @@ def _keys_of(machine: str) -> Iterator[None]:
 @contextmanager
 def _said_of(op: str, machine: str) -> Iterator[None]:
     try:
-        with _keys_of(machine):
+        with keys_of(machine):
             yield
     except ConfigError as error:
         raise ConfigError(f"op {op!r}: {error}") from None

@@ -139,7 +139,7 @@ def test_the_engine_is_these_arrays(shape: tuple[int, int], schedule: Schedule, 
         entered, loaded = iter(found.cycles.activations.tolist()), iter(found.cycles.weights.tolist())
         expected = iter(found.sums)
         results = []
-        for command, left, above in tiles:
+        for command, left, above in (tile[:3] for tile in tiles):
             a, w = values[command.activation_format][left], values[command.weight_format][above]
             a[:, command.rows :], w[:, command.cols :] = 0, 0
             cycles = [next(entered) for _ in range(command.words)]

@@ -164,11 +164,20 @@ def test_the_defaults_of_a_preset_are_the_lists_of_its_network() -> None:
         (
             small_trace(),
             "trace",
-            "op 'project': --bits trace takes the widths that .*, and it states none for tensor 0$",
+            "--bits trace takes what a trace states of its tensors, and 'small' states nothing of an operand",
         ),
-        (quantized(type="e2m1"), "trace", "op 'project': array.formats must name e2m1"),
-        (quantized(type="pot", bits=8), "trace", "op 'project': array.formats must name pot8"),
-        (quantized(bits=9), "trace", "op 'project': int must have 3 to 8 bits, not 9"),
+        (
+            quantized(type="e2m1"),
+            "trace",
+            "op 'project': tensor 0: array.formats must name e2m1, which an operand has",
+        ),
+        (
+            quantized(type="pot", bits=8),
+            "trace",
+            "op 'project': tensor 0: pot8 shifts by up to 126, and a PE by at most 15$",
+        ),
+        (quantized(type="flint", bits=8), "trace", "op 'project': tensor 0: flint8 does not fit a PE"),
+        (quantized(bits=9), "trace", "op 'project': tensor 0: int must have 3 to 8 bits, not 9$"),
     ],
 )
 def test_widths_that_do_not_fit_are_refused_in_one_line(trace: Trace, name: str, said: str) -> None:
@@ -180,7 +189,7 @@ def test_operands_that_are_wider_than_the_pes_are_refused() -> None:
     said = "^op 'project': an integer on PEs of 6 bits must have at most 6 bits, not 8$"
     with pytest.raises(ConfigError, match=said):
         simulate(Request(workload="x", trace=small_trace(), preset="biscaled", bits="8"))
-    said = "^op 'project': PEs of 8 bits must have integers, not flint4$"
+    said = "^op 'project': tensor 0: PEs of 8 bits must have integers, not flint4$"
     with pytest.raises(ConfigError, match=said):
         simulate(Request(workload="x", trace=quantized(type="flint"), preset="systolic", bits="trace"))
 

@@ -31,7 +31,7 @@ NAMES = pytest.mark.parametrize("name", BLOCK_FORMATS)
 def machine(flow: Dataflow = Dataflow.WEIGHT_STATIONARY, **held: int) -> AntConfig:
     formats = (*ANT.array.formats, "e2m1", "e2m3", "e3m2")
     array = dataclasses.replace(ANT.array, formats=formats, accumulator_width=24, dataflow=flow)
-    held = {"accumulator": 1 << 20, **held}
+    held = {"accumulator": 1 << 20, "weight": 1 << 18, **held}
     pads = {f"{name}_scratchpad": BufferConfig(capacity_bytes=size) for name, size in held.items()}
     return dataclasses.replace(ANT, array=array, **pads)
 

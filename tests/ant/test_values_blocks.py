@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from tandemsim.sim.ant.layers import Product
 from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.program import program
+from tandemsim.sim.ant.values.layers import products_of
 from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, SCALE, BlockFormat, Blocks
+from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Doubles
 from tandemsim.sim.machines.ant.bits import widths
 from tandemsim.traces.schema import Quant, Trace
@@ -66,6 +68,13 @@ def test_products_are_those_of_what_the_blocks_stand_for(make: Any, name: str, t
         assert np.abs(kept.last.machine - expected).max() <= 1e-6 * size
         assert np.allclose(kept.last.exact, case.define(arrays["a"], arrays["b"]), rtol=1e-12, atol=1e-12)
         assert found.formats == {"activation": name, "weight": name} and found.saturations == 0
+
+
+def test_products_in_blocks_are_not_those_of_tiles_of_codes() -> None:
+    trace = op_trace("gemm", {"m": 8, "n": 8, "k": 64}, [((8, 64), "input"), ((64, 8), "weight")], (8, 8))
+    layer, _ = tiles_of(in_blocks(trace, "mxfp4", "mxfp4"), machine())
+    with pytest.raises(ConfigError, match="^op 'gemm': its products must be those of the machine, one by"):
+        products_of(layer, [])
 
 
 class Line(NamedTuple):

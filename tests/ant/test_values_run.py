@@ -245,7 +245,7 @@ def test_blocks_that_the_array_cannot_run_are_refused_in_one_line(
 
 
 def test_only_one_operand_in_blocks_is_refused(run: Run) -> None:
-    said = "^op 'project': both operands must be in blocks where one is, not mxfp4 and int$"
+    said = "^op 'project': both operands must be in blocks where one is, not mxfp4 and int4; --bits 4"
     trace = small_trace()
     quants = {0: Quant(bits=4, type="mxfp4"), 1: Quant(bits=4, type="int")}
     tensors = [msgspec.structs.replace(each, quant=quants.get(each.id)) for each in trace.tensors]

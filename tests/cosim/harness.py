@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from amaranth import Value
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_results, get_runner
 
 from tandemsim.rtl.lib.emit import verilog
 from tandemsim.rtl.lib.names import module_of
-from tandemsim.sim.arch.wires import Fields
+from tandemsim.rtl.testbench.words import value_of
+from tandemsim.sim.arch.wires import Wire
 from tests.cosim import runtime, simulators
 from tests.rtl.ports import number, shapes
 from tests.rtl.unit import BROKEN_OFF
@@ -167,39 +167,12 @@ def rows(made: Build, inputs: Sequence[NamedTuple]) -> dict[str, Any]:
 
 def shown(made: Build, seen: list[list[int]]) -> list[dict[str, int]]:
     """Return what the bench wrote down for `rows`, by port and with signs."""
+    wires = {port: Wire(width, signed) for port, (_, signed, width) in made.ports.items()}
     return [
-        {port: _number(value, *made.ports[port][1:]) for port, value in zip(_outputs(made), row, strict=True)}
+        {port: value_of(value, wires[port]) for port, value in zip(_outputs(made), row, strict=True)}
         for row in seen
     ]
 
 
 def _outputs(made: Build) -> list[str]:
     return [port for port, (direction, _, width) in made.ports.items() if direction == "Out" and width]
-
-
-def _number(raw: int, signed: bool, width: int) -> int:
-    return raw - (1 << width) if signed and width and raw >> (width - 1) else raw
-
-
-def pack(fields: Fields, word: NamedTuple) -> int:
-    """Return a word as one number, packed as `sim.arch.salo.ports` says."""
-    packed = place = 0
-    for name, field in fields.items():
-        mask = (1 << field.wire.width) - 1
-        for value in np.asarray(getattr(word, name)).reshape(-1).tolist():
-            packed |= (int(value) & mask) << place
-            place += field.wire.width
-    return packed
-
-
-def unpack(fields: Fields, packed: int) -> dict[str, Any]:
-    """Return the fields of a word: a number, or a list of all elements."""
-    found: dict[str, Any] = {}
-    for name, field in fields.items():
-        values = []
-        for _ in range(field.wires):
-            raw = packed & ((1 << field.wire.width) - 1)
-            values.append(_number(raw, field.wire.signed, field.wire.width))
-            packed >>= field.wire.width
-        found[name] = values if field.shape else values[0]
-    return found

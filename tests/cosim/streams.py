@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tandemsim.rtl.testbench.run import Moved, Tables
+from tandemsim.rtl.testbench.words import pack, unpack
 from tandemsim.sim.arch.wires import Fields
 from tests.cosim import harness
-
-Tables = Mapping[str, Callable[[Any], Fields]]  # the fields of each stream's words, of a config
-
-
-class Moved(NamedTuple):
-    """A stream as the model has it."""
-
-    words: Sequence[tuple[int, NamedTuple]]  # (cycle, word)
-    gaps: Sequence[int]  # idle cycles of its other end after each word
-    enters: bool
 
 
 class Expected(NamedTuple):
@@ -31,7 +23,7 @@ def expect(config: Any, tables: Tables, streams: Mapping[str, Moved], leaving: s
     """Return what a circuit is to do. A reset breaks it off between the first two words of `leaving`."""
     fields = {stream: table(config) for stream, table in tables.items()}
     packed = {
-        stream: [(cycle, harness.pack(fields[stream], word)) for cycle, word in moved.words]
+        stream: [(cycle, pack(fields[stream], word)) for cycle, word in moved.words]
         for stream, moved in streams.items()
     }
     driven = {}
@@ -60,7 +52,7 @@ def _first_difference(
     for index, (one, other) in enumerate(zip(found, wanted, strict=False)):
         if one != other:
             return (
-                f"{stream} {index}: circuit in cycle {one[0]} {harness.unpack(fields, one[1])},"
-                f" model in cycle {other[0]} {harness.unpack(fields, other[1])}"
+                f"{stream} {index}: circuit in cycle {one[0]} {unpack(fields, one[1])},"
+                f" model in cycle {other[0]} {unpack(fields, other[1])}"
             )
     return f"{stream}: the circuit moved {len(found)} words, the model {len(wanted)}"

@@ -3,15 +3,15 @@
 import pytest
 
 from tandemsim.rtl.salo.array import PEArray as Circuit
+from tandemsim.rtl.testbench.salo_tiles import random_heads, random_tiles
+from tandemsim.rtl.testbench.words import pack
 from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
 from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.salo.array import PEArrayInputs
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
 from tandemsim.sim.salo.tile_engine import TileEngine
 from tests.cosim import harness
-from tests.cosim.salo import engine
 from tests.cosim.salo.configs import CONFIGS
-from tests.cosim.salo.tiles import random_tiles
 from tests.cosim.sample import ON_EACH, WHOLE
 
 
@@ -33,7 +33,7 @@ def inputs_of(config, transfers, nothing):
 def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
     config = CONFIGS[name]
     schedule = random_tiles(config.array, 8, seed=6)
-    heads = engine.random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=7)
+    heads = random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=7)
     transfers = TileEngine(config).run(schedule, heads)
     commands, operands = command_fields(config), operand_fields(config)
     nothing = transfers["operands"][0].word
@@ -41,8 +41,7 @@ def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
     idle = given[-1]._replace(stage=Stage.IDLE, end=False)
     given += [idle] * config.array.global_output_lag
     packed = [
-        i._replace(command=harness.pack(commands, i.command), operands=harness.pack(operands, i.operands))
-        for i in given
+        i._replace(command=pack(commands, i.command), operands=pack(operands, i.operands)) for i in given
     ]
 
     shown = harness.run_ports(Circuit(config), simulator, packed, "array")
@@ -59,5 +58,5 @@ def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
     ):
         cycles = [cycle + lag for cycle in in_values if ends(given[cycle].command)]
         found = {cycle: row[port] for cycle, row in enumerate(shown) if row[f"{port}_valid"]}
-        wanted = [harness.pack(fields, t.word) for t in transfers[port]]
+        wanted = [pack(fields, t.word) for t in transfers[port]]
         assert found == dict(zip(cycles, wanted, strict=True))

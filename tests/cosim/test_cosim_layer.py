@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tandemsim.rtl.testbench.salo_tiles import random_heads
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.salo.config import STAGING_LATENCY
@@ -92,14 +93,14 @@ def test_a_block_of_longformer_on_the_array_of_a_preset(config, simulator):
     block = int(np.flatnonzero((plan.block_rows == 2048).any(axis=1))[0])
     tiles = np.flatnonzero(plan.block == block)
     part = engine.part_of(plan, tiles)
-    heads = engine.random_heads(config, pattern.seq_len, config.array.head_dim, apart=True, seed=1)
+    heads = random_heads(config, pattern.seq_len, config.array.head_dim, apart=True, seed=1)
     engine.assert_twins(config, part, heads, simulator, name="block")
 
 
 def test_a_schedule_of_several_sweeps_is_refused():
     config = small(PUBLISHED, rows=4, cols=4, head_dim=4)
     pattern = Pattern(seq_len=20, bands=(Band(-4, 0, 1), Band(-16, 0, 4)))
-    (head,) = engine.random_heads(config, 20, 4, apart=False, seed=1)
+    (head,) = random_heads(config, 20, 4, apart=False, seed=1)
     with pytest.raises(
         ConfigError, match=r"^the SALO circuit merges a query's tiles in one sweep, not in several$"
     ):

@@ -39,7 +39,7 @@ def _others(value: object, kind: Any) -> list[object]:
         return [2 * value, value / 2, 0.5]
     if isinstance(value, tuple) and value:
         return [(*value[:-1], other) for other in _others(value[-1], typing.get_args(kind)[0])] + [value[:-1]]
-    return [f"{value}x"] if isinstance(value, str) else []
+    return [f"{value}x", ""] if isinstance(value, str) else []
 
 
 def anonymous(kind: type, config: Any) -> str:

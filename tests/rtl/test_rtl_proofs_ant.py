@@ -4,8 +4,8 @@ What is proved, of every format that a PE can run, in lists of formats that a PE
 shows the base and the shift of its table for every code; what it shows, encoded, is the code again; the
 encoder shows the nearest code, with the tie rule of the format, for every number on its wire; the foot joins
 every two sums of nibbles, and so decoders, products and foot multiply every two integers of 8 bits. By what:
-exhaustion, as in `test_rtl_proofs`. `make proofs` takes all formats, `make test` all but those of shifts up
-to 14, whose numbers have 20 bits.
+exhaustion, as in `test_rtl_proofs`. `make proofs` takes every format, `make test` those of class A and of
+arrays of 8-bit PEs.
 """
 
 import itertools
@@ -103,32 +103,34 @@ class Shown(NamedTuple):
 
 
 def of_circuits(circuits, cycles=1):
-    shown = exhaustive.answers(circuits, {}, cycles)
+    answers = exhaustive.answers(circuits, {}, cycles)
     return {
-        name: Shown(exhaustive.every_input(each), exhaustive.outputs(each, shown[name]))
+        name: Shown(exhaustive.every_input(each), exhaustive.outputs(each, answers[name]))
         for name, each in circuits.items()
     }
 
 
 @pytest.fixture(scope="module")
-def at_the_edges():
-    """What decoders and encoders show, of which three are defective."""
+def shown():
+    """What decoders, encoders and feet show, and defective ones."""
 
-    def both(name):
-        config = CONFIGS[name]
-        return {f"decoder_{name}": OperandDecoder(config), f"encoder_{name}": CodeEncoder(config)}
+    def edges(*names):
+        decoders = {f"decoder_{name}": OperandDecoder(CONFIGS[name]) for name in names}
+        return decoders | {f"encoder_{name}": CodeEncoder(CONFIGS[name]) for name in names}
 
     class_a = CONFIGS["class_a"]
-    small = {key: made for name in every_format.SAMPLE for key, made in both(name).items()}
-    small |= {
+    wrong = {
         "decoder_signed_low": SignedLow(class_a),
         "encoder_ties_down": TiesDown(class_a),
         "encoder_ties_up": TiesUp(class_a),
     }
-    found = of_circuits(small)
-    if every_format.WIDEST in NAMES:
-        found |= of_circuits(both(every_format.WIDEST))
-    return found
+    feet = {f"joined_{name}": around.Joined(config) for name, config in JOINED.items()}
+    for name, config in MULTIPLIED.items():
+        feet[f"multiplied_{name}"] = around.Multiplied(config)
+        feet[f"careless_{name}"] = around.Multiplied(config, Careless)
+    small = [name for name in NAMES if name != every_format.WIDEST]
+    found = of_circuits(edges(*small) | wrong | feet, around.CYCLES)
+    return found | of_circuits(edges(every_format.WIDEST)) if every_format.WIDEST in NAMES else found
 
 
 def wrong_operands(config, inputs, outputs):
@@ -155,37 +157,37 @@ def wrong_codes(config, inputs, outputs):
 
 
 @EVERY
-def test_the_decoder_is_the_table_of_its_format_for_every_code_nibble_and_place(name, at_the_edges):
-    assert not wrong_operands(CONFIGS[name], *at_the_edges[f"decoder_{name}"]).any()
+def test_the_decoder_is_the_table_of_its_format_for_every_code_nibble_and_place(name, shown):
+    assert not wrong_operands(CONFIGS[name], *shown[f"decoder_{name}"]).any()
 
 
 @EVERY
-def test_the_encoder_gives_the_nearest_code_for_every_number_on_its_wire(name, at_the_edges):
-    assert not wrong_codes(CONFIGS[name], *at_the_edges[f"encoder_{name}"]).any()
+def test_the_encoder_gives_the_nearest_code_for_every_number_on_its_wire(name, shown):
+    assert not wrong_codes(CONFIGS[name], *shown[f"encoder_{name}"]).any()
 
 
-def looked_up(shown, **inputs):
+def looked_up(found, **inputs):
     """Return what a circuit showed for some of its inputs, arrays of one shape."""
     at = place = 0
-    for name, every in shown.inputs.items():
+    for name, every in found.inputs.items():
         width = int(every.max()).bit_length() + int(every.min() < 0)
         at = at | (inputs[name] & ((1 << width) - 1)) << place
         place += width
-    return {name: values[at] for name, values in shown.outputs.items()}
+    return {name: values[at] for name, values in found.outputs.items()}
 
 
 @EVERY
-def test_every_code_comes_back_from_decoder_and_encoder(name, at_the_edges):
+def test_every_code_comes_back_from_decoder_and_encoder(name, shown):
     config = CONFIGS[name]
     for number, form in enumerate(config.array.code_formats):
         codes = np.flatnonzero(form.finite)
         value = 0
         for place, operand in enumerate(split(config.array, form, codes).T):
             tied = {"enabled": 1, "upper": 1 - place, "in_place": 1}
-            shown = looked_up(at_the_edges[f"decoder_{name}"], code=operand, format=number, **tied)
-            value = value + (shown["base"] << shown["shift"])
+            part = looked_up(shown[f"decoder_{name}"], code=operand, format=number, **tied)
+            value = value + (part["base"] << part["shift"])
         encoded = {"twice": 2 * value, "inexact": 0, "format": number}
-        back = looked_up(at_the_edges[f"encoder_{name}"], **encoded)["code"]
+        back = looked_up(shown[f"encoder_{name}"], **encoded)["code"]
         assert (back == np.where(form.value[codes] == 0, 0, codes)).all()
 
 
@@ -196,25 +198,16 @@ def test_the_lists_have_every_format_that_a_pe_runs_beside_int4():
     assert listed == {*singles, *nibbles} and len(listed) == 47
 
 
-def test_a_decoder_whose_lower_nibbles_have_a_sign_is_found(at_the_edges):
-    inputs, outputs = at_the_edges["decoder_signed_low"]
+def test_a_decoder_whose_lower_nibbles_have_a_sign_is_found(shown):
+    inputs, outputs = shown["decoder_signed_low"]
     wrong = wrong_operands(CONFIGS["class_a"], inputs, outputs)
     assert wrong.any()
     assert {*inputs["upper"][wrong]} == {0} and (inputs["code"][wrong] & 8 == 8).all()
 
 
-def test_an_encoder_with_the_ties_of_another_format_is_found(at_the_edges):
+def test_an_encoder_with_the_ties_of_another_format_is_found(shown):
     for name in ("ties_down", "ties_up"):
-        assert wrong_codes(CONFIGS["class_a"], *at_the_edges[f"encoder_{name}"]).any()
-
-
-@pytest.fixture(scope="module")
-def at_the_foot():
-    """What the foot shows for sums of nibbles and for codes, and what a defective one does."""
-    joined = {f"joined_{name}": around.Joined(config) for name, config in JOINED.items()}
-    multiplied = {f"multiplied_{name}": around.Multiplied(config) for name, config in MULTIPLIED.items()}
-    wrong = {f"careless_{name}": around.Multiplied(config, Careless) for name, config in MULTIPLIED.items()}
-    return of_circuits(joined | multiplied | wrong, around.CYCLES)
+        assert wrong_codes(CONFIGS["class_a"], *shown[f"encoder_{name}"]).any()
 
 
 def held(config, exact):
@@ -226,9 +219,9 @@ def held(config, exact):
 
 
 @pytest.mark.parametrize("name", JOINED)
-def test_the_foot_joins_every_two_sums_of_nibbles(name, at_the_foot):
+def test_the_foot_joins_every_two_sums_of_nibbles(name, shown):
     config = JOINED[name]
-    (high, low, paired), outputs = at_the_foot[f"joined_{name}"][0].values(), at_the_foot[f"joined_{name}"][1]
+    (high, low, paired), outputs = shown[f"joined_{name}"][0].values(), shown[f"joined_{name}"][1]
     other = 0 if config.array.stationary else 16 * low + high
     assert (outputs["sum"] == held(config, np.where(paired, 16 * high + low, high))).all()
     assert (outputs["other"] == held(config, np.where(paired, other, low))).all()
@@ -244,12 +237,12 @@ def products(inputs):
 
 
 @pytest.mark.parametrize("flow", MULTIPLIED)
-def test_two_nibbles_on_either_side_multiply_to_the_product_of_the_integers(flow, at_the_foot):
-    inputs, outputs = at_the_foot[f"multiplied_{flow}"]
+def test_two_nibbles_on_either_side_multiply_to_the_product_of_the_integers(flow, shown):
+    inputs, outputs = shown[f"multiplied_{flow}"]
     assert (outputs["sum"] == products(inputs)).all()
 
 
 @pytest.mark.parametrize("flow", MULTIPLIED)
-def test_a_careless_foot_is_found(flow, at_the_foot):
-    inputs, outputs = at_the_foot[f"careless_{flow}"]
+def test_a_careless_foot_is_found(flow, shown):
+    inputs, outputs = shown[f"careless_{flow}"]
     assert (outputs["sum"] != products(inputs)).any()

@@ -78,13 +78,14 @@ def _in_whole_blocks(
     groups, outputs = op.dim("groups"), op.dim("out_channels")
     each, channels = outputs // groups, op.dim("in_channels") // groups
     count, depth = -(-groups // packed), packed * channels + padding
-    wide = np.zeros((image.shape[0], count * depth, *image.shape[2:]))
-    wide[:, : image.shape[1]] = image
-    weights = np.zeros((count * packed * each, depth, *weight.shape[2:]))
+    pixels, kernel = (op.dim("height"), op.dim("width")), (op.dim("kernel_h"), op.dim("kernel_w"))
+    wide = np.zeros((op.dim("batch"), count * depth, *pixels))
+    wide[:, : groups * channels] = image.reshape(-1, groups * channels, *pixels)
+    weights = np.zeros((count * packed * each, depth, *kernel))
     for group in range(groups):
         first = group % packed * channels
         rows = slice(group * each, (group + 1) * each)
-        weights[rows, first : first + channels] = weight[rows]
+        weights[rows, first : first + channels] = weight.reshape(outputs, channels, *kernel)[rows]
     sizes = {"groups": count, "in_channels": count * depth, "out_channels": len(weights)}
     return replace(op, dims={**op.dims, **sizes}), wide, weights
 

@@ -24,7 +24,9 @@ def products_of(layer: Product | Attention, found: Sequence[Multiplied]) -> list
     Raises `ConfigError` for an op whose products are not those of its layer: attention over a pattern, groups
     of rows of a size of their own, more than one input of a batch, block formats.
     """
-    if isinstance(layer, Attention):
+    if not found:  # such as of block formats
+        made = []
+    elif isinstance(layer, Attention):
         made = list(_attention(layer, found))
     elif layer.image is not None:
         made = list(_convolution(layer, found))

@@ -2,7 +2,8 @@
 
 An array goes by the name of its tensor in the trace, or by the tensor's id. What the file does not have is
 drawn: N(0, 1); weights of products over the root of their k, so that numbers keep their size from layer to
-layer; scales of norms and variances about 1; a mask that hides nothing.
+layer; scales of norms and variances about 1; a mask that hides nothing. What the trace states to have no sign
+has none.
 """
 
 from __future__ import annotations
@@ -80,9 +81,15 @@ class Tensors:
         return found.astype(np.int64)
 
     def noise(self, root: int) -> Doubles:
-        """Return N(0, 1) in the shape of a tensor."""
+        """Return N(0, 1) in the shape of a tensor; magnitudes where the trace states that it has no sign."""
         rng = np.random.default_rng([self._seed, root])
-        return rng.standard_normal(self._tensors[root].shape)
+        values = rng.standard_normal(self._tensors[root].shape)
+        return np.abs(values) if self._has_no_sign(root) else values
+
+    def _has_no_sign(self, root: int) -> bool:
+        """Whether the trace states that no value is negative."""
+        quant = self._tensors[root].quant
+        return quant is not None and not quant.signed
 
     def _drawn(self, root: int) -> Doubles:
         values = self.noise(root)
@@ -120,8 +127,13 @@ class Tensors:
                 rule = f"{shown(found[tensor.id])} and {shown(name)} are one tensor"
                 raise UserError(f"{self._file}: {rule}; give only one of them")
             found[tensor.id] = name
-        for name in names:
-            self._check_size(name, self._read(name))
+        for root, name in found.items():
+            values = self._read(name)
+            self._check_size(name, values)
+            least = values.min(initial=0.0)
+            if least < 0 and self._has_no_sign(root):
+                rule = f"tensor {shown(name)} must hold nothing below 0, as its quant.signed is false"
+                raise UserError(f"{self._file}: {rule}, not {least:g}")
         return found
 
     def _check_size(self, name: str, values: Doubles) -> None:

@@ -175,13 +175,8 @@ class Walk:
         return self._noted(op, array, Pair(*out))
 
     def _array(self, op: Op, bits: Bits, is_weight: bool) -> OnArray:
-        stated = {}
-        for side in (0, 1):
-            quant = self._tensors[op.inputs[side]].quant
-            if quant is not None:
-                stated[side] = quant
         names = [self._source.described(each) for each in op.inputs]
-        return OnArray(self._config, bits, stated, op, is_weight, names, self._watch)
+        return OnArray(self._config, bits, op, is_weight, names, self._watch)
 
     def _noted(self, op: Op, array: OnArray, pair: Pair) -> Pair:
         if not all(np.isfinite(each).all() for each in pair):

@@ -1,4 +1,4 @@
-"""Energy of the ANT machine, action by action: estimates until the gates of its circuit are counted.
+"""Energy of the ANT machine, action by action: estimates, some from the gates of its circuit.
 
 Energies per action come from `sim.arch.energy`. A PE multiplies two bases of 5 bits, shifts and adds; it
 holds two weights, an activation and a partial sum. Decoders, encoders and the taps of block formats are

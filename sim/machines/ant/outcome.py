@@ -35,6 +35,7 @@ class Work(NamedTuple):
     """What runs, and in which operand widths."""
 
     name: str  # of these widths
+    rest: int  # bits of an operand for which the trace states none
     bits: Mapping[int, Bits]  # of the ops that run, by id
     ops: list[Op]
     left_out: Mapping[int, str]  # why, by id
@@ -43,18 +44,19 @@ class Work(NamedTuple):
 
 def given_work(trace: Trace, given: Sequence[Op], config: AntConfig, options: Options) -> Work:
     """Return what a run has to do. Raises `UserError` for what does not fit, before anything takes long."""
-    name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
-    bits = widths(trace, given, config.array, name)
+    defaults = ANT_FAMILY.preset(options.preset).bits
+    name, rest = chosen(trace, options.bits, defaults), int(defaults[-1])
+    bits = widths(trace, given, config.array, name, rest)
     ops, left_out = selected(given, config, bits)
     bits = {op.id: bits[op.id] for op in ops if op.id in bits}
-    return Work(name, bits, ops, left_out, given_tensors(trace, options.values))
+    return Work(name, rest, bits, ops, left_out, given_tensors(trace, options.values))
 
 
 def outcome(
     trace: Trace, given: Sequence[Op], config: AntConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
-    name, bits, ops, left_out, tensors = given_work(trace, given, config, options)
+    name, rest, bits, ops, left_out, tensors = given_work(trace, given, config, options)
     run = simulate(trace, ops, config, bits, options.batch, progress)
     values = checked(trace, config, bits, left_out, tensors, options, progress)
     account = Account(run)
@@ -68,7 +70,7 @@ def outcome(
 
         def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
             other: AntConfig = options.configured(more)
-            again = simulate(trace, ops, other, widths(trace, ops, other.array, name), options.batch)
+            again = simulate(trace, ops, other, widths(trace, ops, other.array, name, rest), options.batch)
             return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
 
         explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)
@@ -92,7 +94,7 @@ def outcome(
         scratchpad=reported(pads),
         energy_pj=energy(actions),
         energy_actions_pj=actions,
-        area_mm2=array_mm2(config.array),
+        area_mm2=array_mm2(config),
         timeline=lambda: timeline(run.program, run.plan.times, Engine, Queue),
         activity=lambda: _activity(run, ops, reports),
         notes=(*_notes(run, config, name), *values.notes),
@@ -111,14 +113,15 @@ def _activity(run: AntRun, ops: Sequence[Op], reports: Sequence[OpReport]) -> Ac
 
 def _notes(run: AntRun, config: AntConfig, bits: str) -> tuple[str, ...]:
     products = [plan.layer for plan in run.program.layers if isinstance(plan.layer, Product)]
-    padded = [layer for layer in products if layer.image is not None and layer.image.padding]
-    packed = [layer for layer in products if layer.share < 1 and layer not in padded]
+    padded = [layer for layer in products if layer.image and layer.image.padding]
+    packed = [layer for layer in products if layer.share < 1 and not (layer.image and layer.image.padding)]
     attention = config.array.widest
-    notes = [f"Operand widths: {bits}, {attention} in attention; which format they have changes no cycle."]
-    if any(layer.bits.blocks[0] for layer in products):
-        notes.append("Block formats: every block has a scale in memory and in the scratchpads.")
-    if array_mm2(config.array) is not None:
-        notes.append("Area is an estimate from gates of prototypes: PEs, decoders and encoders alone.")
+    blocks = any(layer.bits.blocks[0] for layer in products)
+    told = "which format they have changes no cycle"
+    told = "every block has a scale in memory and in the scratchpads" if blocks else told
+    notes = [f"Operand widths: {bits}, {attention} in attention; {told}."]
+    if array_mm2(config) is not None:
+        notes.append("Area is an estimate from our gate counts: cells alone, no wires, no scratchpads.")
     if padded:
         notes.append(
             f"In {len(padded)} convolutions zeros fill tiles: the channels of a pixel end within a block."

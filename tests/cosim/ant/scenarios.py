@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 
-from tandemsim.sim.ant.streams import NO_CYCLES, NO_PAUSES, StreamEnds
+from tandemsim.rtl.testbench.ant import gaps_alone
+from tandemsim.sim.ant.streams import NO_PAUSES, StreamEnds
 from tandemsim.sim.ant.words import GemmTile
 from tandemsim.sim.arch.ant.config import AntConfig
 from tests.ant import draws
@@ -31,8 +32,7 @@ def pauses(config: AntConfig, count: int, seed: int = 3) -> Scenario:
     rng = np.random.default_rng(seed)
     found = draws.tiles(rng, config, count)
     gaps = draws.pauses(rng, found, config)
-    # Later than the word before, but not at a cycle of its own: so the bench counts.
-    return found, StreamEnds(*(end._replace(earliest=NO_CYCLES) for end in gaps))
+    return found, gaps_alone(gaps)
 
 
 def short(config: AntConfig, count: int) -> Scenario:

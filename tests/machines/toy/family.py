@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tandemsim.sim.arch.checks import require_integers
 from tandemsim.sim.arch.dram.catalog import MEMORIES
@@ -20,6 +20,11 @@ class ToyConfig:
 
     def __post_init__(self) -> None:
         require_integers(self, 1, "rows", "cols", "clock_hz")
+
+    @property
+    def circuit(self) -> ToyConfig:
+        """All that the circuit depends on."""
+        return replace(self, dram=DRAMS["ideal"], clock_hz=1)
 
     def check_circuit(self) -> None:
         """Every configuration can be built."""

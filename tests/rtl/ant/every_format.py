@@ -54,7 +54,7 @@ CONFIGS = LISTS | {
     "bytes": config((*BYTES, "flint4", "e3m2"), pe_bits=8),
 }
 WIDEST = "list1"  # formats of shifts up to 14: a number on the encoder's wire has 20 bits
-SAMPLE = [name for name in CONFIGS if name != WIDEST]
+SAMPLE = ["class_a", "bytes"]
 
 
 def nearest(form: CodeFormat, quarters: Integers) -> Integers:
