@@ -116,6 +116,33 @@ def test_values_that_no_scale_reaches_are_refused_by_file_and_tensor(
 
 
 @pytest.mark.filterwarnings("error")
+def test_a_bias_that_no_float32_holds_is_refused(run: Run) -> None:
+    trace = trace_of(
+        "gemm", {"m": 8, "n": 4, "k": 6}, {"input": (8, 6), "weight": (6, 4), "bias": (4,), "output": (8, 4)}
+    )
+    with pytest.raises(UserError, match=r"t\.npz: tensor '2' must have a largest value that float32 holds"):
+        run({"2": np.full(4, 1e300)}, trace)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_product_that_overflows_float64_is_refused_by_op_and_tensor(run: Run) -> None:
+    trace = two_gemms()
+    made = msgspec.structs.replace(
+        trace.ops[0],
+        kind="act",
+        inputs=trace.ops[0].inputs[:1],
+        dims={"elements": 96},
+        attrs={"function": "exp"},
+        macs=0,
+    )
+    given = msgspec.structs.replace(trace.tensors[0], shape=(8, 12))
+    tensors = [each for each in (given, *trace.tensors[1:]) if each.id != 1]
+    trace = seal(source=source(), tensors=tensors, ops=[made, trace.ops[1]])
+    with pytest.raises(UserError, match=r"^op 'op1': tensor 2: a scale must fit float32, and .*e\+30"):
+        run({"0": np.full((8, 12), 709.0), "3": np.full((12, 4), 1e9)}, trace)
+
+
+@pytest.mark.filterwarnings("error")
 def test_a_row_and_a_result_that_no_scale_reaches_are_refused_by_op_and_tensor(run: Run) -> None:
     rows = np.ones(PLACES["1"])
     rows[:, 3] = 5e-324  # the weights of one output channel

@@ -199,7 +199,7 @@ def test_the_same_command_gives_the_same_bytes_and_every_file(command: Any, plac
         ),
         (
             ("small.json", "--machines", "ant", "--bits", "8,trace"),
-            "small.json with bits=trace: op ",
+            "small.json with bits=trace: --bits trace takes what a trace states of its tensors, and ",
         ),
         (
             ("small.json", "--bits", "4,8"),

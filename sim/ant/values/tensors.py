@@ -137,14 +137,13 @@ class Tensors:
         return found
 
     def _check_size(self, name: str, values: Doubles) -> None:
-        """Refuse an operand of the array whose scale, a float32, is bound to be infinite or zero."""
+        """Refuse what no float32 holds, and operands of the array whose scale is bound to be zero in one."""
         op, place = self._uses.get(self._names[name], (None, 0))
-        if op is None or place >= operands_of(op):
-            return
+        is_operand = op is not None and place < operands_of(op)
         peak = np.abs(values).max(initial=0.0)
         with np.errstate(over="ignore", under="ignore"):
             single = np.float32(peak)
-        if not np.isfinite(single) or (peak > 0) != (single > 0):
+        if not np.isfinite(single) or (is_operand and peak > 0 and single == 0):
             rule = "must have a largest value that float32 holds"
             raise UserError(f"{self._file}: tensor {shown(name)} {rule}, not {peak:.3g}")
 

@@ -86,9 +86,13 @@ class Walk:
 
     def run(self, progress: Progress | None = None) -> ModelValues:
         """Run every op. Raises `UserError`."""
+        # Whoever makes numbers looks at them.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self._run(progress)
+
+    def _run(self, progress: Progress | None) -> ModelValues:
         for done, op in enumerate(self._trace.ops):
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what they make is looked at
-                made = self._made(op)
+            made = self._made(op)
             for tensor, pair in zip(op.outputs, made, strict=False):
                 self._held[tensor] = pair
                 if tensor in self._outputs and pair.machine is pair.exact:
