@@ -15,6 +15,14 @@ RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that
 # once the first has been loaded. Of 16 to 128 KiB each, about the best for what docs/ant-machine.md measures.
 ACTIVATION_TILE, WEIGHT_TILE, OUTPUT_TILE = 32 << 10, 16 << 10, 32 << 10  # bytes
 SUMS_TILE, BESIDE_TILE = 128 << 10, 32 << 10
+# Scratchpads that must hold a tile, in the order in which a refusal names them.
+LIMITS = (
+    "activation_scratchpad",
+    "residual_scratchpad",
+    "weight_scratchpad",
+    "output_scratchpad",
+    "accumulator_scratchpad",
+)
 
 
 class Shape(NamedTuple):
@@ -62,6 +70,16 @@ class Costs(NamedTuple):
         if not is_there:
             small = small & (self.activation <= ACTIVATION_TILE)
         return small if small.any() else fits
+
+    def needs(self, shape: Shape, is_there: bool) -> dict[str, Doubles]:
+        """Return the bytes that each of `LIMITS` must have for each mapping, [G]."""
+        return {
+            "activation_scratchpad": self.activation * (0 if is_there else RUN_AHEAD),
+            "residual_scratchpad": 2 * self.beside + shape.parameter_bytes,
+            "weight_scratchpad": RUN_AHEAD * self.weight,
+            "output_scratchpad": 2 * self.output,
+            "accumulator_scratchpad": self.sums,
+        }
 
     def activation_bytes(self, shape: Shape, room: int) -> Doubles:
         """Return the bytes of activations that are read, [G], where their scratchpad has `room` bytes.

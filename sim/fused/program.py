@@ -12,17 +12,18 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tandemsim.sim.ant.layers import Beside, Conversion, Product
+from tandemsim.sim.ant.layers import Beside, Conversion, Layer, Product
 from tandemsim.sim.ant.loop import NONE
 from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.plan_retention import keep_results
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.ant.program import assembled, plan_layer
+from tandemsim.sim.ant.program import assembled, check_layer, checks, plan_layer
+from tandemsim.sim.ant.too_small import check_all
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.types import Integers, Progress
-from tandemsim.sim.fused.conversion import plan_conversion, token_blocks
+from tandemsim.sim.fused.conversion import check_conversion, plan_conversion, token_blocks
 from tandemsim.sim.fused.heads import NAMES, Projections, block_of, plan_projections, projections
 from tandemsim.sim.fused.windows import Windows, add_windows, windows_of
 from tandemsim.sim.salo.layer.layout import NAMES as TENSORS
@@ -55,6 +56,10 @@ class _Planner:
         keep_results(self.planner)
 
     def program(self, report: Progress) -> tuple[Program, dict[int, Windows]]:
+        # without those whose tiles the heads of their attention decide
+        places = [place for place in range(len(self.lowering.layers)) if place not in self._in_groups]
+        with keys_of("ant."):
+            check_all(checks(self.planner, places, _check))
         for place, layer in enumerate(self.lowering.layers):
             if place in self._in_groups:
                 continue
@@ -156,6 +161,13 @@ class _Planner:
                 units = windows.head[reads] // in_group[name].heads
                 written[reads] = group.writes(name, units, windows.last_token[reads], block)
         return source, written
+
+
+def _check(planner: Planner, layer: Layer) -> None:
+    if isinstance(layer, Conversion):
+        check_conversion(planner, layer)
+    else:
+        check_layer(planner, layer)
 
 
 @contextmanager

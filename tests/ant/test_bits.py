@@ -150,13 +150,21 @@ def test_the_defaults_of_a_preset_are_the_lists_of_its_network() -> None:
     [
         (small_trace(), "5", "unknown list of bits '5'"),
         (small_trace(), "8:vit", "unknown list of bits '8:vit'"),
-        (small_trace(), "ant", r"--bits ant must be with vgg16, resnet18, .*, not with 'small'$"),
+        (
+            small_trace(),
+            "ant",
+            r"--bits ant has lists for vgg16, resnet18, .*, not for 'small'; ant:NETWORK takes",
+        ),
         (small_trace(), "ant:resnet19", "unknown network of ANT's evaluation 'resnet19'"),
-        (small_trace(), "ant:vit", "--bits ant:vit must be with the products of vit, not with 2 of them"),
+        (
+            small_trace(),
+            "ant:vit",
+            "--bits ant:vit lists the 50 layers of vit with weights, and the trace has 2 products",
+        ),
         (
             small_trace(),
             "trace",
-            "--bits trace must be with a trace that states the quant of an operand of a product",
+            "--bits trace takes what a trace states of its tensors, and 'small' states nothing of an operand",
         ),
         (
             quantized(type="e2m1"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from tandemsim.sim.ant.values.outliers import Parted, parted
 from tandemsim.sim.ant.values.products import Numbers, by_channel, product
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.widths import NIBBLE
+from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.traces.schema import Op
 
@@ -62,6 +63,7 @@ class OnArray:
     """Products through decoders, PEs and feet, of operands in the array's formats, for one op.
 
     `formats` says what each operand was quantized to, `saturations` how many steps of sums took a bound.
+    `tensors` are what messages call the op's inputs, in their order.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class OnArray:
         bits: Bits,
         op: Op,
         is_weight: bool,
+        tensors: Sequence[str],
         watch: Watch | None = None,
     ) -> None:
+        self._tensors = tensors
         self._config, self._stated, self._blocks = config, bits.stated, bits.blocks
         self._bits = bits.activation, bits.weight
         self._op, self._is_weight, self._watch = op, is_weight, watch
@@ -140,14 +144,17 @@ class OnArray:
         """Quantize the operand at a place of the op's inputs; on the weights' side it has a sign."""
         side = int(place % len(Heads._fields) > 0)
         stated = self._stated[place] if place < len(self._stated) else ""
-        found = coded(
-            self._config.array,
-            values,
-            self._bits[side],
-            stated,
-            signed=side == 1,
-            channels=channels,
-        )
+        try:
+            found = coded(
+                self._config.array,
+                values,
+                self._bits[side],
+                stated,
+                signed=side == 1,
+                channels=channels,
+            )
+        except ConfigError as error:
+            raise ConfigError(f"op {self._op.name!r}: {self._tensors[place]}: {error}") from None
         self.formats[name] = found.form.name
         return found
 

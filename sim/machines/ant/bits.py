@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
-from tandemsim.sim.arch.ant.bit_lists import NETWORKS, of_products
+from tandemsim.sim.arch.ant.bit_lists import NETWORKS, all_bits, of_products
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.ant.widths import NIBBLE
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS
@@ -52,8 +52,8 @@ def widths(
     """
     listed = dict(zip(_products(trace), _listed(trace, name), strict=True)) if _is_list(name) else {}
     if name == STATED and not _has(trace, name):
-        rule = "--bits trace must be with a trace that states the quant of an operand of a product"
-        raise ConfigError(f"{rule}, not with {trace.source.model!r}")
+        rule = "--bits trace takes what a trace states of its tensors"
+        raise ConfigError(f"{rule}, and {trace.source.model!r} states nothing of an operand of a product")
     tensors = trace.tensor_map()
     found: dict[int, Bits] = {}
     for op in ops:
@@ -102,9 +102,12 @@ def _listed(trace: Trace, name: str) -> tuple[int, ...]:
             raise ConfigError(nearest("network of ANT's evaluation", network, NETWORKS))
         known = ", ".join({**dict.fromkeys(n for n in NETWORKS if "-" not in n and n != "vit"), **MODELS})
         other = f"{listed}:NETWORK takes the list of another"
-        raise ConfigError(f"--bits {name} must be with {known} ({other}), not with {trace.source.model!r}")
+        rule = f"--bits {name} has lists for {known}, not for {trace.source.model!r}"
+        raise ConfigError(f"{rule}; {other}")
     count = len(_products(trace))
     bits = of_products(listed, network, count)
     if bits is None:
-        raise ConfigError(f"--bits {name} must be with the products of {network}, not with {count} of them")
+        listed_count = len(all_bits(listed, network))
+        rule = f"--bits {name} lists the {listed_count} layers of {network} with weights"
+        raise ConfigError(f"{rule}, and the trace has {count} products")
     return bits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,14 +39,28 @@ ARRAYS = (Engine.ARRAY, Engine.ATTENTION)
 OUTPUT = "attention_output"  # SALO's output scratchpad; the ANT array has one, too
 
 
+class Work(NamedTuple):
+    """What runs, and in which operand widths."""
+
+    name: str  # of these widths
+    rest: int  # bits of an operand for which the trace states none
+    ops: list[Op]
+    left_out: Mapping[int, str]  # why, by id
+
+
+def given_work(trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options) -> Work:
+    """Return what a run has to do. Raises `UserError` for what does not fit, before anything takes long."""
+    defaults = FUSED_FAMILY.preset(options.preset).bits
+    name, rest = chosen(trace, options.bits, defaults), int(defaults[-1])
+    of_products = _widths(trace, [op for op in given if op.kind != WINDOWS], config, name, rest)
+    return Work(name, rest, *selected(given, config, of_products))
+
+
 def outcome(
     trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that the machine runs. Raises `UserError` for what does not fit."""
-    defaults = FUSED_FAMILY.preset(options.preset).bits
-    name, rest = chosen(trace, options.bits, defaults), int(defaults[-1])
-    of_products = _widths(trace, [op for op in given if op.kind != WINDOWS], config, name, rest)
-    ops, left_out = selected(given, config, of_products)
+    name, rest, ops, left_out = given_work(trace, given, config, options)
     config = fitted(options, ops).configured({})
     beside, elsewhere = windows(ops, config.salo_config)
     bits = _widths(trace, _others(ops, beside), config, name, rest)
