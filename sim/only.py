@@ -9,7 +9,6 @@ from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.traces.schema import Op
 
 OPTION = "--only (only= in Python)"
-REASON = "left out by --only"
 FIRST = 3  # names that a message gives as examples
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.checks import MAX_INTEGER, ConfigError, require, to_dict
 from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.engine.kernel_cache import is_cold
-from tandemsim.sim.machines.contract import OPTIONS, Machine, Options, Outcome, Values
-from tandemsim.sim.machines.table import default_machine, machine_named
-from tandemsim.sim.only import REASON, selected
+from tandemsim.sim.machines.contract import NOT_CHOSEN, OPTIONS, Machine, Options, Outcome, Values
+from tandemsim.sim.machines.table import NO_OPS, default_machine, machine_named
+from tandemsim.sim.only import selected
 from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import NotRun
 from tandemsim.sim.report.result import Report
@@ -25,7 +25,7 @@ from tandemsim.sim.shell.files import printable
 from tandemsim.sim.shell.stopping import interrupts_held
 from tandemsim.sim.shell.version import __version__
 from tandemsim.traces import codec
-from tandemsim.traces.schema import Trace
+from tandemsim.traces.schema import Op, Trace
 
 MAX_SEED = 2**63 - 1  # what every reader of a report takes for an integer
 
@@ -52,6 +52,13 @@ class Request:
     tensors: Path | None = None  # of the functional run; None: N(0, 1) by `seed`
     seed: int = 0
     explain: bool = False  # say what bounds each op, and which settings would help
+
+
+def bits_named(bits: object) -> str | None:
+    """Return `Request.bits` of a name or a number; of None None. Raises `ConfigError` for another type."""
+    good = bits is None or (isinstance(bits, (str, int)) and not isinstance(bits, bool))
+    require(good, "bits must be a text or an integer", bits)
+    return None if bits is None else str(bits)
 
 
 @dataclass(frozen=True)
@@ -96,17 +103,53 @@ def workload_name(workload: str) -> str:
     return printable(Path(workload).name).removesuffix(".gz").removesuffix(".json")
 
 
+class Prepared(NamedTuple):
+    """A request that a machine can be asked to run."""
+
+    machine: Machine
+    trace: Trace
+    wanted: Set[int]  # ids of the ops that --only leaves
+    ops: list[Op]  # those of them of a kind that the machine runs
+    config: Any
+    options: Options
+
+
+def check_request(request: Request) -> None:
+    """Raise the error of `simulate`, where it shows before anything takes long."""
+    machine, trace, _, ops, config, options = _prepared(request)
+    with keys_named(config):
+        machine.check(trace, ops, config, options)
+
+
 def simulate(request: Request, progress: Progress | None = None) -> Run:
     """Run a request. Ctrl-C waits until the machine says what it does: inside a kernel it would crash.
 
     Raises `traces.errors.TraceError` or `sim.arch.checks.UserError` for what the user must mend.
     """
+    machine, trace, wanted, ops, config, options = _prepared(request)
+    tell_of_compilation(progress)
+    with keys_named(config), interrupts_held() as let_go:
+
+        def advance(what: str, done: int, total: int) -> None:
+            let_go()
+            if progress:
+                progress(what, done, total)
+
+        outcome = machine.run(trace, ops, config, options, advance)
+    not_run = _not_run(machine, trace, wanted, outcome, request.batch)
+    report = _report(request, machine, trace, options, outcome, not_run)
+    return Run(report, outcome.timeline or (lambda: timeline_of_ops(report)), outcome.activity)
+
+
+def _prepared(request: Request) -> Prepared:
     require(request.batch > 0, "the batch must be a positive integer", request.batch)
     require(request.batch <= MAX_INTEGER, f"the batch must be at most {MAX_INTEGER}", request.batch)
     require(request.seed >= 0, "the seed must be a non-negative integer", request.seed)
     require(request.seed <= MAX_SEED, f"the seed must be at most {MAX_SEED}", request.seed)
     trace = request.trace or codec.load(codec.find(request.workload))
     name = request.machine
+    if not trace.ops:
+        raise ConfigError(NO_OPS)
     if name is None:
         name = default_machine({op.kind for op in trace.ops}, request.preset)
     machine = machine_named(name)
@@ -120,18 +163,7 @@ def simulate(request: Request, progress: Progress | None = None) -> Run:
         kinds = ", ".join(sorted(machine.runs))
         rule = f"{machine.family.name} runs {kinds} ops, and the trace has none"
         raise ConfigError(f"{rule}; try another machine")
-    tell_of_compilation(progress)
-    with keys_named(config), interrupts_held() as let_go:
-
-        def advance(what: str, done: int, total: int) -> None:
-            let_go()
-            if progress:
-                progress(what, done, total)
-
-        outcome = machine.run(trace, ops, config, options, advance)
-    not_run = _not_run(machine, trace, wanted, outcome, request.batch)
-    report = _report(request, machine, trace, options, outcome, not_run)
-    return Run(report, outcome.timeline or (lambda: timeline_of_ops(report)), outcome.activity)
+    return Prepared(machine, trace, wanted, ops, config, options)
 
 
 def _configured(machine: Machine, request: Request) -> tuple[Any, Options]:
@@ -183,7 +215,7 @@ def _not_run(
     reasons = dict(outcome.left_out)
     for op in trace.ops:
         if op.id not in wanted:
-            reasons[op.id] = REASON
+            reasons[op.id] = NOT_CHOSEN
         elif op.kind not in machine.runs:
             reasons[op.id] = machine.reason(op)
     useful = outcome.useful_macs

@@ -17,7 +17,7 @@ from tandemsim.sim.arch.families import FAMILIES
 from tandemsim.sim.commands.progress import progress as bars
 from tandemsim.sim.pattern_trace import trace_of
 from tandemsim.sim.report.contract import Report
-from tandemsim.sim.run import Request, Run, simulate
+from tandemsim.sim.run import Request, Run, bits_named, simulate
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.pattern_words import describe
@@ -40,6 +40,7 @@ def run(
     config: Any = None,
     settings: Mapping[str, object] | None = None,
     batch: int = 1,
+    bits: int | str | None = None,
     only: str | None = None,
     heads: int | None = None,
     head_dim: int | None = None,
@@ -62,6 +63,7 @@ def run(
       ``dataclasses.replace(presets["salo"], clock_hz=500_000_000)``.
     - `settings`: fields on top, by dotted or short name: ``{"rows": 16, "memory": "hbm2"}``.
     - `batch`: inputs at once. `only`: a regular expression; ops whose names it does not match are left out.
+    - `bits`: operand widths as ``--bits`` takes them, ``8`` or ``"mxfp4"``; None: the preset's.
     - `functional`: also run values through the machine's number formats, random ones by `seed` or those of an
       ``.npz``. `explain`: say what bounds each op, and which settings would help.
     - `name`: what the report calls the workload. `progress`: bars on a terminal, or who is told of
@@ -76,6 +78,8 @@ def run(
         if value is not None or what in ("batch", "seed"):
             _check_type(what, value, int, "an integer")
     _check_type("global_projections", global_projections, (bool, type(None)), "True, False or None")
+    if bits is not None and not isinstance(bits, str):
+        _check_type("bits", bits, int, "an integer, a string or None")
     _check_type("explain", explain, bool, "True or False")
     _check_progress(progress)
     _check_type("functional", functional, (bool, str, os.PathLike), "True, False or a path")
@@ -100,6 +104,7 @@ def run(
         config=config,
         settings=settings,
         batch=batch,
+        bits=bits_named(bits),
         functional=functional is not False,
         tensors=None if isinstance(functional, bool) else Path(functional),
         seed=seed,
@@ -114,9 +119,9 @@ def run(
 def compare(runs: Iterable[Run | Report], labels: Sequence[str] | None = None) -> Comparison:
     """Put finished runs, or their reports, side by side: the first of each scope is what ratios are over.
 
-    Without `labels` each run is named by what is its own: machine, preset, settings, batch. Raises
-    `ComparisonError` for fewer than 2 runs or too many and for labels that do not fit, `TypeError` for what
-    is not a run or not a label.
+    Without `labels` each run is named by what is its own: machine, preset, settings, batch, operand widths.
+    Raises `ComparisonError` for fewer than 2 runs or too many and for labels that do not fit, `TypeError` for
+    what is not a run or not a label.
     """
     from tandemsim.sim.comparison.comparison import compare as compared
 

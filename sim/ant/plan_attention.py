@@ -14,8 +14,8 @@ from tandemsim.sim.ant.plan_banks import count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders
 from tandemsim.sim.ant.planned import AWAITED, WAKES, Extent
 from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.ant.too_small import Least, TooSmallError
 from tandemsim.sim.arch.ant.config import Dataflow
-from tandemsim.sim.arch.checks import ConfigError
 
 QUERY_BLOCKS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256)  # sizes that are tried
 
@@ -44,23 +44,38 @@ def plan_attention(planner: Planner, place: int, layer: Attention) -> None:
     planner.written(place)
 
 
+def check_attention(planner: Planner, layer: Attention) -> None:
+    """Raise the `ConfigError` of `plan_attention` where no block fits, before anything is planned."""
+    _size(planner, layer, _spans(layer))
+
+
 def _blocks(planner: Planner, layer: Attention) -> list[_Block]:
     """Return the blocks of queries of a head; queries that see all keys are blocks of their own."""
+    spans = _spans(layer)
+    size = _size(planner, layer, spans)
+    return [
+        _block(planner, layer, first, min(first + size, high))
+        for low, high in spans
+        for first in range(low, high, size)
+    ]
+
+
+def _spans(layer: Attention) -> list[tuple[int, int]]:
+    """Return the queries of a head, from one that sees all keys to the next."""
     alone = sorted(set(layer.pattern.global_tokens)) if layer.pattern is not None else []
     offset = layer.pattern.q_offset if layer.pattern is not None else 0
     alone = [token - offset for token in alone if 0 <= token - offset < layer.queries]
     bounds = [0, *(edge for token in alone for edge in (token, token + 1)), layer.queries]
-    spans = [(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if low < high]
+    return [(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if low < high]
+
+
+def _size(planner: Planner, layer: Attention, spans: list[tuple[int, int]]) -> int:
+    """Return how many queries a block has. Raises `ConfigError` where none fits."""
     longest = max(spans, key=lambda span: span[1] - span[0])
     room = planner.rooms[planner.place]
     is_there = planner.kept(layer.inputs[0], layer.bits.activation) is not None
     output_bits = sum(planner.written_bits(layer.output))
-    size = query_block(planner, layer, *longest, room, is_there, output_bits)[0]
-    blocks = []
-    for low, high in spans:
-        for first in range(low, high, size):
-            blocks.append(_block(planner, layer, first, min(first + size, high)))
-    return blocks
+    return query_block(planner, layer, *longest, room, is_there, output_bits)[0]
 
 
 def _block(planner: Planner, layer: Attention, first: int, last: int) -> _Block:
@@ -76,30 +91,58 @@ def query_block(
     `room`: bytes for scores, and for queries unless they are there. Raises `ConfigError` where none fits.
     """
     config, bits = planner.config, layer.bits
-    best, chosen, middle = None, 0, (low + high) // 2
-    query = 0 if is_there else max(1, layer.head_dim * bits.activation // 8)
+    best, chosen = None, 0
     for size in sorted({min(size, high - low) for size in (*QUERY_BLOCKS, high - low)}):
-        start = max(low, min(middle, high - size))
-        keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
-        scores = size * max(4 * keys, 2 * (keys + query)) <= room
-        sums = _sum_bytes(planner, layer, size, keys) <= config.accumulator_scratchpad.capacity_bytes
-        output = size * layer.v_dim * output_bits // 8
-        if not (scores and sums and 2 * output <= config.output_scratchpad.capacity_bytes):
+        keys, needs = _needs(planner, layer, low, high, size, is_there, output_bits)
+        if any(least > _held(planner, pad, room) for pad, least, _ in needs):
             continue
-        first = task_cycles(config, size, keys, layer.head_dim, bits.operands).stream
-        second = task_cycles(config, size, layer.v_dim, keys, bits.operands).stream
+        first = task_cycles(config, size, keys, layer.head_dim, bits.operands, bits.fold).stream
+        second = task_cycles(config, size, layer.v_dim, keys, bits.operands, bits.fold).stream
         total = (first + second) * -(-(high - low) // size)
         if best is None or total < best:
             best, chosen = total, size
     if best is None:
-        keys = layer.keys(low, low + 1)
-        least, held = _sum_bytes(planner, layer, 1, keys), config.accumulator_scratchpad.capacity_bytes
-        if least > held:
-            rule = f"accumulator_scratchpad.capacity_bytes must be at least {least} for a query's results"
-            raise ConfigError(f"{rule}, not {held}")
-        rule = f"activation_scratchpad.capacity_bytes must be at least {4 * keys} for scores of {keys} keys"
-        raise ConfigError(f"{rule}, not {room}")
+        _, needs = _needs(planner, layer, low, high, 1, is_there, output_bits)
+        lacking = {
+            pad: Least(least + getattr(config, pad).capacity_bytes - _held(planner, pad, room), what)
+            for pad, least, what in needs
+            if least > _held(planner, pad, room)
+        }
+        raise TooSmallError(config, lacking)
     return chosen, best
+
+
+class _Need(NamedTuple):
+    """A limit of a block of queries: a scratchpad, the bytes that it must have, and what for."""
+
+    pad: str
+    least: int
+    what: str
+
+
+def _needs(
+    planner: Planner, layer: Attention, low: int, high: int, size: int, is_there: bool, output_bits: Width
+) -> tuple[int, list[_Need]]:
+    """Return the keys that blocks of `size` queries meet at most, and each limit of such a block."""
+    start = max(low, min((low + high) // 2, high - size))
+    keys = max(layer.keys(start, start + size), layer.keys(high - size, high))
+    query = 0 if is_there else max(1, layer.head_dim * layer.bits.activation // 8)
+    row = max(layer.head_dim, layer.v_dim)
+    scores = size * max(4 * keys, 2 * (keys + query))
+    what = f"scores of {keys} keys" if query <= keys else f"a query of {layer.head_dim} elements"
+    written = 2 * int(size * layer.v_dim * output_bits // 8)
+    return keys, [
+        _Need("activation_scratchpad", scores, what),
+        _Need("weight_scratchpad", max(1, row * layer.bits.weight // 8), f"a row of {row} elements"),
+        _Need("accumulator_scratchpad", _sum_bytes(planner, layer, size, keys), "a query's results"),
+        _Need("output_scratchpad", written, "a query's results"),
+    ]
+
+
+def _held(planner: Planner, pad: str, room: int) -> int:
+    """Return the bytes of a scratchpad; of that of activations those which no earlier result takes."""
+    held: int = getattr(planner.config, pad).capacity_bytes
+    return room if pad == "activation_scratchpad" else held
 
 
 def _chunk(planner: Planner, layer: Attention, size: int) -> int:
@@ -121,9 +164,11 @@ def _chunk_of_keys(planner: Planner, layer: Attention) -> int:
 def _sum_bytes(planner: Planner, layer: Attention, queries: int, keys: int) -> int:
     """Return the bytes of accumulators for a block of queries, whose results add up chunk by chunk."""
     array, operands = planner.config.array, layer.bits.operands
-    scores = accumulators(array, operands, queries, min(keys, _chunk_of_keys(planner, layer)), False)
+    folds = layer.head_dim > layer.bits.fold, keys > layer.bits.fold
+    width = min(keys, _chunk_of_keys(planner, layer))
+    scores = accumulators(array, operands, queries, width, False, folds[0])
     is_cut = keys > _chunk(planner, layer, layer.v_dim)
-    results = accumulators(array, operands, queries, layer.v_dim, is_cut)
+    results = accumulators(array, operands, queries, layer.v_dim, is_cut, folds[1])
     return int(max(scores, results)) * array.sum_bytes
 
 
@@ -139,10 +184,10 @@ def _keys(
     last: int,
     task: int,
 ) -> None:
-    """Load the rows `first` to `last` - 1 of the keys or values of a head, as granules of a tile."""
+    """Load the rows `first` to `last` - 1 of keys or values of a head, as granules of a tile or a chunk."""
     bits, group = layer.bits.weight, head // layer.group
     row = max(1, size * bits // 8)
-    granule = planner.config.array.tile_cols(layer.bits.operands[1])
+    granule = min(planner.config.array.tile_cols(layer.bits.operands[1]), _chunk(planner, layer, size))
     base = planner.at(tensor, bits)
     for start in range(first // granule * granule, last, granule):
         rows = min(granule, layer.kv_len - start)
@@ -166,7 +211,7 @@ def _scores(planner: Planner, place: int, layer: Attention, head: int, block: _B
     tasks = []
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands)
+        work = task_cycles(planner.config, queries, some, layer.head_dim, bits.operands, bits.fold)
         extent = Extent(2 * head, first, queries, key, some, 0, layer.head_dim, ends=True)
         task = planner.array_task(place, work, extent)
         tasks.append(task)
@@ -219,7 +264,7 @@ def _weighted(planner: Planner, place: int, layer: Attention, head: int, block: 
     task = NONE
     for key in range(0, keys, chunk):
         some = min(chunk, keys - key)
-        work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands)
+        work = task_cycles(planner.config, queries, layer.v_dim, some, bits.operands, bits.fold)
         ends = key + some == keys
         extent = Extent(2 * head + 1, first, queries, 0, layer.v_dim, key, some, ends)
         task = planner.array_task(place, work, extent)

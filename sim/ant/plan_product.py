@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from tandemsim.sim.ant.block_sums import sum_bytes
 from tandemsim.sim.ant.layers import Image, Product, Width
 from tandemsim.sim.ant.loop import NONE, Engine, Queue
-from tandemsim.sim.ant.mapper import Mapping, task_cycles
-from tandemsim.sim.ant.mapper_costs import Shape
+from tandemsim.sim.ant.mapper import Mapping, Search, no_tile, task_cycles
+from tandemsim.sim.ant.mapper_costs import LIMITS, Shape
 from tandemsim.sim.ant.plan_banks import bank_conflicts, codes_read, count_traffic
 from tandemsim.sim.ant.plan_riders import load_riders, once_bytes
 from tandemsim.sim.ant.planned import Extent
 from tandemsim.sim.ant.planner import Planner
 from tandemsim.sim.ant.stored import stored_bits
+from tandemsim.sim.ant.too_small import TooSmallError
 from tandemsim.sim.arch.ant.widths import NIBBLE
+
+RESIDUAL = "residual_scratchpad"
 
 
 def product_shape(planner: Planner, layer: Product, output_bits: Width) -> Shape:
@@ -48,19 +52,25 @@ def product_shape(planner: Planner, layer: Product, output_bits: Width) -> Shape
         places,
         size,
         halo,
-        *_beside(planner, layer, layer.count * layer.m * layer.n),
+        *_beside(planner, layer, layer.count * layer.m * layer.n, planner.riding.capacity),
         sum_bytes(planner.config.array, layer.bits),
+        layer.bits.fold,
     )
 
 
-def _beside(planner: Planner, layer: Product, elements: int) -> tuple[int, int]:
+def _beside(planner: Planner, layer: Product, elements: int, residual_bytes: int) -> tuple[int, int]:
     """Return the bits that riders read for each of the output's elements, and the bytes they read once."""
     bits = once = 0
     for tensor in layer.operands:
-        size = once_bytes(planner, tensor, elements)
+        size = once_bytes(planner, tensor, elements, residual_bytes)
         bits += 0 if size else planner.read_bits(tensor)
         once += size
     return bits, once
+
+
+def check_product(planner: Planner, layer: Product) -> None:
+    """Raise the `ConfigError` of `plan_product` where no tile fits, before anything is planned."""
+    best_mapping(planner, layer, product_shape(planner, layer, sum(planner.written_bits(layer.output))))
 
 
 def plan_product(planner: Planner, place: int, layer: Product) -> None:
@@ -68,8 +78,7 @@ def plan_product(planner: Planner, place: int, layer: Product) -> None:
     planner.keep(place)
     blocks = layer.row_blocks or ((0, layer.m),)
     shape = product_shape(planner, layer, sum(planner.written_bits(layer.output)))
-    kept = planner.kept(layer.activation, layer.widths[0])
-    mapping = planner.search(shape).best(planner.rooms[place], kept is not None)
+    mapping = best_mapping(planner, layer, shape)
     planner.plans[place].mapping = mapping
     for item in range(layer.count):
         before = 0
@@ -77,6 +86,52 @@ def plan_product(planner: Planner, place: int, layer: Product) -> None:
             for m, n in _tiles(mapping, first, last, layer.n):
                 _tile(planner, place, layer, shape, mapping, item, m, n, _Rows(first, last, before))
             before += last - first
+
+
+def best_mapping(planner: Planner, layer: Product, shape: Shape) -> Mapping:
+    """Return the tiles of a product. Raises `ConfigError` where none fits."""
+    search, room = planner.search(shape), planner.rooms[planner.place]
+    is_there = planner.kept(layer.activation, layer.widths[0]) is not None
+    try:
+        return search.best(room, is_there)
+    except TooSmallError:
+        missing = search.missing(room, is_there)
+        if RESIDUAL in missing:
+            missing[RESIDUAL] = _least_residual(planner, layer, shape, missing, is_there)
+        raise no_tile(planner.config, missing) from None
+
+
+def _least_residual(
+    planner: Planner, layer: Product, shape: Shape, missing: dict[str, int], is_there: bool
+) -> int:
+    """Return the least bytes of the residual scratchpad with which a product has tiles.
+
+    A larger one reads more of its tensors once, which takes less of it. `missing` is what scratchpads lack as
+    they are; the others are taken to have it.
+    """
+    sizes = {
+        name: replace(pad, capacity_bytes=missing.get(name, pad.capacity_bytes))
+        for name in LIMITS
+        for pad in [getattr(planner.config, name)]
+    }
+
+    more = sizes["activation_scratchpad"].capacity_bytes - planner.config.activation_scratchpad.capacity_bytes
+
+    def fits(size: int) -> bool:
+        pad = replace(planner.config.residual_scratchpad, capacity_bytes=size)
+        config = replace(planner.config, **{**sizes, RESIDUAL: pad})
+        beside = _beside(planner, layer, layer.count * layer.m * layer.n, size)
+        other = shape._replace(beside_bits=beside[0], parameter_bytes=beside[1])
+        return Search(config, other).has_mapping(planner.rooms[planner.place] + more, is_there)
+
+    low = planner.config.residual_scratchpad.capacity_bytes
+    high = 2 * low
+    while not fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
 
 
 class _Rows(NamedTuple):
@@ -114,7 +169,7 @@ def _tile(
     task = NONE
     kept = planner.kept(layer.activation, layer.widths[0])
     for k, tk in _parts_of_k(planner, layer, mapping):
-        work = task_cycles(planner.config, tm, tn, tk, bits.operands)
+        work = task_cycles(planner.config, tm, tn, tk, bits.operands, bits.fold)
         first, waits = bank_conflicts(planner.config.array, layer, (m, tm), tn, (k, tk))
         plan.conflicts += waits
         work = work._replace(stream=work.stream + waits, first_words=work.first_words + first)

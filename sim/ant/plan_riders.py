@@ -9,10 +9,13 @@ from tandemsim.sim.ant.loop import Queue
 from tandemsim.sim.ant.planner import Planner
 
 
-def once_bytes(planner: Planner, tensor: int, elements: int) -> int:
-    """Return the bytes of what is read once for a layer of so many results; 0 of what goes with the tiles."""
+def once_bytes(planner: Planner, tensor: int, elements: int, capacity: int) -> int:
+    """Return the bytes of what is read once for a layer of so many results; 0 of what goes with the tiles.
+
+    `capacity`: bytes of the residual scratchpad.
+    """
     size = -(-planner.lowering.elements(tensor) * planner.read_bits(tensor) // 8)
-    small = size * 8 <= planner.riding.capacity
+    small = size * 8 <= capacity
     return size if small and planner.lowering.elements(tensor) < elements else 0
 
 
@@ -25,7 +28,7 @@ def load_riders(
         elements, bits = planner.lowering.elements(tensor), planner.read_bits(tensor)
         base, size, part = planner.at(tensor, bits), max(1, cols * bits // 8), 1.0
         planner.plans[place].count("residual", rows * cols * bits // 8, 0)
-        once = once_bytes(planner, tensor, all_rows * all_cols)
+        once = once_bytes(planner, tensor, all_rows * all_cols, planner.riding.capacity)
         key: Hashable
         if once:
             key, run = (place, "B", tensor), (base, 1, once, once)

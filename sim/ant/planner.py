@@ -55,12 +55,12 @@ class Planner:
         self.rings = {
             Queue.WEIGHT: _ring(config, "weight_scratchpad"),
             Queue.ACTIVATION: _ring(config, "activation_scratchpad"),
-            Queue.OPERAND: Ring("vector_scratchpad", half, AHEAD["vector_scratchpad"]),
+            Queue.OPERAND: Ring("vector_scratchpad", half, AHEAD["vector_scratchpad"], parts=2),
         }
         self.riding = _ring(config, "residual_scratchpad")
         self.outgoing = {
             Queue.OUTPUT: Outgoing("output_scratchpad", config.output_scratchpad.capacity_bytes),
-            Queue.RESULT: Outgoing("vector_scratchpad", half),
+            Queue.RESULT: Outgoing("vector_scratchpad", half, parts=2),
         }
         self.plans = [LayerPlan(layer) for layer in lowering.layers]
         self.place = NONE  # of the layer that is being planned

@@ -7,14 +7,17 @@ layer reads of another it reads once that part of it has been written. `sim.ant.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
 import numpy as np
 
 from tandemsim.sim.ant.layers import Attention, Layer, Passes, Product
 from tandemsim.sim.ant.loop import NONE, Tasks, Transfers, Writes
 from tandemsim.sim.ant.lowering import Lowering
-from tandemsim.sim.ant.plan_attention import plan_attention
+from tandemsim.sim.ant.plan_attention import check_attention, plan_attention
 from tandemsim.sim.ant.plan_passes import plan_passes
-from tandemsim.sim.ant.plan_product import plan_product
+from tandemsim.sim.ant.plan_product import check_product, plan_product
 from tandemsim.sim.ant.plan_retention import keep_results
 from tandemsim.sim.ant.planned import (
     AFTER,
@@ -35,6 +38,7 @@ from tandemsim.sim.ant.planned import (
     Program,
 )
 from tandemsim.sim.ant.planner import Planner
+from tandemsim.sim.ant.too_small import check_all
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Progress
@@ -44,6 +48,7 @@ def program(config: AntConfig, lowering: Lowering, report: Progress) -> Program:
     """Plan every layer. `ConfigError` names the op that does not fit."""
     planner = Planner(config, lowering)
     keep_results(planner)
+    check_all(checks(planner, range(len(lowering.layers)), check_layer))
     for place, layer in enumerate(lowering.layers):
         planner.begin(place)
         try:
@@ -54,6 +59,24 @@ def program(config: AntConfig, lowering: Lowering, report: Progress) -> Program:
         report("planning", place + 1, len(lowering.layers))
     planner.check_dram()
     return assembled(planner)
+
+
+def checks(
+    planner: Planner, places: Iterable[int], check: Callable[[Planner, Layer], object]
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield for each layer the name of its op and a check of it, to be made at once."""
+    for place in places:
+        planner.begin(place)
+        layer = planner.plans[place].layer
+        yield layer.op.name, partial(check, planner, layer)
+
+
+def check_layer(planner: Planner, layer: Layer) -> None:
+    """Raise `TooSmallError` where no tile of the present layer fits; planning all before it may take long."""
+    if isinstance(layer, Product):
+        check_product(planner, layer)
+    elif isinstance(layer, Attention):
+        check_attention(planner, layer)
 
 
 def plan_layer(planner: Planner, place: int, layer: Layer) -> None:

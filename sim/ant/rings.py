@@ -24,14 +24,14 @@ class _Entry:
 
 
 class Ring:
-    """A scratchpad of `capacity` bytes; `name` is its config field.
+    """A scratchpad of `capacity` bytes, or one of `parts` of them; `name` is its config field.
 
     Loads run at most `ahead` bytes ahead of the task that needs them, or those of one task: all loads take
     turns at the DRAM, and what is needed much later would keep what is needed soon waiting.
     """
 
-    def __init__(self, name: str, capacity: int, ahead: int) -> None:
-        self.name, self.capacity, self.ahead = name, capacity, ahead
+    def __init__(self, name: str, capacity: int, ahead: int, parts: int = 1) -> None:
+        self.name, self.capacity, self.ahead, self.parts = name, capacity, ahead, parts
         self._loads: deque[tuple[int, int]] = deque()  # task that a load was for, its bytes
         self._loaded, self._begun = 0, NONE  # bytes of these; the last task of those that are no longer ahead
         self._entries: deque[_Entry] = deque()
@@ -91,8 +91,9 @@ class Ring:
             del self._by_key[oldest.key]
         self._entries.extendleft(reversed(kept))
         if self._used + size > self.capacity:
-            rule = f"{self.name}.capacity_bytes must hold what a task needs, {self._used + size} bytes"
-            raise ConfigError(f"{rule}, not {self.capacity}")
+            needed, held = ((self._used + size) * self.parts, self.capacity * self.parts)
+            rule = f"{self.name}.capacity_bytes must hold what a task with these tiles needs, {needed} bytes"
+            raise ConfigError(f"{rule}, not {held}")
         self._used += size
         return self._after
 
@@ -107,16 +108,17 @@ class Ring:
 class Outgoing:
     """A scratchpad of results on their way to DRAM: a task needs room, which earlier writes give back."""
 
-    def __init__(self, name: str, capacity: int) -> None:
-        self.name, self.capacity = name, capacity
+    def __init__(self, name: str, capacity: int, parts: int = 1) -> None:
+        self.name, self.capacity, self.parts = name, capacity, parts
         self._writes: deque[tuple[int, int]] = deque()  # size, number of the write
         self._used = 0
 
     def room(self, size: int) -> list[int]:
         """Return the writes that must be complete before a task with results of `size` bytes may start."""
         if size > self.capacity:
-            rule = f"{self.name}.capacity_bytes must hold the {size} bytes of results of a task"
-            raise ConfigError(f"{rule}, not {self.capacity}")
+            needed, held = size * self.parts, self.capacity * self.parts
+            rule = f"{self.name}.capacity_bytes must hold what results of a task need, {needed} bytes"
+            raise ConfigError(f"{rule}, not {held}")
         awaited = []
         while self._used + size > self.capacity:
             freed, write = self._writes.popleft()

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tandemsim.sim.ant.functional import Coded
+from tandemsim.sim.ant.layers import WHOLE
 from tandemsim.sim.ant.planned import Extent
 from tandemsim.sim.ant.words import GemmCommand, GemmTile
 from tandemsim.sim.arch.ant.config import MAX_WORDS, AntConfig, Dataflow
@@ -50,8 +51,12 @@ class Task(NamedTuple):
     above: Coded  # [k, n]
 
 
-def task_tiles(config: AntConfig, extent: Extent, left: Coded, right: Coded) -> list[PlacedTile]:
+def task_tiles(
+    config: AntConfig, extent: Extent, left: Coded, right: Coded, fold: int = WHOLE
+) -> list[PlacedTile]:
     """Return the tiles of a task in their order; `left` [m, k] and `right` [k, n] are the whole product.
+
+    Output stationary, they have at most `fold` terms, as the machine counts, whatever format is chosen.
 
     Raises `ConfigError` where the circuit cannot run as the machine counts: outliers, psums that are too
     narrow for a column.
@@ -61,7 +66,9 @@ def task_tiles(config: AntConfig, extent: Extent, left: Coded, right: Coded) -> 
     task = Task(extent, left, right)
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         task = _transposed(task)
-    made = list(_weight_stationary(config, task) if array.stationary else _output_stationary(config, task))
+    made = list(
+        _weight_stationary(config, task) if array.stationary else _output_stationary(config, task, fold)
+    )
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         made = [PlacedTile(each.tile, each.columns, each.rows) for each in made]
     return made
@@ -103,10 +110,10 @@ def _weight_stationary(config: AntConfig, task: Task) -> Iterator[PlacedTile]:
         base += 0 if extent.is_whole else extent.tm
 
 
-def _output_stationary(config: AntConfig, task: Task) -> Iterator[PlacedTile]:
+def _output_stationary(config: AntConfig, task: Task, fold: int) -> Iterator[PlacedTile]:
     array, (extent, left, above) = config.array, task
     deep, wide = array.operands_of(left.form), array.operands_of(above.form)
-    longest = min(array.max_fold(left.form, above.form), MAX_WORDS)
+    longest = min(array.max_fold(left.form, above.form), MAX_WORDS, fold)
     base = 0
     for columns in _steps(extent.n, extent.tn, array.tile_cols(wide)):
         for rows in _steps(extent.m, extent.tm, array.tile_rows(deep)):

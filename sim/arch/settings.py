@@ -24,6 +24,8 @@ from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, show
 Config = TypeVar("Config")
 
 LISTED_BY = "`tandem list fields`"
+# What people look for among the fields, and is said beside them.
+RUN_OPTIONS = ("machine", "preset", "only", "batch", "bits", "functional", "seed", "explain")
 FIRST_FIELDS = 3  # of a section, that the message to one who sets the section names
 
 
@@ -107,6 +109,9 @@ def _check_field(config: Any, key: str, path: list[str], short: Mapping[str, str
     for part in path:
         names = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []
         if part not in names:
+            if key in RUN_OPTIONS:
+                rule = f"{key!r} is not a config key but an option of a run"
+                raise ConfigError(f"{rule}: --{key} ({key}= in Python)")
             known = [*short, *(name for name, _, _ in fields_of(config))]
             raise ConfigError(nearest("config key", key, known, LISTED_BY))
         node = getattr(node, part)

@@ -45,6 +45,9 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         " A single value holds for all runs",
     )
     compare.add_argument(
+        "--bits", metavar="A,B", help="operand widths, as `tandem run --bits` takes them (default: by preset)"
+    )
+    compare.add_argument(
         "--batch", metavar="N", type=int, default=1, help="inputs at once, of all runs (default: 1)"
     )
     compare.add_argument(
@@ -73,34 +76,27 @@ def run(chosen: argparse.Namespace) -> None:
         presets=listed("--presets", chosen.presets),
         configs=listed("--configs", chosen.configs),
         vary=tuple(varied(chosen.vary)),
+        bits=listed("--bits", chosen.bits),
         batch=chosen.batch,
     )
     planned = combinations(lists, MAX_RUNS)
     with progress(chosen.quiet) as callback:
-        reports = list(_simulated(planned, chosen.batch, callback))
+        reports = list(_simulated(planned, callback))
     labels = [combination.label for combination in planned]
     told_apart = numbered(labels, [report.workload for report in reports])  # files may have one name
     _write(chosen, compare(reports, told_apart if all(labels) else None))
 
 
-def _simulated(planned: list[Combination], batch: int, progress: Progress | None) -> Iterator[Report]:
+def _simulated(planned: list[Combination], progress: Progress | None) -> Iterator[Report]:
     """Yield the report of each combination."""
     from tandemsim.sim.arch.checks import ConfigError, UserError
-    from tandemsim.sim.run import Request, simulate
+    from tandemsim.sim.run import simulate
 
     for done, combination in enumerate(planned):
         if progress:
             progress(RUNS, done, len(planned))
-        request = Request(
-            workload=combination.workload,
-            trace=combination.trace,
-            machine=combination.machine,
-            preset=combination.preset,
-            settings=combination.settings,
-            batch=batch,
-        )
         try:
-            yield simulate(request, progress).report
+            yield simulate(combination.request, progress).report
         except UserError as error:
             raise ConfigError(f"{combination.name}: {error}") from error
 

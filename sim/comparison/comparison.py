@@ -76,7 +76,7 @@ class Comparison:
 def compare(reports: Iterable[Report], labels: Sequence[str] | None = None) -> Comparison:
     """Compare finished runs, in their order; the first of each scope is what ratios are over.
 
-    Without `labels` each run is named by what is its own: machine, preset, settings, batch. Raises
-    `ComparisonError` for fewer than 2 runs or more than 64, and for labels that repeat or are too few.
+    Without `labels` each run is named by what is its own: machine, preset, settings, batch, operand widths.
+    Raises `ComparisonError` for fewer than 2 runs or more than 64, and for labels that repeat or are too few.
     """
     return Comparison(runs_of(reports, labels))

@@ -41,6 +41,11 @@ def batch_of(report: Report) -> int:
     return int(report.extra.get("batch", 1))
 
 
+def bits_of(report: Report) -> str:
+    """Return the name of the run's operand widths; empty for a machine that has one for all."""
+    return str(report.extra.get("bits", ""))
+
+
 def why_apart(one: Report, other: Report) -> str:
     """Say why there is no ratio between two runs, as a sentence without its stop; empty if there is one."""
     first, second = scope_of(one), scope_of(other)

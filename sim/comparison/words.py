@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.checks import shown
-from tandemsim.sim.comparison.labels import shared_settings
+from tandemsim.sim.comparison.labels import shared_bits, shared_settings
 from tandemsim.sim.comparison.metrics import METRICS
 from tandemsim.sim.comparison.runs import Group, Runs
 from tandemsim.sim.report.format import clean, exact
@@ -20,9 +20,11 @@ def heading(runs: Runs) -> str:
 
 
 def shared_sentence(runs: Runs) -> str:
-    """Say what is set in all runs, without a stop; empty where nothing is."""
-    shared = shared_settings(runs.reports)
-    return f"set in all runs: {clean(settings_text(shared))}" if shared else ""
+    """Say what all runs have, without a stop: settings and operand widths; empty where there is none."""
+    shared, bits = shared_settings(runs.reports), shared_bits(runs.reports)
+    parts = [f"set in all runs: {clean(settings_text(shared))}"] if shared else []
+    parts += [f"operand widths in all runs: {bits}"] if bits else []
+    return "; ".join(parts)
 
 
 def best_sentence(mark: str) -> str:

@@ -13,7 +13,7 @@ from tandemsim.sim.ant.layers import Conversion
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.plan_passes import PIECES
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.ant.too_small import Least, TooSmallError
 from tandemsim.sim.arch.types import Integers
 
 BLOCK = 256  # tokens of a block; assumed: four heights of an array, weights are read once for each
@@ -29,6 +29,17 @@ def token_blocks(tokens: int, last: Iterable[int]) -> tuple[tuple[int, int], ...
     )
 
 
+def check_conversion(planner: Planner, layer: Conversion) -> int:
+    """Return the bytes of a token. Raises `TooSmallError` where the vector scratchpad does not hold one."""
+    half = planner.config.vector_scratchpad.capacity_bytes // 2
+    elements = layer.heads * layer.v_dim
+    token_bytes = max(elements * layer.bits, elements * sum(planner.written_bits(layer.output))) // 8
+    if token_bytes > half:
+        need = Least(2 * int(token_bytes), "results of a token")
+        raise TooSmallError(planner.config, {"vector_scratchpad": need})
+    return int(token_bytes)
+
+
 def plan_conversion(planner: Planner, place: int, layer: Conversion, finished: Integers) -> None:
     """Plan the passes of a conversion.
 
@@ -37,12 +48,7 @@ def plan_conversion(planner: Planner, place: int, layer: Conversion, finished: I
     """
     half = planner.config.vector_scratchpad.capacity_bytes // 2
     elements = layer.heads * layer.v_dim
-    widths = planner.written_bits(layer.output)
-    token_bytes = max(elements * layer.bits, elements * sum(widths)) // 8
-    if token_bytes > half:
-        rule = f"vector_scratchpad.capacity_bytes must be at least {2 * token_bytes} for results of a token"
-        raise ConfigError(f"{rule}, not {2 * half}")
-    most = max(1, half // (PIECES * token_bytes))
+    most = max(1, half // (PIECES * check_conversion(planner, layer)))
     unit = planner.config.vector
     done, all_rows = 0, layer.items * layer.tokens
     for item in range(layer.items):

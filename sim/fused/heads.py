@@ -149,7 +149,7 @@ def _plan_part(
     item, of_item = divmod(unit, group.units)
     row = item * group.tokens + token
     column = part.first_column + of_item * part.columns
-    work = task_cycles(planner.config, rows, part.columns, product.k, bits.operands)
+    work = task_cycles(planner.config, rows, part.columns, product.k, bits.operands, bits.fold)
     extent = Extent(0, row, rows, column, part.columns, 0, product.k, ends=True)
     task = planner.array_task(part.place, work, extent)
     plan.macs += rows * part.columns * product.k

@@ -12,17 +12,18 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tandemsim.sim.ant.layers import Beside, Conversion, Product
+from tandemsim.sim.ant.layers import Beside, Conversion, Layer, Product
 from tandemsim.sim.ant.loop import NONE
 from tandemsim.sim.ant.lowering import Lowering
 from tandemsim.sim.ant.plan_retention import keep_results
 from tandemsim.sim.ant.planned import Program
 from tandemsim.sim.ant.planner import Planner
-from tandemsim.sim.ant.program import assembled, plan_layer
+from tandemsim.sim.ant.program import assembled, check_layer, checks, plan_layer
+from tandemsim.sim.ant.too_small import check_all
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.types import Integers, Progress
-from tandemsim.sim.fused.conversion import plan_conversion, token_blocks
+from tandemsim.sim.fused.conversion import check_conversion, plan_conversion, token_blocks
 from tandemsim.sim.fused.heads import NAMES, Projections, block_of, plan_projections, projections
 from tandemsim.sim.fused.windows import Windows, add_windows, windows_of
 from tandemsim.sim.salo.layer.layout import NAMES as TENSORS
@@ -55,6 +56,10 @@ class _Planner:
         keep_results(self.planner)
 
     def program(self, report: Progress) -> tuple[Program, dict[int, Windows]]:
+        # without those whose tiles the heads of their attention decide
+        places = [place for place in range(len(self.lowering.layers)) if place not in self._in_groups]
+        with keys_of("ant."):
+            check_all(checks(self.planner, places, _check))
         for place, layer in enumerate(self.lowering.layers):
             if place in self._in_groups:
                 continue
@@ -94,7 +99,7 @@ class _Planner:
     def _attention(self, place: int, layer: Beside) -> None:
         case = case_of(layer.op, self.lowering.batch)
         if case not in self._known:
-            with _keys_of("salo."):
+            with keys_of("salo."):
                 self._known[case] = windows_of(self.config, case)
         windows = self.windows[place] = self._known[case]
         roots = dict(zip(NAMES, layer.inputs, strict=False)) | {"output": layer.output}
@@ -158,8 +163,15 @@ class _Planner:
         return source, written
 
 
+def _check(planner: Planner, layer: Layer) -> None:
+    if isinstance(layer, Conversion):
+        check_conversion(planner, layer)
+    else:
+        check_layer(planner, layer)
+
+
 @contextmanager
-def _keys_of(machine: str) -> Iterator[None]:
+def keys_of(machine: str) -> Iterator[None]:
     """Put the name of a machine before the keys that an error names, unless one is there."""
     try:
         yield
@@ -171,7 +183,7 @@ def _keys_of(machine: str) -> Iterator[None]:
 @contextmanager
 def _said_of(op: str, machine: str) -> Iterator[None]:
     try:
-        with _keys_of(machine):
+        with keys_of(machine):
             yield
     except ConfigError as error:
         raise ConfigError(f"op {op!r}: {error}") from None

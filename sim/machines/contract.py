@@ -18,6 +18,8 @@ from tandemsim.sim.report.contract import DramTraffic, Energy, OpReport, Scratch
 from tandemsim.sim.report.timeline import Timeline
 from tandemsim.traces.schema import Op, Trace
 
+NOT_CHOSEN = "left out by --only"  # why an op of the trace is not among those that a machine is given
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
@@ -92,6 +94,9 @@ class Machine(Protocol):
 
         Raises `sim.arch.checks.UserError` for what the user must mend.
         """
+
+    def check(self, trace: Trace, ops: Sequence[Op], config: Any, options: Options) -> None:
+        """Raise the `UserError` of `run`, where it shows before anything takes long."""
 
     def declines(self, op: Op, config: Any) -> str | None:
         """Return why an op of a kind in `runs` does not run on `config`; None for one that does."""

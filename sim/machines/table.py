@@ -14,6 +14,8 @@ from tandemsim.sim.machines.fused.machine import Fused
 from tandemsim.sim.machines.salo.machine import Salo
 from tandemsim.traces.schema import Trace
 
+NO_OPS = "the trace has no ops, so there is nothing to run"
+
 MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(), Ant(), Fused())}
 
 
@@ -28,7 +30,7 @@ def default_machine(kinds: Set[str], preset: str | None = None) -> str:
     """Return the machine for a trace with ops of these kinds: the first that is the default for any of them.
 
     No two machines have presets of one name, so that one names its machine, too. Raises `ConfigError`
-    where no machine is left, which says what each of them runs.
+    where no machine runs any of them.
     """
     for name, machine in MACHINES.items():
         if preset in machine.family.presets:
@@ -36,8 +38,10 @@ def default_machine(kinds: Set[str], preset: str | None = None) -> str:
     for name, machine in MACHINES.items():
         if machine.default_for & kinds:
             return name
-    known = "; ".join(f"{name} runs {', '.join(sorted(each.runs))}" for name, each in MACHINES.items())
-    raise ConfigError(f"no machine runs any op of this trace; {known}")
+    if not kinds:
+        raise ConfigError(NO_OPS)
+    found = f"it has {', '.join(sorted(kinds))}"
+    raise ConfigError(f"no machine runs any kind of op in this trace: {found}")
 
 
 def running(trace: Trace) -> dict[str, int]:

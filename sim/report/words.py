@@ -279,6 +279,7 @@ FUNCTIONAL = {
     "max_abs_error": Word("Largest distance between the machine's outputs and those of float64."),
     "mean_abs_reference": Word("Mean size of the outputs of float64, to compare the errors with."),
     "elements": Word("Outputs that were compared."),
+    "not_compared": Word("Outputs that no product of the array reaches; both runs have the same numbers."),
     "equal": Word("Of these, those that are exactly those of float64."),
     "sqnr_db": Word("Power of float64's outputs over that of the distance, in decibels; null without one."),
     "formats": Word("The number format of each operand."),

@@ -16,13 +16,13 @@ from tandemsim.sim.arch.settings import LISTED_BY, fields_of
 from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.pattern_trace import OPTIONS as PATTERN_OPTIONS
 from tandemsim.sim.pattern_trace import pattern_trace
-from tandemsim.sim.run import workload_name
+from tandemsim.sim.run import bits_named, workload_name
 from tandemsim.sim.sweep.study import Study
 from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
 
-TEXTS = ("workload", "pattern", "only", "machine", "preset", "bits")  # options whose value is a text
+TEXTS = ("workload", "pattern", "only", "machine", "preset")  # options whose value is a text
 INTEGERS = (*PATTERN_OPTIONS, "batch")
 OPTIONS = ("workload", "pattern", *PATTERN_OPTIONS, "only", "machine", "preset", "batch", "bits")  # of a run
 WORK = ("workload", "pattern", *PATTERN_OPTIONS, "only", "batch")  # of these, what is run
@@ -211,6 +211,9 @@ class Fields:
                     with self.study.origin.of(*place):
                         good = isinstance(value, kind) and not isinstance(value, bool)
                         require(good, f"{name} must be {said}", value)
+        for value, place in _values(self.study, "bits"):
+            with self.study.origin.of(*place):
+                bits_named(value)
 
     def _check_catalogs(self) -> None:
         """A choice that no machine of the study has is a slip, and would make every point of it invalid."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tandemsim.sim.arch.checks import UserError, one_line, require
-from tandemsim.sim.run import Request, simulate
+from tandemsim.sim.run import Request, bits_named, simulate
 from tandemsim.sim.sweep.fields import settings_of, trace_of
 from tandemsim.traces.errors import TraceError
 from tandemsim.traces.schema import Trace
@@ -44,7 +44,7 @@ def run_point(number: int, point: Mapping[str, Any], traces: Mapping[str, Trace]
 
 
 def _request(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Request:
-    for name in ("machine", "preset", "only", "bits"):
+    for name in ("machine", "preset", "only"):
         require(isinstance(point.get(name, ""), str), f"{name} must be a text", point.get(name))
     batch = point.get("batch", 1)
     require(isinstance(batch, int) and not isinstance(batch, bool), "batch must be an integer", batch)
@@ -56,7 +56,7 @@ def _request(point: Mapping[str, Any], traces: Mapping[str, Trace]) -> Request:
         preset=point.get("preset"),
         settings=settings_of(point),
         batch=batch,
-        bits=point.get("bits"),
+        bits=bits_named(point.get("bits")),
     )
 
 

@@ -108,7 +108,8 @@ def layers_of(trace: Trace, ops: Sequence[Op], config: AntConfig, bits: str) -> 
     tasks = []
     for place, extent in zip(run.program.task_layer, extents, strict=False):
         product = products[int(place)][extent.product]
-        tasks.append(task_tiles(config, extent, product.left, product.right))
+        fold = layers[int(place)].bits.fold
+        tasks.append(task_tiles(config, extent, product.left, product.right, fold))
     by_op = dict(zip((op.id for op in ops), op_reports(Account(run), ops, config.array, 1), strict=True))
     reports = {place: by_op[layer.op.id] for place, layer in enumerate(layers)}
     return Layers(config, run, reports, products, tasks)

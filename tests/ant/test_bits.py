@@ -150,13 +150,34 @@ def test_the_defaults_of_a_preset_are_the_lists_of_its_network() -> None:
     [
         (small_trace(), "5", "unknown list of bits '5'"),
         (small_trace(), "8:vit", "unknown list of bits '8:vit'"),
-        (small_trace(), "ant", r"--bits ant must be with vgg16, resnet18, .*, not with 'small'$"),
+        (
+            small_trace(),
+            "ant",
+            r"--bits ant has lists for vgg16, resnet18, .*, not for 'small'; ant:NETWORK takes",
+        ),
         (small_trace(), "ant:resnet19", "unknown network of ANT's evaluation 'resnet19'"),
-        (small_trace(), "ant:vit", "--bits ant:vit must be with the products of vit, not with 2 of them"),
-        (small_trace(), "trace", "op 'project': --bits trace must be with operands whose bits are stated"),
-        (quantized(type="e2m1"), "trace", "op 'project': array.formats must name e2m1"),
-        (quantized(type="pot", bits=8), "trace", "op 'project': array.formats must name pot8"),
-        (quantized(bits=9), "trace", "op 'project': int must have 3 to 8 bits, not 9"),
+        (
+            small_trace(),
+            "ant:vit",
+            "--bits ant:vit lists the 50 layers of vit with weights, and the trace has 2 products",
+        ),
+        (
+            small_trace(),
+            "trace",
+            "--bits trace takes what a trace states of its tensors, and 'small' states nothing of an operand",
+        ),
+        (
+            quantized(type="e2m1"),
+            "trace",
+            "op 'project': tensor 0: array.formats must name e2m1, which an operand has",
+        ),
+        (
+            quantized(type="pot", bits=8),
+            "trace",
+            "op 'project': tensor 0: pot8 shifts by up to 126, and a PE by at most 15$",
+        ),
+        (quantized(type="flint", bits=8), "trace", "op 'project': tensor 0: flint8 does not fit a PE"),
+        (quantized(bits=9), "trace", "op 'project': tensor 0: int must have 3 to 8 bits, not 9$"),
     ],
 )
 def test_widths_that_do_not_fit_are_refused_in_one_line(trace: Trace, name: str, said: str) -> None:
@@ -168,7 +189,7 @@ def test_operands_that_are_wider_than_the_pes_are_refused() -> None:
     said = "^op 'project': an integer on PEs of 6 bits must have at most 6 bits, not 8$"
     with pytest.raises(ConfigError, match=said):
         simulate(Request(workload="x", trace=small_trace(), preset="biscaled", bits="8"))
-    said = "^op 'project': PEs of 8 bits must have integers, not flint4$"
+    said = "^op 'project': tensor 0: PEs of 8 bits must have integers, not flint4$"
     with pytest.raises(ConfigError, match=said):
         simulate(Request(workload="x", trace=quantized(type="flint"), preset="systolic", bits="trace"))
 

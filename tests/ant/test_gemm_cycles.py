@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.streams import StreamEnd, StreamEnds, TileTable, stream_cycles
-from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule, Tile, compute_cycles
+from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.ant.laws import Tile, compute_cycles
 from tandemsim.sim.arch.types import Integers
 from tests.ant import draws
 

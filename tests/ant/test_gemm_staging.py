@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.streams import StreamEnds, stream_cycles
-from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule, Tile
+from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.ant.laws import Tile
 from tests.ant import draws
 from tests.ant.test_gemm_cycles import ALL, random_ends, random_tiles, table
 

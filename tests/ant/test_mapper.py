@@ -58,10 +58,10 @@ def walked(made: AntConfig, of: Shape, tile: tuple[int, int, int]) -> int:
     for m in range(0, of.m, tm):
         for n in range(0, of.n, tn):
             for part in parts:
-                work = task_cycles(made, min(tm, of.m - m), min(tn, of.n - n), part, of.operands)
+                work = task_cycles(made, min(tm, of.m - m), min(tn, of.n - n), part, of.operands, of.fold)
                 # a stream ends with its last word: the rest of that array tile is not in it
                 rows = work.last_rows if not made.array.stationary else work.first_rows
-                words = work.last_words
+                words = work.first_words  # of the next task, which are as many
                 total += work.stream + max(words, rows) - words
     return total
 
@@ -100,6 +100,8 @@ def one_tiling(
     tiles = math.ceil(columns / (array.cols // wide))  # next to each other, each with words of all PE columns
     if trips[2] == 1:
         tiles = 0 if array.dataflow is Dataflow.OUTPUT_STATIONARY else 1
+    if array.dataflow is Dataflow.OUTPUT_STATIONARY and trips[2] == 1 and tk > of.fold:
+        words, tiles = min(tm, array.rows // of.operands[0]), 1  # whose parts of k meet at the foot
     fits = (
         RUN_AHEAD * activation <= made.activation_scratchpad.capacity_bytes
         and RUN_AHEAD * weight <= made.weight_scratchpad.capacity_bytes
@@ -144,7 +146,7 @@ def layers(draw: st.DrawFn) -> tuple[AntConfig, Shape]:
     k, n = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     if draw(st.booleans()):
         m = draw(st.integers(1, 24))
-        of = shape(m, n, k, bits)
+        of = shape(m, n, k, bits)._replace(fold=draw(st.sampled_from([1, 3, 7, 100])))
         if draw(st.booleans()):  # in blocks, of which the last may be short
             scales = 8 * -(-k // 16) / k
             size = m * k * (bits[0] + scales) / 8
@@ -161,6 +163,7 @@ def layers(draw: st.DrawFn) -> tuple[AntConfig, Shape]:
     size = draw(st.floats(0.2, 1)) * width * height * k * places * bits[0] / 8
     of = shape(width * height, n, k * places, bits)
     of = of._replace(m_granule=width, k_granule=places, activation_bytes=size, halo_bytes=size / height)
+    of = of._replace(fold=draw(st.sampled_from([2, 5, 30, 200])))
     return config(rows, flow, held), of
 
 

@@ -97,7 +97,9 @@ def test_loads_run_so_many_bytes_ahead_or_are_of_one_task(tasks: list[list[int]]
 
 
 def test_a_ring_that_is_too_small_names_its_field() -> None:
-    with pytest.raises(ConfigError, match="^some_scratchpad.capacity_bytes must hold what a task needs"):
+    with pytest.raises(
+        ConfigError, match="^some_scratchpad.capacity_bytes must hold what a task with these tiles needs, "
+    ):
         Ring("some_scratchpad", 10, 10).need("a", 11, 0)
 
 
@@ -108,5 +110,5 @@ def test_results_wait_for_the_oldest_writes() -> None:
     assert outgoing.room(4) == []
     outgoing.add(4, 101)
     assert outgoing.room(7) == [100, 101]
-    with pytest.raises(ConfigError, match="must hold the 11 bytes of results of a task, not 10"):
+    with pytest.raises(ConfigError, match="must hold what results of a task need, 11 bytes, not 10"):
         outgoing.room(11)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.ant.streams import stream_cycles
-from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule, Tile, compute_cycles
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
+from tandemsim.sim.arch.ant.laws import Tile, compute_cycles
 from tandemsim.traces.scalesim import from_csv
 from tests.ant import draws
 from tests.ant.test_gemm_cycles import table

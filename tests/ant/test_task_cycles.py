@@ -7,20 +7,24 @@ import pytest
 
 from tandemsim.sim.ant.mapper import task_cycles
 from tandemsim.sim.ant.streams import stream_cycles
-from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule, Tile
+from tandemsim.sim.arch.ant.config import AntArray, Dataflow, Schedule
+from tandemsim.sim.arch.ant.laws import Tile
 from tests.ant import draws
 from tests.ant.test_gemm_cycles import ALL, table
 
 
-def tiles_of(array: AntArray, m: int, n: int, k: int, operands: tuple[int, int]) -> list[Tile]:
-    """Return the tiles of a product, down first; rows are those of PEs."""
+def tiles_of(array: AntArray, m: int, n: int, k: int, operands: tuple[int, int], fold: int) -> list[Tile]:
+    """Return the tiles of a product, down first; rows are those of PEs. What stays sums up `fold` at most."""
     if array.dataflow is Dataflow.INPUT_STATIONARY:
         m, n, operands = n, m, operands[::-1]
     each = operands[0]
     stream, down = (m, k) if array.stationary else (k, m)
+    count = 1 if array.stationary else -(-k // fold)
+    streams = [stream * (part + 1) // count - stream * part // count for part in range(count)]
     across = range(0, n, array.tile_cols(operands[1]))
     full = array.tile_rows(operands[0])
-    return [Tile(stream, each * min(full, down - start)) for _ in across for start in range(0, down, full)]
+    rows = [each * min(full, down - start) for _ in across for start in range(0, down, full)]
+    return [Tile(stream, each) for each in rows for stream in streams]
 
 
 @pytest.mark.parametrize(("flow", "schedule"), ALL)
@@ -31,8 +35,9 @@ def test_a_task_takes_what_its_tiles_do(flow: Dataflow, schedule: Schedule) -> N
         config = draws.config(words=500, rows=rows, cols=cols, dataflow=flow, schedule=schedule)
         m, n, k = (int(each) for each in rng.integers(1, 60, 3))
         operands = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
-        work = task_cycles(config, m, n, k, operands)
-        tiles = tiles_of(config.array, m, n, k, operands)
+        fold = int(rng.integers(1, 80))
+        work = task_cycles(config, m, n, k, operands, fold)
+        tiles = tiles_of(config.array, m, n, k, operands, fold)
         cycles = stream_cycles(table(config, tiles), config.timing)
         if schedule is Schedule.DRAIN:
             assert work.stream == cycles.activations[-1] + rows + cols - 1

@@ -15,7 +15,7 @@ from tandemsim.sim.ant.values.formats import coded, formats_for
 from tandemsim.sim.arch.ant.config import Dataflow, OutlierPath, Overflow
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import FORMATS
-from tandemsim.traces.schema import Quant, Trace
+from tandemsim.traces.schema import Trace
 from tests.ant import draws
 from tests.ant.one_op import op_trace, walk
 
@@ -191,7 +191,7 @@ def test_formats_are_those_of_the_width_and_sign_in_the_artifacts_order() -> Non
         (8, True): ["int8"],
         (8, False): ["int8"],
     }
-    assert formats_for(array, 4, True, Quant(bits=4, type="pot")) == [FORMATS["pot4"]]
+    assert formats_for(array, 4, True, "pot4") == [FORMATS["pot4"]]
     with pytest.raises(ConfigError, match="array.formats must have a format of 6 bits, not pot4, flint4u"):
         formats_for(array, 6, False)
 

@@ -50,7 +50,7 @@ def test_the_report_compares_the_model_and_each_op_of_the_array_with_float64(run
     report = run()
     (model,) = report.extra["functional"]
     assert (model["tensors"], model["inputs_checked"], model["inputs"]) == ("N(0, 1)", 1, 1)
-    assert model["elements"] == 32 * 48 + 8 * 14 * 14
+    assert (model["elements"], model["not_compared"]) == (8 * 14 * 14, 32 * 48)  # the norm states no function
     assert 5 < model["sqnr_db"] < 60 and model["saturations"] == {"sum": 0}
     of_ops = {op.name: op.extra["values"] for op in report.ops if "values" in op.extra}
     assert list(of_ops) == ["project", "attend", "convolve"]
@@ -99,6 +99,70 @@ def test_a_file_that_does_not_fit_is_refused_by_tensor(run: Run, arrays: Any, sa
     assert "t.npz: " in str(refused.value) and "\n" not in str(refused.value)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("0", 1e200, r"t\.npz: tensor '0' must have a largest value that float32 holds, not 1e\+200$"),
+        ("1", -1e200, r"t\.npz: tensor '1' must have a largest value that float32 holds, not 1e\+200$"),
+        ("8", 5e-324, r"t\.npz: tensor '8' must have a largest value that float32 holds, not 4\.94e-324$"),
+    ],
+)
+def test_values_that_no_scale_reaches_are_refused_by_file_and_tensor(
+    run: Run, place: str, value: float, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        run({place: np.full(PLACES[place], value)})
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bias_that_no_float32_holds_is_refused(run: Run) -> None:
+    trace = trace_of(
+        "gemm", {"m": 8, "n": 4, "k": 6}, {"input": (8, 6), "weight": (6, 4), "bias": (4,), "output": (8, 4)}
+    )
+    with pytest.raises(UserError, match=r"t\.npz: tensor '2' must have a largest value that float32 holds"):
+        run({"2": np.full(4, 1e300)}, trace)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_product_that_overflows_float64_is_refused_by_op_and_tensor(run: Run) -> None:
+    trace = two_gemms()
+    made = msgspec.structs.replace(
+        trace.ops[0],
+        kind="act",
+        inputs=trace.ops[0].inputs[:1],
+        dims={"elements": 96},
+        attrs={"function": "exp"},
+        macs=0,
+    )
+    given = msgspec.structs.replace(trace.tensors[0], shape=(8, 12))
+    tensors = [each for each in (given, *trace.tensors[1:]) if each.id != 1]
+    trace = seal(source=source(), tensors=tensors, ops=[made, trace.ops[1]])
+    with pytest.raises(UserError, match=r"^op 'op1': tensor 2: a scale must fit float32, and .*e\+30"):
+        run({"0": np.full((8, 12), 709.0), "3": np.full((12, 4), 1e9)}, trace)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_row_and_a_result_that_no_scale_reaches_are_refused_by_op_and_tensor(run: Run) -> None:
+    rows = np.ones(PLACES["1"])
+    rows[:, 3] = 5e-324  # the weights of one output channel
+    with pytest.raises(
+        UserError, match=r"^op 'project': tensor '1' of .*t\.npz: a scale must fit float32, and 0 "
+    ):
+        run({"1": rows})
+    large = {"0": np.full((8, 6), 1e38), "1": np.full((6, 12), 1e38)}
+    with pytest.raises(UserError, match=r"^op 'op1': tensor 2: a scale must fit float32, and .*e\+7"):
+        run(large, two_gemms())
+
+
+def test_one_tensor_by_its_name_and_by_its_number_is_refused(run: Run) -> None:
+    trace = small_trace()
+    named = msgspec.structs.replace(trace.tensors[0], name="x")
+    trace = seal(source=source(), tensors=[named, *trace.tensors[1:]], ops=trace.ops)
+    with pytest.raises(UserError, match=r"t\.npz: '0' and 'x' are one tensor; give only one of them$"):
+        run({"0": np.zeros((32, 48)), "x": np.ones((32, 48))}, trace)
+
+
 def test_a_stored_index_beyond_its_table_is_refused(run: Run) -> None:
     given = [((7, 3), "weight"), ((1, 4), "index")]
     trace = op_trace("gather", {"elements": 12}, given, (1, 4, 3), {"function": "embedding"}, {1: "int64"})
@@ -145,8 +209,45 @@ def test_sums_of_blocks_run_whatever_the_accumulators_of_integers_hold(run: Run)
     narrow = IN_BLOCKS | {"array.foot_width": 12}
     few, blocks = (run(trace=trace, bits=bits, settings=narrow) for bits in ("4", "mxfp4"))
     assert [[each.name for each in report.not_run] for report in (few, blocks)] == [["op1"], []]
-    drawn = "does not state all that 1 ops need (gemm)"
+    drawn = "results of 1 op are drawn, the same in both runs (gemm): sums of 64 products may exceed"
     assert [any(drawn in note for note in report.notes) for report in (few, blocks)] == [True, False]
+
+
+def two_gemms() -> Trace:
+    """Return a trace of two products, one after the other."""
+    first = {"input": (8, 6), "weight": (6, 12), "output": (8, 12)}
+    second = {"input": (8, 12), "weight": (12, 4), "output": (8, 4)}
+    return trace_of("gemm", {"m": 8, "n": 12, "k": 6}, first, ("gemm", {"m": 8, "n": 4, "k": 12}, second))
+
+
+@pytest.mark.parametrize(("only", "is_compared"), [("op0", False), ("op1", True), ("", True)])
+def test_outputs_that_no_product_reaches_are_not_compared_and_the_report_says_why(
+    run: Run, only: str, is_compared: bool
+) -> None:
+    report = run(trace=two_gemms(), only=only)
+    (model,) = report.extra["functional"]
+    said = [note for note in report.notes if "drawn, the same" in note or "not compared" in note]
+    if is_compared:
+        assert model["elements"] == 32 and model["max_abs_error"] > 0 and "not_compared" not in model
+    else:
+        assert "equal" not in model and "max_abs_error" not in model
+        assert (model["elements"], model["not_compared"]) == (0, 32)
+        assert said[0] == "Outputs of the model are not compared: no product that ran reaches them."
+    cause = "results of 1 op are drawn, the same in both runs (gemm): left out by --only."
+    assert [note.endswith(cause) for note in said[-1:]] == [True] * (only != "")
+
+
+def test_a_function_that_the_trace_does_not_state_is_the_cause_where_it_is(run: Run) -> None:
+    trace = two_gemms()
+    made = msgspec.structs.replace(
+        trace.ops[1], kind="act", inputs=trace.ops[1].inputs[:1], dims={"elements": 32}, attrs={}, macs=0
+    )
+    report = run(trace=seal(source=source(), tensors=trace.tensors, ops=[trace.ops[0], made]))
+    (model,) = report.extra["functional"]
+    assert (model["elements"], model["not_compared"]) == (0, 32)
+    assert report.notes[-1].endswith(
+        "(act): the trace does not state all that they need, or they are not finite."
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +272,7 @@ def test_blocks_that_the_array_cannot_run_are_refused_in_one_line(
 
 
 def test_only_one_operand_in_blocks_is_refused(run: Run) -> None:
-    said = "^op 'project': both operands must be in blocks where one is, not mxfp4 and int$"
+    said = "^op 'project': both operands must be in blocks where one is, not mxfp4 and int4; --bits 4"
     trace = small_trace()
     quants = {0: Quant(bits=4, type="mxfp4"), 1: Quant(bits=4, type="int")}
     tensors = [msgspec.structs.replace(each, quant=quants.get(each.id)) for each in trace.tensors]

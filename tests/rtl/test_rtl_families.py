@@ -106,6 +106,27 @@ def test_both_doors_refuse_a_config_in_the_same_words(arguments, tmp_path, monke
     assert said.count("\n") == 1 and len(said) <= 301
 
 
+OF_ANT = [
+    ["--set", "rows=3"],
+    ["--set", "rws=4"],
+    ["--set", "array.formats=int4,flint"],
+    ["--set", "array.formats=e5m2"],
+    ["--set", "array.formats=flint8"],
+    ["--set", "array.accumulator_width=0"],
+    ["--preset", "ants"],
+]
+
+
+@pytest.mark.parametrize("arguments", OF_ANT, ids=" ".join)
+def test_both_doors_refuse_a_config_of_ant_in_the_same_words(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert tandem.main(["run", "vil-tiny", "--machine", "ant", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert build.main(["ant/gemm", *arguments]) == 2
+    assert capsys.readouterr().err == said.replace("tandem: ", "python -m rtl.build: ")
+    assert said.count("\n") == 1 and len(said) <= 301
+
+
 def test_both_doors_make_the_same_config_of_a_file_and_settings(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "settings.toml").write_text("rows = 8\nmemory = 'hbm2'\n[array]\ncols = 8\n")

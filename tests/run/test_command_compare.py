@@ -100,8 +100,28 @@ def test_a_machine_that_takes_no_batch_is_refused_before_any_run(
     refused: Any, never: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Salo, "takes", frozenset({"explain"}))
-    message = "tandem: small.json with rows=8: salo does not take --batch\n"
+    message = (
+        "tandem: small.json with rows=8: salo does not take --batch (batch= in Python); it takes --explain\n"
+    )
     assert refused("compare", "small.json", "--vary", "rows=8,16", "--batch", "2") == message
+
+
+def test_each_of_several_operand_widths_has_the_figures_that_it_has_alone(
+    compared: Any, command: Any, place: Path, small: Trace
+) -> None:
+    def alone(bits: str) -> dict[str, Any]:
+        found = command("run", "gemm.json", "--bits", bits, "--json", "-").json
+        return {name: found[name] for name in ("cycles", "preset", "config_digest")}
+
+    gemm = seal(source=small.source, tensors=small.tensors[:3], ops=small.ops[:1])
+    codec.save(gemm, place / "gemm.json")
+    found = compared("gemm.json", "--bits", "4,8")
+    for run in found["runs"]:
+        assert alone(run["label"].removeprefix("bits=")).items() <= run.items()
+    assert len({run["cycles"] for run in found["runs"]}) == 2
+    assert len(found["groups"]) == 1
+    shared = command("compare", "gemm.json", "--bits", "8", "--presets", "ant,ant-micro22").text
+    assert "operand widths in all runs: 8\n" in shared
 
 
 def test_configs_are_files_of_settings_dumps_or_reports(
@@ -171,6 +191,20 @@ def test_the_same_command_gives_the_same_bytes_and_every_file(command: Any, plac
             ("small.json", "--vary", "machine=salo,salt"),
             "--vary takes config fields, not 'machine'; give --machines",
         ),
+        (("small.json", "--vary", "bits=4,8"), "--vary takes config fields, not 'bits'; give --bits"),
+        (("small.json", "--bits", "4,"), "--bits takes names with commas between, not '4,'"),
+        (
+            ("small.json", "--machines", "ant", "--bits", "4,5"),
+            "small.json with bits=5: unknown list of bits '5'; known: 4, 6, 8, ",
+        ),
+        (
+            ("small.json", "--machines", "ant", "--bits", "8,trace"),
+            "small.json with bits=trace: --bits trace takes what a trace states of its tensors, and ",
+        ),
+        (
+            ("small.json", "--bits", "4,8"),
+            "small.json with bits=4: salo does not take --bits (bits= in Python",
+        ),
         (
             ("small.json", "--vary", "rows=8,16", "--vary", "array.rows=8"),
             "small.json with rows=8: rows and array.rows are one field; set only one of them",
@@ -213,7 +247,8 @@ def test_a_trace_that_a_machine_runs_nothing_of_is_refused_before_any_run(
     gemm = seal(source=small.source, tensors=small.tensors[:3], ops=small.ops[:1])
     codec.save(gemm, place / "gemm.json")
     said = refused("compare", "small.json", "gemm.json", "--machines", "salo")
-    assert said == "tandem: gemm.json on salo: salo runs none of the kinds of ops in it: gemm\n"
+    rule = "salo runs attention, window_attention ops, and the trace has none; try another machine"
+    assert said == f"tandem: gemm.json on salo: {rule}\n"
 
 
 def test_files_of_one_name_are_told_apart(compared: Any, place: Path, small: Trace) -> None:
@@ -233,7 +268,7 @@ def test_one_trace_under_two_names_is_the_same_run(refused: Any, place: Path) ->
 def test_help_names_every_option(command: Any) -> None:
     answer = command("compare", "--help")
     assert answer.code == 0
-    for option in ("--machines", "--presets", "--configs", "--vary", "--out", "--json", "--quiet"):
+    for option in ("--machines", "--presets", "--configs", "--vary", "--bits", "--out", "--json", "--quiet"):
         assert option in answer.text
 
 

@@ -30,6 +30,11 @@ HUGE = "9" * 25
             "config key 'array' is a section; set one of array.rows, array.cols, array.head_dim, ... "
             r"\(`tandem list fields` lists them\)",
         ),
+        (
+            "preset=ant",
+            r"'preset' is not a config key but an option of a run: --preset \(preset= in Python\)",
+        ),
+        ("machine=ant", r"'machine' is not a config key but an option of a run: --machine \(machine= in .*"),
         ("foo=1", "unknown config key 'foo'; `tandem list fields` lists them"),
         ("foo" * 2000 + "=1", "unknown config key '(foo)+f?o?[.]{3}; `tandem list fields` lists them"),
         ("x" * 5000, r"--set takes key=value, not 'x+\.\.\."),

@@ -222,6 +222,23 @@ def test_an_op_that_breaks_a_rule_is_named_with_its_field(
     assert re.fullmatch(f"tandem: bad.json: op 1 'layer.0.attention': {says}\n", message), message
 
 
+@pytest.mark.parametrize("machine", [(), ("--machine", "ant")])
+def test_a_trace_without_ops_is_refused_as_such(
+    refused: Callable[..., str], place: Path, machine: tuple[str, ...]
+) -> None:
+    from tandemsim.traces.codec import save
+    from tandemsim.traces.scalesim import from_csv
+    from tandemsim.traces.validate import seal
+
+    trace = from_csv("Layer,M,N,K\nx,1,2,3\n", "x")[0]
+    save(seal(source=trace.source, tensors=trace.tensors[:2], ops=[]), place / "weights.json")
+    said = "tandem: the trace has no ops, so there is nothing to run\n"
+    assert refused("run", "weights.json", *machine) == said
+    assert said.removeprefix("tandem: ") in refused(
+        "compare", "weights.json", "--vary", "rows=8,16", *(("--machines", "ant") if machine else ())
+    )
+
+
 def test_a_trace_without_an_op_for_the_machine_is_refused(refused: Callable[..., str], place: Path) -> None:
     from tandemsim.traces.codec import save
     from tandemsim.traces.scalesim import from_csv

@@ -87,7 +87,7 @@ def test_a_module_computes_the_float64_run_of_its_trace(name: str, tmp_path: Pat
 
     walk._made = kept
     found = walk.run()
-    assert found.drawn == {}
+    assert found.drawn == []
     last = made[trace.ops[-1].outputs[0]]
     expected = module(value).detach().numpy()
     assert np.allclose(last.exact.reshape(expected.shape), expected, rtol=1e-9, atol=1e-10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,8 +16,9 @@ from tandemsim.sim.ant.values.outliers import Parted, parted
 from tandemsim.sim.ant.values.products import Numbers, by_channel, product
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.widths import NIBBLE
+from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Doubles, Integers
-from tandemsim.traces.schema import Op, Quant
+from tandemsim.traces.schema import Op
 
 AT_ONCE = 1 << 22  # codes of a weight that are multiplied together
 
@@ -62,18 +63,20 @@ class OnArray:
     """Products through decoders, PEs and feet, of operands in the array's formats, for one op.
 
     `formats` says what each operand was quantized to, `saturations` how many steps of sums took a bound.
+    `tensors` are what messages call the op's inputs, in their order.
     """
 
     def __init__(
         self,
         config: AntConfig,
         bits: Bits,
-        stated: Mapping[int, Quant],
         op: Op,
         is_weight: bool,
+        tensors: Sequence[str],
         watch: Watch | None = None,
     ) -> None:
-        self._config, self._stated, self._blocks = config, stated, bits.blocks
+        self._tensors = tensors
+        self._config, self._stated, self._blocks = config, bits.stated, bits.blocks
         self._bits = bits.activation, bits.weight
         self._op, self._is_weight, self._watch = op, is_weight, watch
         self.formats: dict[str, str] = {}
@@ -90,7 +93,7 @@ class OnArray:
             return found.output
         one, other = self._parted(left, 0), self._parted(by_channel(op, right), 1)
         activation = self._coded("activation", one.dense, 0)
-        weight = self._coded("weight", other.dense, 1, self._is_weight)
+        weight = self._coded("weight", other.dense, 1, channels=self._is_weight)
         scales = np.asarray(weight.scale)
 
         def multiply(codes: Numbers, others: Numbers, which: slice) -> Doubles:
@@ -119,10 +122,10 @@ class OnArray:
         """Return the output of an attention; its softmax is that of float64, its weights are quantized."""
         names = ("query", "key", "value")
         codes = []
-        for held, some in ((self._local, heads), (self._apart, apart)):
+        for held, some, first in ((self._local, heads, 0), (self._apart, apart, len(names))):
             if some is not None:
-                each = enumerate(zip(names, some, strict=True))
-                held += [self._coded(name, values, min(place, 1)) for place, (name, values) in each]
+                each = enumerate(zip(names, some, strict=True), first)
+                held += [self._coded(name, values, place) for place, (name, values) in each]
                 codes.append(Heads(*(one.codes for one in held)))
         return attend(op, codes[0], codes[1] if len(codes) > 1 else None, beside, self)
 
@@ -137,8 +140,21 @@ class OnArray:
         self.formats["probability"] = rows.form.name
         return self._multiplied(rows, (self._apart if apart else self._local)[2]._replace(codes=value))
 
-    def _coded(self, name: str, values: Doubles, side: int, channels: bool = False) -> Coded:
-        found = coded(self._config.array, values, self._bits[side], self._stated.get(side), channels)
+    def _coded(self, name: str, values: Doubles, place: int, channels: bool = False) -> Coded:
+        """Quantize the operand at a place of the op's inputs; on the weights' side it has a sign."""
+        side = int(place % len(Heads._fields) > 0)
+        stated = self._stated[place] if place < len(self._stated) else ""
+        try:
+            found = coded(
+                self._config.array,
+                values,
+                self._bits[side],
+                stated,
+                signed=side == 1,
+                channels=channels,
+            )
+        except ConfigError as error:
+            raise ConfigError(f"op {self._op.name!r}: {self._tensors[place]}: {error}") from None
         self.formats[name] = found.form.name
         return found
 

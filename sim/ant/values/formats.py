@@ -9,43 +9,50 @@ from __future__ import annotations
 import numpy as np
 
 from tandemsim.sim.ant.functional import Coded
+from tandemsim.sim.ant.operand_formats import formats_of
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.codes import CodeFormat
 from tandemsim.sim.arch.types import Doubles
 from tandemsim.sim.quantize.candidates import ORDER
 from tandemsim.sim.quantize.choice import best_of, is_signed
-from tandemsim.traces.schema import Quant
 
 AT_ONCE = 1 << 20  # elements that are encoded together
 
 
-def formats_for(array: AntArray, bits: int, signed: bool, stated: Quant | None = None) -> list[CodeFormat]:
-    """Return the formats of `bits` that the array has, in the order in which they are tried.
+def formats_for(array: AntArray, bits: int, signed: bool, stated: str = "") -> list[CodeFormat]:
+    """Return the formats that an operand may have and the array has, in the order in which they are tried.
 
     Signed ones alone where values have signs; else those without a sign, if there are any. One that the trace
-    states for the tensor, and the array has, is the only one. Raises `ConfigError` where none is left.
+    `stated` is the only one. Raises `ConfigError` where none is left.
     """
-    known = [form for form in array.code_formats if form.bits == bits]
-    if stated is not None and stated.bits == bits:
-        known = [form for form in known if stated.type in (form.kind.value, form.name)] or known
+    known = [form for form in formats_of(array, bits, stated) if form.name in array.formats]
     fitting = [form for form in known if form.signed == signed] or [form for form in known if form.signed]
+    fitting = known if stated else fitting
     if not fitting:
-        kind = "signed format" if signed else "format"
-        raise ConfigError(f"array.formats must have a {kind} of {bits} bits, not {', '.join(array.formats)}")
+        wanted = stated or f"a {'signed ' if signed else ''}format of {bits} bits"
+        raise ConfigError(f"array.formats must have {wanted}, not {', '.join(array.formats)}")
     return sorted(fitting, key=lambda form: ORDER.index(form.kind))
 
 
 def coded(
-    array: AntArray, values: Doubles, bits: int, stated: Quant | None = None, channels: bool = False
+    array: AntArray,
+    values: Doubles,
+    bits: int,
+    stated: str = "",
+    *,
+    signed: bool = False,
+    channels: bool = False,
 ) -> Coded:
     """Quantize a tensor, in its shape, with one scale [1].
 
-    With `channels`, as of a weight, its first dimension has a scale for each index, and its format a sign.
+    With `channels`, as of a weight, its first dimension has a scale for each index, and its format a sign; so
+    it has with `signed`, whatever its values. One that is `stated` is taken: without a sign, what is below 0
+    becomes 0.
     """
-    signed = channels or is_signed(values)
     rows = values.reshape(len(values) if channels else 1, -1)
-    choice = best_of(rows, formats_for(array, bits, signed, stated))
+    forms = formats_for(array, bits, signed or channels or is_signed(values), stated)
+    choice = best_of(rows, forms)
     codes, scale = np.empty(rows.shape, np.uint8), choice.scales.scale[:, None]
     step = max(1, AT_ONCE // rows.shape[1])
     for first in range(0, len(rows), step):

@@ -2,7 +2,8 @@
 
 An array goes by the name of its tensor in the trace, or by the tensor's id. What the file does not have is
 drawn: N(0, 1); weights of products over the root of their k, so that numbers keep their size from layer to
-layer; scales of norms and variances about 1; a mask that hides nothing.
+layer; scales of norms and variances about 1; a mask that hides nothing. What the trace states to have no sign
+has none.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from types import MappingProxyType
 
 import numpy as np
 
+from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
 from tandemsim.sim.arch.checks import UserError, nearest, printable, shown
 from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.quantize.finite import as_doubles
 from tandemsim.traces.npz import open_arrays
 from tandemsim.traces.schema import Op, Tensor, Trace
 
-PRODUCTS = ("gemm", "grouped_gemm", "conv2d")
 SPREAD = 0.1  # of a norm's parameters; assumed
 SCALE, OFFSET, VARIANCE = 1, 2, 4  # places of a norm's inputs
 
@@ -54,6 +55,13 @@ class Tensors:
             found = self._tensors[found.alias_of]
         return found
 
+    def described(self, tensor: int) -> str:
+        """Return what a message calls a tensor: its name, and the file where its values are from there."""
+        root = self.root(tensor)
+        if root.id in self.stored:
+            return f"tensor {shown(self.stored[root.id])} of {self._file}"
+        return f"tensor {shown(root.name) if root.name else root.id}"
+
     def values(self, root: int) -> Doubles:
         """Return the values of a tensor that is not a view."""
         if root in self.stored:
@@ -73,9 +81,15 @@ class Tensors:
         return found.astype(np.int64)
 
     def noise(self, root: int) -> Doubles:
-        """Return N(0, 1) in the shape of a tensor."""
+        """Return N(0, 1) in the shape of a tensor; magnitudes where the trace states that it has no sign."""
         rng = np.random.default_rng([self._seed, root])
-        return rng.standard_normal(self._tensors[root].shape)
+        values = rng.standard_normal(self._tensors[root].shape)
+        return np.abs(values) if self._has_no_sign(root) else values
+
+    def _has_no_sign(self, root: int) -> bool:
+        """Whether the trace states that no value is negative."""
+        quant = self._tensors[root].quant
+        return quant is not None and not quant.signed
 
     def _drawn(self, root: int) -> Doubles:
         values = self.noise(root)
@@ -101,7 +115,7 @@ class Tensors:
         with open_arrays(path) as arrays:
             names = list(arrays.names)
             headers = {name: arrays.header(name) for name in names}
-        found = {}
+        found: dict[int, str] = {}
         for name in names:
             if name not in self._names:
                 raise UserError(f"{self._file}: {nearest('tensor', name, self._names)}")
@@ -109,10 +123,29 @@ class Tensors:
             if headers[name].shape != tensor.shape:
                 rule = f"tensor {shown(name)} must have the shape {list(tensor.shape)} of the trace"
                 raise UserError(f"{self._file}: {rule}, not {list(headers[name].shape)}")
+            if tensor.id in found:
+                rule = f"{shown(found[tensor.id])} and {shown(name)} are one tensor"
+                raise UserError(f"{self._file}: {rule}; give only one of them")
             found[tensor.id] = name
-        for name in names:
-            self._read(name)
+        for root, name in found.items():
+            values = self._read(name)
+            self._check_size(name, values)
+            least = values.min(initial=0.0)
+            if least < 0 and self._has_no_sign(root):
+                rule = f"tensor {shown(name)} must hold nothing below 0, as its quant.signed is false"
+                raise UserError(f"{self._file}: {rule}, not {least:g}")
         return found
+
+    def _check_size(self, name: str, values: Doubles) -> None:
+        """Refuse what no float32 holds, and operands of the array whose scale is bound to be zero in one."""
+        op, place = self._uses.get(self._names[name], (None, 0))
+        is_operand = op is not None and place < operands_of(op)
+        peak = np.abs(values).max(initial=0.0)
+        with np.errstate(over="ignore", under="ignore"):
+            single = np.float32(peak)
+        if not np.isfinite(single) or (is_operand and peak > 0 and single == 0):
+            rule = "must have a largest value that float32 holds"
+            raise UserError(f"{self._file}: tensor {shown(name)} {rule}, not {peak:.3g}")
 
     def _read(self, name: str) -> Doubles:
         assert self._path is not None
@@ -127,6 +160,13 @@ class Tensors:
 def _names(own: list[Tensor]) -> dict[str, int]:
     """Return tensors by name, and by id as text."""
     return {str(each.id): each.id for each in own} | {each.name: each.id for each in own if each.name}
+
+
+def operands_of(op: Op) -> int:
+    """Return how many of an op's inputs are operands of the array."""
+    if op.kind in ATTENTIONS:
+        return 6 if op.has_global_projections else 3
+    return 2 if op.kind in PRODUCTS else 0
 
 
 def _length(op: Op) -> int:

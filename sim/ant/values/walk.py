@@ -2,7 +2,8 @@
 
 Both runs have the same tensors. Each op is given what the ops before it made in its own run, so that errors
 add up as they would in the machine. An op whose function the trace does not state, or which the machine does
-not run, makes N(0, 1) in both, the same numbers: from there on errors begin at zero.
+not run, makes N(0, 1) in both, the same numbers: from there on errors begin at zero. What no product of the
+array has reached since is one array in both runs, which compares nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from tandemsim.sim.ant.values.arithmetic import Float64, OnArray, Watch
 from tandemsim.sim.ant.values.attention import Heads
 from tandemsim.sim.ant.values.comparison import Difference
 from tandemsim.sim.ant.values.shaping import UnstatedError
-from tandemsim.sim.ant.values.tensors import Tensors
+from tandemsim.sim.ant.values.tensors import Tensors, operands_of
 from tandemsim.sim.ant.values.vector import computed, gathered
 from tandemsim.sim.ant.values.views import Use, shown
 from tandemsim.sim.arch.ant.config import AntConfig
+from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Doubles, Progress
 from tandemsim.traces.schema import Op, Trace
 
@@ -51,8 +53,9 @@ class ModelValues:
     """What a walk found."""
 
     ops: list[OpValues] = field(default_factory=list)
-    outputs: Difference = field(default_factory=Difference)  # of the model
-    drawn: dict[str, int] = field(default_factory=dict)  # function -> ops whose results were drawn
+    outputs: Difference = field(default_factory=Difference)  # of the model, those that were compared
+    not_compared: int = 0  # elements of its other outputs, which no product of the array has reached
+    drawn: list[Op] = field(default_factory=list)  # those whose results were drawn
 
 
 class Walk:
@@ -83,11 +86,18 @@ class Walk:
 
     def run(self, progress: Progress | None = None) -> ModelValues:
         """Run every op. Raises `UserError`."""
+        # Whoever makes numbers looks at them.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self._run(progress)
+
+    def _run(self, progress: Progress | None) -> ModelValues:
         for done, op in enumerate(self._trace.ops):
             made = self._made(op)
             for tensor, pair in zip(op.outputs, made, strict=False):
                 self._held[tensor] = pair
-                if tensor in self._outputs:
+                if tensor in self._outputs and pair.machine is pair.exact:
+                    self.found.not_compared += pair.exact.size
+                elif tensor in self._outputs:
                     self.found.outputs.add(pair.machine, pair.exact)
             for root in {self._source.root(each).id for each in (*op.inputs, *op.outputs)}:
                 self._readers[root] = self._readers.get(root, 0) - (root not in op.outputs)
@@ -112,8 +122,7 @@ class Walk:
                 raise UnstatedError
             return [self._beside(op, shape)]
         except UnstatedError:
-            name = str(op.attrs.get("function", op.kind))
-            self.found.drawn[name] = self.found.drawn.get(name, 0) + 1
+            self.found.drawn.append(op)
             noise = [self._source.noise(each.id) for each in outputs]
             return [Pair(each, each) for each in noise]
 
@@ -151,7 +160,7 @@ class Walk:
         return self._noted(op, array, Pair(exact, machine))
 
     def _attention(self, op: Op, shape: tuple[int, ...]) -> Pair:
-        count = 6 if op.has_global_projections else 3
+        count = operands_of(op)
         given = [self._given(op, place) for place in range(count)]
         beside: list[dict[str, Doubles]] = [{}, {}]
         for name in ("mask", "bias", "sinks"):
@@ -170,14 +179,13 @@ class Walk:
         return self._noted(op, array, Pair(*out))
 
     def _array(self, op: Op, bits: Bits, is_weight: bool) -> OnArray:
-        stated = {}
-        for side in (0, 1):
-            quant = self._tensors[op.inputs[side]].quant
-            if quant is not None:
-                stated[side] = quant
-        return OnArray(self._config, bits, stated, op, is_weight, self._watch)
+        names = [self._source.described(each) for each in op.inputs]
+        return OnArray(self._config, bits, op, is_weight, names, self._watch)
 
     def _noted(self, op: Op, array: OnArray, pair: Pair) -> Pair:
+        if not all(np.isfinite(each).all() for each in pair):
+            names = " and ".join(self._source.described(each) for each in op.inputs[:2])
+            raise ConfigError(f"op {op.name!r}: results of {names} must be finite, and float64 overflows")
         difference = Difference()
         difference.add(pair.machine, pair.exact)
         self.found.ops.append(OpValues(op, array.formats, array.saturations, difference))

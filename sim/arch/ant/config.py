@@ -1,4 +1,4 @@
-"""ANT: the configuration of the machine, and the cycle laws of its array.
+"""ANT: the configuration of the machine.
 
 Obeys: ANT, MICRO 2022 (arXiv 2208.14286) for types, decoders at the edges and joined nibbles; `drain` is the
 schedule of SCALE-Sim, `pipelined` ours. Models: `sim.ant`.
@@ -7,22 +7,29 @@ A PE multiplies two operands of 4 bits. An operand of 8 bits is two nibbles in n
 or columns (weights), so an array of 64 x 64 PEs is one of 32 x 32 for 8 bits. Weight stationary, a tile holds
 R x C weights and streams its M activations past them; output stationary, it holds R x C sums and streams K
 operand pairs. `pipelined`: tiles follow one another without a gap; `drain`: each waits until the one before
-has left.
-
-    pipelined   ws: load of the first + sum of max(M, rows of the next) + R + C - 2
-                os: K of the first + sum of max(K, rows of the one before) + R + C - 2
-    drain       ws: sum of M + 2 R + C - 2        os: sum of K + R + C - 2
+has left: the laws are `sim.arch.ant.laws`.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from tandemsim.sim.arch.ant.circuit import AntCircuit
-from tandemsim.sim.arch.ant.widths import NIBBLE, nibbles, operand, pe_class, product, values_of
+from tandemsim.sim.arch.ant.widths import (
+    NIBBLE,
+    Range,
+    nibbles,
+    operand,
+    pe_class,
+    product,
+    values_of,
+    widest_sum,
+    with_sign,
+)
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, require_integers
 from tandemsim.sim.arch.codes import CodeFormat, code_format
@@ -178,13 +185,33 @@ class AntArray:
         Weight stationary, both nibbles of an activation add up in a column; output stationary, each has a
         row of its own. Raises `ConfigError` where not even one product fits.
         """
-        wide = self.pe_bits != NIBBLE
-        left = values_of(activation) if self.stationary or wide else operand(activation)
-        above = values_of(weight) if wide else operand(weight)
-        terms = product(left, above).terms(self.accumulator_width)
+        terms = self._products(activation, weight).terms(self.accumulator_width)
         rule = f"AntArray.accumulator_width must hold one product of {activation.name} and {weight.name}"
         require(terms >= 1, rule, self.accumulator_width)
         return terms
+
+    def _products(self, activation: CodeFormat, weight: CodeFormat) -> Range:
+        """Return the range of what an element of K adds to a PE's sum, or to that of a column."""
+        wide = self.pe_bits != NIBBLE
+        left = values_of(activation) if self.stationary or wide else operand(activation)
+        return product(left, values_of(weight) if wide else operand(weight))
+
+    def widest_sum(self, activations: Iterable[CodeFormat], weights: Iterable[CodeFormat]) -> tuple[int, str]:
+        """Return the `accumulator_width` that every pair of formats needs at least, and for what sum.
+
+        Of a column; where sums stay in the PEs, and K is cut as these need it, of one product. Input
+        stationary, `activations` are what comes from the left, the weights.
+        """
+        rows = self.rows if self.stationary else 1
+        terms = {form: -(-rows // self.operands_of(form)) for form in activations}
+        return widest_sum(terms, weights, self._products)
+
+    def check_accumulators(self) -> None:
+        """Raise `ConfigError` where a PE's sum does not hold a column of products, or, if it stays, one."""
+        forms = self.code_formats
+        needed, sums = self.widest_sum(forms, with_sign(forms))
+        rule = f"AntArray.accumulator_width must be at least {needed} for a circuit: {sums}"
+        require(self.accumulator_width >= needed, rule, self.accumulator_width)
 
 
 class GemmTiming(NamedTuple):
@@ -196,28 +223,6 @@ class GemmTiming(NamedTuple):
     drains: int
     lag: int  # from a word's entry to its output word
     room: int  # output words that the staging buffer holds
-
-
-class Tile(NamedTuple):
-    """A tile of the array, in the words that stream past it and the PE rows that it fills."""
-
-    stream: int  # ws: activation words, M; os: operand pairs, K
-    rows: int
-
-
-def compute_cycles(array: AntArray, tiles: list[Tile]) -> int:
-    """Return the cycles from the first word to the last multiplication, of streams that never pause."""
-    if not tiles:
-        return 0
-    rows, cols = array.rows, array.cols
-    stationary = array.dataflow is not Dataflow.OUTPUT_STATIONARY
-    if array.schedule is Schedule.DRAIN:
-        return sum(tile.stream + (2 if stationary else 1) * rows + cols - 2 for tile in tiles)
-    between = 0
-    for before, after in zip(tiles, tiles[1:], strict=False):
-        between += max(before.stream, after.rows) if stationary else max(after.stream, before.rows)
-    ends = tiles[0].rows + tiles[-1].stream if stationary else tiles[0].stream
-    return ends + between + rows + cols - 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,23 +349,22 @@ class AntConfig:
     def circuit(self) -> AntCircuit:
         """All that the circuit depends on."""
         array = self.array
-        return AntCircuit(
-            rows=array.rows,
-            cols=array.cols,
-            pe_bits=array.pe_bits,
-            formats=array.formats,
-            accumulator_width=array.accumulator_width,
-            foot_width=array.foot_width,
-            stationary=array.stationary,
-            drains=array.schedule is Schedule.DRAIN,
-            saturates=array.overflow is Overflow.SATURATE,
-            accumulator_rows=self.accumulator_rows,
-            staging_words=self.staging_words,
-            taps=array.taps,
-        )
+        found: dict[str, Any] = {
+            "drains": array.schedule is Schedule.DRAIN,
+            "saturates": array.overflow is Overflow.SATURATE,
+            "accumulator_rows": self.accumulator_rows,
+            "staging_words": self.staging_words,
+        }
+        names = (each.name for each in fields(AntCircuit) if each.name not in found)
+        return AntCircuit(**found, **{name: getattr(array, name) for name in names})
 
     def check_circuit(self) -> None:
         """Raise `ConfigError` for what can be counted but not built."""
+        self.check_buffers()
+        self.array.check_accumulators()
+
+    def check_buffers(self) -> None:
+        """Raise `ConfigError` where a tile has no room for its sums, or for its outputs."""
         words = 1 if self.array.stationary else self.array.rows
         needed = -(-words * self.array.cols * self.array.foot_width // BYTE)
         require(

@@ -7,6 +7,8 @@ integer of 8 bits is two nibbles, the lower one unsigned; their products meet at
 from __future__ import annotations
 
 import enum
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tandemsim.sim.arch.checks import ConfigError
@@ -109,17 +111,22 @@ def pe_class(forms: tuple[CodeFormat, ...]) -> PEClass:
     activation = max(forms, key=_largest_shift)
     weight = max((form for form in forms if form.signed), key=_largest_shift, default=activation)
     operand_shift = _largest_shift(activation)
-    product_shift = operand_shift + _largest_shift(weight)
+    most_shift = product_shift(activation, weight)
     for each in PEClass:
-        if operand_shift < 1 << each.shift_bits and product_shift <= each.largest_shift:
+        if operand_shift < 1 << each.shift_bits and most_shift <= each.largest_shift:
             return each
     most = (1 << PEClass.B.shift_bits) - 1
     if operand_shift > most:
         raise ConfigError(f"{activation.name} shifts by up to {operand_shift}, and a PE by at most {most}")
     raise ConfigError(
-        f"products of {activation.name} and {weight.name} shift by up to {product_shift},"
+        f"products of {activation.name} and {weight.name} shift by up to {most_shift},"
         f" and a PE by at most {PEClass.B.largest_shift}"
     )
+
+
+def product_shift(activation: CodeFormat, weight: CodeFormat) -> int:
+    """Return the largest sum of the shifts of two operands of a PE."""
+    return _largest_shift(activation) + _largest_shift(weight)
 
 
 def _largest_shift(form: CodeFormat) -> int:
@@ -155,3 +162,25 @@ def stationary_width(forms: tuple[CodeFormat, ...], rows: int) -> int:
                 terms = rows // nibbles(activation)
                 least, greatest = min(least, terms * summed.least), max(greatest, terms * summed.greatest)
     return Range(least, greatest).bits
+
+
+def with_sign(forms: tuple[CodeFormat, ...]) -> tuple[CodeFormat, ...]:
+    """Return the formats with a sign, which weights have and all that comes from their side; else all."""
+    return tuple(form for form in forms if form.signed) or forms
+
+
+def widest_sum(
+    terms: Mapping[CodeFormat, int],
+    weights: Iterable[CodeFormat],
+    products: Callable[[CodeFormat, CodeFormat], Range],
+) -> tuple[int, str]:
+    """Return the bits of a signed register that holds the worst sum of products, and which sum that is.
+
+    `products` is the range of one of an activation and a weight, `terms` how many of an activation add up.
+    """
+    found = []
+    for activation, weight in itertools.product(terms, weights):
+        count, (least, greatest) = terms[activation], products(activation, weight)
+        named = f"{count} product{'s' * (count > 1)} of {activation.name} and {weight.name}"
+        found.append((Range(count * least, count * greatest).bits, named))
+    return max(found)

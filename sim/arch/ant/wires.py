@@ -5,6 +5,7 @@ Obeys: the set of formats of the array; nothing is wider than they need.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from tandemsim.sim.arch.ant.config import MAX_WORDS, AntConfig
@@ -40,6 +41,7 @@ class AntWires(NamedTuple):
     encoded: Wire  # a whole code
 
 
+@functools.lru_cache(maxsize=16)  # a thousand PEs have one config
 def wires(config: AntConfig) -> AntWires:
     """Return the wires of `config`."""
     array, forms = config.array, config.array.code_formats

@@ -6,6 +6,7 @@ without its sign bit.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from tandemsim.sim.arch.salo.config import SaloConfig
@@ -37,6 +38,7 @@ class SaloWires(NamedTuple):
     sink_sum: Wire  # row sum of a sink alone
 
 
+@functools.lru_cache(maxsize=16)  # a thousand PEs have one config
 def wires(config: SaloConfig) -> SaloWires:
     """Return the wires of `config`."""
     numerics, sums = config.numerics, config.numerics.sums(config.array.normalisation)

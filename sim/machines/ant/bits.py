@@ -1,26 +1,25 @@
 """Operand widths of a run: what ``--bits`` names, and what a run has without it.
 
 4, 6 and 8 are the widths of both operands of every product with weights, and so is a block format, such as
-``mxfp4``. ``trace`` takes those that the trace
-states for its tensors; ``ant``, ``bitfusion`` and ``olaccel`` are lists of ANT's artifact, layer by layer, of
-the trace's network or of one that is named, ``ant:bert-cola``. The other accelerators of its evaluation have
-one width for all layers. Attention has no weights; its operands are as wide as the array takes them.
+``mxfp4``. ``trace`` takes those that the trace states for its tensors, and for one that states none the
+preset's; ``ant``, ``bitfusion`` and ``olaccel`` are lists of ANT's artifact, layer by layer, of the trace's
+network or of one that is named, ``ant:bert-cola``. The other accelerators of its evaluation have one width
+for all layers. Attention has no weights; its operands are as wide as the array takes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tandemsim.sim.ant.block_sums import check_blocks
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.lowering import ATTENTIONS, PRODUCTS
-from tandemsim.sim.arch.ant.bit_lists import NETWORKS, of_products
+from tandemsim.sim.arch.ant.bit_lists import NETWORKS, all_bits, of_products
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.ant.widths import NIBBLE
-from tandemsim.sim.arch.blocks import BLOCK_FORMATS, BlockFormat
+from tandemsim.sim.arch.blocks import BLOCK_FORMATS
 from tandemsim.sim.arch.checks import ConfigError, nearest
-from tandemsim.sim.arch.codes import CodeFormat, Kind, code_format
-from tandemsim.traces.schema import Op, Quant, Trace
+from tandemsim.sim.machines.ant.operands import as_stated, in_blocks, of_attention, of_width
+from tandemsim.traces.schema import Op, Trace
 
 PLAIN = ("4", "6", "8")
 STATED = "trace"
@@ -42,36 +41,37 @@ def chosen(trace: Trace, name: str | None, defaults: Sequence[str]) -> str:
     return name
 
 
-def widths(trace: Trace, ops: Sequence[Op], array: AntArray, name: str) -> Mapping[int, Bits]:
+def widths(
+    trace: Trace, ops: Sequence[Op], array: AntArray, name: str, rest: int = NIBBLE
+) -> Mapping[int, Bits]:
     """Return the widths of every product and attention of `ops` by id; `name` is one that is `chosen`.
 
-    Raises `ConfigError` for a list of other products, for a trace that states no widths, and for operands
-    that no PE takes.
+    `rest`: bits of an operand for which the trace states none, where `name` is `trace`. Raises `ConfigError`
+    for a list of other products, for a trace that states no widths or states two things at once, for operands
+    that no PE takes, and for PEs whose sums they could exceed.
     """
     listed = dict(zip(_products(trace), _listed(trace, name), strict=True)) if _is_list(name) else {}
+    if name == STATED and not _has(trace, name):
+        rule = "--bits trace takes what a trace states of its tensors"
+        raise ConfigError(f"{rule}, and {trace.source.model!r} states nothing of an operand of a product")
+    tensors = trace.tensor_map()
     found: dict[int, Bits] = {}
     for op in ops:
         try:
             if op.kind in ATTENTIONS:
-                found[op.id] = _alike(array, array.widest)
+                count = 6 if op.has_global_projections else 3
+                found[op.id] = of_attention(array, [tensors[number] for number in op.inputs[:count]])
             elif op.kind in PRODUCTS:
-                found[op.id] = _of_product(trace, op, array, name, listed)
+                sides = tensors[op.inputs[0]], tensors[op.inputs[1]]
+                if name == STATED:
+                    found[op.id] = as_stated(array, sides, rest)
+                elif name in BLOCK_FORMATS:
+                    found[op.id] = in_blocks(array, sides, BLOCK_FORMATS[name])
+                else:
+                    found[op.id] = of_width(array, sides, listed[op.id] if listed else int(name))
         except ConfigError as error:
             raise ConfigError(f"op {op.name!r}: {error}") from None
     return found
-
-
-def _of_product(trace: Trace, op: Op, array: AntArray, name: str, listed: Mapping[int, int]) -> Bits:
-    if name == STATED:
-        return _stated(trace, op, array)
-    if name in BLOCK_FORMATS:
-        return _in_blocks(array, BLOCK_FORMATS[name], BLOCK_FORMATS[name])
-    return _alike(array, listed[op.id] if listed else int(name))
-
-
-def _alike(array: AntArray, bits: int) -> Bits:
-    each = array.operands(bits)
-    return Bits(bits, bits, (each, each))
 
 
 def _products(trace: Trace) -> list[int]:
@@ -89,8 +89,8 @@ def _has(trace: Trace, name: str) -> bool:
         return network in NETWORKS and of_products(name, network, len(_products(trace))) is not None
     if name != STATED:
         return True
-    products = [op for op in trace.ops if op.kind in PRODUCTS]
-    return bool(products) and all(None not in _quants(trace, op) for op in products)
+    tensors, products = trace.tensor_map(), [op for op in trace.ops if op.kind in PRODUCTS]
+    return any(tensors[number].quant for op in products for number in op.inputs[:2])
 
 
 def _listed(trace: Trace, name: str) -> tuple[int, ...]:
@@ -102,62 +102,12 @@ def _listed(trace: Trace, name: str) -> tuple[int, ...]:
             raise ConfigError(nearest("network of ANT's evaluation", network, NETWORKS))
         known = ", ".join({**dict.fromkeys(n for n in NETWORKS if "-" not in n and n != "vit"), **MODELS})
         other = f"{listed}:NETWORK takes the list of another"
-        raise ConfigError(f"--bits {name} must be with {known} ({other}), not with {trace.source.model!r}")
+        rule = f"--bits {name} has lists for {known}, not for {trace.source.model!r}"
+        raise ConfigError(f"{rule}; {other}")
     count = len(_products(trace))
     bits = of_products(listed, network, count)
     if bits is None:
-        raise ConfigError(f"--bits {name} must be with the products of {network}, not with {count} of them")
+        listed_count = len(all_bits(listed, network))
+        rule = f"--bits {name} lists the {listed_count} layers of {network} with weights"
+        raise ConfigError(f"{rule}, and the trace has {count} products")
     return bits
-
-
-def _quants(trace: Trace, op: Op) -> tuple[Quant | None, Quant | None]:
-    tensors = trace.tensor_map()
-    activation, weight = (tensors[number].quant for number in op.inputs[:2])
-    return activation, weight
-
-
-def _stated(trace: Trace, op: Op, array: AntArray) -> Bits:
-    """Return the widths that a trace states for the operands of a product."""
-    quants = []
-    for tensor, quant in zip(op.inputs[:2], _quants(trace, op), strict=True):
-        if quant is None:
-            raise ConfigError(
-                f"--bits trace must be with operands whose bits are stated, not with tensor {tensor}"
-            )
-        quants.append(quant)
-    blocks = [BLOCK_FORMATS[quant.type] for quant in quants if quant.type in BLOCK_FORMATS]
-    if len(blocks) == 1:
-        left, above = (quant.type for quant in quants)
-        raise ConfigError(f"both operands must be in blocks where one is, not {left} and {above}")
-    if blocks:
-        return _in_blocks(array, *blocks)
-    (activation, left_operands), (weight, above_operands) = (
-        (quant.bits, _operands(array, _format(quant))) for quant in quants
-    )
-    return Bits(activation, weight, (left_operands, above_operands))
-
-
-def _in_blocks(array: AntArray, activation: BlockFormat, weight: BlockFormat) -> Bits:
-    """Return the widths of operands in blocks. Raises `ConfigError` where the array has no taps for them."""
-    elements = activation.element, weight.element
-    operands = _operands(array, elements[0]), _operands(array, elements[1])
-    check_blocks(array, activation, weight)
-    return Bits(elements[0].bits, elements[1].bits, operands, (activation.name, weight.name))
-
-
-def _format(quant: Quant) -> CodeFormat:
-    """Return the number format of an element."""
-    bits = str(quant.bits) if quant.type in (Kind.INT, Kind.POT, Kind.FLINT) else ""
-    return code_format(f"{quant.type}{bits}{'' if quant.signed else 'u'}")
-
-
-def _operands(array: AntArray, form: CodeFormat) -> int:
-    """Return how many operands of a PE an element is; the decoders must know what is not an integer."""
-    if form.kind is Kind.INT:
-        return array.operands(form.bits)
-    if array.pe_bits != NIBBLE:
-        raise ConfigError(f"PEs of {array.pe_bits} bits must have integers, not {form.name}")
-    if form.name not in array.formats:
-        known = ", ".join(array.formats)
-        raise ConfigError(f"array.formats must name {form.name}, which an operand has, beside {known}")
-    return array.operands_of(form)

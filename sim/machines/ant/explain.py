@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tandemsim.sim.arch.ant.config import AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Dataflow, Schedule
+from tandemsim.sim.arch.ant.widths import with_sign
 from tandemsim.sim.arch.checks import ConfigError
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.report.contract import OpReport
@@ -121,10 +122,21 @@ def ant_candidates(config: AntConfig) -> Iterator[Settings]:
     for name in SCRATCHPADS:
         pad = getattr(config, f"{name}_scratchpad")
         yield {f"{name}_scratchpad.capacity_bytes": 2 * pad.capacity_bytes}
-    yield {"array.rows": 2 * array.rows}
+    yield _taller(array)
     yield {"array.cols": 2 * array.cols}
     for dataflow in Dataflow:
         if dataflow is not array.dataflow:
             yield {"array.dataflow": dataflow.value}
     if array.schedule is not Schedule.PIPELINED:
         yield {"array.schedule": Schedule.PIPELINED.value}
+
+
+def _taller(array: AntArray) -> Settings:
+    """Return twice as many rows; a column of so many products may need a wider sum."""
+    forms = array.code_formats
+    sides = forms, with_sign(forms)
+    needed, _ = array.widest_sum(*(sides[::-1] if array.dataflow is Dataflow.INPUT_STATIONARY else sides))
+    rows: Settings = {"array.rows": 2 * array.rows}
+    if array.stationary and needed >= array.accumulator_width:
+        return {**rows, "array.accumulator_width": needed + 1}
+    return rows

@@ -38,6 +38,12 @@ class Ant:
 
         return outcome(trace, ops, config, options, progress)
 
+    def check(self, trace: Trace, ops: Sequence[Op], config: AntConfig, options: Options) -> None:
+        """Raise `UserError` for operand widths and values that do not fit, and where none of the ops runs."""
+        from tandemsim.sim.machines.ant.outcome import given_work
+
+        given_work(trace, ops, config, options)
+
     def declines(self, op: Op, config: AntConfig) -> str | None:
         """Return why an op does not run on `config`; None for one that does."""
         return reason(op, config)

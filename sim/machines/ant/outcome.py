@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from tandemsim.sim.ant.layers import Product
+from tandemsim.sim.ant.layers import Bits, Product
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.ant.simulation import AntRun, simulate
+from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.energy import ant_energy
 from tandemsim.sim.arch.ant.family import ANT_FAMILY
@@ -30,17 +31,34 @@ from tandemsim.sim.report.contract import OpReport
 from tandemsim.traces.schema import Op, Trace
 
 
+class Work(NamedTuple):
+    """What runs, and in which operand widths."""
+
+    name: str  # of these widths
+    rest: int  # bits of an operand for which the trace states none
+    bits: Mapping[int, Bits]  # of the ops that run, by id
+    ops: list[Op]
+    left_out: Mapping[int, str]  # why, by id
+    tensors: Tensors | None  # where values run
+
+
+def given_work(trace: Trace, given: Sequence[Op], config: AntConfig, options: Options) -> Work:
+    """Return what a run has to do. Raises `UserError` for what does not fit, before anything takes long."""
+    defaults = ANT_FAMILY.preset(options.preset).bits
+    name, rest = chosen(trace, options.bits, defaults), int(defaults[-1])
+    bits = widths(trace, given, config.array, name, rest)
+    ops, left_out = selected(given, config, bits)
+    bits = {op.id: bits[op.id] for op in ops if op.id in bits}
+    return Work(name, rest, bits, ops, left_out, given_tensors(trace, options.values))
+
+
 def outcome(
     trace: Trace, given: Sequence[Op], config: AntConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that ANT runs. Raises `UserError` for what does not fit."""
-    name = chosen(trace, options.bits, ANT_FAMILY.preset(options.preset).bits)
-    bits = widths(trace, given, config.array, name)
-    ops, left_out = selected(given, config, bits)
-    bits = {op.id: bits[op.id] for op in ops if op.id in bits}
-    tensors = given_tensors(trace, options.values)
+    name, rest, bits, ops, left_out, tensors = given_work(trace, given, config, options)
     run = simulate(trace, ops, config, bits, options.batch, progress)
-    values = checked(trace, config, bits, tensors, options, progress)
+    values = checked(trace, config, bits, left_out, tensors, options, progress)
     account = Account(run)
     reports = values.beside(ops, op_reports(account, ops, config.array, options.batch))
     busy, stalls = account.totals(Engine.ARRAY)
@@ -52,7 +70,7 @@ def outcome(
 
         def rerun(more: Settings) -> tuple[int, Sequence[OpReport]]:
             other: AntConfig = options.configured(more)
-            again = simulate(trace, ops, other, widths(trace, ops, other.array, name), options.batch)
+            again = simulate(trace, ops, other, widths(trace, ops, other.array, name, rest), options.batch)
             return again.cycles, op_reports(Account(again), ops, other.array, options.batch)
 
         explanation = explain(whole, reports, list(ant_candidates(config)), rerun, progress)

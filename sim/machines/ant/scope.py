@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.lowering import PRODUCTS
+from tandemsim.sim.ant.operand_formats import pair_of
 from tandemsim.sim.arch.ant.config import AntArray, AntConfig, Overflow
 from tandemsim.sim.arch.ant.widths import foot_terms
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.codes import FORMATS, CodeFormat
 from tandemsim.traces.schema import Op
 
 
@@ -27,8 +28,7 @@ def reason(op: Op, config: AntConfig, bits: Bits | None = None) -> str | None:
     if bits is not None and bits.blocks[0]:
         return None
     k = op.dim("k") if op.kind != "conv2d" else _kernel(op)
-    widths = (array.pe_bits,) * 2 if bits is None else (bits.activation, bits.weight)
-    limit = longest(array, *widths)
+    limit = longest(array, bits or Bits(array.pe_bits, array.pe_bits, (1, 1)))
     if k > limit:
         held = f"array.foot_width={array.foot_width}, which holds {limit}"
         return f"sums of {k} products may exceed {held}; --set array.overflow=saturate"
@@ -36,20 +36,9 @@ def reason(op: Op, config: AntConfig, bits: Bits | None = None) -> str | None:
 
 
 @functools.cache
-def longest(array: AntArray, activation: int, weight: int) -> int:
-    """Return the largest K whose sums no accumulator can exceed, for operands of these widths in bits."""
-    return min(
-        foot_terms(left, above, array.foot_width)
-        for left in _formats(array, activation)
-        for above in _formats(array, weight)
-        if above.signed
-    )
-
-
-def _formats(array: AntArray, bits: int) -> list[CodeFormat]:
-    """Return the formats of a width that the array decodes, and the integers that it takes anyway."""
-    integers = [FORMATS[f"int{bits}"], FORMATS[f"int{bits}u"]]
-    return [*(form for form in array.code_formats if form.bits == bits), *integers]
+def longest(array: AntArray, bits: Bits) -> int:
+    """Return the largest K whose sums no accumulator at the foot can exceed, whatever formats are chosen."""
+    return min(foot_terms(left, above, array.foot_width) for left, above in product(*pair_of(array, bits)))
 
 
 def _kernel(op: Op) -> int:

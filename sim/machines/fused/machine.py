@@ -39,6 +39,12 @@ class Fused:
 
         return outcome(trace, ops, config, options, progress)
 
+    def check(self, trace: Trace, ops: Sequence[Op], config: FusedConfig, options: Options) -> None:
+        """Raise `UserError` for operand widths that do not fit, and where none of the ops runs."""
+        from tandemsim.sim.machines.fused.outcome import given_work
+
+        given_work(trace, ops, config, options)
+
     def declines(self, op: Op, config: FusedConfig) -> str | None:
         """Return why an op does not run on `config`; None for one that does."""
         return reason(op, config)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.ant.layers import Bits
 from tandemsim.sim.ant.loop import Engine, Queue
 from tandemsim.sim.ant.lowering import ATTENTIONS
 from tandemsim.sim.arch.ant.energy import ant_energy
@@ -17,6 +18,7 @@ from tandemsim.sim.arch.fused.config import FusedConfig
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.energy import salo_actions, salo_energy, sum_actions
 from tandemsim.sim.arch.types import Integers, Progress
+from tandemsim.sim.fused.program import keys_of
 from tandemsim.sim.fused.simulation import FusedRun, simulate
 from tandemsim.sim.machines.ant.bits import chosen, widths
 from tandemsim.sim.machines.ant.counts import DramCounts, reported, scratchpads, work_of
@@ -25,7 +27,7 @@ from tandemsim.sim.machines.ant.op_reports import Account, AttentionArray, op_re
 from tandemsim.sim.machines.ant.timeline import activity, timeline
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.fused.fitted import fitted
-from tandemsim.sim.machines.fused.scope import selected, windows
+from tandemsim.sim.machines.fused.scope import WINDOWS, selected, windows
 from tandemsim.sim.machines.totals import energy, summed
 from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import OpReport
@@ -37,15 +39,31 @@ ARRAYS = (Engine.ARRAY, Engine.ATTENTION)
 OUTPUT = "attention_output"  # SALO's output scratchpad; the ANT array has one, too
 
 
+class Work(NamedTuple):
+    """What runs, and in which operand widths."""
+
+    name: str  # of these widths
+    rest: int  # bits of an operand for which the trace states none
+    ops: list[Op]
+    left_out: Mapping[int, str]  # why, by id
+
+
+def given_work(trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options) -> Work:
+    """Return what a run has to do. Raises `UserError` for what does not fit, before anything takes long."""
+    defaults = FUSED_FAMILY.preset(options.preset).bits
+    name, rest = chosen(trace, options.bits, defaults), int(defaults[-1])
+    of_products = _widths(trace, [op for op in given if op.kind != WINDOWS], config, name, rest)
+    return Work(name, rest, *selected(given, config, of_products))
+
+
 def outcome(
     trace: Trace, given: Sequence[Op], config: FusedConfig, options: Options, progress: Progress | None
 ) -> Outcome:
     """Run those of the `given` ops that the machine runs. Raises `UserError` for what does not fit."""
-    name = chosen(trace, options.bits, FUSED_FAMILY.preset(options.preset).bits)
-    bits = widths(trace, given, config.ant.array, name)
-    ops, left_out = selected(given, config, bits)
+    name, rest, ops, left_out = given_work(trace, given, config, options)
     config = fitted(options, ops).configured({})
     beside, elsewhere = windows(ops, config.salo_config)
+    bits = _widths(trace, _others(ops, beside), config, name, rest)
     run = simulate(trace, ops, [op.id for op in beside], config, bits, options.batch, progress)
     account = Account(run.ant)
     reports = op_reports(account, ops, config.ant.array, options.batch, _attention(run, config))
@@ -53,7 +71,7 @@ def outcome(
     explanation: tuple[Mapping[str, Any], ...] = ()
     if options.explain:
         whole = Measured(run.ant.cycles, stalls, _used(config, reports, beside, ops) / run.ant.cycles)
-        again = _Again(trace, ops, name, options)
+        again = _Again(trace, ops, name, rest, options)
         explanation = explain(whole, reports, list(_candidates(config)), again.run, progress)
     dram, pads = DramCounts(run.ant.dma), _scratchpads(run, config)
     actions = _energy(run, config, dram, pads)
@@ -82,6 +100,17 @@ def outcome(
     )
 
 
+def _others(ops: Sequence[Op], beside: Sequence[Op]) -> list[Op]:
+    attentions = {op.id for op in beside}
+    return [op for op in ops if op.id not in attentions]
+
+
+def _widths(trace: Trace, ops: Sequence[Op], config: FusedConfig, name: str, rest: int) -> Mapping[int, Bits]:
+    """Return the widths of what runs on the ANT array."""
+    with keys_of("ant."):
+        return widths(trace, ops, config.ant.array, name, rest)
+
+
 @dataclass(frozen=True, slots=True)
 class _Again:
     """The same run with further settings."""
@@ -89,13 +118,14 @@ class _Again:
     trace: Trace
     ops: Sequence[Op]
     bits: str
+    rest: int  # bits of an operand that states none
     options: Options
 
     def run(self, more: Settings) -> tuple[int, Sequence[OpReport]]:
         """Return the cycles and the reports of the ops. Raises `ConfigError` for what is refused."""
         config, batch = fitted(self.options, self.ops).configured(more), self.options.batch
         beside, _ = windows(self.ops, config.salo_config)
-        bits = widths(self.trace, self.ops, config.ant.array, self.bits)
+        bits = _widths(self.trace, _others(self.ops, beside), config, self.bits, self.rest)
         run = simulate(self.trace, self.ops, [op.id for op in beside], config, bits, batch)
         attention = _attention(run, config)
         return run.ant.cycles, op_reports(Account(run.ant), self.ops, config.ant.array, batch, attention)

@@ -38,6 +38,12 @@ class Salo:
 
         return outcome(ops, config, options, progress)
 
+    def check(self, trace: Trace, ops: Sequence[Op], config: SaloConfig, options: Options) -> None:
+        """Raise `UserError` where none of the ops runs, and for tensors that do not fit."""
+        from tandemsim.sim.machines.salo.outcome import given_work
+
+        given_work(ops, config, options)
+
     def declines(self, op: Op, config: SaloConfig) -> str | None:
         """Return why an attention does not run; None for one that does."""
         return reason(op, config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from tandemsim.sim.arch.dram.energy import DramTraffic as DramEvents
 from tandemsim.sim.arch.dram.energy_table import dram_energy
@@ -17,7 +18,7 @@ from tandemsim.sim.machines.salo.fitted import fitted
 from tandemsim.sim.machines.salo.notes import notes
 from tandemsim.sim.machines.salo.scope import selected
 from tandemsim.sim.machines.salo.timeline import activity, timeline
-from tandemsim.sim.machines.salo.values import given_tensors, run_values, unchecked
+from tandemsim.sim.machines.salo.values import FileTensors, given_tensors, run_values, unchecked
 from tandemsim.sim.machines.totals import energy, summed, tensor_traffic
 from tandemsim.sim.report.contract import AREA_ESTIMATE, DramTraffic, OpReport, ScratchpadTraffic
 from tandemsim.sim.report.format import si
@@ -31,16 +32,29 @@ from tandemsim.traces.schema import Op
 ROW_EVENTS = ("row_hits", "row_misses", "row_conflicts")
 
 
+class Work(NamedTuple):
+    """What a run has to do."""
+
+    ops: list[Op]
+    left_out: Mapping[int, str]  # why, by id
+    file: FileTensors | None  # where values of a file run
+
+
+def given_work(given: Sequence[Op], config: SaloConfig, options: Options) -> Work:
+    """Return what a run has to do. Raises `UserError` for what does not fit, before anything takes long."""
+    ops, left_out = selected(given, config)
+    path = options.values.tensors if options.values else None
+    return Work(ops, left_out, given_tensors(ops, path) if path else None)
+
+
 def outcome(given: Sequence[Op], config: SaloConfig, options: Options, progress: Progress | None) -> Outcome:
     """Run those of the `given` ops that SALO runs.
 
     Raises `sim.arch.checks.UserError` for what does not fit.
     """
-    ops, left_out = selected(given, config)
+    ops, left_out, file = given_work(given, config, options)
     options = fitted(options, ops)
     config = options.configured({})
-    tensors = options.values.tensors if options.values else None
-    file = given_tensors(ops, tensors) if tensors else None
     run = simulate(ops, config, options.batch, progress)
     checked = []
     if options.values:

@@ -49,6 +49,9 @@ class Toy:
             left_out={op.id: f"k is at most {MOST_K}" for op in ops if op not in fitting},
         )
 
+    def check(self, trace: Trace, ops: Sequence[Op], config: ToyConfig, options: Options) -> None:
+        """Whatever is given runs."""
+
     def declines(self, op: Op, config: ToyConfig) -> str | None:
         return f"k is at most {MOST_K}" if op.dim("k") > MOST_K else None
 
