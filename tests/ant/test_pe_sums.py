@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from tandemsim.sim.run import Request, simulate
 from tandemsim.traces.codec import find, load
 from tests.ant.test_machine_random import one_op
 
+PAGE = Path(__file__).parents[2] / "docs" / "ant-machine.md"
 M, N, K = 24, 40, 300
 GEMM = one_op("gemm", {"m": M, "n": N, "k": K}, (M, K), (K, N), (M, N))
 COLUMNS = (Dataflow.WEIGHT_STATIONARY, Dataflow.INPUT_STATIONARY)
@@ -115,6 +117,12 @@ def test_the_command_refuses_an_array_that_its_products_could_exceed(machine: st
         request = Request(workload="x", trace=fused_trace(), machine=machine)
         with pytest.raises(ConfigError, match=said):
             simulate(replace(request, settings={f"{prefix}array.{settings[0]}": settings[1]}))
+
+
+def test_the_page_shows_what_the_command_says() -> None:
+    with pytest.raises(ConfigError) as refused:
+        simulate(Request(workload="resnet18", settings={"array.rows": 128}))
+    assert f"    tandem: {refused.value}\n" in PAGE.read_text()
 
 
 def test_no_preset_is_refused_for_the_bits_that_it_has_by_default() -> None:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tandemsim.sim.ant.values.tensors import Tensors
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.ant.presets import ANT
 from tandemsim.sim.arch.blocks import BLOCK_FORMATS
@@ -143,6 +144,9 @@ def test_no_sign_is_no_sign_in_values_and_formats(tmp_path: Path) -> None:
     assert formats == {"activation": "int8u", "weight": "int8u"}
     signed = msgspec.structs.replace(quant, signed=True)
     assert run(stated(signed, signed))[2] == {"activation": "int8", "weight": "int8"}
+    tensors = Tensors(stated(quant, quant), None, 0)
+    assert min(tensors.values(0).min(), tensors.values(1).min(), tensors.noise(0).min()) >= 0
+    assert Tensors(stated(quant), None, 0).values(1).min() < 0
     path = tmp_path / "values.npz"
     np.savez(path, a=np.full((SIZE, SIZE), -0.5))
     request = Request(workload="x", trace=stated(quant), machine="ant", functional=True, tensors=path)

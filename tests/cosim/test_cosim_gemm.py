@@ -13,7 +13,9 @@ from tests.cosim.sample import ON_EACH, ON_EVERY, WHOLE
 
 TILES = scenarios.MANY if WHOLE else scenarios.SOME
 ARRAYS = [*CONFIGS] if WHOLE else ["weights", "sums_drain", "nvfp4"]
-SCENARIOS = {each.__name__: each for each in (scenarios.tiles, scenarios.pauses, scenarios.short)}
+SCENARIOS = {
+    each.__name__: each for each in (scenarios.tiles, scenarios.pauses, scenarios.short, scenarios.turns)
+}
 
 
 @ON_EACH

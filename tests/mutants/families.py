@@ -78,7 +78,7 @@ FAMILIES: dict[str, Family] = {
         masks=re.compile(
             r"(^|_)(valid|enabled|first|last|starts|begins|ends|swap|go|moves|loads|reserve|ready)(_in)?$"
         ),
-        runs={name: getattr(ant_scenarios, name) for name in ("tiles", "pauses", "short")},
+        runs={name: getattr(ant_scenarios, name) for name in ("tiles", "pauses", "short", "turns")},
         sizes=(ant_scenarios.SOME, ant_scenarios.MANY),
         expect=gemm.expect,
     ),

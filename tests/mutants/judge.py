@@ -42,7 +42,7 @@ def top_of(stage: str, fault: Fault) -> str:
         return module if tops.unit_of(family, module) else ""
     if stage.startswith("around"):
         return tops.around(family, module)
-    return family.top if tops.holds(family, module) else ""
+    return family.top if stage.partition("-")[0] in family.runs and tops.holds(family, module) else ""
 
 
 def build(config: str, top: str, text: str, simulator: str) -> harness.Build:
@@ -102,6 +102,6 @@ def _forget(folder: Path, name: str) -> None:
 
 # What `make cosim` runs, in the amount of `make test` first. "around" is the stimulus of the unit in which
 # the unit with the fault lies.
-KINDS = ("tiles", "pauses", "short", "unit", "around")
+KINDS = ("tiles", "pauses", "short", "turns", "unit", "around")
 STAGES = (*KINDS, *(f"{kind}-more" for kind in KINDS))
 _PREPARED: dict[Job, Prepared] = {}  # by job without a fault

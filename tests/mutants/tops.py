@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from amaranth import Shape
 from amaranth.lib import wiring
 
 from tandemsim.rtl.lib.names import module_of
@@ -53,11 +54,16 @@ def top_verilog(config: str, modules: dict[str, Module], top: str) -> str:
 
 def _with_ports(module: Module, made: wiring.Component) -> Module:
     """Return a module whose ports are those of a unit."""
-    changed = replace(module, options=dict(module.options), connections=[])
+    wires, options = dict(module.wires), dict(module.options)
+    changed = replace(module, wires=wires, options=options, connections=[])
     entering = set()
     for number, (name, member) in enumerate(made.signature.members.items(), 1000):
         wire = "\\" + name
-        if wire in module.wires and "put" not in module.options[wire]:
+        if wire not in module.wires:  # what is the same everywhere, or what nobody reads
+            changed.wires[wire] = Shape.cast(member.shape).width
+            if member.flow is wiring.Out:
+                changed.connections.append((changed.bits(wire), ["0"] * changed.wires[wire]))
+        if "put" not in changed.options.get(wire, ""):
             changed.options[wire] = f"{'input' if member.flow is wiring.In else 'output'} {number}"
             entering |= {wire} if member.flow is wiring.In else set()
     for left, right in module.connections:

@@ -9,6 +9,7 @@ import pytest
 from amaranth._toolchain.yosys import YosysError
 
 from tandemsim.rtl import build
+from tandemsim.rtl.ant.units import TAPPED
 from tandemsim.rtl.lib import emit
 from tandemsim.sim.arch.checks import digest, to_dict
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
@@ -17,6 +18,7 @@ from tandemsim.sim.arch.salo.presets import SALO
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
 OF_FAMILY = {"salo": SMALL, "ant": ["--set", "rows=2", "--set", "cols=4"]}
+WITHOUT_TAPS = [unit for unit in build.all_units() if unit.name not in TAPPED]
 
 
 def files(folder):
@@ -30,16 +32,23 @@ def test_all_units_are_written_and_two_builds_give_the_same_bytes(family, tmp_pa
         assert build.main([family, *OF_FAMILY[family], "--out", str(tmp_path / name)]) == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert {*files(tmp_path / "one")} == {
-        f"{unit}.{kind}" for unit in build.all_units() if unit.family == family for kind in ("v", "json")
+        f"{unit}.{kind}" for unit in WITHOUT_TAPS if unit.family == family for kind in ("v", "json")
     }
 
 
 def test_without_a_name_every_unit_of_every_family_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build, "build", lambda unit, config: ("", {}))
     assert build.main(["--out", str(tmp_path)]) == 0
-    shown = [f"{tmp_path / str(unit)}.v" for unit in build.all_units()]
+    shown = [f"{tmp_path / str(unit)}.v" for unit in WITHOUT_TAPS]
     assert capsys.readouterr().out.splitlines() == shown
     assert {unit.family for unit in build.all_units()} == {"salo", "ant"}
+
+
+def test_a_unit_that_a_configuration_lacks_is_refused_by_name(tmp_path, capsys):
+    assert build.main(["ant/tap", "--out", str(tmp_path / "rtl")]) == 2
+    said = "python -m rtl.build: array.taps must name a block format for tap, not ''\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert not (tmp_path / "rtl" / "ant").exists()
 
 
 def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):

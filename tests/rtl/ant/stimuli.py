@@ -21,7 +21,8 @@ from tandemsim.sim.ant.tap import TapInputs
 from tandemsim.sim.ant.words import GemmCommand
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.operands import encoder_table, operand_tables
-from tandemsim.sim.arch.ant.wires import wires
+from tandemsim.sim.arch.ant.wires import GUARD_BITS, tap_width, wires
+from tandemsim.sim.arch.blocks import E8M0_BIAS, SCALE
 from tandemsim.sim.arch.wires import Wire
 from tests.ant import draws
 
@@ -132,7 +133,10 @@ def foot(config: AntConfig, seed: int, count: int) -> list[FootInputs]:
 
 
 def tap(config: AntConfig, seed: int, count: int) -> list[TapInputs]:
-    """Tiles in blocks, scales that come while those before are in use, parts of sums far apart in size."""
+    """Tiles in blocks, scales that come while those before are in use, parts of sums far apart in size.
+
+    Where the count allows it, also sums of so many parts that they reach their bounds.
+    """
     rng, near = random.Random(seed), np.random.default_rng(seed)
     array, psum = config.array, wires(config).block_sum
     assert array.blocks is not None
@@ -152,7 +156,26 @@ def tap(config: AntConfig, seed: int, count: int) -> list[TapInputs]:
                 starts = False
             show(True, starts, command)
             starts = False
-    return found
+    long = _long_sums(config, found[-1])
+    return found + long if len(long) <= count else found
+
+
+def _long_sums(config: AntConfig, like: TapInputs) -> list[TapInputs]:
+    """Return one sum down to the lower bound and one up to the upper bound, of equal parts, a part a tile."""
+    blocks, sides = config.array.blocks, bounds(wires(config).block_sum)
+    assert blocks is not None
+    scale = int(np.argmax(np.where(SCALE.finite, SCALE.base, 0))) if blocks.float_scale else E8M0_BIAS
+    significand = int(SCALE.base[scale]) ** 2 if blocks.float_scale else 1
+    parts = (1 << (tap_width(blocks) - 1)) // (sides[1] * significand << GUARD_BITS) + 3
+    scales = (scale,) * config.array.cols
+    found = [like._replace(valid=False, starts=False, weight_scales=scales, loads=True)]
+    for psum in sides:
+        for part in range(parts):
+            ends = {"first": part == 0, "leaves": part == parts - 1}
+            command = like.command._replace(words=1, base=0, **ends)
+            psums = (psum,) * config.array.cols
+            found.append(TapInputs(psums, True, True, command, scale, scales, False))
+    return found + 3 * [like._replace(valid=False, starts=False)]
 
 
 def block_foot(config: AntConfig, seed: int, count: int) -> list[BlockFootInputs]:
