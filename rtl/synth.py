@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if name not in count.PLACEABLE:
                 raise UserError(nearest(f"unit of {chosen.machine}", name, count.PLACEABLE))
         preset, settings, config = choice_of(family_named(chosen.machine), chosen)
-        require_writable_folder(folder)
+        require_writable_folder(chosen.out)  # as it was given: "" is not a folder
         report = {"preset": preset, "settings": settings, "tools": tools(placed, folder)}
         tell("Yosys compiles itself on its first run on a machine: about 100 s before anything happens")
         report |= count.measure(config, placed, folder, tell)

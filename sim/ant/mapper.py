@@ -199,7 +199,8 @@ class Search:
         """
         held = {name: getattr(self._config, name).capacity_bytes for name in LIMITS}
         needs = self._costs.needs(self._shape, is_there)
-        needs["activation_scratchpad"] = needs["activation_scratchpad"] + held["activation_scratchpad"] - room
+        whole = np.ceil(needs["activation_scratchpad"])  # sums of whole bytes are exact
+        needs["activation_scratchpad"] = whole + held["activation_scratchpad"] - room
         lacks = np.stack([np.maximum(needs[name] / held[name], 1) for name in LIMITS])
         place = np.lexsort((lacks.prod(axis=0), (lacks > 1).sum(axis=0)))[0]
         return {name: int(np.ceil(needs[name][place])) for name in LIMITS if needs[name][place] > held[name]}

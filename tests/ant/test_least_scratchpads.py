@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from tandemsim.sim.ant import program as program_of_a_run
@@ -19,7 +19,7 @@ from tandemsim.sim.machines.ant.small import small_trace
 from tandemsim.sim.pattern_trace import pattern_trace
 from tandemsim.traces.codec import find, load
 from tandemsim.traces.schema import Trace
-from tests.ant.test_machine_random import traces
+from tests.ant.test_machine_random import one_op, traces
 from tests.examples import some_of
 
 PADS = ("activation", "weight", "accumulator", "output", "residual", "vector")
@@ -28,6 +28,9 @@ SMALL = st.fixed_dictionaries({f"{pad}_scratchpad.capacity_bytes": BYTES for pad
 FLOWS = st.fixed_dictionaries(
     {"dataflow": st.sampled_from(["ws", "os", "is"]), "array.cols": st.sampled_from([4, 64])}
 )
+# 65 rows of 31.5 bytes, which float64 does not have exactly
+HALF_BYTES = one_op("gemm", {"m": 65, "n": 1, "k": 63}, (65, 63), (63, 1), (65, 1))
+TINY = {f"{pad}_scratchpad.capacity_bytes": 1 for pad in PADS if pad != "vector"}
 RULE = re.compile(r"(\w+_scratchpad\.capacity_bytes) must be at least (\d+) ")
 
 
@@ -44,6 +47,9 @@ def refusal(trace: Trace, chosen: dict[str, Any], bits: str) -> str:
 
 @settings(max_examples=some_of(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(traces(), SMALL, FLOWS, st.sampled_from(["4", "8"]))
+@example(
+    HALF_BYTES, TINY | {"activation_scratchpad.capacity_bytes": 2}, {"dataflow": "ws", "array.cols": 4}, "4"
+)
 def test_the_bytes_that_are_asked_for_are_the_least_that_do(
     trace: Trace, small: dict[str, int], flow: dict[str, Any], bits: str
 ) -> None:

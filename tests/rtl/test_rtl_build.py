@@ -18,6 +18,7 @@ from tandemsim.sim.arch.salo.presets import SALO
 
 SMALL = ["--set", "rows=2", "--set", "cols=4", "--set", "array.head_dim=4"]
 OF_FAMILY = {"salo": SMALL, "ant": ["--set", "rows=2", "--set", "cols=4"]}
+WITHOUT_TAPS = [unit for unit in build.all_units() if unit.name not in TAPPED]
 
 
 def files(folder):
@@ -25,9 +26,6 @@ def files(folder):
 
 
 @pytest.mark.slow
-WITHOUT_TAPS = [unit for unit in build.all_units() if unit.name not in TAPPED]
-
-
 @pytest.mark.parametrize("family", build.UNITS)
 def test_all_units_are_written_and_two_builds_give_the_same_bytes(family, tmp_path):
     for name in ("one", "two"):

@@ -20,6 +20,7 @@ PATTERN = 'pattern = "sliding:64,9"'
         (f"[[list]]\n{PATTERN}\nheads = [1, 2]", "line 3: heads must be an integer, not [1, 2]"),
         (f"[grid]\n{PATTERN}\nheads = [[1, 2]]", "line 3: heads must be an integer, not [1, 2]"),
         (f"[grid]\n{PATTERN}\nbatch = [1, true]", "line 3: batch must be an integer, not True"),
+        (f"[grid]\n{PATTERN}\nbits = [4, 4.5]", "line 3: bits must be a text or an integer, not 4.5"),
         (
             "samples = 2\n[random]\nworkload = {low = 1, high = 2}",
             "line 3: workload must be a text, not 1",
@@ -59,6 +60,13 @@ def test_a_constraint_without_blanks_warns_of_nothing(tmp_path: Path) -> None:
     study = tmp_path / "s.toml"
     study.write_text(f'constraints = ["rows>1and rows<100"]\n[grid]\n{PATTERN}\nrows = 8\n')
     assert Fields(read_study(study)).machines
+
+
+def test_operand_widths_are_numbers_and_names(tmp_path: Path) -> None:
+    study = tmp_path / "s.toml"
+    study.write_text('[grid]\nworkload = "resnet18"\nbits = [4, "8", "mxfp4"]\n')
+    read = read_study(study)
+    assert Fields(read).running() == ["ant"] and read.grid["bits"] == (4, "8", "mxfp4")
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
