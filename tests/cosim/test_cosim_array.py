@@ -5,7 +5,7 @@ import pytest
 from tandemsim.rtl.salo.array import PEArray as Circuit
 from tandemsim.rtl.testbench.salo_tiles import random_heads, random_tiles
 from tandemsim.rtl.testbench.words import pack
-from tandemsim.sim.arch.salo.ports import command_fields, global_output_fields, operand_fields, output_fields
+from tandemsim.sim.arch.salo.ports import global_output_fields, output_fields
 from tandemsim.sim.arch.salo.stages import Stage
 from tandemsim.sim.salo.array import PEArrayInputs
 from tandemsim.sim.salo.controller import Controller, ControllerInputs
@@ -35,16 +35,12 @@ def test_outputs_leave_a_fixed_lag_behind_their_last_stage(name, simulator):
     schedule = random_tiles(config.array, 8, seed=6)
     heads = random_heads(config, schedule.seq_len, config.array.head_dim, apart=True, seed=7)
     transfers = TileEngine(config).run(schedule, heads)
-    commands, operands = command_fields(config), operand_fields(config)
     nothing = transfers["operands"][0].word
     given = [*inputs_of(config, transfers, nothing)]
     idle = given[-1]._replace(stage=Stage.IDLE, end=False)
     given += [idle] * config.array.global_output_lag
-    packed = [
-        i._replace(command=pack(commands, i.command), operands=pack(operands, i.operands)) for i in given
-    ]
 
-    shown = harness.run_ports(Circuit(config), simulator, packed, "array")
+    shown = harness.run_ports(Circuit(config), simulator, given, "array")
 
     in_values = [cycle for cycle, i in enumerate(given) if i.stage == Stage.WEIGHTED_SUM]
     for port, lag, fields, ends in (
