@@ -48,7 +48,8 @@ class GemmController(wiring.Component):
         m, array = Module(), self.config.array
         self._drains = array.schedule is Schedule.DRAIN
         idle = array.rows + array.cols - 2
-        self._gap = Signal(range(idle + 1), name="gap")  # drain: idle cycles to come
+        # Drain: idle cycles to come. At least one bit: one PE has none, and a wire of no bits is one of two.
+        self._gap = Signal(range(max(1, idle) + 1), name="gap")
         if array.stationary:
             tile = self._weight_stationary(m)
         else:

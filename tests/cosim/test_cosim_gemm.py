@@ -10,6 +10,7 @@ from tests.cosim import simulators
 from tests.cosim.ant import gemm, scenarios
 from tests.cosim.ant.configs import CLASS_A, CONFIGS
 from tests.cosim.sample import ON_EACH, ON_EVERY, WHOLE
+from tests.rtl.ant import extremes
 
 TILES = scenarios.MANY if WHOLE else scenarios.SOME
 ARRAYS = [*CONFIGS] if WHOLE else ["weights", "sums_drain", "nvfp4"]
@@ -30,6 +31,17 @@ def test_random_tiles_of_ant_give_the_same_words_in_the_same_cycles(name, simula
 def test_every_simulator_that_is_here_says_the_same_of_ant(simulator):
     tiles, ends = scenarios.pauses(CONFIGS["one"], TILES)
     gemm.assert_twins(CONFIGS["one"], tiles, simulator, ends, "every")
+
+
+@pytest.mark.skipif(not WHOLE, reason="builds of some seconds each: make cosim")
+@ON_EACH
+@pytest.mark.parametrize("seed", range(6))
+def test_arrays_at_their_ends_are_their_models(seed, simulator):
+    """One PE, one format, room for one word, feet of one bit, as `extremes` draws them."""
+    config = extremes.config(seed)
+    for scenario in (scenarios.pauses, scenarios.short):
+        tiles, ends = scenario(config, scenarios.SOME)
+        gemm.assert_twins(config, tiles, simulator, ends, scenario.__name__)
 
 
 @pytest.mark.parametrize("name", ["weights", "sums"])

@@ -1,7 +1,6 @@
 """Circuits of random small configurations: no wire without a bit, and every unit as its model says."""
 
 import itertools
-import re
 
 import pytest
 from amaranth import Module, Signal, signed, unsigned
@@ -14,14 +13,13 @@ from tandemsim.sim.arch.salo.numerics import PUBLISHED, Normalisation
 from tests.cosim.salo.configs import small
 from tests.cosim.sample import WHOLE
 from tests.rtl import bench
+from tests.rtl.empty_wires import empty_wires
 from tests.rtl.salo import extremes
 from tests.rtl.salo.units import UNITS
 from tests.rtl.unit import SEED, assert_shown, expect
 
 CIRCUITS = SALO.by_name
 SEEDS = range(40 if WHOLE else 10)
-# In Verilog a range of no bits is one of two, and a constant or a repetition of none is none at all.
-EMPTY = re.compile(r"\[-1:0\]|\b0'[sS]?[bdhoBDHO]|\{\s*0\s*\{")
 ONE = small(
     PUBLISHED,
     tiles=1,
@@ -32,10 +30,6 @@ ONE = small(
     global_cols=0,
     normalisation=Normalisation.DEFERRED,
 )
-
-
-def empty_wires(text):
-    return [line.strip() for line in text.splitlines() if EMPTY.search(line)]
 
 
 @pytest.mark.parametrize("unit", CIRCUITS)
