@@ -10,11 +10,10 @@ circuit, which takes minutes; without FULL=1 and without a build this says so an
 from __future__ import annotations
 
 import os
-import statistics
-import time
 
 import numpy as np
 
+from benchmarks.beside_verilator import seconds, show
 from tandemsim.rtl.salo.tile_engine import TileEngine as Circuit
 from tandemsim.rtl.testbench.salo_tiles import random_heads
 from tandemsim.sim.arch.salo.presets import SALO
@@ -23,8 +22,6 @@ from tandemsim.sim.salo.scheduling.schedule import schedule
 from tandemsim.traces.pattern import Pattern
 from tests.cosim import harness, simulators
 from tests.cosim.salo import engine
-
-REPEATS = 7
 
 
 def main() -> None:
@@ -42,19 +39,10 @@ def main() -> None:
     heads = random_heads(SALO, pattern.seq_len, SALO.array.head_dim, apart=True, seed=1)
     seen = engine.run(SALO, part, heads, "verilator", "bench", clock_alone=4000)
 
-    array, times = PEArray(SALO), []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        array.run(part, *heads[0])
-        times.append(time.perf_counter() - start)
+    array = PEArray(SALO)
     cycles = SALO.array.total_cycles(part.tiles, SALO.array.head_dim)
-    model = cycles / statistics.median(times)
-    print(f"{part.tiles} tiles of 32 x 32 PEs, head size 64: {cycles} cycles\n")
-    print(f"{'':28}{'cycles/s':>12}{'model over it':>16}")
-    print(f"{'model, one thread':28}{model:12,.0f}")
-    for name in ("driven by cocotb", "clock alone"):
-        rate = seen["rates"][name]
-        print(f"{'Verilator, ' + name:28}{rate:12,.0f}{model / rate:16,.0f}")
+    model = cycles / seconds(lambda: array.run(part, *heads[0]))
+    show(f"{part.tiles} tiles of 32 x 32 PEs, head size 64: {cycles} cycles", model, seen["rates"])
 
 
 if __name__ == "__main__":

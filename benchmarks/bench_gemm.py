@@ -10,11 +10,10 @@ which takes minutes; without FULL=1 and without a build this says so and does no
 from __future__ import annotations
 
 import os
-import statistics
-import time
 
 import numpy as np
 
+from benchmarks.beside_verilator import seconds, show
 from tandemsim.rtl.ant.gemm import AntGemm as Circuit
 from tandemsim.sim.ant.gemm import AntGemm
 from tandemsim.sim.ant.streams import NO_PAUSES
@@ -23,7 +22,7 @@ from tests.ant import draws
 from tests.cosim import harness, simulators, streams
 from tests.cosim.ant import gemm
 
-SIDE, TILES, WORDS, REPEATS = 32, 24, 256, 7
+SIDE, TILES, WORDS = 32, 24, 256
 
 
 def main() -> None:
@@ -41,19 +40,9 @@ def main() -> None:
     seen = harness.build(Circuit(config), "verilator").run(stimulus, "bench")
     streams.assert_seen(expected, seen)
 
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        AntGemm(config).run(tiles)
-        times.append(time.perf_counter() - start)
     cycles = int(run.cycles.output[-1]) + 1
-    model = cycles / statistics.median(times)
-    print(f"{TILES} tiles of {SIDE} x {SIDE} PEs: {cycles} cycles\n")
-    print(f"{'':28}{'cycles/s':>12}{'model over it':>16}")
-    print(f"{'model, one thread':28}{model:12,.0f}")
-    for name in ("driven by cocotb", "clock alone"):
-        rate = seen["rates"][name]
-        print(f"{'Verilator, ' + name:28}{rate:12,.0f}{model / rate:16,.0f}")
+    model = cycles / seconds(lambda: AntGemm(config).run(tiles))
+    show(f"{TILES} tiles of {SIDE} x {SIDE} PEs: {cycles} cycles", model, seen["rates"])
 
 
 if __name__ == "__main__":

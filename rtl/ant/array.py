@@ -22,7 +22,7 @@ from tandemsim.rtl.lib.pipeline import delayed, named
 from tandemsim.rtl.lib.wires import layout
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.ports import activation_fields, command_fields, output_fields, weight_fields
-from tandemsim.sim.arch.ant.wires import wires
+from tandemsim.sim.arch.ant.wires import blocks_of, wires
 
 
 class Lane(NamedTuple):
@@ -128,7 +128,7 @@ class SystolicArray(wiring.Component):
         found = []
         for place, code in enumerate(codes):
             if place:
-                travels = delayed_view(m, travels, f"{side}_{place}")
+                travels = delayed(m, travels, 1, f"{side}_{place}")
             decoder = OperandDecoder(self.config)
             m.submodules[f"{side}_decoder_{place}"] = unit(self._platform, decoder)
             enabled = named(m, travels.valid & (travels.used > place), f"{side}_{place}_enabled")
@@ -227,10 +227,10 @@ class SystolicArray(wiring.Component):
     ) -> tuple[Value, Value, Value]:
         """Take blocks out of the columns; return their words together with those of the foot."""
         array = self.config.array
-        assert array.blocks is not None
+        length = blocks_of(array).length
         m.submodules.block_foot = foot = BlockFoot(self.config)
         for segment in range(array.segments):
-            ends = pes[(segment + 1) * array.blocks.length - 1]
+            ends = pes[(segment + 1) * length - 1]
             for c, pe in enumerate(ends):
                 psum = named(m, pe.psum_out[: len(foot.psums[segment][c])], f"block_{segment}_{c}")
                 m.d.comb += foot.psums[segment][c].eq(
@@ -255,10 +255,3 @@ class SystolicArray(wiring.Component):
         )
         ours = Cat(foot.sums.as_value(), foot.exponents.as_value())
         return ours | word, valid | foot.word_valid, end | foot.end
-
-
-def delayed_view(m: Module, value: data.View, name: str) -> data.View:
-    """Return a packed value as it was a cycle ago."""
-    register = Signal(value.shape(), name=name)
-    m.d.sync += register.eq(value)
-    return register

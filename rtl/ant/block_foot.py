@@ -17,7 +17,7 @@ from tandemsim.rtl.lib.pipeline import delayed, named
 from tandemsim.rtl.lib.wires import layout, shape
 from tandemsim.sim.arch.ant.config import AntConfig
 from tandemsim.sim.arch.ant.ports import command_fields
-from tandemsim.sim.arch.ant.wires import tap_width, wires
+from tandemsim.sim.arch.ant.wires import blocks_of, tap_width, wires
 
 
 class BlockFoot(wiring.Component):
@@ -50,8 +50,7 @@ class BlockFoot(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, array = Module(), self.config.array
-        blocks = array.blocks
-        assert blocks is not None
+        blocks = blocks_of(array)
         place = (blocks.length - 1).bit_length()
         # What goes from tap to tap; the flags in registers, since a reset must find them.
         flags = Cat(self.activations_valid & self.tile.blocks, self.begins, self.weights_valid)

@@ -15,7 +15,7 @@ from tandemsim.sim.ant.controller import NOTHING
 from tandemsim.sim.ant.tap import Tap, TapInputs, TapOutputs
 from tandemsim.sim.ant.words import GemmCommand
 from tandemsim.sim.arch.ant.config import AntConfig
-from tandemsim.sim.arch.ant.wires import tap_width
+from tandemsim.sim.arch.ant.wires import blocks_of, tap_width
 
 
 class BlockFootInputs(NamedTuple):
@@ -50,9 +50,7 @@ class BlockFoot:
     """
 
     def __init__(self, config: AntConfig) -> None:
-        blocks = config.array.blocks
-        if blocks is None:
-            raise ValueError("an array without taps")
+        blocks = blocks_of(config.array)
         self._length, self._width = blocks.length, tap_width(blocks)
         self._segments = segments = range(config.array.segments)
         self._taps = [Tap(config) for _ in segments]

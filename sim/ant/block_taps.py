@@ -13,7 +13,7 @@ from tandemsim.sim.ant.block_sums import BlockSums, add, nothing, scale_parts
 from tandemsim.sim.ant.sums import matrix_product
 from tandemsim.sim.ant.words import GemmTile
 from tandemsim.sim.arch.ant.config import AntConfig
-from tandemsim.sim.arch.ant.wires import GUARD_BITS, tap_width
+from tandemsim.sim.arch.ant.wires import GUARD_BITS, blocks_of, tap_width
 from tandemsim.sim.arch.types import Integers
 
 
@@ -28,9 +28,7 @@ class BlockTaps:
     """Accumulators of the taps of an array."""
 
     def __init__(self, config: AntConfig) -> None:
-        blocks = config.array.blocks
-        if blocks is None:
-            raise ValueError("an array without taps")
+        blocks = blocks_of(config.array)
         self._form, self._width = blocks, tap_width(blocks)
         shape = config.accumulator_rows, config.array.cols
         self._held = [nothing(shape) for _ in range(config.array.segments)]

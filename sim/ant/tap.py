@@ -13,7 +13,7 @@ import numpy as np
 from tandemsim.sim.ant.block_sums import BlockSums, add, nothing, scale_parts
 from tandemsim.sim.ant.words import GemmCommand
 from tandemsim.sim.arch.ant.config import AntConfig
-from tandemsim.sim.arch.ant.wires import GUARD_BITS, tap_width
+from tandemsim.sim.arch.ant.wires import GUARD_BITS, blocks_of, tap_width
 
 
 class TapInputs(NamedTuple):
@@ -57,9 +57,7 @@ class Tap:
     """
 
     def __init__(self, config: AntConfig) -> None:
-        blocks = config.array.blocks
-        if blocks is None:
-            raise ValueError("an array without taps")
+        blocks = blocks_of(config.array)
         self._form, self._width = blocks, tap_width(blocks)
         shape = config.accumulator_rows, config.array.cols
         self.accumulators = nothing(shape)

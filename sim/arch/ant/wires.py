@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from tandemsim.sim.arch.ant.config import MAX_WORDS, AntConfig
+from tandemsim.sim.arch.ant.config import MAX_WORDS, AntArray, AntConfig
 from tandemsim.sim.arch.ant.operands import code_bits, largest_shift, operand_tables
 from tandemsim.sim.arch.ant.widths import Range, product, values_of
 from tandemsim.sim.arch.blocks import E8M0_BIAS, E8M0_NAN, SCALE, SCALE_BITS, BlockFormat
@@ -66,6 +66,13 @@ def wires(config: AntConfig) -> AntWires:
         twice=Wire(Range(2 * least, 2 * greatest).bits, True),
         encoded=Wire(max(form.bits for form in forms)),
     )
+
+
+def blocks_of(array: AntArray) -> BlockFormat:
+    """Return the block format of the array's taps. Raises `ValueError` where it has none."""
+    if array.blocks is None:
+        raise ValueError("an array without taps")
+    return array.blocks
 
 
 def tap_width(form: BlockFormat | None) -> int:
