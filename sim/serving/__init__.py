@@ -1,0 +1,1 @@
+"""Services on a multi-tenant CPU: queries, policies that give them cores, the event loop that runs them."""
