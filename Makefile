@@ -27,6 +27,8 @@ workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
 # What `sim run` takes; tests/test_packaging.py holds it for every checked-in trace.
 trace_file = $(firstword $(wildcard $(WORKLOAD) traces/data/$(workload_name).json))
 default_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
+# Suites of tests/rtl that `make proofs` and `make synth` run whole, and `make test` as far as it goes without Yosys.
+NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build)
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
@@ -54,7 +56,7 @@ cosim: ## the whole co-simulation [FULL=1: also 32 x 32 PEs; WAVES=1: leaves wav
 	$(buildable)
 	$(environment) core test rtl cosim
 	@$(PY) -m tests.cosim.simulators
-	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s --numprocesses=0) tests/rtl tests/cosim $(ARGS)
+	TANDEM_COSIM=1 FULL='$(FULL)' WAVES='$(WAVES)' $(PYTEST) $(if $(WAVES),-s --numprocesses=0) $(NOT_COSIM) tests/rtl tests/cosim $(ARGS)
 
 rtl: ## write the circuits as Verilog to build/rtl [PRESET=salo-dac22 SET="rows=8 cols=8"]
 	$(environment) core rtl
