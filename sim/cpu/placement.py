@@ -21,8 +21,8 @@ def next_island(free: Integers, held: Integers, islands: int, needed: int, scatt
 
     free, held: by island; held is 1 where the team was before, with its data.
     Aligned: the island that is left with the fewest free cores once it has given all that the team needs;
-    if no island has so many, the one with the most. Scattered: the one with the most, for one core. Ties go to
-    an island that the team held before, then to the first.
+    if no island has so many, the one with the most. Scattered: the one with the most, for one core. Ties go
+    to an island that the team held before, then to the first.
     """
     best, score = 0, -1
     for island in range(islands):

@@ -9,9 +9,7 @@ from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.serving.policy import Budget, Rule
 from tandemsim.sim.serving.profile import SHIPPED, Plan
 
-WORTH = (
-    0.95  # assumed: more cores that save less than 5 % are not worth it where no number of cores is enough
-)
+WORTH = 0.95  # assumed: where no number of cores is enough, more of them have to save 5 % of the time
 
 
 @jit

@@ -23,9 +23,8 @@ class Prices(NamedTuple):
     """The tables of all prices, for each choice of versions (`sim.serving.profile`)."""
 
     price: Doubles  # [prices] cores
-    cores: (
-        Integers  # [choices, prices, layers, cores held + 1] of the cheapest team; 0 held: the query starts
-    )
+    # [choices, prices, layers, cores held + 1] of the cheapest team; 0 held: the query starts
+    cores: Integers
     to_go: Doubles  # picoseconds to the end of the model, with the cheapest teams
 
 

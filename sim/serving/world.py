@@ -171,9 +171,8 @@ class Truth(NamedTuple):
     weight_dram_bytes: Doubles  # [versions, islands + 1] if nothing of them is in L3
     other_island_bytes: Doubles  # [versions, islands + 1]
     curves: Curves
-    alone: (
-        Doubles  # [versions, team sizes] what is evicted, or not used again, of a tenant alone on an island
-    )
+    # [versions, team sizes] what is evicted, or not used again, of a tenant alone on an island
+    alone: Doubles
 
 
 class Demands(NamedTuple):
