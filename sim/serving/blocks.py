@@ -11,15 +11,7 @@ from tandemsim.sim.serving.profile import Plan
 
 @jit(inline="always")
 def block_by_demand(
-    plan: Plan,
-    rule: Rule,
-    choice: int,
-    layer: int,
-    network: int,
-    held: int,
-    target: float,
-    left: float,
-    limit: int,
+    plan: Plan, rule: Rule, choice: int, layer: int, network: int, held: int, target: float, left: float, limit: int
 ) -> tuple[int, int]:
     """Return the end of the unit and its cores, for `Unit.MODEL`, `LAYERS` and `ADAPTIVE`.
 

@@ -9,9 +9,7 @@ from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.serving.policy import Budget, Rule
 from tandemsim.sim.serving.profile import CORES_OF_SHARES, SHIPPED, Plan
 
-WORTH = (
-    0.95  # assumed: more cores that save less than 5 % are not worth it where no number of cores is enough
-)
+WORTH = 0.95  # assumed: more cores that save less than 5 % are not worth it where no number of cores is enough
 
 
 @jit
@@ -44,9 +42,7 @@ def need(
 
 
 @jit(inline="always")
-def seconds_for(
-    plan: Plan, rule: Rule, layer: int, end: int, network: int, target: float, left: float
-) -> float:
+def seconds_for(plan: Plan, rule: Rule, layer: int, end: int, network: int, target: float, left: float) -> float:
     """Return the picoseconds that the layers from `layer` to `end` may take; `left` is until margin * target."""
     shares = plan.shares[rule.share]
     last = plan.first_layer[network + 1] + network

@@ -120,9 +120,7 @@ def settle_islands(world: World) -> None:
                 islands.versions[place] = world.running.version[part // len(islands.free)]
                 islands.sizes[place] = parts.size[part]
                 islands.speeds[place] = parts.speed[part]
-            age = eviction_age(
-                world.curves, islands.versions, islands.sizes, islands.speeds, count, truth.l3_bytes
-            )
+            age = eviction_age(world.curves, islands.versions, islands.sizes, islands.speeds, count, truth.l3_bytes)
         for place in range(count):
             part = islands.tenant[island, place]
             row = part // len(islands.free)
@@ -134,9 +132,7 @@ def settle_islands(world: World) -> None:
                 parts.survives[part] = surviving(world.curves, version, size, moved)
             share = parts.cores[part] / world.running.cores[row]
             streamed = share * world.tables.past_l2_bytes[version] * parts.survives[part]
-            others = other_island_bytes(
-                world.tables, world.running.layer[row], version, world.running.parts[row]
-            )
+            others = other_island_bytes(world.tables, world.running.layer[row], version, world.running.parts[row])
             parts.inserted[part] = max(0.0, streamed - parts.kept[part]) + share * others
             world.running.stale[row] = 1
 

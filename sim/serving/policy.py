@@ -84,9 +84,7 @@ class Policy:
             rules.require(self.quantum >= 1, "Policy.quantum must be a positive integer", self.quantum)
             rules.require(self.longest >= 1, "Policy.longest must be a positive integer", self.longest)
             rules.require(
-                0 <= self.least_efficiency <= 1,
-                "Policy.least_efficiency must lie in 0...1",
-                self.least_efficiency,
+                0 <= self.least_efficiency <= 1, "Policy.least_efficiency must lie in 0...1", self.least_efficiency
             )
             rules.require(self.most_price > 0, "Policy.most_price must be positive", self.most_price)
 

@@ -22,9 +22,7 @@ class Prices(NamedTuple):
     """The tables of all prices, for each choice of versions (`sim.serving.profile`)."""
 
     price: Doubles  # [prices] cores
-    cores: (
-        Integers  # [choices, prices, layers, cores held + 1] of the cheapest team; 0 held: the query starts
-    )
+    cores: Integers  # [choices, prices, layers, cores held + 1] of the cheapest team; 0 held: the query starts
     to_go: Doubles  # picoseconds to the end of the model, with the cheapest teams
 
 

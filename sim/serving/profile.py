@@ -62,10 +62,7 @@ def make_profile(
     `error` is the standard deviation of the logarithm of each version's time; 0 is a plan without errors.
     """
     teams = np.arange(1, constants.cores + 1)
-    spans = [
-        islands_of_team(int(c), constants.islands, constants.cores // constants.islands, placement)
-        for c in teams
-    ]
+    spans = [islands_of_team(int(c), constants.islands, constants.cores // constants.islands, placement) for c in teams]
     of_layer = np.repeat(resident, np.diff(tables.first_layer))
     time = _times(tables, constants, of_layer, np.array(spans, np.int64))
     if error > 0:
@@ -74,9 +71,7 @@ def make_profile(
     best, fastest = _best(tables, time)
     shipped = time[0, tables.shipped]
     sums = np.stack([_sums(tables, row) for row in (shipped, *fastest)])
-    shares = np.stack(
-        [_shares(tables, shipped[:, min(CORES_OF_SHARES, constants.cores)]), _shares(tables, tables.macs)]
-    )
+    shares = np.stack([_shares(tables, shipped[:, min(CORES_OF_SHARES, constants.cores)]), _shares(tables, tables.macs)])
     plan = Plan(
         first_layer=tables.first_layer,
         sums=sums,

@@ -41,13 +41,7 @@ def poisson(shares: Sequence[float], count: int, seed: int) -> Queries:
 
 
 def bursty(
-    shares: Sequence[float],
-    count: int,
-    seed: int,
-    *,
-    ratio: float = 4.0,
-    calm: float = 0.9,
-    burst: float = 100.0,
+    shares: Sequence[float], count: int, seed: int, *, ratio: float = 4.0, calm: float = 0.9, burst: float = 100.0
 ) -> Queries:
     """Draw `count` queries whose rate alternates between calm and bursts (a Markov-modulated Poisson process).
 
@@ -138,9 +132,7 @@ def _network(row: list[str], place: str, names: Sequence[str]) -> int:
 
 def _networks(shares: Sequence[float], uniform: Doubles) -> Integers:
     if not shares or min(shares) < 0 or not math.isclose(sum(shares), 1):
-        raise ConfigError(
-            f"the shares of the networks must be 0 or more with a sum of 1, not {shown(shares)}"
-        )
+        raise ConfigError(f"the shares of the networks must be 0 or more with a sum of 1, not {shown(shares)}")
     edges = np.cumsum(shares)[:-1]
     return np.searchsorted(edges, uniform, side="right").astype(np.int64)
 

@@ -99,9 +99,7 @@ def simulate(
     """
     require(math.isfinite(load) and load > 0, "the load must be positive", load)
     require(0 <= warm_up < queries.count, "the warm-up must be shorter than the queries", warm_up)
-    require(
-        policy.quantum <= service.constants.cores, "Policy.quantum must be at most the cores", policy.quantum
-    )
+    require(policy.quantum <= service.constants.cores, "Policy.quantum must be at most the cores", policy.quantum)
     world = _world(service, policy, queries, load, window)
     state = world.state[0]
     state.warm_up = warm_up
@@ -136,9 +134,7 @@ def _prices(profile: Profile, quantum: int, knows_teams: bool) -> Prices:
 
 @functools.lru_cache(maxsize=16)
 def _alone(service: Service) -> Doubles:
-    return survival_alone(
-        Curves(service.tables.survival, service.tables.occupied_bytes), service.constants.l3_bytes
-    )
+    return survival_alone(Curves(service.tables.survival, service.tables.occupied_bytes), service.constants.l3_bytes)
 
 
 @jit
@@ -193,9 +189,7 @@ def _world(
         flows=_flows(cores + 1),
         islands=_islands(service),
         clock=clocks(len(tables.macs), constants.islands),
-        line=Line(
-            *(np.zeros(cores + networks + 2, np.int64) for _ in range(3)), np.zeros(networks, np.int64)
-        ),
+        line=Line(*(np.zeros(cores + networks + 2, np.int64) for _ in range(3)), np.zeros(networks, np.int64)),
         tally=_tally(tables),
         slices=Slices(
             table=np.zeros((MOST_SLICES if window else 0, len(Slice)), np.int64),
@@ -207,9 +201,7 @@ def _world(
 
 def _running(rows: int) -> Running:
     doubles = {"counted", "resume", "solo", "single", "resident"}
-    return Running(
-        **{name: np.zeros(rows, float if name in doubles else np.int64) for name in Running._fields}
-    )
+    return Running(**{name: np.zeros(rows, float if name in doubles else np.int64) for name in Running._fields})
 
 
 def _parts(count: int) -> Parts:
