@@ -16,17 +16,23 @@ from tandemsim.traces.schema import Trace
 
 
 def network_tables(
-    traces: Sequence[Trace], config: CpuConfig, *, batch: int = 1, versions: int = 5
+    traces: Sequence[Trace], config: CpuConfig, *, batch: int = 1, versions: int | None = None
 ) -> NetworkTables:
-    """Return the tables of some networks on a CPU, with up to so many versions of each layer."""
+    """Return the tables of some networks on a CPU.
+
+    versions: that each layer has at most; None: `config.versions`.
+    """
     networks = [[layer.shape for layer in layers_of(trace, trace.ops, batch).layers] for trace in traces]
     return shape_tables(networks, config, versions)
 
 
-def shape_tables(networks: Sequence[Sequence[Shape]], config: CpuConfig, versions: int = 5) -> NetworkTables:
+def shape_tables(
+    networks: Sequence[Sequence[Shape]], config: CpuConfig, versions: int | None = None
+) -> NetworkTables:
     """Return the tables of networks whose layers are stated."""
     shapes = [shape for network in networks for shape in network]
-    found = [versions_of(shape, config, versions) for shape in shapes]
+    most = config.versions if versions is None else versions
+    found = [versions_of(shape, config, most) for shape in shapes]
     first = np.array([0, *accumulate(len(each.start_seconds) for each in found)], np.int64)
     return NetworkTables(
         first_layer=np.array([0, *accumulate(map(len, networks))], np.int64),
