@@ -2,9 +2,9 @@
 
 A layer lasts microseconds, filling an island takes milliseconds, so no cache reaches the steady state of a
 layer. What lasts from one query to the next is weights. Each island counts the bytes that were inserted into
-it; a layer notes, when it ends, that clock and the slice of its output channels that ran there. What of this slice a
-later run needs is still there if less than the island's capacity was inserted since. That is the
-transient itself, in closed form, at a cost of one look per island and layer.
+it; a layer notes, when it ends, that clock and the slice of its output channels that ran there. What of
+this slice a later run needs is still there if less than the island's capacity was inserted since. That is
+the transient itself, in closed form, at a cost of one look per island and layer.
 
 `long_run_shares` is the other form, the long run of Che's approximation. Planners use it, since they cannot
 know what is in the caches.
@@ -12,8 +12,8 @@ know what is in the caches.
 
 from __future__ import annotations
 
+import enum
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,35 +25,41 @@ FOR_WEIGHTS = 0.75  # assumed: of L3; the rest holds activations
 STEPS = 200  # of a bisection, to the last bit
 
 
-class Clocks(NamedTuple):
-    """What each island has seen, and of each layer its last use there."""
+class LastUse(enum.IntEnum):
+    """Columns of what each island remembers of each layer, an array [layers, islands, LastUse]."""
 
-    inserted: Doubles  # [islands] bytes so far
-    stamp: Doubles  # [layers, islands] `inserted` at the end of the layer's last run there
-    low: Doubles  # [layers, islands] the slice of the weights that ran there, low ... high of 0 ... 1
-    high: Doubles
-
-
-def clocks(layers: int, islands: int) -> Clocks:
-    """Return the clocks of caches that have seen no layer."""
-    shape = layers, islands
-    return Clocks(np.zeros(islands), np.full(shape, NEVER_USED), np.zeros(shape), np.zeros(shape))
+    STAMP = 0  # bytes inserted into the island before the layer's last run there ended
+    LOW = 1  # the slice of its weights that ran there, LOW ... HIGH of 0 ... 1
+    HIGH = 2
 
 
-@jit(inline="always")
-def resident_share(clock: Clocks, layer: int, island: int, low: float, high: float, capacity: float) -> float:
-    """Return the share of all of a layer's weights that lies on `island`, of those in the slice `low` ... `high`."""
-    if clock.inserted[island] - clock.stamp[layer, island] >= capacity:
+def no_uses(layers: int, islands: int) -> Doubles:
+    """Return the last uses of layers that have not run."""
+    uses = np.zeros((layers, islands, len(LastUse)))
+    uses[..., LastUse.STAMP] = NEVER_USED
+    return uses
+
+
+@jit
+def resident_share(
+    uses: Doubles, layer: int, island: int, inserted: float, low: float, high: float, l3_bytes: float
+) -> float:
+    """Return the share of a layer's weights that lies on `island`, of the slice `low` ... `high` of them.
+
+    inserted: bytes so far, of `l3_bytes` that the island has room for.
+    """
+    if inserted - uses[layer, island, LastUse.STAMP] >= l3_bytes:
         return 0.0
-    return max(0.0, min(high, clock.high[layer, island]) - max(low, clock.low[layer, island]))
+    first, end = float(uses[layer, island, LastUse.LOW]), float(uses[layer, island, LastUse.HIGH])
+    return max(0.0, min(high, end) - max(low, first))
 
 
-@jit(inline="always")
-def note_use(clock: Clocks, layer: int, island: int, low: float, high: float) -> None:
+@jit
+def note_use(uses: Doubles, layer: int, island: int, inserted: float, low: float, high: float) -> None:
     """Note that a layer has just ended on `island`, with the slice `low` ... `high` of its weights."""
-    clock.stamp[layer, island] = clock.inserted[island]
-    clock.low[layer, island] = low
-    clock.high[layer, island] = high
+    uses[layer, island, LastUse.STAMP] = inserted
+    uses[layer, island, LastUse.LOW] = low
+    uses[layer, island, LastUse.HIGH] = high
 
 
 def long_run_shares(weight_bytes: Doubles, rates: Doubles, l3_bytes: float) -> Doubles:
@@ -76,4 +82,4 @@ def long_run_shares(weight_bytes: Doubles, rates: Doubles, l3_bytes: float) -> D
 
 def _filled(weight_bytes: Doubles, rates: Doubles, age: float) -> float:
     terms = zip(weight_bytes, rates, strict=True)
-    return sum(weights * (1 - math.exp(-rate * age)) for weights, rate in terms)
+    return math.fsum(weights * (1 - math.exp(-rate * age)) for weights, rate in terms)
