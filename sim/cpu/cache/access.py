@@ -5,18 +5,15 @@ lowest first, and what that evicts is written back before the next. A write-back
 line, which first comes up from below in the same way: so several lines can be on their way up, one for each
 level at most. They are the rows of `frames`.
 
-This is one long function, and LRU is written out in it, because a helper that takes arrays counts references
-to them by atomic instructions, and random accesses then run at a fifth of the speed.
+It is a loop of two steps: a line is looked up in a level, or put into one.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 
 from tandemsim.sim.arch.types import Bools, Integers, Tokens
-from tandemsim.sim.cpu.cache.replacement import chosen, emptied, filled, used
+from tandemsim.sim.cpu.cache.replacement import chosen, emptied, filled, found, oldest_used, used
 from tandemsim.sim.cpu.cache.state import (
     DEAD,
     EMPTY,
@@ -27,29 +24,15 @@ from tandemsim.sim.cpu.cache.state import (
     Caches,
     Column,
     Count,
+    Frame,
     Rules,
 )
-from tandemsim.sim.engine.jit import int64, jit
+from tandemsim.sim.engine.jit import BARE, int64, jit
 
-ONE = np.uint64(1)  # places that are unsigned cannot be negative, for which numba looks otherwise
-ONE_BYTE = np.uint8(1)
 LOAD, STORE, PUT = range(3)  # what is done to a level next; a store is of a line that the level above evicted
 
 
-class Frame(IntEnum):
-    """Of a line on its way up."""
-
-    LINE = 0
-    LEVEL = 1  # that it is put into next
-    TOP = 2  # and last
-    DIRTY = 3  # whether it is dirty there
-    CARRIED = 4  # whether an exclusive L3 gave it away dirty: it is dirty where it is put first
-
-
-FIELDS = len(Frame)
-
-
-@jit
+@jit(**BARE)
 def access_all(
     caches: Caches, rules: Rules, accessed: Integers, writes: Bools, cores: Tokens, tenants: Tokens
 ) -> None:
@@ -66,7 +49,7 @@ def access_all(
     last = size - 1
     gives_away = rules.inclusion == EXCLUSIVE
     by_eviction = gives_away or rules.inclusion == VICTIM  # the only way in which the last level is filled
-    frames = np.empty((size + 1, FIELDS), np.int64)
+    frames = caches.frames
     for index in range(len(accessed)):
         line, write, core = accessed[index], int64(writes[index]), int64(cores[index])
         account = tenants[index] * rules.cores + core
@@ -79,20 +62,12 @@ def access_all(
         if lines[spot] >> 1 == line and replacement == LRU:
             lines[spot] |= write
             continue
-        spot = first
-        while spot < end and lines[spot] >> 1 != line:
-            spot += ONE
+        spot = found(lines, first, end, line)
         if spot < end:
             lines[spot] |= write
             if rules.writes_refresh or write == 0:
                 recent[at] = spot - first
-                if replacement == LRU:
-                    age = ages[spot]
-                    for other in range(first, end):
-                        ages[other] += ages[other] < age
-                    ages[spot] = 0
-                else:
-                    used(ages, place, ways, replacement, int(spot - first))
+                used(ages, first, end, spot, replacement)
             continue
         counts[account, 0, Count.LOAD_MISSES + 2 * write] += 1
 
@@ -117,17 +92,11 @@ def access_all(
                 place = firsts[level, core] + at * ways
                 first, end = np.uint64(place), np.uint64(place + ways)
                 if replacement == LRU and (level < last or not rules.masked):
-                    oldest, spot = ways - 1, first
-                    for other in range(first, end):
-                        if ages[other] == oldest:
-                            spot = other
-                        ages[other] += ONE_BYTE
-                    ages[spot] = 0
+                    spot = oldest_used(ages, first, end)
                 else:
                     mask = caches.masks[tenants[index]] if level == last else int64(-1)
-                    way = chosen(lines, ages, caches.random, place, ways, replacement, mask)
-                    filled(ages, place, ways, replacement, way)
-                    spot = np.uint64(place + way)
+                    spot = chosen(lines, ages, caches.random, first, end, replacement, mask)
+                    filled(ages, first, end, spot, replacement)
                 out = int64(lines[spot])
                 lines[spot] = 2 * line + dirty
                 if level == 0:
@@ -158,16 +127,14 @@ def access_all(
                 ways, replacement = levels[level, Column.WAYS], levels[level, Column.REPLACEMENT]
                 place = firsts[level, core] + (line & levels[level, Column.SET_MASK]) * ways
                 first, end = np.uint64(place), np.uint64(place + ways)
-                spot = first
-                while spot < end and lines[spot] >> 1 != line:
-                    spot += ONE
+                spot = found(lines, first, end, line)
                 hit = bool(spot < end)
                 if not hit:
                     counts[account, level, Count.LOAD_MISSES + 2 * doing] += told
                 elif gives_away and level == last and doing == LOAD:
                     carried = int64(lines[spot]) & 1
                     lines[spot] = EMPTY
-                    emptied(ages, place, ways, replacement, int(spot - first))
+                    emptied(ages, first, end, spot, replacement)
                 elif doing == STORE and dirty == 0 and not gives_away:
                     # A victim cache puts the line in anew, and its older copy is not found any more.
                     lines[spot] = DEAD | (lines[spot] & 1)
@@ -176,13 +143,7 @@ def access_all(
                     if doing == STORE:
                         lines[spot] |= dirty
                     if doing == LOAD or rules.writes_refresh:
-                        if replacement == LRU:
-                            age = ages[spot]
-                            for other in range(first, end):
-                                ages[other] += ages[other] < age
-                            ages[spot] = 0
-                        else:
-                            used(ages, place, ways, replacement, int(spot - first))
+                        used(ages, first, end, spot, replacement)
             if doing == STORE and hit:
                 doing = PUT
             elif not hit and not (doing == STORE and by_eviction and level == last):
@@ -202,7 +163,7 @@ def access_all(
                 doing = PUT
 
 
-@jit
+@jit(**BARE)
 def invalidated(caches: Caches, account: int, core: int, line: int) -> int:
     """Take a line out of all caches above an inclusive L3; return whether one had it dirty."""
     lines, firsts = caches.lines, caches.firsts
@@ -213,10 +174,11 @@ def invalidated(caches: Caches, account: int, core: int, line: int) -> int:
             for level in range(last):
                 ways = caches.levels[level, Column.WAYS]
                 place = firsts[level, other] + (line & caches.levels[level, Column.SET_MASK]) * ways
-                for way in range(ways):
-                    if lines[place + way] >> 1 == line:
-                        dirty |= lines[place + way] & 1
-                        lines[place + way] = EMPTY
-                        emptied(caches.ages, place, ways, caches.levels[level, Column.REPLACEMENT], way)
-                        caches.counts[account, level, Count.INVALIDATIONS] += 1
+                first, end = np.uint64(place), np.uint64(place + ways)
+                spot = found(lines, first, end, line)
+                if spot < end:
+                    dirty |= lines[spot] & 1
+                    lines[spot] = EMPTY
+                    emptied(caches.ages, first, end, spot, caches.levels[level, Column.REPLACEMENT])
+                    caches.counts[account, level, Count.INVALIDATIONS] += 1
     return int(dirty)

@@ -15,9 +15,8 @@ from tandemsim.sim.arch.cpu.cache import CacheConfig, HierarchyConfig, Inclusion
 from tandemsim.sim.arch.types import Bytes, Integers, Tokens
 
 EMPTY = -1  # a way without a line
-DEAD = (
-    -4
-)  # a copy that a newer one in its set hides; -3 if it is dirty. Half of it is no line's number either
+# A copy that a newer one in its set hides; -3 if it is dirty. Half of either is not a line's number.
+DEAD = -4
 LINE_BITS = 30  # of a line's number
 OLDEST_RRPV = 3  # of SRRIP: "re-reference prediction value", 2 bits
 NEW_RRPV = 2
@@ -59,6 +58,16 @@ class Count(IntEnum):
     VICTIMS = 7  # clean lines that the level above evicted into this one
 
 
+class Frame(IntEnum):
+    """Of a line on its way up."""
+
+    LINE = 0
+    LEVEL = 1  # that it is put into next
+    TOP = 2  # and last
+    DIRTY = 3  # whether it is dirty there
+    CARRIED = 4  # whether an exclusive L3 gave it away dirty: it is dirty where it is put first
+
+
 class Caches(NamedTuple):
     """All caches of a hierarchy, level by level, in each cache by cache, set by set, way by way."""
 
@@ -70,6 +79,7 @@ class Caches(NamedTuple):
     counts: Integers  # [tenants * cores, levels + 1, Count]: of memory, loads and stores
     masks: Integers  # [tenants] the ways of the last level that a tenant may fill
     random: Integers  # [1] state of the generator
+    frames: Integers  # [levels + 1, Frame] of `sim.cpu.cache.access`
 
 
 class Rules(NamedTuple):
@@ -106,6 +116,7 @@ def make_caches(config: HierarchyConfig, tenants: int) -> Caches:
         counts=np.zeros((tenants * config.cores, len(levels) + 1, len(Count)), np.int64),
         masks=np.array([mask - (mask >> 63 << 64) for mask in masks], np.int64),
         random=np.array([config.seed], np.int64),
+        frames=np.zeros((len(levels) + 1, len(Frame)), np.int64),
     )
 
 
