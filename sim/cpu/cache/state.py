@@ -105,7 +105,7 @@ def make_caches(config: HierarchyConfig, tenants: int) -> Caches:
         first += caches * sets * level.ways
     firsts[-1] = numbers * config.sets(config.l1)
     last = list(config.levels.values())[-1]
-    every = (1 << last.ways) - 1 if last.ways < 64 else -1
+    every = (1 << last.ways) - 1
     masks = [*config.l3_way_masks, *[every] * tenants][:tenants]
     return Caches(
         lines=np.full(first, EMPTY, np.int32),
@@ -114,7 +114,7 @@ def make_caches(config: HierarchyConfig, tenants: int) -> Caches:
         levels=levels,
         firsts=firsts,
         counts=np.zeros((tenants * config.cores, len(levels) + 1, len(Count)), np.int64),
-        masks=np.array([mask - (mask >> 63 << 64) for mask in masks], np.int64),
+        masks=np.array(masks, np.uint64).view(np.int64),
         random=np.array([config.seed], np.int64),
         frames=np.zeros((len(levels) + 1, len(Frame)), np.int64),
     )
