@@ -46,7 +46,9 @@ def nests_of(shape: Shape, versions: Tilings) -> Nests:
     chunks = versions.chunks
     if shape.passes:
         none = np.zeros(len(chunks))
-        return Nests(groups, rows, cols, none.astype(np.int64), none, none, none, versions.past_l2_bytes / chunks)
+        return Nests(
+            groups, rows, cols, none.astype(np.int64), none, none, none, versions.past_l2_bytes / chunks
+        )
     strip, slab = shape.left_bytes / (groups * rows), shape.right_bytes / (groups * cols)
     rest = np.full(len(chunks), shape.output_bytes + shape.beside_bytes) / chunks
     border = np.maximum(0.0, versions.past_l2_bytes / chunks - strip - slab - rest)
@@ -61,7 +63,9 @@ def lines_of(nests: Nests, version: int, cores: int, count: int) -> Integers:
     """
     nest = [column[version] for column in nests]
     loops = np.array(nest[:4], np.int64)
-    sizes = np.array([max(1.0, np.round(size / LINE_BYTES)) if size > 0 else 0.0 for size in nest[4:]], np.int64)
+    sizes = np.array(
+        [max(1.0, np.round(size / LINE_BYTES)) if size > 0 else 0.0 for size in nest[4:]], np.int64
+    )
     lines = np.empty(count, np.int64)
     _fill(lines, loops, sizes, cores)
     return lines
