@@ -1,8 +1,8 @@
 """Reuse times, in bytes that a team moves meanwhile, and survival curves: of loop nests, and of any stream.
 
-The reuse times of a loop nest repeat: a strip comes again after as many chunks as a sweep has, a slab with the
-next chunk. So they are counted and not simulated; tests/cpu/test_reuse.py holds them to streams of addresses
-and to the exact cache.
+The reuse times of a loop nest repeat: a strip comes again after as many chunks as a sweep has, a slab with
+the next chunk. So they are counted and not simulated. The tests hold them to streams of addresses and to the
+exact cache.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def nest_curves(nests: Nests) -> Curves:
         share = np.broadcast_to(size / each, crossing.shape)
         times += [least * teams * each, (least + 1) * teams * each]
         shares += [share * (1 - crossing), share * crossing]
-    return _at_knots(np.stack(times), np.stack(shares))
+    return _at_knots(np.stack(times).astype(np.float64), np.stack(shares))
 
 
 def stream_curves(lines: Integers) -> Curves:
@@ -47,11 +47,11 @@ def stream_curves(lines: Integers) -> Curves:
     numbers = np.unique(lines, return_inverse=True)[1]
     after = _reuse_times(numbers, int(numbers.max()) + 1 if len(numbers) else 0)
     times, counts = np.unique(after[after > 0], return_counts=True)
-    return _at_knots(times * float(LINE_BYTES), counts / max(1, len(lines)))
+    return _at_knots(times * float(LINE_BYTES), np.asarray(counts / max(1, len(lines)), np.float64))
 
 
 def _rounds(stride: Integers, chunks: Integers, teams: Integers) -> tuple[Integers, Doubles]:
-    """Return, of chunks that are `stride` apart, the rounds between them at least, and the share of one more."""
+    """Return the rounds between chunks that are `stride` apart, at least, and the share of one more."""
     pairs = np.maximum(1, chunks - stride)
     least, over = stride // teams, stride % teams
     crossing = pairs // teams * over + np.maximum(0, pairs % teams - (teams - over))

@@ -91,7 +91,8 @@ class HierarchyConfig:
                 sets = level.bytes / (level.ways * line)
                 rule = f"HierarchyConfig.{name} must have a power of two of sets"
                 rule += f" of {level.ways} x {line} bytes, at most {MAX_SETS}"
-                good = sets in (1 << bit for bit in range(MAX_SETS.bit_length()))
+                whole = int(sets) if sets == int(sets) else 0
+                good = 0 < whole <= MAX_SETS and whole & (whole - 1) == 0
                 rules.require(good, rule, f"{sets:g}")
             alone = self.l3.bytes == 0 and self.inclusion is not Inclusion.NON_INCLUSIVE
             rules.require(not alone, "HierarchyConfig.inclusion needs an L3", self.inclusion)
