@@ -10,27 +10,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tandemsim.sim.arch.cpu.constants import CpuConstants
 from tandemsim.sim.arch.types import Doubles, Integers
+
+__all__ = ["FIRST_KNOT_BYTES", "KNOTS", "TEAM_SIZES", "CpuConstants", "NetworkTables"]
 
 KNOTS = 20  # of a survival curve
 # Knot k is at FIRST_KNOT_BYTES * 2**k; nothing past L2 is reused sooner than the first.
 FIRST_KNOT_BYTES = 16 * 1024
 TEAM_SIZES = 7  # curves for teams of 1, 2, 4 ... 64 cores on one island: number ceil(log2(cores))
-
-
-class CpuConstants(NamedTuple):
-    """A machine's numbers, in seconds, bytes and bytes a second; `CpuConfig.constants` has their sources."""
-
-    cores: int
-    islands: int  # of L3; each has cores // islands cores
-    l3_bytes: float  # of one island
-    dram_bytes_per_second: float  # sustained, of the whole machine
-    # Of one core for each byte that comes from an idle DRAM: latency / (line * memory-level parallelism).
-    dram_stall_seconds: float
-    queueing: float  # gamma: a load takes 1 + gamma * u / (1 - u) of its idle latency at utilization u
-    interference: float  # kappa: 1 as measured, 0 without any stall
-    team_seconds: float  # re-forming a team, whatever its size
-    join_seconds: float  # and for each thread that joins
 
 
 class NetworkTables(NamedTuple):

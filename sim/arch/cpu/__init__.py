@@ -1,0 +1,1 @@
+"""The CPU: its configuration, presets, energy, and the numbers that kernels take of it."""

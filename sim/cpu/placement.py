@@ -1,0 +1,40 @@
+"""Which islands of L3 the cores of a team lie on: as few as possible, or all of them."""
+
+from __future__ import annotations
+
+import enum
+
+from tandemsim.sim.arch.types import Integers
+from tandemsim.sim.engine.jit import jit
+
+
+class Placement(enum.IntEnum):
+    """How an operating system places the threads of a team."""
+
+    ALIGNED = 0  # bound to cores, on as few islands as the free cores allow
+    SCATTERED = 1  # bound to nothing: they spread over all islands
+
+
+@jit(inline="always")
+def next_island(free: Integers, held: Integers, needed: int, placement: int) -> int:
+    """Return the island that gives its cores next to a team that needs `needed` more; some core is free.
+
+    Aligned: the island that is left with the fewest free cores once it has given all that the team needs;
+    if no island has so many, the one with the most. Scattered: the one with the most, for one core. Ties go to
+    an island that the team held before (`held` is 1), since its data are there, then to the first.
+    """
+    best, score = 0, -1
+    for island in range(len(free)):
+        count = free[island]
+        if count == 0:
+            continue
+        value = count if placement == Placement.SCATTERED or count < needed else 4 * needed - count
+        value = 2 * value + held[island]
+        if value > score:
+            best, score = island, value
+    return best
+
+
+def islands_of_team(cores: int, islands: int, of_island: int, placement: Placement) -> int:
+    """Return how many islands a team of `cores` spans on an idle machine."""
+    return min(islands, cores if placement == Placement.SCATTERED else -(-cores // of_island))

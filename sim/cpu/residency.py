@@ -1,0 +1,79 @@
+"""Which weights are still in L3 when a layer runs again: an insertion clock on each island.
+
+A layer lasts microseconds, filling an island takes milliseconds, so no cache reaches the steady state of a
+layer. What lasts from one query to the next is weights. Each island counts the bytes that were inserted into
+it; a layer notes, when it ends, that clock and the slice of its output channels that ran there. What of this slice a
+later run needs is still there if less than the island's capacity was inserted since. That is the
+transient itself, in closed form, at a cost of one look per island and layer.
+
+`long_run_shares` is the other form, the long run of Che's approximation. Planners use it, since they cannot
+know what is in the caches.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tandemsim.sim.arch.types import Doubles
+from tandemsim.sim.engine.jit import jit
+
+NEVER_USED = -1e300
+FOR_WEIGHTS = 0.75  # assumed: of L3; the rest holds activations
+STEPS = 200  # of a bisection, to the last bit
+
+
+class Clocks(NamedTuple):
+    """What each island has seen, and of each layer its last use there."""
+
+    inserted: Doubles  # [islands] bytes so far
+    stamp: Doubles  # [layers, islands] `inserted` at the end of the layer's last run there
+    low: Doubles  # [layers, islands] the slice of the weights that ran there, low ... high of 0 ... 1
+    high: Doubles
+
+
+def clocks(layers: int, islands: int) -> Clocks:
+    """Return the clocks of caches that have seen no layer."""
+    shape = layers, islands
+    return Clocks(np.zeros(islands), np.full(shape, NEVER_USED), np.zeros(shape), np.zeros(shape))
+
+
+@jit(inline="always")
+def resident_share(clock: Clocks, layer: int, island: int, low: float, high: float, capacity: float) -> float:
+    """Return the share of all of a layer's weights that lies on `island`, of those in the slice `low` ... `high`."""
+    if clock.inserted[island] - clock.stamp[layer, island] >= capacity:
+        return 0.0
+    return max(0.0, min(high, clock.high[layer, island]) - max(low, clock.low[layer, island]))
+
+
+@jit(inline="always")
+def note_use(clock: Clocks, layer: int, island: int, low: float, high: float) -> None:
+    """Note that a layer has just ended on `island`, with the slice `low` ... `high` of its weights."""
+    clock.stamp[layer, island] = clock.inserted[island]
+    clock.low[layer, island] = low
+    clock.high[layer, island] = high
+
+
+def long_run_shares(weight_bytes: Doubles, rates: Doubles, l3_bytes: float) -> Doubles:
+    """Return the share of each network's weights that is in L3 when it runs again (Che's approximation).
+
+    `weight_bytes` and `rates` ([networks]) are of one island: what of a network's weights one query brings
+    there, and how often. Of an age x with sum W (1 - exp(-rate x)) = 0.75 L3 each has its 1 - exp(-rate x).
+    """
+    room = FOR_WEIGHTS * l3_bytes
+    if weight_bytes[rates > 0].sum() <= room:
+        return np.ones(len(rates))
+    low, high = 0.0, 1.0
+    while _filled(weight_bytes, rates, high) < room:
+        high *= 2
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if _filled(weight_bytes, rates, middle) < room else (low, middle)
+    return np.array([1 - math.exp(-rate * high) for rate in rates])
+
+
+def _filled(weight_bytes: Doubles, rates: Doubles, age: float) -> float:
+    terms = zip(weight_bytes, rates, strict=True)
+    return sum(weights * (1 - math.exp(-rate * age)) for weights, rate in terms)
