@@ -49,10 +49,35 @@ class CpuCore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateLaw:
+    """What part of a core's peak a compiled loop reaches. The first three are fitted: docs/cpu-machine.md.
+
+    They go with the base clock, while cores run faster than that, so the first two may exceed 1 together.
+    """
+
+    efficiency: float = 0.485  # of the peak at `clock_hz`, where rows of outputs end within a vector; fitted
+    whole_rows: float = 1.6  # times that, where a row of outputs is whole vectors; fitted
+    strided: float = 0.7  # times that, where neighboring outputs read inputs that are no neighbors; fitted
+    # For each output channel of a group, until it is 1. Assumed: a depthwise one runs at 6 GMAC/s a core
+    depthwise: float = 0.25
+    lanes: int = 8  # float32 values of a vector: 256 bits
+    vector_efficiency: float = 0.5  # vector operations for each cycle, where there is no product; assumed
+
+    def __post_init__(self) -> None:
+        with Rules() as rules:
+            with rules.apart():
+                require_integers(self, 1, "lanes")
+            with rules.apart():
+                names = ("efficiency", "whole_rows", "strided", "depthwise", "vector_efficiency")
+                require_amounts(self, *names, least=0.001, most=1000.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CpuTeam:
     """The threads of a parallel region: what it costs to start one, and to give it other cores."""
 
     start_seconds: float = 14.7e-6  # fork and join of a region; fitted, docs/cpu-machine.md
+    serial_seconds: float = 1e-6  # a region that one core runs alone, without a fork; assumed
     team_seconds: float = 5e-6  # re-forming a team, whatever its size; assumed
     join_seconds: float = 2e-6  # and for each thread that joins; assumed
 
@@ -68,6 +93,7 @@ class CpuConfig:
     island_cores: int = 4  # that share an L3. AnandTech: a CCX of Zen 2 has 4 cores
     l3_bytes: int = 16 * 1024 * 1024  # of one island. AnandTech, Zen 2
     core: CpuCore = field(default_factory=CpuCore)
+    rates: RateLaw = field(default_factory=RateLaw)
     team: CpuTeam = field(default_factory=CpuTeam)
     dram: DramConfig
     dram_latency_seconds: float = 122e-9  # of an idle one. AnandTech, EPYC of Zen 2, 128 MB at random
