@@ -61,9 +61,9 @@ def surviving(curves: Curves, version: int, size: int, moved: float) -> float:
     knot, within = _segment(moved)
     last = curves.survival[version, size, knot]
     if knot == KNOTS - 1:
-        return last
+        return float(last)
     before = curves.survival[version, size, knot - 1] if knot > 0 else 1.0
-    return before + (last - before) * within
+    return float(before + (last - before) * within)
 
 
 @jit(inline="always")
@@ -81,7 +81,7 @@ def occupied(curves: Curves, version: int, size: int, moved: float) -> tuple[flo
 
 @jit(inline="always")
 def _segment(moved: float) -> tuple[int, float]:
-    """Return the knot at or above `moved`, and the share of the segment below it; past the last, the bytes."""
+    """Return the knot from `moved` on, and the share of the segment below it; past the last, the bytes."""
     knots = moved / FIRST_KNOT_BYTES
     if knots < 1:
         return 0, knots
@@ -99,12 +99,13 @@ def bytes_at_age(curves: Curves, version: int, size: int, capacity: float) -> fl
             before = curves.occupied_bytes[version, size, knot - 1] if knot > 0 else 0.0
             base = FIRST_KNOT_BYTES * 2.0 ** (knot - 1) if knot > 0 else 0.0
             length = FIRST_KNOT_BYTES * 2.0 ** max(0, knot - 1)
-            return base + length * (capacity - before) / (curves.occupied_bytes[version, size, knot] - before)
+            rise = curves.occupied_bytes[version, size, knot] - before
+            return float(base + length * (capacity - before) / rise)
     slope = curves.survival[version, size, KNOTS - 1]
     if slope <= 0:
         return FOREVER
     past = capacity - curves.occupied_bytes[version, size, KNOTS - 1]
-    return FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 1) + past / slope
+    return float(FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 1) + past / slope)
 
 
 @jit(inline="always")
@@ -142,7 +143,7 @@ def eviction_age(
 
 @jit(inline="always")
 def set_flow(flows: Flows, row: int, solid: float, loaded: float, moved: float, queueing: float) -> None:
-    """Say what the layer in `row` takes: `loaded` is its stalls on an idle DRAM, from which `moved` bytes come."""
+    """Say what the layer in `row` takes: `loaded` are its stalls for `moved` bytes from an idle DRAM."""
     flows.slope[row] = solid + loaded
     flows.relief[row] = solid + loaded * (1 - queueing)
     flows.moved[row] = moved

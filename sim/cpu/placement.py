@@ -16,19 +16,20 @@ class Placement(enum.IntEnum):
 
 
 @jit(inline="always")
-def next_island(free: Integers, held: Integers, needed: int, placement: int) -> int:
-    """Return the island that gives its cores next to a team that needs `needed` more; some core is free.
+def next_island(free: Integers, held: Integers, islands: int, needed: int, scattered: int) -> int:
+    """Return the island that gives cores next to a team that needs `needed` more of them.
 
+    free, held: by island; held is 1 where the team was before, with its data.
     Aligned: the island that is left with the fewest free cores once it has given all that the team needs;
-    if no island has so many, the one with the most. Scattered: the one with the most, for one core. Ties go to
-    an island that the team held before (`held` is 1), since its data are there, then to the first.
+    if no island has so many, the one with the most. Scattered: the one with the most, for one core. Ties go
+    to an island that the team held before, then to the first.
     """
     best, score = 0, -1
-    for island in range(len(free)):
+    for island in range(islands):
         count = free[island]
         if count == 0:
             continue
-        value = count if placement == Placement.SCATTERED or count < needed else 4 * needed - count
+        value = count if scattered or count < needed else 4 * needed - count
         value = 2 * value + held[island]
         if value > score:
             best, score = island, value

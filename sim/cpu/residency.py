@@ -2,9 +2,9 @@
 
 A layer lasts microseconds, filling an island takes milliseconds, so no cache reaches the steady state of a
 layer. What lasts from one query to the next is weights. Each island counts the bytes that were inserted into
-it; a layer notes, when it ends, that clock and the slice of its output channels that ran there. What of this slice a
-later run needs is still there if less than the island's capacity was inserted since. That is the
-transient itself, in closed form, at a cost of one look per island and layer.
+it; a layer notes, when it ends, that clock and the slice of its output channels that ran there. What of
+this slice a later run needs is still there if less than the island's capacity was inserted since. That is
+the transient itself, in closed form, at a cost of one look per island and layer.
 
 `long_run_shares` is the other form, the long run of Che's approximation. Planners use it, since they cannot
 know what is in the caches.
@@ -26,10 +26,9 @@ STEPS = 200  # of a bisection, to the last bit
 
 
 class Clocks(NamedTuple):
-    """What each island has seen, and of each layer its last use there."""
+    """Of each layer its last use on each island."""
 
-    inserted: Doubles  # [islands] bytes so far
-    stamp: Doubles  # [layers, islands] `inserted` at the end of the layer's last run there
+    stamp: Doubles  # [layers, islands] bytes inserted there before its last run ended
     low: Doubles  # [layers, islands] the slice of the weights that ran there, low ... high of 0 ... 1
     high: Doubles
 
@@ -37,23 +36,28 @@ class Clocks(NamedTuple):
 def clocks(layers: int, islands: int) -> Clocks:
     """Return the clocks of caches that have seen no layer."""
     shape = layers, islands
-    return Clocks(np.zeros(islands), np.full(shape, NEVER_USED), np.zeros(shape), np.zeros(shape))
+    return Clocks(np.full(shape, NEVER_USED), np.zeros(shape), np.zeros(shape))
 
 
 @jit(inline="always")
-def resident_share(clock: Clocks, layer: int, island: int, low: float, high: float, capacity: float) -> float:
-    """Return the share of all of a layer's weights that lies on `island`, of those in the slice `low` ... `high`."""
-    if clock.inserted[island] - clock.stamp[layer, island] >= capacity:
+def resident_share(
+    clocks: Clocks, layer: int, island: int, inserted: float, low: float, high: float, l3_bytes: float
+) -> float:
+    """Return the share of a layer's weights that lies on `island`, of the slice `low` ... `high` of them.
+
+    inserted: bytes so far, of `l3_bytes` that the island has room for.
+    """
+    if inserted - clocks.stamp[layer, island] >= l3_bytes:
         return 0.0
-    return max(0.0, min(high, clock.high[layer, island]) - max(low, clock.low[layer, island]))
+    return max(0.0, min(high, float(clocks.high[layer, island])) - max(low, float(clocks.low[layer, island])))
 
 
 @jit(inline="always")
-def note_use(clock: Clocks, layer: int, island: int, low: float, high: float) -> None:
+def note_use(clocks: Clocks, layer: int, island: int, inserted: float, low: float, high: float) -> None:
     """Note that a layer has just ended on `island`, with the slice `low` ... `high` of its weights."""
-    clock.stamp[layer, island] = clock.inserted[island]
-    clock.low[layer, island] = low
-    clock.high[layer, island] = high
+    clocks.stamp[layer, island] = inserted
+    clocks.low[layer, island] = low
+    clocks.high[layer, island] = high
 
 
 def long_run_shares(weight_bytes: Doubles, rates: Doubles, l3_bytes: float) -> Doubles:
@@ -76,4 +80,4 @@ def long_run_shares(weight_bytes: Doubles, rates: Doubles, l3_bytes: float) -> D
 
 def _filled(weight_bytes: Doubles, rates: Doubles, age: float) -> float:
     terms = zip(weight_bytes, rates, strict=True)
-    return sum(weights * (1 - math.exp(-rate * age)) for weights, rate in terms)
+    return math.fsum(weights * (1 - math.exp(-rate * age)) for weights, rate in terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.serving.demand import need, seconds_for
+from tandemsim.sim.serving.demand import need, time_for
 from tandemsim.sim.serving.policy import Rule, Unit
 from tandemsim.sim.serving.priced import Prices
 from tandemsim.sim.serving.profile import Plan
@@ -11,7 +11,15 @@ from tandemsim.sim.serving.profile import Plan
 
 @jit(inline="always")
 def block_by_demand(
-    plan: Plan, rule: Rule, choice: int, layer: int, network: int, held: int, target: float, left: float, limit: int
+    plan: Plan,
+    rule: Rule,
+    choice: int,
+    layer: int,
+    network: int,
+    held: int,
+    target: float,
+    left: float,
+    limit: int,
 ) -> tuple[int, int]:
     """Return the end of the unit and its cores, for `Unit.MODEL`, `LAYERS` and `ADAPTIVE`.
 
@@ -24,7 +32,7 @@ def block_by_demand(
     join = plan.join if rule.knows_teams else 0.0
     wanted = 0
     while True:
-        budget = seconds_for(plan, rule, layer, end, network, target, left)
+        budget = time_for(plan, rule, layer, end, network, target, left)
         before, after = layer + network, end + network
         cores = need(plan.sums, choice, before, after, held, budget, rule.quantum, team, join)
         if 0 < wanted <= limit and cores != wanted:
@@ -46,12 +54,12 @@ def block_by_price(
     held: int,
     left: float,
     free: int,
-    alone: bool,
 ) -> tuple[int, int]:
     """Return the end of the unit and its cores, for `Unit.PRICED`.
 
-    The price is the lowest one that ends in time, and the middle one if none does. With nobody else in line
-    it rises while the cores that it asks for are free. The block ends where the number of cores changes.
+    The price is the lowest one that ends in time, and the middle one if none does. It rises while the cores
+    that it asks for are `free`, of which there are 0 for a query that should not spread. The block ends where
+    the number of cores changes.
     """
     count = len(prices.price)
     number = 0
@@ -59,7 +67,7 @@ def block_by_price(
         number += 1
     if number == count:
         number = count // 2
-    elif alone and rule.spare:
+    else:
         while (
             number + 1 < count
             and prices.price[number + 1] <= rule.most_price

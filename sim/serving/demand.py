@@ -1,4 +1,4 @@
-"""How many cores some layers need to end in time, and how much time they may take: asked of the plan alone."""
+"""How much time some layers may take, and how many cores they need for that: asked of the plan alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 from tandemsim.sim.arch.types import Doubles
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.serving.policy import Budget, Rule
-from tandemsim.sim.serving.profile import CORES_OF_SHARES, SHIPPED, Plan
+from tandemsim.sim.serving.profile import SHIPPED, Plan
 
-WORTH = 0.95  # assumed: more cores that save less than 5 % are not worth it where no number of cores is enough
+WORTH = 0.95  # assumed: where no number of cores is enough, more of them have to save 5 % of the time
 
 
 @jit
@@ -42,8 +42,8 @@ def need(
 
 
 @jit(inline="always")
-def seconds_for(plan: Plan, rule: Rule, layer: int, end: int, network: int, target: float, left: float) -> float:
-    """Return the picoseconds that the layers from `layer` to `end` may take; `left` is until margin * target."""
+def time_for(plan: Plan, rule: Rule, layer: int, end: int, network: int, target: float, left: float) -> float:
+    """Return the picoseconds that some layers may take; `left` are those until margin * target."""
     shares = plan.shares[rule.share]
     last = plan.first_layer[network + 1] + network
     share = shares[end + network] - shares[layer + network]
@@ -51,8 +51,8 @@ def seconds_for(plan: Plan, rule: Rule, layer: int, end: int, network: int, targ
         sums = plan.sums[SHIPPED]
         most = sums.shape[1] - 1
         if sums[last, most] - sums[layer + network, most] <= left:
-            return left * share / (1.0 - shares[layer + network])
-    return rule.margin * target * share
+            return float(left * share / (1.0 - shares[layer + network]))
+    return float(rule.margin * target * share)
 
 
 @jit(inline="always")
@@ -66,8 +66,3 @@ def spare_cores(
         if alone >= rule.least_efficiency * more * (after[more] - before[more]):
             return more
     return cores
-
-
-def cores_of_shares(cores: int) -> int:
-    """Return the number of cores whose times share out a model's work on a machine with `cores`."""
-    return min(CORES_OF_SHARES, cores)

@@ -1,160 +1,165 @@
-"""A layer that begins on a team: what it finds in the caches, what it asks of the DRAM, how long it takes.
+"""A layer that runs on a team: what it finds in the caches, what it asks of the DRAM, what it leaves.
 
-Whatever changes who shares an island marks the island; `settle_islands` then finds the eviction ages of the marked
-ones and what these mean for each tenant.
+Whatever changes who shares an island marks the island; `settle_islands` then finds the eviction ages of the
+marked ones, and `settle_rows` what these mean for each tenant.
 """
 
 from __future__ import annotations
 
-from tandemsim.sim.cpu.contention import FOREVER, eviction_age, set_flow, surviving, team_size
-from tandemsim.sim.cpu.region import other_island_bytes, solo_seconds, weight_dram_bytes
-from tandemsim.sim.cpu.residency import note_use, resident_share
+from tandemsim.sim.arch.types import Integers, Record
+from tandemsim.sim.cpu.contention import FOREVER, Flows, eviction_age, set_flow, surviving, team_size
+from tandemsim.sim.cpu.residency import Clocks, note_use, resident_share
 from tandemsim.sim.cpu.tables import KNOTS
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.serving.counters import level
-from tandemsim.sim.serving.policy import Rule
-from tandemsim.sim.serving.profile import PICOSECONDS
-from tandemsim.sim.serving.world import Phase, World
+from tandemsim.sim.serving.world import Machine, Phase, Truth
 
 
 @jit(inline="always")
-def begin_layer(world: World, rule: Rule, row: int) -> None:
-    """Let `row` run its layer, or what is left of it, from now on."""
-    run, parts, tables = world.running, world.parts, world.tables
-    layer, cores = run.layer[row], run.cores[row]
-    again = run.resume[row] < 1  # a layer that waited for more cores keeps its version and its weights
-    if not again:
-        seen = level(world.tally.meter)
-        run.version[row] = world.plan.best[seen, layer, cores] if rule.versions else tables.shipped[layer]
-        run.resident[row] = 0.0
-        world.tally.versions[run.version[row]] += 1
-    version = run.version[row]
-    run.solo[row] = solo_seconds(tables, version, cores) * PICOSECONDS
-    run.single[row] = solo_seconds(tables, version, 1) * PICOSECONDS
-    run.phase[row] = Phase.LAYER
-    run.since[row] = world.state[0].now
-    world.flows.left[row] = run.resume[row]
-    run.counted[row] = run.resume[row]
-    run.resume[row] = 1.0
+def flows_of(state: Record) -> Flows:
+    """Return what the rows ask of the DRAM, as `sim.cpu.contention` takes it."""
+    return Flows(state.left, state.slope, state.relief, state.moved, state.pull, state.pace)
+
+
+@jit(inline="always")
+def begin_layer(
+    state: Record, machine: Machine, truth: Truth, clocks: Clocks, row: int, version: int, ran: Integers
+) -> None:
+    """Let `row` run `version` of its layer from now on; what is left of one that it had begun, as it was."""
+    layer, cores = state.layer[row], state.cores[row]
+    again = state.resume[row] < 1  # it keeps its version, and the weights that it found
+    if again:
+        version = int(state.version[row])
+    else:
+        state.version[row] = version
+        state.resident[row] = 0.0
+        ran[version] += 1
+    state.solo[row] = truth.solo[version, cores]
+    state.single[row] = truth.solo[version, 1]
+    state.phase[row] = Phase.LAYER
+    state.since[row] = state.now
+    state.left[row] = state.resume[row]
+    state.counted[row] = state.resume[row]
+    state.resume[row] = 1.0
+    sliced = truth.weights_once[version] == 1
     low = 0.0
-    first = row * len(world.islands.free)
-    for part in range(first, first + run.parts[row]):
-        island = parts.island[part]
-        count_insertions(world, island)
-        share = parts.cores[part] / cores
-        sliced = tables.weights_once[version] == 1
-        bottom, top = (low, low + share) if sliced else (0.0, 1.0)
-        low += share
+    first = row * machine.islands
+    for part in range(first, first + state.parts[row]):
+        island = state.part_island[part]
+        count_insertions(state, machine, island)
+        share = state.part_cores[part] / cores
         if not again:
-            found = resident_share(world.clock, layer, island, bottom, top, world.truth.l3_bytes)
-            parts.kept[part] = found * tables.weight_bytes[layer]
-            run.resident[row] += found if sliced else found / run.parts[row]
-        parts.mark[part] = world.flows.left[row]
-        parts.size[part] = team_size(parts.cores[part])
-        parts.speed[part] = tables.past_l2_bytes[version] * share / run.solo[row]
-        parts.inserted[part] = 0.0
-        if run.attached[row] == 0:
-            world.islands.tenant[island, world.islands.count[island]] = part
-            world.islands.count[island] += 1
-        world.islands.changed[island] = 1
-    run.attached[row] = 1
+            bottom, top = (low, low + share) if sliced else (0.0, 1.0)
+            inserted = state.inserted[island]
+            found = resident_share(clocks, layer, island, inserted, bottom, top, machine.l3_bytes)
+            state.kept[part] = found * truth.weight_bytes[layer]
+            state.resident[row] += found if sliced else found / state.parts[row]
+        low += share
+        state.mark[part] = state.left[row]
+        state.part_size[part] = team_size(state.part_cores[part])
+        state.speed[part] = truth.past_l2_bytes[version] * share / state.solo[row]
+        state.inserts[part] = 0.0
+        if state.attached[row] == 0:
+            state.tenant[island * machine.island_cores + state.count[island]] = part
+            state.count[island] += 1
+        state.changed[island] = 1
+    state.attached[row] = 1
 
 
 @jit(inline="always")
-def end_layer(world: World, row: int) -> None:
+def end_layer(state: Record, machine: Machine, truth: Truth, clocks: Clocks, row: int) -> None:
     """Note on each island that `row` has used its layer's weights to the end."""
-    run, parts = world.running, world.parts
-    world.flows.left[row] = 0.0
+    sliced = truth.weights_once[state.version[row]] == 1
     low = 0.0
-    first = row * len(world.islands.free)
-    for part in range(first, first + run.parts[row]):
-        count_insertions(world, parts.island[part])
-        share = parts.cores[part] / run.cores[row]
-        sliced = world.tables.weights_once[run.version[row]] == 1
+    first = row * machine.islands
+    for part in range(first, first + state.parts[row]):
+        island = state.part_island[part]
+        count_insertions(state, machine, island)
+        share = state.part_cores[part] / state.cores[row]
         bottom, top = (low, low + share) if sliced else (0.0, 1.0)
         low += share
-        note_use(world.clock, run.layer[row], parts.island[part], bottom, top)
-        parts.inserted[part] = 0.0
+        note_use(clocks, state.layer[row], island, state.inserted[island], bottom, top)
+        state.inserts[part] = 0.0
 
 
-@jit(inline="always")
-def leave_islands(world: World, row: int) -> None:
+@jit
+def leave_islands(state: Record, machine: Machine, row: int) -> None:
     """Take the data of `row` out of the competition for L3, while it has no layer that runs."""
-    first = row * len(world.islands.free)
-    for part in range(first, first + world.running.parts[row]):
-        island = world.parts.island[part]
-        count_insertions(world, island)
-        place = 0
-        while world.islands.tenant[island, place] != part:
+    first = row * machine.islands
+    for part in range(first, first + state.parts[row]):
+        island = state.part_island[part]
+        count_insertions(state, machine, island)
+        place = island * machine.island_cores
+        while state.tenant[place] != part:
             place += 1
-        world.islands.count[island] -= 1
-        world.islands.tenant[island, place] = world.islands.tenant[island, world.islands.count[island]]
-        world.islands.changed[island] = 1
-    world.running.attached[row] = 0
+        state.count[island] -= 1
+        state.tenant[place] = state.tenant[island * machine.island_cores + state.count[island]]
+        state.changed[island] = 1
+    state.attached[row] = 0
 
 
-@jit(inline="always")
-def count_insertions(world: World, island: int) -> None:
+@jit
+def count_insertions(state: Record, machine: Machine, island: int) -> None:
     """Bring the island's clock up to now."""
-    for place in range(world.islands.count[island]):
-        part = world.islands.tenant[island, place]
-        left = world.flows.left[part // len(world.islands.free)]
-        world.clock.inserted[island] += world.parts.inserted[part] * (world.parts.mark[part] - left)
-        world.parts.mark[part] = left
+    place = island * machine.island_cores
+    for part in state.tenant[place : place + state.count[island]]:
+        left = state.left[part // machine.islands]
+        state.inserted[island] += state.inserts[part] * (state.mark[part] - left)
+        state.mark[part] = left
 
 
 @jit(inline="always")
-def settle_islands(world: World) -> None:
+def settle_islands(state: Record, machine: Machine, truth: Truth) -> None:
     """Find the eviction age of each island whose tenants changed, and what it means for them."""
-    islands, parts, truth = world.islands, world.parts, world.truth
-    for island in range(len(islands.changed)):
-        if islands.changed[island] == 0:
+    curves = truth.curves
+    for island in range(machine.islands):
+        if state.changed[island] == 0:
             continue
-        islands.changed[island] = 0
-        count_insertions(world, island)
-        count = islands.count[island]
+        state.changed[island] = 0
+        count_insertions(state, machine, island)
+        count, place = state.count[island], island * machine.island_cores
         age = 0.0
         if count > 1:
-            for place in range(count):
-                part = islands.tenant[island, place]
-                islands.versions[place] = world.running.version[part // len(islands.free)]
-                islands.sizes[place] = parts.size[part]
-                islands.speeds[place] = parts.speed[part]
-            age = eviction_age(world.curves, islands.versions, islands.sizes, islands.speeds, count, truth.l3_bytes)
-        for place in range(count):
-            part = islands.tenant[island, place]
-            row = part // len(islands.free)
-            version, size = world.running.version[row], parts.size[part]
+            for number in range(count):
+                part = state.tenant[place + number]
+                state.tenant_version[number] = state.version[part // machine.islands]
+                state.tenant_size[number] = state.part_size[part]
+                state.tenant_speed[number] = state.speed[part]
+            age = eviction_age(
+                curves, state.tenant_version, state.tenant_size, state.tenant_speed, count, machine.l3_bytes
+            )
+        for number in range(count):
+            part = state.tenant[place + number]
+            row = part // machine.islands
+            version, size = state.version[row], state.part_size[part]
             if count == 1:
-                parts.survives[part] = islands.alone[version, size]
+                state.survives[part] = truth.alone[version, size]
             else:
-                moved = min(FOREVER, age * parts.speed[part])
-                parts.survives[part] = surviving(world.curves, version, size, moved)
-            share = parts.cores[part] / world.running.cores[row]
-            streamed = share * world.tables.past_l2_bytes[version] * parts.survives[part]
-            others = other_island_bytes(world.tables, world.running.layer[row], version, world.running.parts[row])
-            parts.inserted[part] = max(0.0, streamed - parts.kept[part]) + share * others
-            world.running.stale[row] = 1
+                moved = min(FOREVER, age * state.speed[part])
+                state.survives[part] = surviving(curves, version, size, moved)
+            share = state.part_cores[part] / state.cores[row]
+            streamed = share * truth.past_l2_bytes[version] * state.survives[part]
+            copied = share * truth.other_island_bytes[version, state.parts[row]]
+            state.inserts[part] = max(0.0, streamed - state.kept[part]) + copied
+            state.stale[row] = 1
 
 
 @jit(inline="always")
-def settle_rows(world: World) -> None:
-    """Say what each layer asks of the DRAM whose misses have changed."""
-    run, parts, truth, tables = world.running, world.parts, world.truth, world.tables
-    for row in range(world.state[0].rows):
-        if run.stale[row] == 0:
+def settle_rows(state: Record, machine: Machine, truth: Truth) -> None:
+    """Say what each layer whose misses have changed asks of the DRAM."""
+    for row in range(state.rows):
+        if state.stale[row] == 0:
             continue
-        run.stale[row] = 0
-        if run.attached[row] == 0:
+        state.stale[row] = 0
+        if state.attached[row] == 0:
             continue
-        version, layer, spans = run.version[row], run.layer[row], run.parts[row]
+        version, spans = state.version[row], state.parts[row]
         missed = 0.0
-        first = row * len(world.islands.free)
+        first = row * machine.islands
         for part in range(first, first + spans):
-            once = world.curves.survival[version, parts.size[part], KNOTS - 1]
-            missed += parts.cores[part] / run.cores[row] * max(0.0, parts.survives[part] - once)
-        missed *= tables.past_l2_bytes[version]
-        moved = missed + weight_dram_bytes(tables, layer, version, spans, run.resident[row])
-        a_byte = truth.stall / run.cores[row]
-        solid = run.solo[row] + a_byte * other_island_bytes(tables, layer, version, spans)
-        set_flow(world.flows, row, solid, a_byte * moved, moved, truth.queueing)
+            once = truth.curves.survival[version, state.part_size[part], KNOTS - 1]
+            missed += state.part_cores[part] / state.cores[row] * max(0.0, state.survives[part] - once)
+        weights = truth.weight_dram_bytes[version, spans] * (1 - state.resident[row])
+        moved = missed * truth.past_l2_bytes[version] + weights
+        a_byte = machine.stall / state.cores[row]
+        solid = state.solo[row] + a_byte * truth.other_island_bytes[version, spans]
+        set_flow(flows_of(state), row, solid, a_byte * moved, moved, machine.queueing)

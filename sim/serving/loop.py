@@ -6,98 +6,106 @@ is settled before time goes on: who runs, which islands they share, how busy the
 
 from __future__ import annotations
 
+from tandemsim.sim.arch.types import Record
 from tandemsim.sim.cpu.contention import settle_dram
 from tandemsim.sim.engine.event import NEVER
 from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.serving.core_time import count_time
+from tandemsim.sim.serving.counters import level
 from tandemsim.sim.serving.grants import give_cores, grow_units
-from tandemsim.sim.serving.layers import begin_layer, end_layer, leave_islands, settle_islands, settle_rows
-from tandemsim.sim.serving.line import arrival, rejoin
+from tandemsim.sim.serving.layers import (
+    begin_layer,
+    end_layer,
+    flows_of,
+    leave_islands,
+    settle_islands,
+    settle_rows,
+)
+from tandemsim.sim.serving.line import rejoin
 from tandemsim.sim.serving.policy import Rule
-from tandemsim.sim.serving.units import advance, count_time, give_back, next_end
-from tandemsim.sim.serving.world import NOBODY, Meter, Phase, World
+from tandemsim.sim.serving.units import advance, give_back, next_end
+from tandemsim.sim.serving.world import NOBODY, Machine, Meter, Phase, World
 
 
 @jit
 def serve(world: World, rule: Rule) -> None:
     """Run until every query has ended, or more are late than may be."""
-    state = world.state[0]
-    queries = len(world.demands.network)
+    state, machine, truth, demands = world.state[0], world.machine, world.truth, world.demands
+    queries = len(demands.network)
     while state.finished < queries and state.late < state.allowed:
-        end, row = next_end(world)
-        arrives = arrival(world, state.arrived) if state.arrived < queries else NEVER
-        advance(world, min(end, arrives))
-        if arrives <= end:
+        end, row = next_end(state)
+        arrives = NEVER
+        if state.arrived < queries:
+            arrives = int(demands.unit_seconds[state.arrived] * machine.gap)
+        advance(state, min(end, arrives))
+        changed = end < arrives
+        unit_ended = False
+        if changed:
+            if state.phase[row] == Phase.LAYER:
+                state.left[row] = 0.0
+            count_time(state, machine, world.tally, row)
+            if state.phase[row] == Phase.LAYER:
+                end_layer(state, machine, truth, world.clocks, row)
+            unit_ended = _end_phase(state, machine, row)
+            network = state.network[row]
+            if unit_ended and state.layer[row] == world.plan.first_layer[network + 1]:
+                query = state.query[row]
+                demands.latency[query] = state.now - int(demands.unit_seconds[query] * machine.gap)
+                state.finished += 1
+                late = query >= state.warm_up and demands.latency[query] > demands.targets[network]
+                state.late += int(late)
+            elif unit_ended:
+                rejoin(state, state.query[row], state.layer[row], state.cores[row])
+        else:
             state.arrived += 1
             state.unstarted += 1
-            decide = state.free >= rule.quantum
-            changed = False
-        else:
-            decide = _end_phase(world, row)
-            changed = True
-        if decide:
+        if unit_ended or (not changed and state.free >= rule.quantum):
             before = state.grants + state.grown
-            give_cores(world, rule)
-            grow_units(world, rule)
+            give_cores(state, machine, rule, world.plan, world.prices, demands, world.tally)
+            grow_units(state, machine, rule, world.tally)
+            _forget_ended(state)
             changed = changed or state.grants + state.grown > before
-            _forget_ended(world)
         if changed:
             for ready in range(state.rows):
-                if world.running.phase[ready] == Phase.READY:
-                    begin_layer(world, rule, ready)
-            settle_islands(world)
-            settle_rows(world)
-            used = world.tally.meter[Meter.NOW]
-            used = settle_dram(world.flows, state.rows, world.truth.bandwidth, used)
-            world.tally.meter[Meter.NOW] = used
+                if state.phase[ready] == Phase.READY:
+                    version = truth.shipped[state.layer[ready]]
+                    if rule.versions:
+                        version = world.plan.best[level(state), state.layer[ready], state.cores[ready]]
+                    begin_layer(state, machine, truth, world.clocks, ready, version, world.tally.versions)
+            settle_islands(state, machine, truth)
+            settle_rows(state, machine, truth)
+            used = settle_dram(flows_of(state), state.rows, machine.bandwidth, state.meter[Meter.NOW])
+            state.meter[Meter.NOW] = used
 
 
-@jit(inline="always")
-def _end_phase(world: World, row: int) -> bool:
+@jit
+def _end_phase(state: Record, machine: Machine, row: int) -> bool:
     """End what `row` does, and say whether its unit has ended."""
-    run, state = world.running, world.state[0]
-    if run.phase[row] == Phase.LAYER:
-        world.flows.left[row] = 0.0
-    count_time(world, row)
-    if run.phase[row] == Phase.TEAM:
-        run.phase[row] = Phase.READY
+    if state.phase[row] == Phase.TEAM:
+        state.phase[row] = Phase.READY
         return False
-    end_layer(world, row)
-    run.layer[row] += 1
-    if run.layer[row] < run.end[row]:
-        run.phase[row] = Phase.READY
+    state.layer[row] += 1
+    if state.layer[row] < state.end[row]:
+        state.phase[row] = Phase.READY
         return False
-    leave_islands(world, row)
-    give_back(world, row)
-    run.phase[row] = Phase.NOTHING
+    leave_islands(state, machine, row)
+    give_back(state, machine, row)
+    state.phase[row] = Phase.NOTHING
     state.running -= 1
-    state.short -= run.cores[row] < run.wanted[row]
+    state.short -= int(state.cores[row] < state.wanted[row])
     state.ended = row
-    if run.layer[row] == world.plan.first_layer[run.network[row] + 1]:
-        _finish(world, run.query[row], run.network[row])
-    else:
-        rejoin(world, run.query[row], run.layer[row], run.cores[row])
     return True
 
 
-@jit(inline="always")
-def _finish(world: World, query: int, network: int) -> None:
-    state, demands = world.state[0], world.demands
-    demands.latency[query] = state.now - arrival(world, query)
-    state.finished += 1
-    if query >= state.warm_up and demands.latency[query] > demands.targets[network]:
-        state.late += 1
-
-
-@jit(inline="always")
-def _forget_ended(world: World) -> None:
+@jit
+def _forget_ended(state: Record) -> None:
     """Let the row be free whose unit ended in this event, and whose query did not go on."""
-    state, flows = world.state[0], world.flows
-    world.islands.held[:] = 0
+    state.held[:] = 0
     if state.ended != NOBODY:
-        flows.slope[state.ended] = 1.0
-        flows.relief[state.ended] = 0.0
-        flows.moved[state.ended] = 0.0
-        flows.pull[state.ended] = 0.0
+        state.slope[state.ended] = 1.0
+        state.relief[state.ended] = 0.0
+        state.moved[state.ended] = 0.0
+        state.pull[state.ended] = 0.0
         state.ended = NOBODY
-    while state.rows > 0 and world.running.phase[state.rows - 1] == Phase.NOTHING:
+    while state.rows > 0 and state.phase[state.rows - 1] == Phase.NOTHING:
         state.rows -= 1

@@ -53,7 +53,7 @@ class Rule(NamedTuple):
     knows_teams: int
     longest: int
     least_efficiency: float
-    most_price: int
+    most_price: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +84,30 @@ class Policy:
             rules.require(self.quantum >= 1, "Policy.quantum must be a positive integer", self.quantum)
             rules.require(self.longest >= 1, "Policy.longest must be a positive integer", self.longest)
             rules.require(
-                0 <= self.least_efficiency <= 1, "Policy.least_efficiency must lie in 0...1", self.least_efficiency
+                0 <= self.least_efficiency <= 1,
+                "Policy.least_efficiency must lie in 0...1",
+                self.least_efficiency,
             )
             rules.require(self.most_price > 0, "Policy.most_price must be positive", self.most_price)
 
     @property
-    def shrink_of_unit(self) -> float:
-        """1 where a unit takes all that it wants or waits."""
-        return 1.0 if self.unit == Unit.TEMPORAL else self.shrink
+    def rule(self) -> Rule:
+        """This policy as the kernels see it."""
+        return Rule(
+            unit=int(self.unit),
+            block=self.block,
+            budget=int(self.budget),
+            share=int(self.share),
+            spare=int(self.spare),
+            versions=int(self.versions),
+            margin=float(self.margin),
+            shrink=float(self.shrink),
+            quantum=self.quantum,
+            knows_teams=int(self.knows_teams),
+            longest=self.longest,
+            least_efficiency=float(self.least_efficiency),
+            most_price=float(self.most_price),
+        )
 
 
 _NAMED = (
@@ -101,7 +117,7 @@ _NAMED = (
     Policy(name="adaptive_blocks", unit=Unit.ADAPTIVE, budget=Budget.SLACK, spare=True),
     Policy(name="adaptive_compilation", unit=Unit.LAYERS, versions=True),
     Policy(name="veltair", unit=Unit.ADAPTIVE, budget=Budget.SLACK, spare=True, versions=True),
-    Policy(name="prema", unit=Unit.TEMPORAL),
+    Policy(name="prema", unit=Unit.TEMPORAL, shrink=1.0),
     Policy(name="planaria", unit=Unit.LAYERS, budget=Budget.SLACK, spare=True),
     Policy(name="planaria_versions", unit=Unit.LAYERS, budget=Budget.SLACK, spare=True, versions=True),
     Policy(name="priced", unit=Unit.PRICED, spare=True),

@@ -1,8 +1,9 @@
 """Blocks by price: time costs so many cores, and dynamic programming finds the teams that cost least.
 
-A layer on c cores takes c + price core-seconds a second of its time, and so does the wait while its team is
-formed. For each price, layer and number of cores held before, the cheapest team for what is left of the model is
-computed offline, with the time that it will take. A high price gives wide teams, a low one narrow teams and few changes.
+A second of a layer on c cores costs c + price core-seconds, and so does a second's wait for its team. For
+each price, layer and number of cores held before, the cheapest teams for what is left of the model are found
+offline, and the time that it will take. A high price gives wide teams, a low one narrow teams and few
+changes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Prices(NamedTuple):
     """The tables of all prices, for each choice of versions (`sim.serving.profile`)."""
 
     price: Doubles  # [prices] cores
-    cores: Integers  # [choices, prices, layers, cores held + 1] of the cheapest team; 0 held: the query starts
+    # [choices, prices, layers, cores held + 1] of the cheapest team; 0 held: the query starts
+    cores: Integers
     to_go: Doubles  # picoseconds to the end of the model, with the cheapest teams
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.cpu.placement import Placement, islands_of_team
 from tandemsim.sim.cpu.region import other_island_bytes, solo_seconds, weight_dram_bytes
-from tandemsim.sim.cpu.tables import FIRST_KNOT_BYTES, KNOTS, CpuConstants, NetworkTables
+from tandemsim.sim.cpu.tables import KNOTS, CpuConstants, NetworkTables
 from tandemsim.sim.engine.jit import jit
 
 PICOSECONDS = 1e12
@@ -62,7 +62,10 @@ def make_profile(
     `error` is the standard deviation of the logarithm of each version's time; 0 is a plan without errors.
     """
     teams = np.arange(1, constants.cores + 1)
-    spans = [islands_of_team(int(c), constants.islands, constants.cores // constants.islands, placement) for c in teams]
+    spans = [
+        islands_of_team(int(c), constants.islands, constants.cores // constants.islands, placement)
+        for c in teams
+    ]
     of_layer = np.repeat(resident, np.diff(tables.first_layer))
     time = _times(tables, constants, of_layer, np.array(spans, np.int64))
     if error > 0:
@@ -71,7 +74,9 @@ def make_profile(
     best, fastest = _best(tables, time)
     shipped = time[0, tables.shipped]
     sums = np.stack([_sums(tables, row) for row in (shipped, *fastest)])
-    shares = np.stack([_shares(tables, shipped[:, min(CORES_OF_SHARES, constants.cores)]), _shares(tables, tables.macs)])
+    shares = np.stack(
+        [_shares(tables, shipped[:, min(CORES_OF_SHARES, constants.cores)]), _shares(tables, tables.macs)]
+    )
     plan = Plan(
         first_layer=tables.first_layer,
         sums=sums,
@@ -121,7 +126,7 @@ def _missed_rereads(tables: NetworkTables, version: int, cores: int, room: float
     before = tables.survival[version, size, knot - 1] if knot > 0 else 1.0
     within = (room - filled) / (tables.occupied_bytes[version, size, knot] - filled)
     survival = before + (tables.survival[version, size, knot] - before) * within
-    return tables.past_l2_bytes[version] * (survival - once)
+    return float(tables.past_l2_bytes[version] * (survival - once))
 
 
 def _best(tables: NetworkTables, time: Doubles) -> tuple[Integers, Doubles]:
@@ -135,7 +140,7 @@ def _best(tables: NetworkTables, time: Doubles) -> tuple[Integers, Doubles]:
 
 
 def _sums(tables: NetworkTables, time: Doubles) -> Doubles:
-    """Return [layers + networks, ...] the sums of `time` ([layers, ...]) over a network's layers before each row."""
+    """Return [layers + networks, ...] the sums of `time` ([layers, ...]) over the layers before each row."""
     rows = []
     for first, end in zip(tables.first_layer, tables.first_layer[1:], strict=False):
         of_network = time[first:end]

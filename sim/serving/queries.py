@@ -41,9 +41,15 @@ def poisson(shares: Sequence[float], count: int, seed: int) -> Queries:
 
 
 def bursty(
-    shares: Sequence[float], count: int, seed: int, *, ratio: float = 4.0, calm: float = 0.9, burst: float = 100.0
+    shares: Sequence[float],
+    count: int,
+    seed: int,
+    *,
+    ratio: float = 4.0,
+    calm: float = 0.9,
+    burst: float = 100.0,
 ) -> Queries:
-    """Draw `count` queries whose rate alternates between calm and bursts (a Markov-modulated Poisson process).
+    """Draw `count` queries that alternate between calm and bursts (a Markov-modulated Poisson process).
 
     In a burst the rate is `ratio` times that of the calm. `calm` is the share of the time that is calm, and
     `burst` the mean number of queries in a burst. The mean rate is 1.
@@ -58,7 +64,7 @@ def bursty(
     rates = slow, slow * ratio
     in_burst = burst / rates[1]
     lengths = in_burst * calm / (1 - calm), in_burst
-    # Time is stretched so that the rate becomes 1: gaps are exponential there, and mapped back piece by piece.
+    # Where time is stretched so that the rate is 1, gaps are exponential; from there they are mapped back.
     stretched = np.cumsum(rng.exponential(1.0, count))
     return Queries(_unstretched(stretched, rates, lengths, rng), network)
 
@@ -82,7 +88,8 @@ def replayed(path: Path, names: Sequence[str]) -> tuple[Queries, float]:
     Times are seconds from any origin and may not fall. Raises `UserError`, one line with the file, the line
     and the field, where something else is found.
     """
-    seconds, networks = [], []
+    seconds: list[float] = []
+    networks: list[int] = []
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.reader(file, strict=True)
@@ -132,7 +139,9 @@ def _network(row: list[str], place: str, names: Sequence[str]) -> int:
 
 def _networks(shares: Sequence[float], uniform: Doubles) -> Integers:
     if not shares or min(shares) < 0 or not math.isclose(sum(shares), 1):
-        raise ConfigError(f"the shares of the networks must be 0 or more with a sum of 1, not {shown(shares)}")
+        raise ConfigError(
+            f"the shares of the networks must be 0 or more with a sum of 1, not {shown(shares)}"
+        )
     edges = np.cumsum(shares)[:-1]
     return np.searchsorted(edges, uniform, side="right").astype(np.int64)
 

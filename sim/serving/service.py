@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tandemsim.sim.arch.checks import ConfigError, Rules, require
+from tandemsim.sim.arch.checks import ConfigError, Rules
 from tandemsim.sim.cpu.placement import Placement
 from tandemsim.sim.cpu.residency import long_run_shares
 from tandemsim.sim.cpu.tables import CpuConstants, NetworkTables
 from tandemsim.sim.serving.profile import Profile, make_profile
+from tandemsim.sim.serving.world import MOST_CORES, MOST_ISLANDS, MOST_NETWORKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,11 +37,14 @@ class Service:
                 self.targets,
             )
             rules.require(len(self.shares) == networks, "a service has a share for each network", self.shares)
-        require(
-            self.constants.cores % self.constants.islands == 0,
-            "the cores must be a multiple of the islands",
-            self.constants.cores,
-        )
+            cores, islands = self.constants.cores, self.constants.islands
+            rules.require(cores <= MOST_CORES, f"a service runs on at most {MOST_CORES} cores", cores)
+            rules.require(
+                islands <= MOST_ISLANDS, f"a service runs on at most {MOST_ISLANDS} islands", islands
+            )
+            rules.require(
+                networks <= MOST_NETWORKS, f"a service has at most {MOST_NETWORKS} networks", networks
+            )
 
 
 def make_service(

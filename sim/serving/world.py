@@ -1,7 +1,7 @@
-"""The state of a served machine, as the kernels hold it: everything that travels through the event loop.
+"""The state of a served machine, as the kernels hold it, and the tables that they read.
 
-A row is a unit that runs: some layers of one query on a fixed team. A part is what of a team lies on one island.
-Parts have numbers, row * islands + a count.
+A row is a unit that runs: some layers of one query on a fixed team. A part is what of a team lies on one
+island; the parts of a row have the numbers ``row * islands`` and on.
 """
 
 from __future__ import annotations
@@ -9,15 +9,22 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+import numpy as np
+
 from tandemsim.sim.arch.types import Doubles, Integers, Records
-from tandemsim.sim.cpu.contention import Curves, Flows
+from tandemsim.sim.cpu.contention import Curves
 from tandemsim.sim.cpu.residency import Clocks
-from tandemsim.sim.cpu.tables import NetworkTables
 from tandemsim.sim.engine.records import make_record
 from tandemsim.sim.serving.priced import Prices
 from tandemsim.sim.serving.profile import Plan
 
 NOBODY = -1
+MOST_CORES = 256  # assumed: what the state has room for
+MOST_ISLANDS = 64
+MOST_NETWORKS = 64
+_ROWS = MOST_CORES + 1  # one more while a unit that has ended may go on with its team
+_PARTS = _ROWS * MOST_ISLANDS
+_FLOAT = np.dtype(np.float64)
 
 
 class Phase(enum.IntEnum):
@@ -35,99 +42,13 @@ class Use(enum.IntEnum):
     GRANTED = 0
     IDLE = 1
     TEAM = 2
-    COMPUTE = 3  # what one core alone would have taken
-    EFFICIENCY = 4  # beyond that, what a team takes: uneven chunks, the start of the region
 
 
-class Running(NamedTuple):
-    """The units that run."""
+class Work(enum.IntEnum):
+    """What the core-seconds of layers would have been without stalls."""
 
-    query: Integers  # [rows] all of these
-    network: Integers
-    layer: Integers  # the one that runs
-    end: Integers  # the first layer after the unit
-    cores: Integers
-    wanted: Integers  # cores that the policy asked for
-    version: Integers
-    phase: Integers  # `Phase`
-    parts: Integers  # islands that the team lies on
-    attached: Integers  # 1: its layer's data are in L3
-    stale: Integers  # 1: what it misses has changed
-    since: Integers  # picoseconds; up to here its core-seconds are counted
-    counted: Doubles  # what of the layer was left then
-    resume: Doubles  # what is left of the layer once the team is formed
-    solo: Doubles  # picoseconds of the layer on this team alone with its data in L3
-    single: Doubles  # and on one core
-    resident: Doubles  # share of its weights that it found in L3
-
-
-class Parts(NamedTuple):
-    """The parts of teams on islands, [rows * islands]."""
-
-    island: Integers
-    cores: Integers
-    size: Integers  # of the survival curve
-    speed: Doubles  # bytes a picosecond between L3 and cores
-    survives: Doubles  # share of these bytes that is evicted, or not used again
-    kept: Doubles  # bytes of weights that it found here
-    inserted: Doubles  # bytes that the whole layer inserts here
-    mark: Doubles  # what was left of the layer when that was counted last
-
-
-class Islands(NamedTuple):
-    """The islands of L3."""
-
-    free: Integers  # [islands] cores
-    held: Integers  # [islands] 1: the team that is being formed anew was here
-    count: Integers  # [islands] parts with data in it
-    tenant: Integers  # [islands, cores of an island] these parts
-    changed: Integers  # [islands] 1: its eviction age has to be found anew
-    versions: Integers  # [cores of an island] room to collect its tenants
-    sizes: Integers
-    speeds: Doubles
-    alone: Doubles  # [versions, team sizes] `Parts.survives` of a tenant alone on an island
-
-
-class Line(NamedTuple):
-    """Who waits for cores: queries that have run before, in the order of their arrival, then those that have not."""
-
-    query: Integers  # [cores + networks + 1] of the former
-    layer: Integers  # the next to run
-    held: Integers  # cores that it held last
-    oldest: Integers  # [networks] of the latter, a query that none of the network's waiting ones came before
-
-
-class Demands(NamedTuple):
-    """What is asked of the machine."""
-
-    unit_seconds: Doubles  # [queries]
-    network: Integers  # [queries]
-    latency: Integers  # [queries] picoseconds from arrival to end; -1: not ended
-    targets: Doubles  # [networks] picoseconds
-
-
-class Truth(NamedTuple):
-    """The machine's numbers in picoseconds and bytes; policies do not see them."""
-
-    gap: float  # mean picoseconds between queries
-    l3_bytes: float  # of an island
-    bandwidth: float  # bytes a picosecond
-    stall: float  # kappa * sigma: picoseconds of a core for a byte from an idle DRAM
-    queueing: float
-    team: int
-    join: int
-    scattered: int  # `Placement`
-    cores: int
-
-
-class Tally(NamedTuple):
-    """What is counted."""
-
-    use: Integers  # [Use]: GRANTED, IDLE and TEAM exactly
-    work: Doubles  # [Use]: COMPUTE and EFFICIENCY
-    blocks: Integers  # [longest model + 1] units by their number of layers
-    versions: Integers  # [versions] layers that ran it
-    meter: Doubles  # [Meter]
+    COMPUTE = 0  # on one core
+    EFFICIENCY = 1  # what a team takes beyond that: uneven chunks, the start of the region
 
 
 class Meter(enum.IntEnum):
@@ -139,16 +60,132 @@ class Meter(enum.IntEnum):
     ALL = 3  # its integral over the run
 
 
-class Slices(NamedTuple):
-    """What ran when, within a window of time."""
+STATE = make_record(
+    now=(),  # picoseconds
+    # Queries, in the order of their arrival.
+    arrived=(),
+    begun=(),  # of those served in that order, the first that no row has had
+    unstarted=(),  # those that have arrived, and that no row has had
+    finished=(),
+    late=(),
+    warm_up=(),  # the first ones, whose lateness is not counted
+    allowed=(),  # late ones at which the run stops
+    # The line of queries that have run before, by their arrival; and of each network, where the search for
+    # its first unstarted query begins.
+    waiting=(),
+    line_query=(MOST_CORES + MOST_NETWORKS,),
+    line_layer=(MOST_CORES + MOST_NETWORKS,),  # the next to run
+    line_held=(MOST_CORES + MOST_NETWORKS,),  # cores that it held last
+    oldest=(MOST_NETWORKS,),
+    # Rows.
+    rows=(),  # none past this one is in use
+    running=(),
+    short=(),  # rows with fewer cores than they wanted
+    ended=(),  # the row whose unit has just ended; its query may go on with the same team
+    query=(_ROWS,),
+    network=(_ROWS,),
+    layer=(_ROWS,),  # the one that runs
+    end=(_ROWS,),  # the first one after the unit
+    cores=(_ROWS,),
+    wanted=(_ROWS,),  # cores that the policy asked for
+    version=(_ROWS,),
+    phase=(_ROWS,),
+    parts=(_ROWS,),  # islands that the team lies on
+    attached=(_ROWS,),  # 1: its layer's data are in L3
+    stale=(_ROWS,),  # 1: what it misses has changed
+    since=(_ROWS,),  # picoseconds; its core-seconds are counted up to here
+    counted=(_FLOAT, _ROWS),  # what of the layer was left then
+    resume=(_FLOAT, _ROWS),  # what is left of the layer once the team is formed
+    solo=(_FLOAT, _ROWS),  # picoseconds of the layer on this team, alone and with its data in L3
+    single=(_FLOAT, _ROWS),  # and on one core
+    resident=(_FLOAT, _ROWS),  # share of its weights that it found in L3
+    # What each row asks of the DRAM: `sim.cpu.contention.Flows`.
+    left=(_FLOAT, _ROWS),
+    slope=(_FLOAT, _ROWS),
+    relief=(_FLOAT, _ROWS),
+    moved=(_FLOAT, _ROWS),
+    pull=(_FLOAT, _ROWS),
+    pace=(_FLOAT, _ROWS),
+    # Parts.
+    part_island=(_PARTS,),
+    part_cores=(_PARTS,),
+    part_size=(_PARTS,),  # of the survival curve
+    speed=(_FLOAT, _PARTS),  # bytes a picosecond between L3 and cores
+    survives=(_FLOAT, _PARTS),  # share of these bytes that is evicted, or not used again
+    kept=(_FLOAT, _PARTS),  # bytes of weights that it found here
+    inserts=(_FLOAT, _PARTS),  # bytes that the whole layer inserts here
+    mark=(_FLOAT, _PARTS),  # what was left of the layer when that was counted last
+    # Islands.
+    free=(),  # cores
+    island_free=(MOST_ISLANDS,),
+    held=(MOST_ISLANDS,),  # 1: the unit that has just ended was here
+    count=(MOST_ISLANDS,),  # parts with data in L3
+    tenant=(MOST_CORES,),  # these parts; those of an island begin at its first core
+    changed=(MOST_ISLANDS,),  # 1: its eviction age has to be found anew
+    inserted=(_FLOAT, MOST_ISLANDS),  # bytes so far
+    tenant_version=(MOST_CORES,),  # room to collect the tenants of one island
+    tenant_size=(MOST_CORES,),
+    tenant_speed=(_FLOAT, MOST_CORES),
+    # What is counted.
+    meter=(_FLOAT, len(Meter)),
+    sample=(),  # picoseconds: end of the counter's present window
+    use=(len(Use),),
+    work=(_FLOAT, len(Work)),
+    grants=(),
+    conflicts=(),  # grants of fewer cores than were wanted
+    lost=(),  # the sum of (wanted - granted) / wanted of these, in millionths
+    grown=(),
+    # The recorded window.
+    record_from=(),  # picoseconds
+    record_to=(),  # 0: nothing is recorded
+    slices=(),
+    slice_cores=(),
+    owner=(MOST_CORES,),  # the row that holds each core
+)
 
-    table: Integers  # [slices, Slice]
-    cores: Integers  # cores of all slices, one after the other
-    owner: Integers  # [cores] the row that holds it
+
+class Machine(NamedTuple):
+    """The machine's numbers, in picoseconds and bytes."""
+
+    cores: int
+    islands: int
+    island_cores: int
+    scattered: int  # 1: `Placement.SCATTERED`
+    team: int
+    join: int
+    gap: float  # mean time between queries
+    l3_bytes: float  # of an island
+    bandwidth: float  # bytes a picosecond
+    stall: float  # kappa * sigma: time of a core for a byte from an idle DRAM
+    queueing: float
+
+
+class Truth(NamedTuple):
+    """What layers really take; policies do not see it."""
+
+    shipped: Integers  # [layers]
+    weight_bytes: Doubles  # [layers]
+    weights_once: Integers  # [versions]
+    past_l2_bytes: Doubles  # [versions]
+    solo: Doubles  # [versions, cores + 1] picoseconds
+    weight_dram_bytes: Doubles  # [versions, islands + 1] if nothing of them is in L3
+    other_island_bytes: Doubles  # [versions, islands + 1]
+    curves: Curves
+    # [versions, team sizes] what is evicted, or not used again, of a tenant alone on an island
+    alone: Doubles
+
+
+class Demands(NamedTuple):
+    """What is asked of the machine."""
+
+    unit_seconds: Doubles  # [queries]
+    network: Integers  # [queries]
+    latency: Integers  # [queries] picoseconds from arrival to end; -1: not ended
+    targets: Doubles  # [networks] picoseconds
 
 
 class Slice(enum.IntEnum):
-    """Columns of `Slices.table`."""
+    """Columns of a recorded slice."""
 
     START = 0  # picoseconds
     END = 1
@@ -159,51 +196,26 @@ class Slice(enum.IntEnum):
     PHASE = 6
     STALL = 7  # picoseconds of it
     CORES = 8  # how many
-    FIRST_CORE = 9  # where these begin in `Slices.cores`
+    FIRST_CORE = 9  # where these begin in `Tally.slice_cores`
 
 
-STATE = make_record(
-    now=(),  # picoseconds
-    arrived=(),  # queries
-    begun=(),  # of queries served in the order of their arrival, the first that no row has had
-    waiting=(),  # queries in `Line.query`
-    unstarted=(),
-    rows=(),  # no row past this one is in use
-    running=(),
-    free=(),  # cores
-    short=(),  # rows with fewer cores than they wanted
-    ended=(),  # the row whose unit has just ended; its query may go on with the same team
-    sample=(),  # picoseconds: end of the counter's present window
-    finished=(),
-    late=(),
-    warm_up=(),  # the first queries, whose lateness is not counted
-    allowed=(),  # late queries at which the run stops
-    grants=(),
-    conflicts=(),  # grants of fewer cores than were wanted
-    lost=(),  # the sum of (wanted - granted) / wanted of these, in millionths
-    grown=(),
-    slices=(),
-    slice_cores=(),
-    record_from=(),
-    record_to=(),
-)
+class Tally(NamedTuple):
+    """What is counted in tables."""
+
+    blocks: Integers  # [longest network + 1] units by their number of layers
+    versions: Integers  # [versions] layers that ran it
+    slices: Integers  # [slices, Slice]
+    slice_cores: Integers  # cores of all slices, one slice after the other
 
 
 class World(NamedTuple):
     """All of it."""
 
     state: Records
-    tables: NetworkTables
-    curves: Curves
+    machine: Machine
     truth: Truth
+    clocks: Clocks
     plan: Plan
     prices: Prices
     demands: Demands
-    running: Running
-    parts: Parts
-    flows: Flows
-    islands: Islands
-    clock: Clocks
-    line: Line
     tally: Tally
-    slices: Slices

@@ -36,8 +36,8 @@ def networks(
 ) -> NetworkTables:
     """Networks by the seconds of their layers on one core; a version's time is that times its factor.
 
-    Teams speed up in proportion to their cores, as long as these divide `chunks`. A layer has `bytes_of_layer` of
-    inputs, weights and outputs each, and uses none of them twice.
+    Teams speed up in proportion to their cores, as long as these divide `chunks`. A layer has
+    `bytes_of_layer` of inputs, weights and outputs each, and uses none of them twice.
     """
     seconds = np.array([s for network in layers for s in network], float)
     count, kinds = len(seconds), len(versions)
