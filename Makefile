@@ -27,8 +27,8 @@ workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
 # What `sim run` takes; tests/test_packaging.py holds it for every checked-in trace.
 trace_file = $(firstword $(wildcard $(WORKLOAD) traces/data/$(workload_name).json))
 default_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
-# Suites of tests/rtl that `make proofs` and `make synth` run whole, and `make test` as far as it goes without Yosys.
-NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build)
+# Suites of tests/rtl that `make proofs` runs whole, and `make test` as far as it goes in little time and without Yosys.
+NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build circuit)
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
@@ -66,10 +66,10 @@ synth: ## count the circuits in gates, and place a small array on an FPGA [MACHI
 	$(environment) core rtl synth
 	@$(PY) -m rtl.synth $(if $(MACHINE),--machine '$(MACHINE)') $(if $(PRESET),--preset '$(PRESET)') $(foreach field,$(SET),--set '$(field)') --place array $(ARGS)
 
-proofs: ## what the circuits of the units do, for every input: exponential to rounding of SALO, decoder to foot of ANT
+proofs: ## what the circuits of the units do, for every input: exponential to rounding of SALO, decoder to foot of ANT; digests
 	$(buildable)
 	$(environment) core test rtl cosim synth
-	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py tests/rtl/test_rtl_synth_ant.py $(ARGS)
+	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py tests/rtl/test_rtl_synth_ant.py tests/rtl/test_rtl_circuit.py $(ARGS)
 
 all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, quantization), outputs of every Hugging Face model
 	$(environment) core test rtl models quantize

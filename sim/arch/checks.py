@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 MAX_INTEGER = 2**31 - 1  # assumed: sums and products of two of them stay exact in the int64 of the kernels
+MOST_AMOUNT = 1e15  # of a quantity without a bound of its own; assumed
 LONGEST_VALUE = 80  # characters of a value that a message repeats
 LONGEST_PATH = 160  # of a path
 LONGEST_LINE = 300  # of a whole message, with the program's name
@@ -93,6 +94,15 @@ def require_integers(config: Any, minimum: int, *fields: str, maximum: int = MAX
             rules.require(good, f"{name} must be {kind}", value)
             if good:
                 rules.require(value <= maximum, f"{name} must be at most {maximum}", value)
+
+
+def require_amounts(config: Any, *fields: str, least: float = 0.0, most: float = MOST_AMOUNT) -> None:
+    """Check that each named field of `config` is a number in `least`...`most`, which NaN is not."""
+    with Rules() as rules:
+        for field in fields:
+            value = getattr(config, field)
+            rule = f"{type(config).__name__}.{field} must be a number in {least:g}...{most:g}"
+            rules.require(least <= value <= most, rule, value)
 
 
 def nearest(what: str, name: str, choices: Iterable[str], more: str = "") -> str:

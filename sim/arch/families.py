@@ -9,11 +9,14 @@ from collections.abc import Mapping
 
 from tandemsim.sim.arch.ant.family import ANT_FAMILY
 from tandemsim.sim.arch.checks import ConfigError, nearest
+from tandemsim.sim.arch.cpu.family import CPU_FAMILY
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.arch.fused.family import FUSED_FAMILY
 from tandemsim.sim.arch.salo.family import SALO_FAMILY
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (SALO_FAMILY, ANT_FAMILY, FUSED_FAMILY)}
+FAMILIES: Mapping[str, Family] = {
+    family.name: family for family in (SALO_FAMILY, ANT_FAMILY, FUSED_FAMILY, CPU_FAMILY)
+}
 
 
 def family_named(name: str | None) -> Family:

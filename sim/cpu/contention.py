@@ -28,13 +28,6 @@ PRECISION = 1e-9  # of the utilization
 MOST_UTILIZATION = 1 - 2**-20
 
 
-class Curves(NamedTuple):
-    """Of `NetworkTables`, what an eviction age needs."""
-
-    survival: Doubles  # [versions, team sizes, KNOTS]
-    occupied_bytes: Doubles
-
-
 class Flows(NamedTuple):
     """What each running team asks of the DRAM. A layer takes solid + loaded * (1 + gamma u / (1 - u))."""
 
@@ -46,7 +39,7 @@ class Flows(NamedTuple):
     pace: Doubles  # 1 / (slope - relief * u), as the last call left it
 
 
-@jit(inline="always")
+@jit
 def team_size(cores: int) -> int:
     """Return the number of the survival curve of a team with so many cores on an island."""
     size = 0
@@ -55,31 +48,33 @@ def team_size(cores: int) -> int:
     return size
 
 
-@jit(inline="always")
-def surviving(curves: Curves, version: int, size: int, moved: float) -> float:
+@jit
+def surviving(survival: Doubles, version: int, size: int, moved: float) -> float:
     """Return the share of a version's bytes that is not used again before `moved` bytes have moved."""
     knot, within = _segment(moved)
-    last = curves.survival[version, size, knot]
+    last = survival[version, size, knot]
     if knot == KNOTS - 1:
         return float(last)
-    before = curves.survival[version, size, knot - 1] if knot > 0 else 1.0
+    before = survival[version, size, knot - 1] if knot > 0 else 1.0
     return float(before + (last - before) * within)
 
 
-@jit(inline="always")
-def occupied(curves: Curves, version: int, size: int, moved: float) -> tuple[float, float]:
+@jit
+def occupied(
+    survival: Doubles, occupied_bytes: Doubles, version: int, size: int, moved: float
+) -> tuple[float, float]:
     """Return the bytes of L3 that hold what was used within the last `moved` bytes, and their slope."""
     knot, within = _segment(moved)
     if knot == KNOTS - 1:
-        slope = curves.survival[version, size, KNOTS - 1]
-        return curves.occupied_bytes[version, size, KNOTS - 1] + slope * within, slope
-    before = curves.occupied_bytes[version, size, knot - 1] if knot > 0 else 0.0
+        slope = survival[version, size, KNOTS - 1]
+        return occupied_bytes[version, size, KNOTS - 1] + slope * within, slope
+    before = occupied_bytes[version, size, knot - 1] if knot > 0 else 0.0
     length = FIRST_KNOT_BYTES * 2.0 ** max(0, knot - 1)
-    rise = curves.occupied_bytes[version, size, knot] - before
+    rise = occupied_bytes[version, size, knot] - before
     return before + rise * within, rise / length
 
 
-@jit(inline="always")
+@jit
 def _segment(moved: float) -> tuple[int, float]:
     """Return the knot from `moved` on, and the share of the segment below it; past the last, the bytes."""
     knots = moved / FIRST_KNOT_BYTES
@@ -91,26 +86,34 @@ def _segment(moved: float) -> tuple[int, float]:
     return exponent, 2 * mantissa - 1
 
 
-@jit(inline="always")
-def bytes_at_age(curves: Curves, version: int, size: int, capacity: float) -> float:
+@jit
+def bytes_at_age(
+    survival: Doubles, occupied_bytes: Doubles, version: int, size: int, capacity: float
+) -> float:
     """Return how many bytes a tenant that is alone has moved when its data fill `capacity`."""
     for knot in range(KNOTS):
-        if curves.occupied_bytes[version, size, knot] >= capacity:
-            before = curves.occupied_bytes[version, size, knot - 1] if knot > 0 else 0.0
+        if occupied_bytes[version, size, knot] >= capacity:
+            before = occupied_bytes[version, size, knot - 1] if knot > 0 else 0.0
             base = FIRST_KNOT_BYTES * 2.0 ** (knot - 1) if knot > 0 else 0.0
             length = FIRST_KNOT_BYTES * 2.0 ** max(0, knot - 1)
-            rise = curves.occupied_bytes[version, size, knot] - before
+            rise = occupied_bytes[version, size, knot] - before
             return float(base + length * (capacity - before) / rise)
-    slope = curves.survival[version, size, KNOTS - 1]
+    slope = survival[version, size, KNOTS - 1]
     if slope <= 0:
         return FOREVER
-    past = capacity - curves.occupied_bytes[version, size, KNOTS - 1]
+    past = capacity - occupied_bytes[version, size, KNOTS - 1]
     return float(FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 1) + past / slope)
 
 
-@jit(inline="always")
+@jit
 def eviction_age(
-    curves: Curves, versions: Integers, sizes: Integers, speeds: Doubles, count: int, capacity: float
+    survival: Doubles,
+    occupied_bytes: Doubles,
+    versions: Integers,
+    sizes: Integers,
+    speeds: Doubles,
+    count: int,
+    capacity: float,
 ) -> float:
     """Return the age at which data leave an island that the first `count` tenants share; `FOREVER` if never.
 
@@ -122,13 +125,19 @@ def eviction_age(
     age = FOREVER
     for tenant in range(count):
         if speeds[tenant] > 0:
-            age = min(age, bytes_at_age(curves, versions[tenant], sizes[tenant], capacity) / speeds[tenant])
+            age = min(
+                age,
+                bytes_at_age(survival, occupied_bytes, versions[tenant], sizes[tenant], capacity)
+                / speeds[tenant],
+            )
     if count == 1 or age == FOREVER:
         return age
     for _ in range(MOST_STEPS):
         filled, slope = 0.0, 0.0
         for tenant in range(count):
-            of_tenant, rise = occupied(curves, versions[tenant], sizes[tenant], age * speeds[tenant])
+            of_tenant, rise = occupied(
+                survival, occupied_bytes, versions[tenant], sizes[tenant], age * speeds[tenant]
+            )
             filled += of_tenant
             slope += rise * speeds[tenant]
         if slope <= 0:  # all that they use again is there, and more than fits
@@ -141,7 +150,7 @@ def eviction_age(
     return age
 
 
-@jit(inline="always")
+@jit
 def set_flow(flows: Flows, row: int, solid: float, loaded: float, moved: float, queueing: float) -> None:
     """Say what the layer in `row` takes: `loaded` are its stalls for `moved` bytes from an idle DRAM."""
     flows.slope[row] = solid + loaded
@@ -150,7 +159,7 @@ def set_flow(flows: Flows, row: int, solid: float, loaded: float, moved: float, 
     flows.pull[row] = moved * loaded * queueing
 
 
-@jit(inline="always")
+@jit
 def settle_dram(flows: Flows, rows: int, bandwidth: float, guess: float) -> float:
     """Return the utilization of the DRAM under the first `rows` layers, and leave the pace of each."""
     utilization, low, high = guess, 0.0, MOST_UTILIZATION

@@ -8,7 +8,7 @@ gathers and reductions are regions of their own. What each region computes and m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tandemsim.sim.cpu.shapes import ELEMENT_OPS, VALUE_BYTES, Shape, shape_of
@@ -30,10 +30,12 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The layers of a trace in their order, and which of them an op that rides is on, by the op's id."""
+    """The layers of a trace in their order, and what joins them to its ops and to the outside."""
 
     layers: Sequence[Layer]
-    rides_on: Mapping[int, int]
+    rides_on: Mapping[int, int]  # place of the layer that an op rides on, by the op's id
+    # Of each layer: bytes that it is the first to read of the model's inputs, and bytes of its outputs.
+    outside: Sequence[tuple[float, float]]
 
 
 class Tensors:
@@ -71,6 +73,20 @@ class Tensors:
         """Return the places of an image: the sides of a tensor behind the first two."""
         return math.prod(self._tensors[tensor].shape[2:])
 
+    def outside(self, layers: Sequence[Layer]) -> Iterator[tuple[float, float]]:
+        """Yield for each layer the bytes of the model's inputs that it is the first to read, and of outputs."""
+        tensors = self._tensors.values()
+        outputs = {self.root(each.id) for each in tensors if each.role == "output"}
+        fresh = {each.id for each in tensors if each.role == "input" and each.alias_of is None}
+        for layer in layers:
+            ops = (layer.op, *layer.riders)
+            read = fresh & {self.root(each) for op in ops for each in op.inputs}
+            fresh -= read
+            left = {layer.output} | {self.root(each) for each in layer.op.outputs}
+            sizes = (sum(map(self.elements, some)) for some in (read, left & outputs))
+            first, last = (float(VALUE_BYTES * size) for size in sizes)
+            yield min(first, layer.shape.input_bytes), min(last, layer.shape.output_bytes)
+
 
 def layers_of(trace: Trace, ops: Sequence[Op], batch: int = 1) -> Layers:
     """Return the layers of some ops of a trace, each with the batch inside it."""
@@ -89,7 +105,7 @@ def layers_of(trace: Trace, ops: Sequence[Op], batch: int = 1) -> Layers:
             _ride(layers[place], op, tensors)
         for output in op.outputs:
             made_by[tensors.root(output)] = place
-    return Layers(layers, rides_on)
+    return Layers(layers, rides_on, [*tensors.outside(layers)])
 
 
 def _host(op: Op, tensors: Tensors, layers: Sequence[Layer], made_by: Mapping[int, int]) -> int | None:

@@ -12,8 +12,8 @@ know what is in the caches.
 
 from __future__ import annotations
 
+import enum
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,39 +25,41 @@ FOR_WEIGHTS = 0.75  # assumed: of L3; the rest holds activations
 STEPS = 200  # of a bisection, to the last bit
 
 
-class Clocks(NamedTuple):
-    """Of each layer its last use on each island."""
+class LastUse(enum.IntEnum):
+    """Columns of what each island remembers of each layer, an array [layers, islands, LastUse]."""
 
-    stamp: Doubles  # [layers, islands] bytes inserted there before its last run ended
-    low: Doubles  # [layers, islands] the slice of the weights that ran there, low ... high of 0 ... 1
-    high: Doubles
-
-
-def clocks(layers: int, islands: int) -> Clocks:
-    """Return the clocks of caches that have seen no layer."""
-    shape = layers, islands
-    return Clocks(np.full(shape, NEVER_USED), np.zeros(shape), np.zeros(shape))
+    STAMP = 0  # bytes inserted into the island before the layer's last run there ended
+    LOW = 1  # the slice of its weights that ran there, LOW ... HIGH of 0 ... 1
+    HIGH = 2
 
 
-@jit(inline="always")
+def no_uses(layers: int, islands: int) -> Doubles:
+    """Return the last uses of layers that have not run."""
+    uses = np.zeros((layers, islands, len(LastUse)))
+    uses[..., LastUse.STAMP] = NEVER_USED
+    return uses
+
+
+@jit
 def resident_share(
-    clocks: Clocks, layer: int, island: int, inserted: float, low: float, high: float, l3_bytes: float
+    uses: Doubles, layer: int, island: int, inserted: float, low: float, high: float, l3_bytes: float
 ) -> float:
     """Return the share of a layer's weights that lies on `island`, of the slice `low` ... `high` of them.
 
     inserted: bytes so far, of `l3_bytes` that the island has room for.
     """
-    if inserted - clocks.stamp[layer, island] >= l3_bytes:
+    if inserted - uses[layer, island, LastUse.STAMP] >= l3_bytes:
         return 0.0
-    return max(0.0, min(high, float(clocks.high[layer, island])) - max(low, float(clocks.low[layer, island])))
+    first, end = float(uses[layer, island, LastUse.LOW]), float(uses[layer, island, LastUse.HIGH])
+    return max(0.0, min(high, end) - max(low, first))
 
 
-@jit(inline="always")
-def note_use(clocks: Clocks, layer: int, island: int, inserted: float, low: float, high: float) -> None:
+@jit
+def note_use(uses: Doubles, layer: int, island: int, inserted: float, low: float, high: float) -> None:
     """Note that a layer has just ended on `island`, with the slice `low` ... `high` of its weights."""
-    clocks.stamp[layer, island] = inserted
-    clocks.low[layer, island] = low
-    clocks.high[layer, island] = high
+    uses[layer, island, LastUse.STAMP] = inserted
+    uses[layer, island, LastUse.LOW] = low
+    uses[layer, island, LastUse.HIGH] = high
 
 
 def long_run_shares(weight_bytes: Doubles, rates: Doubles, l3_bytes: float) -> Doubles:

@@ -20,13 +20,10 @@ from tandemsim.sim.cpu.region import SHARED_ROWS
 from tandemsim.sim.cpu.shapes import Shape
 from tandemsim.sim.cpu.tiles import Tilings, tilings
 
-CORES = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64)  # that versions are compared on
-LEVELS = (
-    (0.0, 1.0),
-    (0.5, 0.6),
-    (0.75, 0.4),
-    (0.9, 0.25),
-)  # utilization of the DRAM, share of the L3; assumed
+CORES = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64)  # that versions are compared on; assumed
+TUNED = range(4, 17)  # sixteenths of the cores on which the shipped one is the best; assumed
+# Of interference: utilization of the DRAM, share of the L3. Assumed
+LEVELS = ((0.0, 1.0), (0.5, 0.6), (0.75, 0.4), (0.9, 0.25))
 LEAST_GAIN = 1e-6  # of the mean log time, for one more version
 TIE = 1e-9  # relative difference of times that are the same
 
@@ -68,7 +65,8 @@ class Candidates:
         self.chunk = chunk_seconds(shape, every, config)
         serial = (every.chunks == 1) & shape.passes
         team = config.team
-        self.start = np.where(serial, team.serial_seconds, team.start_seconds)
+        forked = team.start_seconds + team.tail_chunks * self.chunk
+        self.start = np.where(serial, team.serial_seconds, forked)
         once = np.minimum(1.0, _compulsory(shape) / np.maximum(1.0, every.past_l2_bytes))
         self.survival, self.occupied = closed_form(once, every.kept_bytes, every.chunk_bytes)
         self.reread = every.past_l2_bytes * (1.0 - once)
@@ -76,7 +74,8 @@ class Candidates:
     def kept(self, most: int) -> list[int]:
         """Return the rows that are kept, the shipped one first."""
         counts = [c for c in CORES if c <= self.config.cores] or [self.config.cores]
-        alone = np.stack([self.solo(c) for c in counts if 4 * c >= self.config.cores], 1)
+        tuned = dict.fromkeys(max(1, self.config.cores * part // 16) for part in TUNED)
+        alone = np.stack([self.solo(c) for c in tuned], 1)
         traffic = sum(self.stalls(c, *LEVELS[0]) for c in counts)
         kept = [self.shipped(np.log(alone).mean(1), np.asarray(traffic))]
         times = np.stack(

@@ -10,13 +10,16 @@ from collections.abc import Mapping, Set
 from tandemsim.sim.arch.checks import ConfigError, nearest
 from tandemsim.sim.machines.ant.machine import Ant
 from tandemsim.sim.machines.contract import Machine
+from tandemsim.sim.machines.cpu.machine import Cpu
 from tandemsim.sim.machines.fused.machine import Fused
 from tandemsim.sim.machines.salo.machine import Salo
 from tandemsim.traces.schema import Trace
 
 NO_OPS = "the trace has no ops, so there is nothing to run"
 
-MACHINES: Mapping[str, Machine] = {machine.family.name: machine for machine in (Salo(), Ant(), Fused())}
+MACHINES: Mapping[str, Machine] = {
+    machine.family.name: machine for machine in (Salo(), Ant(), Fused(), Cpu())
+}
 
 
 def machine_named(name: str) -> Machine:

@@ -79,7 +79,7 @@ RUN = {
 }
 
 STALLS = {
-    "compute": Word("The array works.", "array at work"),
+    "compute": Word("The array works; of a CPU, its cores.", "array at work"),
     "cold_fill": Word(
         "Waiting for the first tile's operands: nothing has been loaded yet.", "first operands"
     ),
@@ -95,6 +95,8 @@ STALLS = {
     "vector": Word("Waiting for results of the vector unit, such as a softmax.", "vector unit late"),
     "attention": Word("Waiting for results of the attention array beside it.", "attention array late"),
     "write_back": Word("The array is done, and its last outputs are on their way to DRAM.", "last outputs"),
+    "l3": Word("Cores of a CPU wait for data in the L3 of another island.", "other islands' L3"),
+    "team": Word("The threads of a CPU's parallel region are woken, and wait for the last.", "fork and join"),
     "fill": Word(
         "Between two tiles: weights enter the array, or results are on their way out of it.", "between tiles"
     ),
@@ -136,6 +138,8 @@ ACTIONS = {
     "array.accumulate": Word("Additions into the accumulators at the foot of the array."),
     "array.decode": Word("Decoders at the edges of the array, which turn codes into integers and shifts."),
     "array.encode": Word("Encoders, which turn results of the array into codes."),
+    "array.compute": Word("Cores of a CPU at work: their share of the package's design power."),
+    "array.wait": Word("Cores of a CPU that wait for others or for data: they spin, at the same power."),
     "array.tap": Word("Taps of block formats, which end the sum of a block and multiply it by its scales."),
     "array.vector": Word("The vector unit: a multiplication and an addition for each element and pass."),
     "array.exponential": Word("The exponential of each score."),
@@ -162,6 +166,7 @@ ACTIONS = {
     "scratchpad.attention_output": Word("Reads and writes of the attention array's output scratchpad."),
     "scratchpad.output": Word("Reads and writes of the output scratchpad."),
     "static.array": Word("Leakage of the array."),
+    "static.shared": Word("What the cores of a CPU share: fabric, L3, memory controllers."),
     "static.scratchpad": Word("Leakage of the scratchpads."),
 }
 
@@ -263,6 +268,10 @@ OPS = {
     ),
     "rides_on": Word("The op on whose results it rides: it takes no cycles of its own."),
     "vector_cycles": Word("Cycles in which the vector unit works on it."),
+    "version": Word("The code version of a CPU's layer: rows x columns of a chunk, and the outer loop."),
+    "versions": Word("Code versions that the layer has; the fastest on these cores ran."),
+    "l3_bytes": Word("Bytes that cross between L3 and the cores' own caches."),
+    "other_island_bytes": Word("Bytes that come from the L3 of other islands."),
     "values": Word("What --functional found of it: formats of its operands, and how far it is from float64."),
     "reason": Word("Why the op does not run here."),
 }

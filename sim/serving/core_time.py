@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tandemsim.sim.arch.types import Record
+from tandemsim.sim.arch.types import Integers, Record
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.serving.world import Machine, Phase, Slice, Tally, Use, Work
+from tandemsim.sim.serving.world import Phase, Slice, Use, Work
 
 
-@jit(inline="always")
-def count_time(state: Record, machine: Machine, tally: Tally, row: int) -> None:
+@jit
+def count_time(state: Record, cores: int, slices: Integers, slice_cores: Integers, row: int) -> None:
     """Count the core-seconds of `row` up to now, and record them as a slice if they are asked for."""
     spent = state.now - state.since[row]
     stalled = _count(state, row, spent)
     if state.since[row] < state.record_to and state.now > state.record_from:
-        _record(state, machine, tally, row, stalled)
+        _record(state, cores, slices, slice_cores, row, stalled)
     state.since[row] = state.now
 
 
@@ -31,24 +31,26 @@ def _count(state: Record, row: int, spent: int) -> int:
     return max(0, int(spent - done * state.solo[row] + 0.5))
 
 
-@jit(inline="always")
-def _record(state: Record, machine: Machine, tally: Tally, row: int, stalled: int) -> None:
+@jit
+def _record(
+    state: Record, cores: int, slices: Integers, slice_cores: Integers, row: int, stalled: int
+) -> None:
     first = state.slice_cores
-    if state.slices == len(tally.slices) or first + state.cores[row] > len(tally.slice_cores):
+    if state.slices == len(slices) or first + state.cores[row] > len(slice_cores):
         return
-    entry = tally.slices[state.slices]
-    entry[Slice.START] = state.since[row]
-    entry[Slice.END] = state.now
-    entry[Slice.QUERY] = state.query[row]
-    entry[Slice.NETWORK] = state.network[row]
-    entry[Slice.LAYER] = state.layer[row]
-    entry[Slice.VERSION] = state.version[row]
-    entry[Slice.PHASE] = state.phase[row]
-    entry[Slice.STALL] = stalled
-    entry[Slice.CORES] = state.cores[row]
-    entry[Slice.FIRST_CORE] = first
-    for core in range(machine.cores):
+    number = state.slices
+    slices[number, Slice.START] = state.since[row]
+    slices[number, Slice.END] = state.now
+    slices[number, Slice.QUERY] = state.query[row]
+    slices[number, Slice.NETWORK] = state.network[row]
+    slices[number, Slice.LAYER] = state.layer[row]
+    slices[number, Slice.VERSION] = state.version[row]
+    slices[number, Slice.PHASE] = state.phase[row]
+    slices[number, Slice.STALL] = stalled
+    slices[number, Slice.CORES] = state.cores[row]
+    slices[number, Slice.FIRST_CORE] = first
+    for core in range(cores):
         if state.owner[core] == row:
-            tally.slice_cores[state.slice_cores] = core
+            slice_cores[state.slice_cores] = core
             state.slice_cores += 1
     state.slices += 1

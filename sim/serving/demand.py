@@ -7,7 +7,7 @@ import math
 from tandemsim.sim.arch.types import Doubles
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.serving.policy import Budget, Rule
-from tandemsim.sim.serving.profile import SHIPPED, Plan
+from tandemsim.sim.serving.profile import SHIPPED
 
 WORTH = 0.95  # assumed: where no number of cores is enough, more of them have to save 5 % of the time
 
@@ -28,10 +28,9 @@ def need(
 
     The wait for the team counts. If no number is enough, it is the last one that saves 5 % of the time.
     """
-    first, end = sums[choice, before], sums[choice, after]
     knee, shortest = quantum, math.inf
-    for cores in range(quantum, len(end), quantum):
-        takes = end[cores] - first[cores]
+    for cores in range(quantum, sums.shape[2], quantum):
+        takes = sums[choice, after, cores] - sums[choice, before, cores]
         if cores != held:
             takes += team + join * max(0, cores - held)
         if takes <= budget:
@@ -41,28 +40,30 @@ def need(
     return knee
 
 
-@jit(inline="always")
-def time_for(plan: Plan, rule: Rule, layer: int, end: int, network: int, target: float, left: float) -> float:
-    """Return the picoseconds that some layers may take; `left` are those until margin * target."""
-    shares = plan.shares[rule.share]
-    last = plan.first_layer[network + 1] + network
-    share = shares[end + network] - shares[layer + network]
+@jit
+def time_for(
+    sums: Doubles, shares: Doubles, rule: Rule, before: int, after: int, last: int, target: float, left: float
+) -> float:
+    """Return the picoseconds that the layers from row `before` to row `after` may take; the model ends at `last`.
+
+    left: picoseconds until margin * target.
+    """
+    share = shares[rule.share, after] - shares[rule.share, before]
     if rule.budget == Budget.SLACK:
-        sums = plan.sums[SHIPPED]
-        most = sums.shape[1] - 1
-        if sums[last, most] - sums[layer + network, most] <= left:
-            return float(left * share / (1.0 - shares[layer + network]))
+        most = sums.shape[2] - 1
+        if sums[SHIPPED, last, most] - sums[SHIPPED, before, most] <= left:
+            return float(left * share / (1.0 - shares[rule.share, before]))
     return float(rule.margin * target * share)
 
 
-@jit(inline="always")
+@jit
 def spare_cores(
-    plan: Plan, rule: Rule, choice: int, layer: int, end: int, network: int, cores: int, free: int
+    sums: Doubles, rule: Rule, choice: int, before: int, after: int, cores: int, free: int
 ) -> int:
     """Return the most cores, of those that are free, that the layers still use well; at least `cores`."""
-    before, after = plan.sums[choice, layer + network], plan.sums[choice, end + network]
-    alone = after[1] - before[1]
+    alone = sums[choice, after, 1] - sums[choice, before, 1]
     for more in range(free - free % rule.quantum, cores, -rule.quantum):
-        if alone >= rule.least_efficiency * more * (after[more] - before[more]):
+        takes = sums[choice, after, more] - sums[choice, before, more]
+        if alone >= rule.least_efficiency * more * takes:
             return more
     return cores

@@ -6,12 +6,12 @@ marked ones, and `settle_rows` what these mean for each tenant.
 
 from __future__ import annotations
 
-from tandemsim.sim.arch.types import Integers, Record
+from tandemsim.sim.arch.types import Doubles, Integers, Record
 from tandemsim.sim.cpu.contention import FOREVER, Flows, eviction_age, set_flow, surviving, team_size
-from tandemsim.sim.cpu.residency import Clocks, note_use, resident_share
+from tandemsim.sim.cpu.residency import note_use, resident_share
 from tandemsim.sim.cpu.tables import KNOTS
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.serving.world import Machine, Phase, Truth
+from tandemsim.sim.serving.world import Fact, Machine, Phase, Traffic
 
 
 @jit(inline="always")
@@ -20,9 +20,16 @@ def flows_of(state: Record) -> Flows:
     return Flows(state.left, state.slope, state.relief, state.moved, state.pull, state.pace)
 
 
-@jit(inline="always")
+@jit(forceinline=True)
 def begin_layer(
-    state: Record, machine: Machine, truth: Truth, clocks: Clocks, row: int, version: int, ran: Integers
+    state: Record,
+    machine: Machine,
+    facts: Doubles,
+    solo: Doubles,
+    uses: Doubles,
+    ran: Integers,
+    row: int,
+    version: int,
 ) -> None:
     """Let `row` run `version` of its layer from now on; what is left of one that it had begun, as it was."""
     layer, cores = state.layer[row], state.cores[row]
@@ -33,14 +40,14 @@ def begin_layer(
         state.version[row] = version
         state.resident[row] = 0.0
         ran[version] += 1
-    state.solo[row] = truth.solo[version, cores]
-    state.single[row] = truth.solo[version, 1]
+    state.solo[row] = solo[version, cores]
+    state.single[row] = solo[version, 1]
     state.phase[row] = Phase.LAYER
     state.since[row] = state.now
     state.left[row] = state.resume[row]
     state.counted[row] = state.resume[row]
     state.resume[row] = 1.0
-    sliced = truth.weights_once[version] == 1
+    sliced = facts[version, Fact.SLICED] == 1
     low = 0.0
     first = row * machine.islands
     for part in range(first, first + state.parts[row]):
@@ -50,13 +57,13 @@ def begin_layer(
         if not again:
             bottom, top = (low, low + share) if sliced else (0.0, 1.0)
             inserted = state.inserted[island]
-            found = resident_share(clocks, layer, island, inserted, bottom, top, machine.l3_bytes)
-            state.kept[part] = found * truth.weight_bytes[layer]
+            found = resident_share(uses, layer, island, inserted, bottom, top, machine.l3_bytes)
+            state.kept[part] = found * facts[version, Fact.WEIGHTS]
             state.resident[row] += found if sliced else found / state.parts[row]
         low += share
         state.mark[part] = state.left[row]
         state.part_size[part] = team_size(state.part_cores[part])
-        state.speed[part] = truth.past_l2_bytes[version] * share / state.solo[row]
+        state.speed[part] = facts[version, Fact.PAST_L2] * share / state.solo[row]
         state.inserts[part] = 0.0
         if state.attached[row] == 0:
             state.tenant[island * machine.island_cores + state.count[island]] = part
@@ -65,10 +72,10 @@ def begin_layer(
     state.attached[row] = 1
 
 
-@jit(inline="always")
-def end_layer(state: Record, machine: Machine, truth: Truth, clocks: Clocks, row: int) -> None:
+@jit(forceinline=True)
+def end_layer(state: Record, machine: Machine, facts: Doubles, uses: Doubles, row: int) -> None:
     """Note on each island that `row` has used its layer's weights to the end."""
-    sliced = truth.weights_once[state.version[row]] == 1
+    sliced = facts[state.version[row], Fact.SLICED] == 1
     low = 0.0
     first = row * machine.islands
     for part in range(first, first + state.parts[row]):
@@ -77,7 +84,7 @@ def end_layer(state: Record, machine: Machine, truth: Truth, clocks: Clocks, row
         share = state.part_cores[part] / state.cores[row]
         bottom, top = (low, low + share) if sliced else (0.0, 1.0)
         low += share
-        note_use(clocks, state.layer[row], island, state.inserted[island], bottom, top)
+        note_use(uses, state.layer[row], island, state.inserted[island], bottom, top)
         state.inserts[part] = 0.0
 
 
@@ -107,10 +114,17 @@ def count_insertions(state: Record, machine: Machine, island: int) -> None:
         state.mark[part] = left
 
 
-@jit(inline="always")
-def settle_islands(state: Record, machine: Machine, truth: Truth) -> None:
+@jit(forceinline=True)
+def settle_islands(
+    state: Record,
+    machine: Machine,
+    facts: Doubles,
+    traffic: Doubles,
+    survival: Doubles,
+    occupied_bytes: Doubles,
+    alone: Doubles,
+) -> None:
     """Find the eviction age of each island whose tenants changed, and what it means for them."""
-    curves = truth.curves
     for island in range(machine.islands):
         if state.changed[island] == 0:
             continue
@@ -125,26 +139,32 @@ def settle_islands(state: Record, machine: Machine, truth: Truth) -> None:
                 state.tenant_size[number] = state.part_size[part]
                 state.tenant_speed[number] = state.speed[part]
             age = eviction_age(
-                curves, state.tenant_version, state.tenant_size, state.tenant_speed, count, machine.l3_bytes
+                survival,
+                occupied_bytes,
+                state.tenant_version,
+                state.tenant_size,
+                state.tenant_speed,
+                count,
+                machine.l3_bytes,
             )
         for number in range(count):
             part = state.tenant[place + number]
             row = part // machine.islands
             version, size = state.version[row], state.part_size[part]
             if count == 1:
-                state.survives[part] = truth.alone[version, size]
+                state.survives[part] = alone[version, size]
             else:
                 moved = min(FOREVER, age * state.speed[part])
-                state.survives[part] = surviving(curves, version, size, moved)
+                state.survives[part] = surviving(survival, version, size, moved)
             share = state.part_cores[part] / state.cores[row]
-            streamed = share * truth.past_l2_bytes[version] * state.survives[part]
-            copied = share * truth.other_island_bytes[version, state.parts[row]]
+            streamed = share * facts[version, Fact.PAST_L2] * state.survives[part]
+            copied = share * traffic[version, state.parts[row], Traffic.OTHERS]
             state.inserts[part] = max(0.0, streamed - state.kept[part]) + copied
             state.stale[row] = 1
 
 
-@jit(inline="always")
-def settle_rows(state: Record, machine: Machine, truth: Truth) -> None:
+@jit(forceinline=True)
+def settle_rows(state: Record, machine: Machine, facts: Doubles, traffic: Doubles, survival: Doubles) -> None:
     """Say what each layer whose misses have changed asks of the DRAM."""
     for row in range(state.rows):
         if state.stale[row] == 0:
@@ -156,10 +176,10 @@ def settle_rows(state: Record, machine: Machine, truth: Truth) -> None:
         missed = 0.0
         first = row * machine.islands
         for part in range(first, first + spans):
-            once = truth.curves.survival[version, state.part_size[part], KNOTS - 1]
+            once = survival[version, state.part_size[part], KNOTS - 1]
             missed += state.part_cores[part] / state.cores[row] * max(0.0, state.survives[part] - once)
-        weights = truth.weight_dram_bytes[version, spans] * (1 - state.resident[row])
-        moved = missed * truth.past_l2_bytes[version] + weights
+        weights = traffic[version, spans, Traffic.WEIGHTS] * (1 - state.resident[row])
+        moved = missed * facts[version, Fact.PAST_L2] + weights
         a_byte = machine.stall / state.cores[row]
-        solid = state.solo[row] + a_byte * truth.other_island_bytes[version, spans]
+        solid = state.solo[row] + a_byte * traffic[version, spans, Traffic.OTHERS]
         set_flow(flows_of(state), row, solid, a_byte * moved, moved, machine.queueing)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tandemsim.sim.arch.types import Record
+from tandemsim.sim.arch.types import Doubles, Integers, Record
 from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.serving.profile import SHIPPED, Plan
-from tandemsim.sim.serving.world import NOBODY, Demands
+from tandemsim.sim.serving.profile import SHIPPED
+from tandemsim.sim.serving.world import NOBODY
 
 
 @jit
@@ -39,32 +39,34 @@ def _move(state: Record, source: int, place: int) -> None:
     state.line_held[place] = state.line_held[source]
 
 
-@jit(inline="always")
-def turn_by_tokens(state: Record, plan: Plan, demands: Demands, gap: float) -> int:
+@jit
+def turn_by_tokens(
+    state: Record, first_layer: Integers, sums: Doubles, unit_seconds: Doubles, networks: Integers, gap: float
+) -> int:
     """Return the place in line of the query whose turn it is, as PREMA has it; -1 - query if it has not run.
 
     A query's token is the time since its arrival over its model's time alone on all cores. Of those with at
     least half of the largest token it is the turn of the one that needs the shortest time yet. Of a network's
     queries that have not run only the oldest can be it: candidates are the line, then one of each network.
     """
-    networks = len(plan.first_layer) - 1
-    for network in range(networks):
-        while state.oldest[network] < state.arrived and demands.network[state.oldest[network]] != network:
+    count, most = len(first_layer) - 1, sums.shape[2] - 1
+    for network in range(count):
+        while state.oldest[network] < state.arrived and networks[state.oldest[network]] != network:
             state.oldest[network] += 1
     turn, shortest, largest = 0, 1e300, 0.0
     for chosen in range(2):  # first the largest token, then the turn
-        for place in range(state.waiting + networks):
+        for place in range(state.waiting + count):
             in_line = place < state.waiting
             query = state.line_query[place] if in_line else state.oldest[place - state.waiting]
             if query >= state.arrived:
                 continue
-            network = demands.network[query]
-            end = plan.sums[SHIPPED, plan.first_layer[network + 1] + network, -1]
-            token = (state.now - int(demands.unit_seconds[query] * gap)) / end
+            network = networks[query]
+            end = sums[SHIPPED, first_layer[network + 1] + network, most]
+            token = (state.now - int(unit_seconds[query] * gap)) / end
             if chosen == 0:
                 largest = max(largest, token)
             elif 2 * token >= largest:
-                needs = end - plan.sums[SHIPPED, state.line_layer[place] + network, -1] if in_line else end
+                needs = end - sums[SHIPPED, state.line_layer[place] + network, most] if in_line else end
                 if needs < shortest:
                     turn, shortest = place if in_line else -1 - query, needs
     return turn

@@ -30,30 +30,32 @@ from tandemsim.sim.serving.world import NOBODY, Machine, Meter, Phase, World
 @jit
 def serve(world: World, rule: Rule) -> None:
     """Run until every query has ended, or more are late than may be."""
-    state, machine, truth, demands = world.state[0], world.machine, world.truth, world.demands
-    queries = len(demands.network)
+    state, machine = world.state[0], world.machine
+    # Arrays by themselves: what is passed as part of a NamedTuple has its references counted, atomically.
+    plan, prices, demands = world.plan, world.prices, world.demands
+    unit_seconds, network, latency, targets = demands
+    shipped, facts, solo, traffic, survival, occupied_bytes, alone = world.truth
+    uses, best, first_layer = world.uses, plan.best, plan.first_layer
+    blocks, ran, slices, slice_cores = world.tally
+    queries = len(network)
     while state.finished < queries and state.late < state.allowed:
         end, row = next_end(state)
-        arrives = NEVER
-        if state.arrived < queries:
-            arrives = int(demands.unit_seconds[state.arrived] * machine.gap)
+        arrives = int(unit_seconds[state.arrived] * machine.gap) if state.arrived < queries else NEVER
         advance(state, min(end, arrives))
         changed = end < arrives
         unit_ended = False
         if changed:
             if state.phase[row] == Phase.LAYER:
                 state.left[row] = 0.0
-            count_time(state, machine, world.tally, row)
+            count_time(state, machine.cores, slices, slice_cores, row)
             if state.phase[row] == Phase.LAYER:
-                end_layer(state, machine, truth, world.clocks, row)
+                end_layer(state, machine, facts, uses, row)
             unit_ended = _end_phase(state, machine, row)
-            network = state.network[row]
-            if unit_ended and state.layer[row] == world.plan.first_layer[network + 1]:
+            if unit_ended and state.layer[row] == first_layer[state.network[row] + 1]:
                 query = state.query[row]
-                demands.latency[query] = state.now - int(demands.unit_seconds[query] * machine.gap)
+                latency[query] = state.now - int(unit_seconds[query] * machine.gap)
                 state.finished += 1
-                late = query >= state.warm_up and demands.latency[query] > demands.targets[network]
-                state.late += int(late)
+                state.late += int(query >= state.warm_up and latency[query] > targets[state.network[row]])
             elif unit_ended:
                 rejoin(state, state.query[row], state.layer[row], state.cores[row])
         else:
@@ -61,19 +63,19 @@ def serve(world: World, rule: Rule) -> None:
             state.unstarted += 1
         if unit_ended or (not changed and state.free >= rule.quantum):
             before = state.grants + state.grown
-            give_cores(state, machine, rule, world.plan, world.prices, demands, world.tally)
-            grow_units(state, machine, rule, world.tally)
+            give_cores(state, machine, rule, plan, prices, demands, blocks)
+            grow_units(state, machine, rule.quantum, slices, slice_cores)
             _forget_ended(state)
             changed = changed or state.grants + state.grown > before
         if changed:
             for ready in range(state.rows):
                 if state.phase[ready] == Phase.READY:
-                    version = truth.shipped[state.layer[ready]]
+                    version = shipped[state.layer[ready]]
                     if rule.versions:
-                        version = world.plan.best[level(state), state.layer[ready], state.cores[ready]]
-                    begin_layer(state, machine, truth, world.clocks, ready, version, world.tally.versions)
-            settle_islands(state, machine, truth)
-            settle_rows(state, machine, truth)
+                        version = best[level(state), state.layer[ready], state.cores[ready]]
+                    begin_layer(state, machine, facts, solo, uses, ran, ready, version)
+            settle_islands(state, machine, facts, traffic, survival, occupied_bytes, alone)
+            settle_rows(state, machine, facts, traffic, survival)
             used = settle_dram(flows_of(state), state.rows, machine.bandwidth, state.meter[Meter.NOW])
             state.meter[Meter.NOW] = used
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tandemsim.sim.arch.checks import require
 from tandemsim.sim.arch.types import Records
-from tandemsim.sim.cpu.residency import clocks
+from tandemsim.sim.cpu.residency import no_uses
 from tandemsim.sim.serving.counters import WINDOW
 from tandemsim.sim.serving.loop import serve
 from tandemsim.sim.serving.policy import Policy, Unit
@@ -74,7 +74,7 @@ def _world(
         state=_state(service, window),
         machine=make_machine(service.constants, service.placement, load),
         truth=_truth(service),
-        clocks=clocks(len(service.tables.macs), service.constants.islands),
+        uses=no_uses(len(service.tables.macs), service.constants.islands),
         plan=service.profile.plan,
         prices=_prices(service.profile, policy.quantum, policy.knows_teams) if is_priced else no_prices(),
         demands=Demands(

@@ -12,8 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.types import Doubles, Integers, Records
-from tandemsim.sim.cpu.contention import Curves
-from tandemsim.sim.cpu.residency import Clocks
 from tandemsim.sim.engine.records import make_record
 from tandemsim.sim.serving.priced import Prices
 from tandemsim.sim.serving.profile import Plan
@@ -160,17 +158,30 @@ class Machine(NamedTuple):
     queueing: float
 
 
+class Fact(enum.IntEnum):
+    """Columns of `Truth.facts`."""
+
+    SLICED = 0  # 1: each island reads the weights of its own output channels; 0: each reads all
+    PAST_L2 = 1  # bytes
+    WEIGHTS = 2  # bytes
+
+
+class Traffic(enum.IntEnum):
+    """Columns of `Truth.traffic`, in bytes."""
+
+    WEIGHTS = 0  # from DRAM, if nothing of them is in L3
+    OTHERS = 1  # from the L3 of other islands
+
+
 class Truth(NamedTuple):
     """What layers really take; policies do not see it."""
 
-    shipped: Integers  # [layers]
-    weight_bytes: Doubles  # [layers]
-    weights_once: Integers  # [versions]
-    past_l2_bytes: Doubles  # [versions]
+    shipped: Integers  # [layers] the version that runs where a policy has no choice
+    facts: Doubles  # [versions, Fact]
     solo: Doubles  # [versions, cores + 1] picoseconds
-    weight_dram_bytes: Doubles  # [versions, islands + 1] if nothing of them is in L3
-    other_island_bytes: Doubles  # [versions, islands + 1]
-    curves: Curves
+    traffic: Doubles  # [versions, islands + 1, Traffic]
+    survival: Doubles  # of `NetworkTables`
+    occupied_bytes: Doubles
     # [versions, team sizes] what is evicted, or not used again, of a tenant alone on an island
     alone: Doubles
 
@@ -214,7 +225,7 @@ class World(NamedTuple):
     state: Records
     machine: Machine
     truth: Truth
-    clocks: Clocks
+    uses: Doubles  # [layers, islands, `residency.LastUse`]
     plan: Plan
     prices: Prices
     demands: Demands

@@ -71,7 +71,7 @@ def test_two_circuits_have_two_digests(name):
         assert not differs or circuit_digest(other) != circuit_digest(config), field
 
 
-@pytest.mark.skipif(not WHOLE, reason="make cosim runs it")
+@pytest.mark.skipif(not WHOLE, reason="make proofs runs it")
 @pytest.mark.parametrize("names", [("salo",), ("ant", "taps")])
 def test_every_field_of_the_digest_can_make_another_circuit(names):
     seen = set()

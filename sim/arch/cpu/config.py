@@ -6,29 +6,29 @@ measured: 64 cores, of which every four share an L3 of 16 MiB. Models: `sim.cpu`
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field, fields
-from typing import Any
 
-from tandemsim.sim.arch.checks import Rules, require, require_integers
+from tandemsim.sim.arch.checks import Rules, require, require_amounts, require_integers
 from tandemsim.sim.arch.cpu.constants import CpuConstants
+from tandemsim.sim.arch.cpu.energy import CpuEnergy
 from tandemsim.sim.arch.dram.config import DramConfig
 
 LINE_BYTES = 64  # of every cache
 MAX_CORES = 1024  # assumed: twice the largest server of today
 MAX_ISLANDS = 64  # a bit each in one word of the kernels
 MAX_ISLAND_CORES = 64  # the largest team that survival curves are made for
+MAX_VERSIONS = 64  # assumed; more than five hardly help
 MIN_CLOCK_HZ = 1_000_000  # assumed: as the arrays
 MAX_CLOCK_HZ = 1_000_000_000_000
-MOST = 1e15  # of a number without a natural bound
 
 
-def require_amounts(config: Any, *names: str, least: float = 0.0, most: float = MOST) -> None:
-    """Check that each named field is a number in `least`...`most`. Raises `ConfigError`."""
-    with Rules() as rules:
-        for name in names:
-            value = getattr(config, name)
-            rule = f"{type(config).__name__}.{name} must be a number in {least:g}...{most:g}"
-            rules.require(least <= value <= most, rule, value)
+class Weights(enum.StrEnum):
+    """Where a model's weights are when it starts."""
+
+    SERVED = "served"  # in L3 if all that one input touches fits there: the model has run just before
+    WARM = "warm"  # in L3, whatever its size: as VELTAIR's profile, which repeats one layer
+    COLD = "cold"  # in DRAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,9 @@ class RateLaw:
     They go with the base clock, while cores run faster than that, so the first two may exceed 1 together.
     """
 
-    efficiency: float = 0.485  # of the peak at `clock_hz`, where rows of outputs end within a vector; fitted
-    whole_rows: float = 1.6  # times that, where a row of outputs is whole vectors; fitted
-    strided: float = 0.7  # times that, where neighboring outputs read inputs that are no neighbors; fitted
+    efficiency: float = 0.594  # of the peak at `clock_hz`, where rows of outputs end within a vector; fitted
+    whole_rows: float = 1.379  # times that, where a row of outputs is whole vectors; fitted
+    strided: float = 0.756  # times that, where neighboring outputs read inputs that are no neighbors; fitted
     # For each output channel of a group, until it is 1. Assumed: a depthwise one runs at 6 GMAC/s a core
     depthwise: float = 0.25
     lanes: int = 8  # float32 values of a vector: 256 bits
@@ -76,7 +76,8 @@ class RateLaw:
 class CpuTeam:
     """The threads of a parallel region: what it costs to start one, and to give it other cores."""
 
-    start_seconds: float = 14.7e-6  # fork and join of a region; fitted, docs/cpu-machine.md
+    start_seconds: float = 8.9e-6  # fork and join of a region; fitted
+    tail_chunks: float = 0.5  # by which the last core of a region ends behind the others; assumed
     serial_seconds: float = 1e-6  # a region that one core runs alone, without a fork; assumed
     team_seconds: float = 5e-6  # re-forming a team, whatever its size; assumed
     join_seconds: float = 2e-6  # and for each thread that joins; assumed
@@ -95,12 +96,15 @@ class CpuConfig:
     core: CpuCore = field(default_factory=CpuCore)
     rates: RateLaw = field(default_factory=RateLaw)
     team: CpuTeam = field(default_factory=CpuTeam)
+    versions: int = 5  # of the code of each layer, of which the fastest runs; 1: what a compiler ships alone
+    weights: Weights = Weights.SERVED
     dram: DramConfig
     dram_latency_seconds: float = 122e-9  # of an idle one. AnandTech, EPYC of Zen 2, 128 MB at random
     dram_sustained: float = 0.8  # of the peak. Our DRAM model: 0.90 for reads, 0.70 with a quarter of writes
     # Of the idle latency, added at half of the sustained bandwidth: 20 ns. Our DRAM model, reads at six loads
     queueing: float = 0.16
     interference: float = 1.0  # times each stall: 0 for none, more for what-if
+    energy: CpuEnergy = field(default_factory=CpuEnergy)
     clock_hz: int = 2_900_000_000  # AMD, base clock of the 3990X
 
     def __post_init__(self) -> None:
@@ -111,6 +115,8 @@ class CpuConfig:
                 require_integers(self, 1, "island_cores", maximum=MAX_ISLAND_CORES)
             with rules.apart():
                 require_integers(self, 1, "l3_bytes")
+            with rules.apart():
+                require_integers(self, 1, "versions", maximum=MAX_VERSIONS)
             with rules.apart():
                 require_integers(self, MIN_CLOCK_HZ, "clock_hz", maximum=MAX_CLOCK_HZ)
             with rules.apart():

@@ -55,9 +55,11 @@ def explain(
     candidates: Sequence[Settings],
     rerun: Callable[[Settings], tuple[int, Sequence[OpReport]]],
     progress: Progress | None,
+    says: Callable[[Measured], str] | None = None,
 ) -> tuple[Mapping[str, Any], ...]:
     """Return for the run, and for each op that takes cycles, what bounds it and what saves most of them.
 
+    `says`: names the bound (None: `bound`, of an array).
     `rerun` gives the cycles with further settings, and the reports of the same ops; it raises `ConfigError`
     for settings that are refused.
     """
@@ -72,16 +74,22 @@ def explain(
         tried.append((candidate, cycles, [report.cycles for report in after]))
     if progress:
         progress("explaining", len(candidates), len(candidates))
-    entries = [_entry(RUN, run, [(candidate, cycles) for candidate, cycles, _ in tried])]
+    says = says or bound
+    entries = [_entry(RUN, run, [(candidate, cycles) for candidate, cycles, _ in tried], says)]
     harmless = [each for each in tried if each[1] <= run.cycles * (1 + LEAST_GAIN)]
     for place, report in enumerate(reports):
         if report.cycles:
             mine = [(candidate, cycles[place]) for candidate, _, cycles in harmless]
-            entries.append(_entry(report.name, of_op(report), mine))
+            entries.append(_entry(report.name, of_op(report), mine, says))
     return tuple(entries)
 
 
-def _entry(name: str, before: Measured, tried: Sequence[tuple[Settings, int]]) -> dict[str, Any]:
+def _entry(
+    name: str,
+    before: Measured,
+    tried: Sequence[tuple[Settings, int]],
+    says: Callable[[Measured], str],
+) -> dict[str, Any]:
     helpful = sorted(tried, key=lambda each: each[1])[:SHOWN]
     settings = [
         {
@@ -92,7 +100,7 @@ def _entry(name: str, before: Measured, tried: Sequence[tuple[Settings, int]]) -
         for candidate, cycles in helpful
         if 1 - cycles / before.cycles >= LEAST_GAIN
     ]
-    return {"op": name, "bound": bound(before), "settings": settings}
+    return {"op": name, "bound": says(before), "settings": settings}
 
 
 def bound(measured: Measured) -> str:

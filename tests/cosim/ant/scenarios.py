@@ -13,7 +13,7 @@ from tandemsim.sim.ant.words import GemmCommand, GemmTile
 from tandemsim.sim.arch.ant.config import AntConfig
 from tests.ant import draws
 
-SOME, MANY = 40, 160  # tiles in `make test`, and in `make cosim`
+SOME, MANY = 40, 120  # tiles in `make test`, and in `make cosim`
 RARE = 0.1  # of the words of a stream
 LONG = 600  # cycles without an output word taken: the staging buffer must fill up
 

@@ -1,0 +1,1 @@
+"""What the CPU adds to a run: its outcome, timeline and small trace."""
