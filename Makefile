@@ -117,12 +117,13 @@ traces: ## export every checked-in trace anew; byte for byte the same unless a m
 	$(environment) core models
 	@for file in traces/data/*.json; do $(PY) -m workloads.export $$(basename $$file .json) || exit; done
 
-docs: ## regenerate the JSON Schemas of traces, reports and comparisons
+docs: ## regenerate the JSON Schemas of traces, reports, comparisons and served mixes
 	$(environment) core
 	@mkdir -p build
 	$(PY) -m tandemsim.traces schema --out docs/trace.schema.json
 	$(PY) -m tandemsim.sim.report.schema > build/report.schema.json && mv build/report.schema.json docs/
 	$(PY) -m tandemsim.sim.comparison.schema > build/comparison.schema.json && mv build/comparison.schema.json docs/
+	$(PY) -m tandemsim.sim.capacity.schema > build/serving.schema.json && mv build/serving.schema.json docs/
 
 docs-site: ## the documentation as a site with search and reference, to build/site; a broken link is an error
 	$(environment) core rtl docs

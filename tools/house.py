@@ -46,6 +46,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sim.shell",
         "traces",
     ),
+    "sim.capacity": (
+        "sim.arch",
+        "sim.cpu",
+        "sim.engine",
+        "sim.report",
+        "sim.run",
+        "sim.serving",
+        "sim.shell",
+        "sim.sweep",
+        "traces",
+    ),
     "sim.commands": ("sim", "traces"),
     "sim": ("sim.commands", "sim.shell"),
     # Nothing that bears a machine's name.

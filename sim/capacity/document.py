@@ -143,7 +143,7 @@ def document(result: ServingResult) -> Document:
     study = result.study
     whole = sum(tenant.share for tenant in study.mix.tenants)
     return Document(
-        schema=SCHEMA,
+        schema="tandem-serving/1",
         version=__version__,
         mix=study.mix.name,
         qos=study.in_time,

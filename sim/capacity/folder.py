@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.capacity.document import as_json
 from tandemsim.sim.capacity.result import ServingResult
 from tandemsim.sim.shell.files import written, written_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # What the folder may get; plots that have nothing to show are left out.
 PLOTS = ("latency.png", "core_time.png", "conflicts.png", "versions.png", "occupancy.png")
@@ -22,7 +27,9 @@ def write_json(path: str | Path, result: ServingResult) -> None:
         stream.write(as_json(result))
 
 
-def write_folder(folder: str | Path, result: ServingResult, progress: Progress | None = None) -> None:
+def write_folder(
+    folder: str | os.PathLike[str], result: ServingResult, progress: Progress | None = None
+) -> None:
     """Write ``serving.json``, ``serving.html``, plots as PNG and ``timeline-POLICY.json.gz``.
 
     The picture of a second is of the last policy that carries a load. Raises `FileError`.
@@ -38,7 +45,7 @@ def write_folder(folder: str | Path, result: ServingResult, progress: Progress |
 
     service, study = result.service, result.study
     carrying = [each for each in result.policies if each.at is not None]
-    figures = {}
+    figures: dict[str, Figure] = {}
     if any(each.curve for each in result.policies):
         figures |= {"latency": latency(result), "conflicts": conflicts(result)}
     if carrying:
@@ -51,7 +58,7 @@ def write_folder(folder: str | Path, result: ServingResult, progress: Progress |
     of_versions = versions(result, service)
     if of_versions is not None:
         figures["versions"] = of_versions
-    with written_folder(folder) as place:
+    with written_folder(os.fspath(folder)) as place:
         write_json(place / "serving.json", result)
         for number, each in enumerate(carrying):
             assert each.at is not None

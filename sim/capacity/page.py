@@ -71,9 +71,10 @@ def serving_html(result: ServingResult, figures: Mapping[str, Figure]) -> str:
 
 def _tiles(result: ServingResult) -> Iterator[dict[str, str]]:
     study = result.study
-    carrying = [(each.max_load, each.label) for each in result.policies if each.max_load]
+    found = [(each.max_load, each.label) for each in result.policies]
+    carrying = [(load.mean, label) for load, label in found if load is not None and load.mean]
     if carrying:
-        best, label = max((found.mean, label) for found, label in carrying if found is not None)
+        best, label = max(carrying)
         yield {"name": "Highest load", "figure": f"{best:.4g}/s", "note": f"under {label}"}
     elif study.load is not None:
         yield {"name": "Load", "figure": f"{study.load:.4g}/s", "note": f"{study.arrivals} arrivals"}

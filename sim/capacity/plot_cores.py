@@ -28,6 +28,7 @@ ZOOM_SECONDS = 0.03
 IDLE = (1.0, 1.0, 1.0)
 TEAM = (0.1, 0.12, 0.15)  # ink
 PALE = 0.75  # how far a core that stalls all the time is mixed with white
+PALE_BLUE = "#bfdcec"  # the first color, so mixed
 
 
 def core_time(result: ServingResult) -> Figure:
@@ -107,7 +108,6 @@ def _legend(figure: Figure, names: Sequence[str]) -> None:
 
     patches = [Patch(color=COLORS[n % len(COLORS)], label=drawable(name)) for n, name in enumerate(names)]
     patches.append(Patch(color=TEAM, label="re-forming a team"))
-    pale = tuple(1 - (1 - PALE) * (1 - part) for part in (0.0, 0.45, 0.7))
-    patches.append(Patch(color=pale, label="pale: stalled"))
+    patches.append(Patch(color=PALE_BLUE, label="pale: stalled"))
     patches.append(Patch(facecolor="white", edgecolor="#5c6670", linewidth=0.5, label="idle"))
     figure.legend(handles=patches, loc="outside lower left", ncols=len(patches), fontsize=8)

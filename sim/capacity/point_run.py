@@ -28,8 +28,9 @@ from tandemsim.sim.capacity.scenario import Scenario, service_of
 from tandemsim.sim.capacity.variants import Variant
 from tandemsim.sim.serving.queries import Queries, bursty, poisson, replayed
 from tandemsim.sim.serving.search import max_load
+from tandemsim.sim.serving.served import Served
 from tandemsim.sim.serving.service import Service
-from tandemsim.sim.serving.simulation import Served, simulate
+from tandemsim.sim.serving.simulation import simulate
 from tandemsim.sim.sweep.frames import Work
 from tandemsim.sim.sweep.point_run import FAILED, INVALID, OK, Outcome
 from tandemsim.traces.schema import Trace
@@ -65,17 +66,18 @@ def row_of(point: Mapping[str, Any], service: Service) -> dict[str, Any]:
     """Run a point on its service. Raises `UserError`."""
     policy = Variant(point["policy"], point["settings"]).policy
     queries = queries_of(point, service)
+    warm_up = min(point["warm_up"], queries.count // 10)  # of a file as many as it has
     if point["kind"] == SEARCH:
         load = max_load(
             service,
             policy,
             queries,
             in_time=point["in_time"],
-            warm_up=point["warm_up"],
+            warm_up=warm_up,
             tolerance=point["tolerance"],
         )
         return {"max_load": load}
-    served = simulate(service, policy, queries, point["load"], warm_up=point["warm_up"])
+    served = simulate(service, policy, queries, point["load"], warm_up=warm_up)
     return row_of_run(served, service, detail=point.get("detail", False))
 
 

@@ -47,7 +47,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingResult:
-    """A study and what it found. It prints as a table."""
+    """A study and what it found."""
 
     study: Study
     policies: tuple[PolicyResult, ...]
@@ -58,16 +58,6 @@ class ServingResult:
     alone_seconds: Mapping[str, float]  # by tenant, `sim.serving.search.least_latencies`
     service: Service
 
-    def __repr__(self) -> str:
-        from tandemsim.sim.capacity.text import headline
-
-        return f"<ServingResult: {headline(self)}>"
-
-    def __str__(self) -> str:
-        from tandemsim.sim.capacity.text import result_text
-
-        return result_text(self)
-
     def ratios(self) -> list[Ratio]:
         """Return the paired ratio of each policy to each other one."""
         found = [each for each in self.policies if each.max_loads]
@@ -77,18 +67,6 @@ class ServingResult:
             for other in found
             if one is not other
         ]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the document ``tandem-serving/1`` as plain values."""
-        from tandemsim.sim.capacity.document import as_dict
-
-        return as_dict(self)
-
-    def save(self, folder: str) -> None:
-        """Write what ``--out`` writes. Raises `FileError`."""
-        from tandemsim.sim.capacity.folder import write_folder
-
-        write_folder(folder, self)
 
 
 def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Tuned:
 
 def tuned(runs: Runs, study: Study, variants: Sequence[Variant], scenario: int = 0) -> list[Tuned]:
     """Return each variant with the parameters that carry most; of equal ones the first of its grid."""
-    grids = [variant.grid() if study.tunes else [{}] for variant in variants]
+    grids: list[list[dict[str, Any]]] = [variant.grid() if study.tunes else [{}] for variant in variants]
     seeds = study.tuning_seeds()
     points = [
         study.tuning_point(variant.with_settings(settings), seed, scenario)

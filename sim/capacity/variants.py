@@ -16,7 +16,7 @@ from tandemsim.sim.serving.policy import POLICIES, Policy, Share, Unit
 MARGINS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 BLOCKS = (5, 10, 20)  # layers of fixed blocks; 20 is the artifact's
 # What can be set, as --policy takes it -> the field of `Policy`.
-PARAMETERS: Mapping[str, type] = {
+PARAMETERS: Mapping[str, Any] = {
     "margin": float,
     "block": int,
     "quantum": int,
@@ -26,6 +26,20 @@ PARAMETERS: Mapping[str, type] = {
     "shrink": float,
     "least_efficiency": float,
     "most_price": float,
+}
+# What each policy does, for `tandem list policies`.
+LINES: Mapping[str, str] = {
+    "model_wise": "first come, first served: a query gets cores for its whole model, or waits",
+    "layer_wise": "cores anew for each layer, as many as its share of the target needs",
+    "fixed_blocks": "the same for blocks of 10 layers, or of as many as block= says",
+    "adaptive_blocks": "VELTAIR's scheduling alone: blocks whose length follows the load",
+    "adaptive_compilation": "VELTAIR's compilation alone: layer_wise, with the version that suits the moment",
+    "veltair": "both: blocks by load, versions by interference",
+    "prema": "PREMA-like: one query at a time on all cores, chosen by how long it has waited",
+    "planaria": "Planaria-like: layer by layer, by the time that is left, with what cores are spare",
+    "planaria_versions": "planaria, with the version that suits the moment",
+    "priced": "ours: blocks by dynamic programming, with a price on time",
+    "priced_versions": "priced, with the version that suits the moment",
 }
 FORM = "NAME[:PARAMETER=VALUE]..."
 

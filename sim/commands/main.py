@@ -34,7 +34,7 @@ examples:
   tandem compare longformer --vary memory=ddr4-2400,hbm2 --vary rows=16,32   four runs side by side
   tandem list fields                                     what --set takes, with defaults and choices
   tandem sweep study.toml                                many runs as one table, and their Pareto front
-  tandem serve medium --policy veltair,planaria --load 200   two networks that share one CPU
+  tandem serve medium --policy veltair --load 200        two networks that share one CPU
   tandem reproduce salo                                  paper | published cost model | ours
 """
 

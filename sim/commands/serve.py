@@ -168,17 +168,18 @@ def warn_of_workers(workers: int | None) -> None:
 
     if workers is not None and workers > cpus() and sys.stderr:
         print(
-            f"tandem: warning: {workers} workers share {cpus()} CPUs; more of them than CPUs are no faster",
+            f"tandem: warning: {workers} workers share {cpus()} CPUs; more of them than CPUs gain nothing",
             file=sys.stderr,
         )
 
 
 def show(result: ServingResult, folder: str | None) -> None:
     """Print the table."""
+    from tandemsim.sim.capacity.text import result_text
     from tandemsim.sim.report.text import print_text
 
     with standard_output() as out:
-        print_text(str(result), out)
+        print_text(result_text(result), out)
         if folder is not None:
             hint = "open serving.html, or a timeline in ui.perfetto.dev"
             print_text(f"\nwritten to {printable(folder)}: {hint}\n", out)
