@@ -14,12 +14,12 @@ from tandemsim.sim.capacity.result import PolicyResult, ServingResult, mean_row
 from tandemsim.sim.capacity.runs import Runs
 from tandemsim.sim.capacity.scenario import config_of, require_attainable, service_of
 from tandemsim.sim.capacity.study import Study
-from tandemsim.sim.capacity.tuning import Tuned, tuned
+from tandemsim.sim.capacity.tuning import Job, Tuned, max_loads, tuned
 from tandemsim.sim.serving.estimates import estimate
 from tandemsim.sim.serving.search import capacity, least_latencies
 from tandemsim.sim.sweep.runner import MAX_WORKERS, cpus
 
-SEARCHES, RUNS, CURVES = "searches for the highest load", "runs", "runs at other loads"
+RUNS, CURVES = "runs", "runs at other loads"
 CURVE_SHARES = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)  # of the highest load that any policy carries
 PAST = 1.12  # times its own highest load, a policy is not shown; its line would leave the plot
 CURVE_SEEDS = 2
@@ -80,9 +80,10 @@ def served(runs: Runs, study: Study, load: float) -> list[PolicyResult]:
 
 def searched(runs: Runs, study: Study) -> list[PolicyResult]:
     """Return each policy, tuned, at the highest load that it carries."""
-    found = tuned(runs, study, study.policies)
-    max_loads = max_loads_of(runs, study, found)
-    means = [estimate(loads).mean for loads in max_loads]
+    jobs = [Job(study, variant) for variant in study.policies]
+    found = tuned(runs, jobs)
+    carried = max_loads(runs, jobs, found)
+    means = [estimate(loads).mean for loads in carried]
     carrying = [number for number, mean in enumerate(means) if mean > 0]
     at = _at(runs, study, [found[n].variant for n in carrying], [means[n] for n in carrying])
     rows_of = dict(zip(carrying, at, strict=True))
@@ -91,23 +92,13 @@ def searched(runs: Runs, study: Study) -> list[PolicyResult]:
         PolicyResult(
             variant=variant,
             tuned=found[number],
-            max_loads=tuple(max_loads[number]),
+            max_loads=tuple(carried[number]),
             at=mean_row(rows_of[number]) if number in rows_of else None,
             curve=tuple(curves[number]),
             in_target_by_seed=_shares(rows_of.get(number, [])),
         )
         for number, variant in enumerate(study.policies)
     ]
-
-
-def max_loads_of(
-    runs: Runs, study: Study, found: Sequence[Tuned], scenario: int = 0, what: str = SEARCHES
-) -> list[list[float]]:
-    """Return the highest load of each policy by seed."""
-    seeds = study.reported_seeds()
-    points = [study.search_point(each.variant, seed, scenario) for each in found for seed in seeds]
-    loads = iter([row["max_load"] for row in runs.rows(what, points)])
-    return [[next(loads) for _ in seeds] for _ in found]
 
 
 def _at(

@@ -11,7 +11,7 @@ from typing import Any
 from tandemsim.sim.arch.checks import ConfigError, Rules, require
 from tandemsim.sim.capacity.point_run import BURSTY, POISSON, RUN, SEARCH
 from tandemsim.sim.capacity.scenario import Scenario, scenario_of
-from tandemsim.sim.capacity.variants import Variant
+from tandemsim.sim.capacity.variants import MARGINS, Variant
 from tandemsim.sim.serving.mixes import Mix
 
 MOST_LOAD = 1e9  # queries a second; assumed
@@ -21,7 +21,6 @@ WARM_UP = 500  # queries that find an emptier machine than the others; of short 
 SEEDS_APART = 1000  # one `seed` of a study stands for so many of queries
 TUNING = 500  # the first of them that is for tuning, so that what is reported was tuned on other queries
 MOST_SEEDS = 100
-TUNING_SEEDS = 2
 TUNING_SHARE = 0.5  # of the queries of a reported run
 TUNING_TOLERANCE = 0.02
 TOLERANCE = 0.01
@@ -40,6 +39,8 @@ class Study:
     seeds: int = 5
     arrivals: str = POISSON  # or BURSTY, or a CSV file of queries, whose own load is the default
     tunes: bool = True  # a search gives each policy its best parameters first, those that are not set
+    margins: tuple[float, ...] = MARGINS  # that are tried
+    tuned_on: int = 2  # sequences of queries
     preset: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     placement: str = "aligned"
@@ -85,7 +86,7 @@ class Study:
 
     def tuning_seeds(self) -> list[int]:
         """Seeds of the queries that parameters are chosen on."""
-        return [self.seed * SEEDS_APART + TUNING + number for number in range(TUNING_SEEDS)]
+        return [self.seed * SEEDS_APART + TUNING + number for number in range(self.tuned_on)]
 
     def search_point(self, variant: Variant, seed: int, scenario: int = 0) -> dict[str, Any]:
         """Return the search for the highest load of a policy on the queries of a seed."""

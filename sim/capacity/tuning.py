@@ -14,7 +14,16 @@ from tandemsim.sim.capacity.study import Study
 from tandemsim.sim.capacity.variants import Variant
 from tandemsim.sim.serving.estimates import estimate
 
-TUNING = "tuning searches"
+TUNING, SEARCHES = "tuning searches", "searches for the highest load"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One policy of one study, on one of the scenarios of the runs."""
+
+    study: Study
+    variant: Variant
+    scenario: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +42,35 @@ class Tuned:
     trials: tuple[Trial, ...] = ()
 
 
-def tuned(runs: Runs, study: Study, variants: Sequence[Variant], scenario: int = 0) -> list[Tuned]:
-    """Return each variant with the parameters that carry most; of equal ones the first of its grid."""
-    grids: list[list[dict[str, Any]]] = [variant.grid() if study.tunes else [{}] for variant in variants]
-    seeds = study.tuning_seeds()
+def tuned(runs: Runs, jobs: Sequence[Job]) -> list[Tuned]:
+    """Return each policy with the parameters that carry most; of equal ones the first of its grid."""
+    grids = [job.variant.grid(job.study.margins) if job.study.tunes else [{}] for job in jobs]
     points = [
-        study.tuning_point(variant.with_settings(settings), seed, scenario)
-        for variant, grid in zip(variants, grids, strict=True)
+        job.study.tuning_point(job.variant.with_settings(settings), seed, job.scenario)
+        for job, grid in zip(jobs, grids, strict=True)
         if len(grid) > 1
         for settings in grid
-        for seed in seeds
+        for seed in job.study.tuning_seeds()
     ]
     loads = iter([row["max_load"] for row in runs.rows(TUNING, points)] if points else [])
     found = []
-    for variant, grid in zip(variants, grids, strict=True):
+    for job, grid in zip(jobs, grids, strict=True):
         if len(grid) == 1:
-            found.append(Tuned(variant.with_settings(grid[0])))
+            found.append(Tuned(job.variant.with_settings(grid[0])))
             continue
+        seeds = job.study.tuning_seeds()
         trials = tuple(Trial(settings, estimate([next(loads) for _ in seeds]).mean) for settings in grid)
         best = max(trials, key=lambda trial: trial.load)
-        found.append(Tuned(variant.with_settings(best.settings), trials))
+        found.append(Tuned(job.variant.with_settings(best.settings), trials))
     return found
+
+
+def max_loads(runs: Runs, jobs: Sequence[Job], found: Sequence[Tuned]) -> list[list[float]]:
+    """Return the highest load of each tuned policy, by seed."""
+    points = [
+        job.study.search_point(each.variant, seed, job.scenario)
+        for job, each in zip(jobs, found, strict=True)
+        for seed in job.study.reported_seeds()
+    ]
+    loads = iter([row["max_load"] for row in runs.rows(SEARCHES, points)])
+    return [[next(loads) for _ in job.study.reported_seeds()] for job in jobs]

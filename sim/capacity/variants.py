@@ -69,12 +69,12 @@ class Variant:
         """Return the variant with `settings` beside its own, which win."""
         return Variant(self.name, {**settings, **self.settings})
 
-    def grid(self) -> list[dict[str, Any]]:
+    def grid(self, margins: Sequence[float] = MARGINS) -> list[dict[str, Any]]:
         """Return the settings to try of the free parameters that are not set; without any, an empty one."""
         free: dict[str, Sequence[Any]] = {}
         policy = POLICIES[self.name]
         if policy.unit != Unit.TEMPORAL:  # which plans with no target
-            free["margin"] = MARGINS
+            free["margin"] = margins
         if policy.unit == Unit.LAYERS and policy.block > 1:
             free["block"] = BLOCKS
         free = {key: values for key, values in free.items() if key not in self.settings}

@@ -129,7 +129,10 @@ def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
     [
         ("machine", "tandem: unknown list 'machine'; did you mean 'machines' or 'mixes'?\n"),
         ("workload", "tandem: unknown list 'workload'; did you mean 'workloads'?\n"),
-        ("", "tandem: unknown list ''; known: fields, machines, memories, mixes, numerics, policies, presets, workloads\n"),
+        (
+            "",
+            "tandem: unknown list ''; known: fields, machines, memories, mixes, numerics, policies, presets, workloads\n",
+        ),
     ],
 )
 def test_an_unknown_section_is_answered_with_the_nearest(refused: Any, what: str, says: str) -> None:
