@@ -1,6 +1,6 @@
 # tandemsim: `make help` lists the targets. Every target that needs packages makes .venv itself, once.
 #
-# Variables: WORKLOAD  a checked-in trace (python -m sim list workloads) or a trace file
+# Variables: WORKLOAD  a checked-in trace (python -m sim list workloads), a mix (list mixes) or a trace file
 #            MACHINE   the machine; default: the one that suits the trace
 #            PRESET    salo or salo-dac22
 #            SET       config fields, "rows=16 memory=hbm2"
@@ -26,7 +26,8 @@ buildable = @if command -v '$(PYTHON)' >/dev/null; then '$(PYTHON)' -m tests.cos
 workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
 # What `sim run` takes; tests/test_packaging.py holds it for every checked-in trace.
 trace_file = $(firstword $(wildcard $(WORKLOAD) traces/data/$(workload_name).json))
-default_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
+default_machine = $(if $(filter light medium heavy,$(WORKLOAD)),cpu,$(kinds_machine))
+kinds_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
 # Suites of tests/rtl that `make proofs` runs whole, and `make test` as far as it goes in little time and without Yosys.
 NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build circuit)
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
