@@ -68,8 +68,9 @@ def test_two_runs_of_a_mix_give_the_same_bytes(medium: Run) -> None:
 def test_without_stalls_and_costs_of_teams_nothing_waits() -> None:
     free = {"interference": 0, "team.team_seconds": 0, "team.join_seconds": 0}
     report = run_of(MIX, settings=free).report
-    # Times are rounded to cycles where a layer ends, and nothing else is left.
-    assert max(op.stall_cycles.get(name, 0) for op in report.ops for name in ("dram", "l3")) <= 1
+    # Times are rounded where a layer ends and where its team grows; nothing else is left.
+    for op in report.ops:
+        assert op.stall_cycles.get("dram", 0) + op.stall_cycles.get("l3", 0) <= 1 + op.cycles // 1000
     assert report.stall_cycles["dram"] <= len(report.ops)
 
 
