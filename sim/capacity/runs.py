@@ -27,6 +27,7 @@ from tandemsim.sim.sweep.frames import Work, packed
 from tandemsim.sim.sweep.journal import Header, Journal
 from tandemsim.sim.sweep.point_run import INVALID, OK, Outcome, SweepError
 from tandemsim.sim.sweep.pool import Pool
+from tandemsim.sim.sweep.runner import cpus
 from tandemsim.traces import codec
 
 MODULE = "tandemsim.sim.capacity.worker"
@@ -125,7 +126,8 @@ class Runs:
                 self._executor = _Here(self.scenarios, self.traces)
             else:
                 documents = {name: codec.dumps(trace) for name, trace in self.traces.items()}
-                self._executor = Pool(packed(Setup(self.scenarios, documents)), self.workers, module=MODULE)
+                setup = packed(Setup(self.scenarios, documents))
+                self._executor = Pool(setup, min(self.workers, max(missing, cpus())), module=MODULE)
         return self._executor
 
 

@@ -44,7 +44,9 @@ class Tuned:
 
 def tuned(runs: Runs, jobs: Sequence[Job]) -> list[Tuned]:
     """Return each policy with the parameters that carry most; of equal ones the first of its grid."""
-    grids: list[list[dict[str, Any]]] = [job.variant.grid(job.study.margins) if job.study.tunes else [{}] for job in jobs]
+    grids: list[list[dict[str, Any]]] = [
+        job.variant.grid(job.study.margins) if job.study.tunes else [{}] for job in jobs
+    ]
     points = [
         job.study.tuning_point(job.variant.with_settings(settings), seed, job.scenario)
         for job, grid in zip(jobs, grids, strict=True)

@@ -166,11 +166,10 @@ def warn_of_workers(workers: int | None) -> None:
     """Say on stderr that more processes than CPUs share them."""
     from tandemsim.sim.sweep.runner import cpus
 
-    if workers is not None and workers > cpus() and sys.stderr:
-        print(
-            f"tandem: warning: {workers} workers share {cpus()} CPUs; more of them than CPUs gain nothing",
-            file=sys.stderr,
-        )
+    there = cpus()
+    if workers is not None and workers > there and sys.stderr:
+        share = f"{workers} workers share {there} {'CPU' if there == 1 else 'CPUs'}"
+        print(f"tandem: warning: {share}; more of them than CPUs gain nothing", file=sys.stderr)
 
 
 def show(result: ServingResult, folder: str | None) -> None:

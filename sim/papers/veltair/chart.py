@@ -7,7 +7,7 @@ name. The tornado has the gain over a Planaria-like policy, with the default in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tandemsim.sim.papers.comparison import Row
 from tandemsim.sim.papers.veltair.experiments import AT_ONE, MIXES, OWN, SENSITIVE_MIX, UNDER_LOAD, VARIED
@@ -45,6 +45,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
 }
 PAPER = "the paper"
 LIMIT = 180.0  # percent, where bars are cut
+LOWEST = -60.0  # and where wide intervals are
 
 
 def veltair_chart(rows: Sequence[Row]) -> Figure:
@@ -73,25 +74,17 @@ def _groups(
 ) -> None:
     """A group of bars for each mix, first the paper's."""
     width = 0.85 / (len(bars) + with_paper)
+    handles: dict[str, Any] = {}  # by what the legend says
     for place, mix in enumerate(MIXES):
         shown = [rows.get((mix, f"{name}{ending}")) for name in bars]
         paper = next((row.paper for row in shown if row is not None and row.paper is not None), None)
         if with_paper and paper is not None:
-            axes.bar(
-                place - 0.425, paper, width, align="edge", color=INK, label=PAPER if place == 0 else None
-            )
+            handles[PAPER] = axes.bar(place - 0.425, paper, width, align="edge", color=INK)
         for number, (row, (color, title)) in enumerate(zip(shown, bars.values(), strict=True)):
             if row is None or row.ours is None:
                 continue
             left = place - 0.425 + width * (number + with_paper)
-            axes.bar(
-                left,
-                min(row.ours, LIMIT),
-                width,
-                align="edge",
-                color=color,
-                label=title if place == 0 else None,
-            )
+            handles[title] = axes.bar(left, min(row.ours, LIMIT), width, align="edge", color=color)
             if row.half is not None and row.ours < LIMIT:
                 axes.errorbar(left + width / 2, row.ours, row.half, color=INK, linewidth=0.9, capsize=2)
             if row.ours >= LIMIT:
@@ -101,9 +94,18 @@ def _groups(
     axes.set_xticks(range(len(MIXES)), MIXES)
     axes.tick_params(axis="x", length=0)
     axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.set_ylim(bottom=max(axes.get_ylim()[0], LOWEST), top=min(axes.get_ylim()[1], 1.1 * LIMIT))
     axes.set_ylabel(label)
     axes.grid(axis="y")
-    axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.01), fontsize=7.5)
+    if handles:
+        axes.legend(
+            list(handles.values()),
+            list(handles),
+            ncols=3,
+            loc="lower left",
+            bbox_to_anchor=(0, 1.01),
+            fontsize=7.5,
+        )
 
 
 def _tornado(name: str) -> str:
