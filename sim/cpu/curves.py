@@ -34,6 +34,8 @@ def missing(survival: Doubles, occupied: Doubles, room_bytes: float) -> Doubles:
 
     Everything is evicted at one age, that at which what is younger fills the room.
     """
+    survival = np.concatenate([np.ones_like(survival[:, :, :1]), survival], 2)
+    occupied = np.concatenate([np.zeros_like(occupied[:, :, :1]), occupied], 2)
     above = (occupied >= room_bytes).argmax(axis=2)
     full = occupied[:, :, -1] >= room_bytes
     lower = np.maximum(0, above - 1)[:, :, None]

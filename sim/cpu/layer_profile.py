@@ -34,7 +34,7 @@ class MeasuredLayer(NamedTuple):
 
 
 def read_profile(path: Path = VELTAIR) -> list[MeasuredLayer]:
-    """Return the layers of a profile. Raises `ConfigError` with file, line and field for what is no profile."""
+    """Return the layers of a profile. Raises `ConfigError` with file and line for what breaks a rule."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
