@@ -7,7 +7,7 @@
 #            UNIT      a circuit for `make rtl`; default: all
 #            OUT       folder of the results; default build/results/<workload>-<machine>
 #            COUNT     cases of `make fuzz`, kills of `make sweep-kill`; MODE what is made up, SEED the first case's number
-#            PAPER     of `make reproduce`: salo or ant; default: salo
+#            PAPER     of `make reproduce`: salo, ant or veltair; default: salo
 #            ARGS      further arguments of `sim run`, `sim reproduce`, pytest and others
 #            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
 
@@ -72,9 +72,9 @@ proofs: ## what the circuits of the units do, for every input: exponential to ro
 	$(environment) core test rtl cosim synth
 	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py tests/rtl/test_rtl_synth_ant.py tests/rtl/test_rtl_circuit.py $(ARGS)
 
-all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, quantization), outputs of every Hugging Face model
+all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, VELTAIR, quantization), outputs of every Hugging Face model
 	$(environment) core test rtl models quantize
-	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/ant/test_machine_page.py tests/fused/test_fused_page.py tests/papers/test_ant_docs.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
+	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/ant/test_machine_page.py tests/fused/test_fused_page.py tests/papers/test_ant_docs.py tests/papers/test_veltair_docs.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
@@ -147,7 +147,7 @@ examples: ## run the examples anew, and store what they print; those of PyTorch 
 	$(PY) -m tests.python.example_scripts
 	$(PY) -m tests.python.notebooks
 
-reproduce: ## published figures beside ours, with the reason for each gap [PAPER=salo|ant]
+reproduce: ## published figures beside ours, with the reason for each gap [PAPER=salo|ant|veltair]
 	$(environment) core
 	@$(PY) -m sim reproduce '$(or $(PAPER),salo)' $(ARGS)
 

@@ -11,6 +11,7 @@ A point is a mapping of plain values, so that it travels to a process and its ro
     in_time    share of the queries that must be in time (of a search; where a run may stop)
     load       queries a second (of a run)
     tolerance  of a search
+    near       a load near the highest one, where it is known, else 0 (of a search)
     detail     whether the row of a run says which versions ran
 """
 
@@ -75,6 +76,7 @@ def row_of(point: Mapping[str, Any], service: Service) -> dict[str, Any]:
             in_time=point["in_time"],
             warm_up=warm_up,
             tolerance=point["tolerance"],
+            near=point["near"],
         )
         return {"max_load": load}
     served = simulate(service, policy, queries, point["load"], warm_up=warm_up)

@@ -88,14 +88,24 @@ class Study:
         """Seeds of the queries that parameters are chosen on."""
         return [self.seed * SEEDS_APART + TUNING + number for number in range(self.tuned_on)]
 
-    def search_point(self, variant: Variant, seed: int, scenario: int = 0) -> dict[str, Any]:
-        """Return the search for the highest load of a policy on the queries of a seed."""
-        return self._point(SEARCH, variant, seed, scenario) | {"tolerance": TOLERANCE}
+    def search_point(
+        self, variant: Variant, seed: int, scenario: int = 0, near: float = 0.0
+    ) -> dict[str, Any]:
+        """Return the search for the highest load of a policy on the queries of a seed.
+
+        near: a load near it, where one is known.
+        """
+        return self._point(SEARCH, variant, seed, scenario) | {"tolerance": TOLERANCE, "near": near}
 
     def tuning_point(self, variant: Variant, seed: int, scenario: int = 0) -> dict[str, Any]:
         """Return a shorter and coarser search."""
         queries = max(LEAST_QUERIES, round(TUNING_SHARE * self.queries))
-        shorter = {"queries": queries, "warm_up": min(WARM_UP, queries // 10), "tolerance": TUNING_TOLERANCE}
+        shorter = {
+            "queries": queries,
+            "warm_up": min(WARM_UP, queries // 10),
+            "tolerance": TUNING_TOLERANCE,
+            "near": 0.0,
+        }
         return self._point(SEARCH, variant, seed, scenario) | shorter
 
     def run_point(

@@ -41,6 +41,11 @@ class Tuned:
     variant: Variant
     trials: tuple[Trial, ...] = ()
 
+    @property
+    def load(self) -> float:
+        """The load that it carried while it was tuned; 0 where it was not."""
+        return max((trial.load for trial in self.trials), default=0.0)
+
 
 def tuned(runs: Runs, jobs: Sequence[Job]) -> list[Tuned]:
     """Return each policy with the parameters that carry most; of equal ones the first of its grid."""
@@ -70,7 +75,7 @@ def tuned(runs: Runs, jobs: Sequence[Job]) -> list[Tuned]:
 def max_loads(runs: Runs, jobs: Sequence[Job], found: Sequence[Tuned]) -> list[list[float]]:
     """Return the highest load of each tuned policy, by seed."""
     points = [
-        job.study.search_point(each.variant, seed, job.scenario)
+        job.study.search_point(each.variant, seed, job.scenario, each.load)
         for job, each in zip(jobs, found, strict=True)
         for seed in job.study.reported_seeds()
     ]

@@ -19,6 +19,7 @@ from tandemsim.sim.serving.service import Service
 from tandemsim.sim.serving.simulation import simulate
 
 STEP = 1.3  # of the bracket
+NEAR_STEP = 1.07  # where a load near the border is known
 TOLERANCE = 0.01  # of the border
 NONE = 0.0
 START_SHARE = 0.45  # of the capacity, where the bracket begins
@@ -32,24 +33,26 @@ def highest(
     least: float,
     most: float,
     tolerance: float = TOLERANCE,
+    step: float = STEP,
 ) -> float:
     """Return a load that `carries`, such that one higher by `tolerance` does not, or is above `most`.
 
-    The search begins at `start`. 0 where no load from `least` on is carried. All are positive.
+    The search begins at `start`, and goes up or down by `step` times until it has passed the border. 0 where
+    no load from `least` on is carried. All are positive.
     """
     low, high = start, start
     if carries(start):
         while high < most:
-            high = min(low * STEP, most)
+            high = min(low * step, most)
             if not carries(high):
                 break
             low = high
     else:
-        low = start / STEP
+        low = start / step
         while not carries(low):
             if low < least:
                 return NONE
-            low, high = low / STEP, low
+            low, high = low / step, low
     while high > low * (1 + tolerance):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if carries(middle) else (low, middle)
@@ -64,10 +67,12 @@ def max_load(
     in_time: float,
     warm_up: int,
     tolerance: float = TOLERANCE,
+    near: float = NONE,
 ) -> float:
     """Return the highest load, in queries a second, at which a share of `in_time` of the queries is in time.
 
-    The first `warm_up` queries find an empty machine and do not count. 0: the policy carries no load.
+    The first `warm_up` queries find an empty machine and do not count. `near`: a load from which it is not
+    far, if one is known. 0: the policy carries no load.
     """
 
     def carries(load: float) -> bool:
@@ -75,7 +80,10 @@ def max_load(
         return not served.stopped
 
     whole = capacity(service)
-    return highest(carries, START_SHARE * whole, LEAST_SHARE * whole, MOST_SHARE * whole, tolerance)
+    least, most = LEAST_SHARE * whole, MOST_SHARE * whole
+    if least < near < most:
+        return highest(carries, near, least, most, tolerance, NEAR_STEP)
+    return highest(carries, START_SHARE * whole, least, most, tolerance)
 
 
 def capacity(service: Service) -> float:

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from tandemsim.sim.serving.estimates import T_975, estimate, ratio, t_975
-from tandemsim.sim.serving.search import STEP, highest
+from tandemsim.sim.serving.search import NEAR_STEP, STEP, highest
 
 LOADS = st.floats(0.01, 1e4)
 
 
-@given(border=LOADS, start=LOADS)
-def test_the_border_of_a_monotone_rule_is_found_within_the_tolerance(border: float, start: float) -> None:
-    found = highest(lambda load: load <= border, start, 1e-3, 1e6)
+@given(border=LOADS, start=LOADS, step=st.sampled_from([1.02, NEAR_STEP, STEP]))
+def test_the_border_of_a_monotone_rule_is_found_from_anywhere_within_the_tolerance(
+    border: float, start: float, step: float
+) -> None:
+    found = highest(lambda load: load <= border, start, 1e-3, 1e6, step=step)
     assert found <= border <= found * 1.0101
 
 
