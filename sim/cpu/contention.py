@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.cpu.tables import FIRST_KNOT_BYTES, KNOTS
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 
 FOREVER = 1e300  # bytes: nothing is evicted
 MOST_STEPS = 60  # of Newton's method; three are usual
@@ -39,7 +39,7 @@ class Flows(NamedTuple):
     pace: Doubles  # 1 / (slope - relief * u), as the last call left it
 
 
-@jit
+@jit(**BARE)
 def team_size(cores: int) -> int:
     """Return the number of the survival curve of a team with so many cores on an island."""
     size = 0
@@ -48,7 +48,7 @@ def team_size(cores: int) -> int:
     return size
 
 
-@jit
+@jit(**BARE)
 def surviving(survival: Doubles, version: int, size: int, moved: float) -> float:
     """Return the share of a version's bytes that is not used again before `moved` bytes have moved."""
     knot, within = _segment(moved)
@@ -59,7 +59,7 @@ def surviving(survival: Doubles, version: int, size: int, moved: float) -> float
     return float(before + (last - before) * within)
 
 
-@jit
+@jit(**BARE)
 def occupied(
     survival: Doubles, occupied_bytes: Doubles, version: int, size: int, moved: float
 ) -> tuple[float, float]:
@@ -74,7 +74,7 @@ def occupied(
     return before + rise * within, rise / length
 
 
-@jit
+@jit(**BARE)
 def _segment(moved: float) -> tuple[int, float]:
     """Return the knot from `moved` on, and the share of the segment below it; past the last, the bytes."""
     knots = moved / FIRST_KNOT_BYTES
@@ -86,7 +86,7 @@ def _segment(moved: float) -> tuple[int, float]:
     return exponent, 2 * mantissa - 1
 
 
-@jit
+@jit(**BARE)
 def bytes_at_age(
     survival: Doubles, occupied_bytes: Doubles, version: int, size: int, capacity: float
 ) -> float:
@@ -105,7 +105,7 @@ def bytes_at_age(
     return float(FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 1) + past / slope)
 
 
-@jit
+@jit(**BARE)
 def eviction_age(
     survival: Doubles,
     occupied_bytes: Doubles,
@@ -114,23 +114,18 @@ def eviction_age(
     speeds: Doubles,
     count: int,
     capacity: float,
+    most: float,
 ) -> float:
-    """Return the age at which data leave an island that the first `count` tenants share; `FOREVER` if never.
+    """Return the age at which data leave an island that the first `count` tenants share.
 
-    `speeds` are what each moves between L3 and its cores. What the tenants occupy is a rising and concave
-    function of the age, made of straight lines: Newton's method comes from below, and ends on the line that
-    crosses `capacity`.
+    speeds: bytes a picosecond that each moves between L3 and its cores. most: an age that it cannot exceed,
+    as that at which one tenant alone would fill the island; `FOREVER` if none would.
+
+    What the tenants occupy is a rising and concave function of the age, made of straight lines: Newton's
+    method ends on the line that crosses `capacity`.
     """
-    # At this age one tenant alone would fill the island: the root is at most that.
-    age = FOREVER
-    for tenant in range(count):
-        if speeds[tenant] > 0:
-            age = min(
-                age,
-                bytes_at_age(survival, occupied_bytes, versions[tenant], sizes[tenant], capacity)
-                / speeds[tenant],
-            )
-    if count == 1 or age == FOREVER:
+    age = most
+    if age >= FOREVER:
         return age
     for _ in range(MOST_STEPS):
         filled, slope = 0.0, 0.0
@@ -140,7 +135,7 @@ def eviction_age(
             )
             filled += of_tenant
             slope += rise * speeds[tenant]
-        if slope <= 0:  # all that they use again is there, and more than fits
+        if slope <= 0:  # all that they use again is there, and it is more than fits
             age *= 0.5
             continue
         step = (capacity - filled) / slope
@@ -150,7 +145,7 @@ def eviction_age(
     return age
 
 
-@jit
+@jit(**BARE)
 def set_flow(flows: Flows, row: int, solid: float, loaded: float, moved: float, queueing: float) -> None:
     """Say what the layer in `row` takes: `loaded` are its stalls for `moved` bytes from an idle DRAM."""
     flows.slope[row] = solid + loaded
@@ -159,7 +154,7 @@ def set_flow(flows: Flows, row: int, solid: float, loaded: float, moved: float, 
     flows.pull[row] = moved * loaded * queueing
 
 
-@jit
+@jit(**BARE)
 def settle_dram(flows: Flows, rows: int, bandwidth: float, guess: float) -> float:
     """Return the utilization of the DRAM under the first `rows` layers, and leave the pace of each."""
     utilization, low, high = guess, 0.0, MOST_UTILIZATION

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from tandemsim.sim.arch.types import Integers
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 
 
 class Placement(enum.IntEnum):
@@ -15,7 +15,7 @@ class Placement(enum.IntEnum):
     SCATTERED = 1  # bound to nothing: they spread over all islands
 
 
-@jit(inline="always")
+@jit(**BARE)
 def next_island(free: Integers, held: Integers, islands: int, needed: int, scattered: int) -> int:
     """Return the island that gives cores next to a team that needs `needed` more of them.
 

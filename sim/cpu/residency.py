@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 
 NEVER_USED = -1e300
 FOR_WEIGHTS = 0.75  # assumed: of L3; the rest holds activations
@@ -40,7 +40,7 @@ def no_uses(layers: int, islands: int) -> Doubles:
     return uses
 
 
-@jit
+@jit(**BARE)
 def resident_share(
     uses: Doubles, layer: int, island: int, inserted: float, low: float, high: float, l3_bytes: float
 ) -> float:
@@ -54,7 +54,7 @@ def resident_share(
     return max(0.0, min(high, end) - max(low, first))
 
 
-@jit
+@jit(**BARE)
 def note_use(uses: Doubles, layer: int, island: int, inserted: float, low: float, high: float) -> None:
     """Note that a layer has just ended on `island`, with the slice `low` ... `high` of its weights."""
     uses[layer, island, LastUse.STAMP] = inserted

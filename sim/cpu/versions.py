@@ -14,10 +14,12 @@ import numpy as np
 
 from tandemsim.sim.arch.cpu.config import CpuConfig
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.sim.cpu.curves import closed_form, missing
+from tandemsim.sim.cpu.curves import missing
 from tandemsim.sim.cpu.rates import chunk_seconds
 from tandemsim.sim.cpu.region import SHARED_ROWS
+from tandemsim.sim.cpu.reuse import nest_curves
 from tandemsim.sim.cpu.shapes import Shape
+from tandemsim.sim.cpu.streams import nests_of
 from tandemsim.sim.cpu.tiles import Tilings, tilings
 
 CORES = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64)  # that versions are compared on; assumed
@@ -65,7 +67,7 @@ class Candidates:
         self.chunk = chunk_seconds(shape, every, config)
         self.start = start_seconds(shape, every, self.chunk, config)
         once = np.minimum(1.0, _compulsory(shape) / np.maximum(1.0, every.past_l2_bytes))
-        self.survival, self.occupied = closed_form(once, every.kept_bytes, every.chunk_bytes)
+        self.survival, self.occupied = nest_curves(nests_of(shape, every))
         self.reread = every.past_l2_bytes * (1.0 - once)
 
     def kept(self, most: int) -> list[int]:

@@ -32,6 +32,10 @@ from tandemsim.sim.engine.kernel_cache import SIM, cache_folder
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
+# Options of kernels that make no arrays and never divide by zero, `@jit(**BARE)`: numba then counts no
+# references, and tests no divisor. A caller must keep the arrays alive, as any caller in Python does.
+BARE: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
+
 int64: Any = np.int64  # for arguments, as said above; Any, because type checkers keep it apart from int
 SETTINGS: Any = numba.config  # made at run time, so that type checkers see no attributes
 LASTING_PACKAGES = {"tandemsim"}

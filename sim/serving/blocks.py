@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.types import Doubles, Integers
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.demand import need, time_for
 from tandemsim.sim.serving.policy import Rule, Unit
 
 
-@jit
+@jit(**BARE)
 def block_by_demand(
     sums: Doubles,
     shares: Doubles,
@@ -42,7 +42,7 @@ def block_by_demand(
         end += 1
 
 
-@jit
+@jit(**BARE)
 def block_by_price(
     price: Doubles,
     best: Integers,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.types import Integers, Record
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.world import Phase, Slice, Use, Work
 
 
-@jit
+@jit(**BARE)
 def count_time(state: Record, cores: int, slices: Integers, slice_cores: Integers, row: int) -> None:
     """Count the core-seconds of `row` up to now, and record them as a slice if they are asked for."""
     spent = state.now - state.since[row]
@@ -17,7 +17,7 @@ def count_time(state: Record, cores: int, slices: Integers, slice_cores: Integer
     state.since[row] = state.now
 
 
-@jit
+@jit(**BARE)
 def _count(state: Record, row: int, spent: int) -> int:
     """Count `spent` picoseconds of `row`, and return those in which it stalled."""
     state.use[Use.GRANTED] += spent * state.cores[row]
@@ -31,7 +31,7 @@ def _count(state: Record, row: int, spent: int) -> int:
     return max(0, int(spent - done * state.solo[row] + 0.5))
 
 
-@jit
+@jit(**BARE)
 def _record(
     state: Record, cores: int, slices: Integers, slice_cores: Integers, row: int, stalled: int
 ) -> None:

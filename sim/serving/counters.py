@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.types import Record
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.world import Meter
 
 WINDOW = 1_000_000_000  # picoseconds
 LEVEL_CUTS = (0.25, 0.62, 0.82)  # assumed: halfway between the utilizations of the profile's levels
 
 
-@jit
+@jit(**BARE)
 def count_dram(state: Record, until: int) -> None:
     """Count the present utilization from `state.now` to `until`."""
     meter, now = state.meter, state.now
@@ -27,7 +27,7 @@ def count_dram(state: Record, until: int) -> None:
     meter[Meter.WINDOW] += used * (until - now)
 
 
-@jit
+@jit(**BARE)
 def level(state: Record) -> int:
     """Return the level of interference (`sim.serving.profile`) that the counter shows."""
     used = state.meter[Meter.READ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.policy import Budget, Rule
 from tandemsim.sim.serving.profile import SHIPPED
 
 WORTH = 0.95  # assumed: where no number of cores is enough, more of them have to save 5 % of the time
 
 
-@jit
+@jit(**BARE)
 def need(
     sums: Doubles,
     choice: int,
@@ -40,13 +40,13 @@ def need(
     return knee
 
 
-@jit
+@jit(**BARE)
 def time_for(
     sums: Doubles, shares: Doubles, rule: Rule, before: int, after: int, last: int, target: float, left: float
 ) -> float:
-    """Return the picoseconds that the layers from row `before` to row `after` may take; the model ends at `last`.
+    """Return the picoseconds that the layers from row `before` to row `after` may take.
 
-    left: picoseconds until margin * target.
+    last: the row at the model's end. left: picoseconds until margin * target.
     """
     share = shares[rule.share, after] - shares[rule.share, before]
     if rule.budget == Budget.SLACK:
@@ -56,7 +56,7 @@ def time_for(
     return float(rule.margin * target * share)
 
 
-@jit
+@jit(**BARE)
 def spare_cores(
     sums: Doubles, rule: Rule, choice: int, before: int, after: int, cores: int, free: int
 ) -> int:

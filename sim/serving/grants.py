@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.types import Integers, Record
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.blocks import block_by_demand, block_by_price
 from tandemsim.sim.serving.core_time import count_time
 from tandemsim.sim.serving.counters import level
@@ -19,7 +19,7 @@ from tandemsim.sim.serving.world import NOBODY, Demands, Machine, Phase
 MILLION = 1_000_000
 
 
-@jit(inline="always")
+@jit(**BARE)
 def give_cores(
     state: Record,
     machine: Machine,
@@ -99,7 +99,7 @@ def give_cores(
         _begin_unit(state, machine, query, network, layer, end, held, wanted, granted)
 
 
-@jit
+@jit(**BARE)
 def _begin_unit(
     state: Record,
     machine: Machine,
@@ -137,7 +137,7 @@ def _begin_unit(
         wait_for_team(state, row, machine.team + machine.join * max(0, granted - held))
 
 
-@jit
+@jit(**BARE)
 def grow_units(
     state: Record, machine: Machine, quantum: int, slices: Integers, slice_cores: Integers
 ) -> None:
@@ -160,7 +160,7 @@ def grow_units(
         state.grown += 1
 
 
-@jit
+@jit(**BARE)
 def _oldest_short(state: Record) -> int:
     """Return the row of the oldest query that runs on fewer cores than it wanted."""
     oldest = NOBODY

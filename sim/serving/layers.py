@@ -10,8 +10,8 @@ from tandemsim.sim.arch.types import Doubles, Integers, Record
 from tandemsim.sim.cpu.contention import FOREVER, Flows, eviction_age, set_flow, surviving, team_size
 from tandemsim.sim.cpu.residency import note_use, resident_share
 from tandemsim.sim.cpu.tables import KNOTS
-from tandemsim.sim.engine.jit import jit
-from tandemsim.sim.serving.world import Fact, Machine, Phase, Traffic
+from tandemsim.sim.engine.jit import BARE, jit
+from tandemsim.sim.serving.world import MOST_ISLANDS, Alone, Fact, Machine, Phase, Traffic
 
 
 @jit(inline="always")
@@ -20,7 +20,7 @@ def flows_of(state: Record) -> Flows:
     return Flows(state.left, state.slope, state.relief, state.moved, state.pull, state.pace)
 
 
-@jit(forceinline=True)
+@jit(**BARE)
 def begin_layer(
     state: Record,
     machine: Machine,
@@ -49,10 +49,11 @@ def begin_layer(
     state.resume[row] = 1.0
     sliced = facts[version, Fact.SLICED] == 1
     low = 0.0
-    first = row * machine.islands
+    first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
         island = state.part_island[part]
-        count_insertions(state, machine, island)
+        if state.attached[row] == 0:  # else the end of the layer before has just done it
+            count_insertions(state, machine, island)
         share = state.part_cores[part] / cores
         if not again:
             bottom, top = (low, low + share) if sliced else (0.0, 1.0)
@@ -72,12 +73,12 @@ def begin_layer(
     state.attached[row] = 1
 
 
-@jit(forceinline=True)
+@jit(**BARE)
 def end_layer(state: Record, machine: Machine, facts: Doubles, uses: Doubles, row: int) -> None:
     """Note on each island that `row` has used its layer's weights to the end."""
     sliced = facts[state.version[row], Fact.SLICED] == 1
     low = 0.0
-    first = row * machine.islands
+    first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
         island = state.part_island[part]
         count_insertions(state, machine, island)
@@ -88,10 +89,10 @@ def end_layer(state: Record, machine: Machine, facts: Doubles, uses: Doubles, ro
         state.inserts[part] = 0.0
 
 
-@jit
+@jit(**BARE)
 def leave_islands(state: Record, machine: Machine, row: int) -> None:
     """Take the data of `row` out of the competition for L3, while it has no layer that runs."""
-    first = row * machine.islands
+    first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
         island = state.part_island[part]
         count_insertions(state, machine, island)
@@ -104,17 +105,17 @@ def leave_islands(state: Record, machine: Machine, row: int) -> None:
     state.attached[row] = 0
 
 
-@jit
+@jit(**BARE)
 def count_insertions(state: Record, machine: Machine, island: int) -> None:
-    """Bring the island's clock up to now."""
+    """Bring the island's clock up to now, before its tenants change."""
     place = island * machine.island_cores
     for part in state.tenant[place : place + state.count[island]]:
-        left = state.left[part // machine.islands]
+        left = state.left[part // MOST_ISLANDS]
         state.inserted[island] += state.inserts[part] * (state.mark[part] - left)
         state.mark[part] = left
 
 
-@jit(forceinline=True)
+@jit(**BARE)
 def settle_islands(
     state: Record,
     machine: Machine,
@@ -129,15 +130,17 @@ def settle_islands(
         if state.changed[island] == 0:
             continue
         state.changed[island] = 0
-        count_insertions(state, machine, island)
         count, place = state.count[island], island * machine.island_cores
-        age = 0.0
+        age = FOREVER
         if count > 1:
             for number in range(count):
                 part = state.tenant[place + number]
-                state.tenant_version[number] = state.version[part // machine.islands]
+                state.tenant_version[number] = state.version[part // MOST_ISLANDS]
                 state.tenant_size[number] = state.part_size[part]
                 state.tenant_speed[number] = state.speed[part]
+                if state.speed[part] > 0:
+                    filled = alone[state.tenant_version[number], state.part_size[part], Alone.MOVED]
+                    age = min(age, filled / state.speed[part])
             age = eviction_age(
                 survival,
                 occupied_bytes,
@@ -146,13 +149,14 @@ def settle_islands(
                 state.tenant_speed,
                 count,
                 machine.l3_bytes,
+                age,
             )
         for number in range(count):
             part = state.tenant[place + number]
-            row = part // machine.islands
+            row = part // MOST_ISLANDS
             version, size = state.version[row], state.part_size[part]
             if count == 1:
-                state.survives[part] = alone[version, size]
+                state.survives[part] = alone[version, size, Alone.SURVIVES]
             else:
                 moved = min(FOREVER, age * state.speed[part])
                 state.survives[part] = surviving(survival, version, size, moved)
@@ -163,7 +167,7 @@ def settle_islands(
             state.stale[row] = 1
 
 
-@jit(forceinline=True)
+@jit(**BARE)
 def settle_rows(state: Record, machine: Machine, facts: Doubles, traffic: Doubles, survival: Doubles) -> None:
     """Say what each layer whose misses have changed asks of the DRAM."""
     for row in range(state.rows):
@@ -174,7 +178,7 @@ def settle_rows(state: Record, machine: Machine, facts: Doubles, traffic: Double
             continue
         version, spans = state.version[row], state.parts[row]
         missed = 0.0
-        first = row * machine.islands
+        first = row * MOST_ISLANDS
         for part in range(first, first + spans):
             once = survival[version, state.part_size[part], KNOTS - 1]
             missed += state.part_cores[part] / state.cores[row] * max(0.0, state.survives[part] - once)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.types import Doubles, Integers, Record
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.profile import SHIPPED
 from tandemsim.sim.serving.world import NOBODY
 
 
-@jit
+@jit(**BARE)
 def rejoin(state: Record, query: int, layer: int, held: int) -> None:
     """Put a query that has run before into the line, by its arrival."""
     place = state.waiting
@@ -21,7 +21,7 @@ def rejoin(state: Record, query: int, layer: int, held: int) -> None:
     state.waiting += 1
 
 
-@jit
+@jit(**BARE)
 def leave_line(state: Record, place: int) -> None:
     """Take the query at `place` out of the line, or for `NOBODY` one that has not run."""
     if place == NOBODY:
@@ -32,14 +32,14 @@ def leave_line(state: Record, place: int) -> None:
         _move(state, after + 1, after)
 
 
-@jit
+@jit(**BARE)
 def _move(state: Record, source: int, place: int) -> None:
     state.line_query[place] = state.line_query[source]
     state.line_layer[place] = state.line_layer[source]
     state.line_held[place] = state.line_held[source]
 
 
-@jit
+@jit(**BARE)
 def turn_by_tokens(
     state: Record, first_layer: Integers, sums: Doubles, unit_seconds: Doubles, networks: Integers, gap: float
 ) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tandemsim.sim.arch.types import Record
 from tandemsim.sim.cpu.contention import settle_dram
 from tandemsim.sim.engine.event import NEVER
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.core_time import count_time
 from tandemsim.sim.serving.counters import level
 from tandemsim.sim.serving.grants import give_cores, grow_units
@@ -27,7 +27,7 @@ from tandemsim.sim.serving.units import advance, give_back, next_end
 from tandemsim.sim.serving.world import NOBODY, Machine, Meter, Phase, World
 
 
-@jit
+@jit(**BARE)
 def serve(world: World, rule: Rule) -> None:
     """Run until every query has ended, or more are late than may be."""
     state, machine = world.state[0], world.machine
@@ -80,7 +80,7 @@ def serve(world: World, rule: Rule) -> None:
             state.meter[Meter.NOW] = used
 
 
-@jit
+@jit(**BARE)
 def _end_phase(state: Record, machine: Machine, row: int) -> bool:
     """End what `row` does, and say whether its unit has ended."""
     if state.phase[row] == Phase.TEAM:
@@ -99,7 +99,7 @@ def _end_phase(state: Record, machine: Machine, row: int) -> bool:
     return True
 
 
-@jit
+@jit(**BARE)
 def _forget_ended(state: Record) -> None:
     """Let the row be free whose unit ended in this event, and whose query did not go on."""
     state.held[:] = 0

@@ -11,7 +11,7 @@ from tandemsim.sim.cpu.region import other_island_bytes, solo_seconds, weight_dr
 from tandemsim.sim.cpu.tables import CpuConstants, NetworkTables
 from tandemsim.sim.engine.jit import jit
 from tandemsim.sim.serving.profile import PICOSECONDS
-from tandemsim.sim.serving.world import Fact, Machine, Traffic, Truth
+from tandemsim.sim.serving.world import Alone, Fact, Machine, Traffic, Truth
 
 
 def make_machine(constants: CpuConstants, placement: Placement, load: float) -> Machine:
@@ -42,6 +42,8 @@ def make_truth(tables: NetworkTables, constants: CpuConstants) -> Truth:
     solo = np.zeros((versions, constants.cores + 1))
     traffic = np.zeros((versions, constants.islands + 1, len(Traffic)))
     _fill(tables, of_layer, solo, traffic)
+    alone = np.zeros((*tables.survival.shape[:2], len(Alone)))
+    _fill_alone(tables.survival, tables.occupied_bytes, float(constants.l3_bytes), alone)
     return Truth(
         shipped=tables.shipped,
         facts=facts,
@@ -49,7 +51,7 @@ def make_truth(tables: NetworkTables, constants: CpuConstants) -> Truth:
         traffic=traffic,
         survival=tables.survival,
         occupied_bytes=tables.occupied_bytes,
-        alone=survival_alone(tables.survival, tables.occupied_bytes, float(constants.l3_bytes)),
+        alone=alone,
     )
 
 
@@ -67,12 +69,9 @@ def _fill(tables: NetworkTables, of_layer: Integers, solo: Doubles, traffic: Dou
 
 
 @jit
-def survival_alone(survival: Doubles, occupied_bytes: Doubles, l3_bytes: float) -> Doubles:
-    """Return [versions, team sizes] what is evicted, or not used again, with an island of L3 to itself."""
-    versions, sizes, _ = survival.shape
-    alone = np.zeros((versions, sizes))
-    for version in range(versions):
-        for size in range(sizes):
+def _fill_alone(survival: Doubles, occupied_bytes: Doubles, l3_bytes: float, alone: Doubles) -> None:
+    for version in range(alone.shape[0]):
+        for size in range(alone.shape[1]):
             moved = bytes_at_age(survival, occupied_bytes, version, size, l3_bytes)
-            alone[version, size] = surviving(survival, version, size, moved)
-    return alone
+            alone[version, size, Alone.MOVED] = moved
+            alone[version, size, Alone.SURVIVES] = surviving(survival, version, size, moved)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from tandemsim.sim.arch.types import Record
 from tandemsim.sim.cpu.placement import next_island
 from tandemsim.sim.engine.event import NEVER
-from tandemsim.sim.engine.jit import jit
+from tandemsim.sim.engine.jit import BARE, jit
 from tandemsim.sim.serving.counters import count_dram
-from tandemsim.sim.serving.world import NOBODY, Machine, Meter, Phase, Use
+from tandemsim.sim.serving.world import MOST_ISLANDS, NOBODY, Machine, Meter, Phase, Use
 
 
-@jit
+@jit(**BARE)
 def next_end(state: Record) -> tuple[int, int]:
     """Return the picosecond at which the next row's layer or wait ends, and the row; `NEVER` if none runs."""
     used = state.meter[Meter.NOW]
@@ -25,7 +25,7 @@ def next_end(state: Record) -> tuple[int, int]:
     return int(state.now + max(0, int(least / (1 - used) + 0.5))), first
 
 
-@jit
+@jit(**BARE)
 def advance(state: Record, until: int) -> None:
     """Let time pass, in which nothing begins or ends."""
     passed = until - state.now
@@ -37,7 +37,7 @@ def advance(state: Record, until: int) -> None:
     state.now = until
 
 
-@jit
+@jit(**BARE)
 def free_row(state: Record) -> int:
     """Return the first row that is not in use."""
     row = 0
@@ -46,12 +46,12 @@ def free_row(state: Record) -> int:
     return row
 
 
-@jit
+@jit(**BARE)
 def take_cores(state: Record, machine: Machine, row: int, count: int) -> None:
     """Add `count` of the free cores to the team of `row`."""
     state.free -= count
     state.cores[row] += count
-    first = row * machine.islands
+    first = row * MOST_ISLANDS
     while count > 0:
         island = next_island(state.island_free, state.held, machine.islands, count, machine.scattered)
         taken = 1 if machine.scattered else min(count, int(state.island_free[island]))
@@ -68,10 +68,10 @@ def take_cores(state: Record, machine: Machine, row: int, count: int) -> None:
         count -= taken
 
 
-@jit
+@jit(**BARE)
 def take_same_cores(state: Record, machine: Machine, row: int) -> bool:
     """Give `row` the cores back that it has just freed, and say so; or nothing, if somebody else has some."""
-    first = row * machine.islands
+    first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
         if state.island_free[state.part_island[part]] < state.part_cores[part]:
             return False
@@ -83,11 +83,11 @@ def take_same_cores(state: Record, machine: Machine, row: int) -> bool:
     return True
 
 
-@jit
+@jit(**BARE)
 def give_back(state: Record, machine: Machine, row: int) -> None:
     """Free the cores of `row`; it still knows which they were."""
     state.free += state.cores[row]
-    first = row * machine.islands
+    first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
         island = state.part_island[part]
         state.island_free[island] += state.part_cores[part]
@@ -98,7 +98,7 @@ def give_back(state: Record, machine: Machine, row: int) -> None:
                 state.owner[core] = NOBODY
 
 
-@jit
+@jit(**BARE)
 def _own(state: Record, machine: Machine, row: int, island: int, count: int) -> None:
     """Say which cores of an island `row` has; only a recorded run asks for it."""
     if state.record_to > 0:
@@ -110,7 +110,7 @@ def _own(state: Record, machine: Machine, row: int, island: int, count: int) -> 
             core += 1
 
 
-@jit
+@jit(**BARE)
 def wait_for_team(state: Record, row: int, wait: int) -> None:
     """Let `row` wait until its team is formed; `resume` says what of its layer is left then."""
     state.phase[row] = Phase.TEAM

@@ -1,7 +1,7 @@
 """The state of a served machine, as the kernels hold it, and the tables that they read.
 
 A row is a unit that runs: some layers of one query on a fixed team. A part is what of a team lies on one
-island; the parts of a row have the numbers ``row * islands`` and on.
+island; the parts of a row have the numbers ``row * MOST_ISLANDS`` and on.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tandemsim.sim.serving.priced import Prices
 from tandemsim.sim.serving.profile import Plan
 
 NOBODY = -1
-MOST_CORES = 256  # assumed: what the state has room for
+MOST_CORES = 256  # assumed: what the state has room for, as the next two
 MOST_ISLANDS = 64
-MOST_NETWORKS = 64
+MOST_NETWORKS = 1024
 _ROWS = MOST_CORES + 1  # one more while a unit that has ended may go on with its team
 _PARTS = _ROWS * MOST_ISLANDS
 _FLOAT = np.dtype(np.float64)
@@ -173,6 +173,13 @@ class Traffic(enum.IntEnum):
     OTHERS = 1  # from the L3 of other islands
 
 
+class Alone(enum.IntEnum):
+    """Columns of `Truth.alone`: of a tenant alone on an island."""
+
+    SURVIVES = 0  # the share of its bytes that is evicted, or not used again
+    MOVED = 1  # bytes that it has moved when its data fill the island
+
+
 class Truth(NamedTuple):
     """What layers really take; policies do not see it."""
 
@@ -182,8 +189,7 @@ class Truth(NamedTuple):
     traffic: Doubles  # [versions, islands + 1, Traffic]
     survival: Doubles  # of `NetworkTables`
     occupied_bytes: Doubles
-    # [versions, team sizes] what is evicted, or not used again, of a tenant alone on an island
-    alone: Doubles
+    alone: Doubles  # [versions, team sizes, Alone]
 
 
 class Demands(NamedTuple):

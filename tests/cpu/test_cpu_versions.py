@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.arch.cpu.presets import THREADRIPPER_3990X, THREADRIPPER_3990X_SHARED
-from tandemsim.sim.cpu.curves import KNOT_BYTES, closed_form, missing
+from tandemsim.sim.cpu.curves import KNOT_BYTES, missing
 from tandemsim.sim.cpu.layers import layers_of
 from tandemsim.sim.cpu.network import network_tables
 from tandemsim.sim.cpu.shapes import Shape, conv_shape
@@ -73,19 +73,11 @@ def test_more_versions_are_never_slower_and_the_shipped_one_stays() -> None:
             assert best.min() <= alone[0]
 
 
-def test_curves_fall_and_what_is_occupied_is_their_integral() -> None:
-    once, kept, chunk = np.array([0.0, 0.3, 1.0]), np.array([2e5, 3e6, 1.0]), np.array([1e4, 2e5, 1.0])
-    survival, occupied = closed_form(once, kept, chunk)
-    assert (np.diff(survival, axis=2) <= 1e-12).all() and (survival <= 1).all()
-    x = np.linspace(0.0, KNOT_BYTES[9], 200_001)
-    for row, size in ((0, 0), (1, 2), (1, 6)):
-        again = kept[row] + 2.0**size * chunk[row]
-        curve = once[row] + (1 - once[row]) * np.exp(-x / again)
-        assert occupied[row, size, 9] == pytest.approx(np.trapezoid(curve, x), rel=1e-6)
-
-
 def test_data_that_fit_are_never_missed_and_in_no_room_all_that_is_read_again_is() -> None:
-    survival, occupied = closed_form(np.array([0.0, 0.4]), np.array([1e6, 1e6]), np.array([0.0, 0.0]))
+    once, kept = np.array([0.0, 0.4])[:, None, None], 1e6
+    again = np.exp(-KNOT_BYTES / kept)
+    survival = once + (1 - once) * again
+    occupied = once * KNOT_BYTES + (1 - once) * kept * (1 - again)
     assert missing(survival, occupied, 1e6 * 1.01)[0].max() == 0
     assert missing(survival, occupied, 1e-3)[:, 0] == pytest.approx([1.0, 0.6], abs=1e-3)
     rooms = [missing(survival, occupied, room)[1, 0] for room in (1e4, 1e5, 1e6, 1e7)]
