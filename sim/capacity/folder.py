@@ -64,7 +64,7 @@ def write_folder(
             assert each.at is not None
             some = record(service, study, each.tuned.variant, each.at["load"], TIMELINE_SECONDS)
             name = f"timeline-{each.label.replace(':', '-')}.json.gz"
-            write_recording(place / name, some, service, study.mix.name)
+            write_recording(place / name, some, service, result.layers, study.mix.name)
             if progress:
                 progress(RECORDINGS, number + 1, len(carrying))
         for name, figure in figures.items():

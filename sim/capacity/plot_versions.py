@@ -8,6 +8,7 @@ import numpy as np
 
 from tandemsim.sim.capacity.plot_loads import COLORS, plain_log
 from tandemsim.sim.capacity.result import ServingResult
+from tandemsim.sim.report.format import shortened
 from tandemsim.sim.report.plot_style import INK, MUTED, drawable, new_figure, set_title, style
 from tandemsim.sim.serving.service import Service
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAYERS = 3
+NAME_WIDTH = 34  # characters of a layer above its pane
 LARGEST = 260.0  # area of a mark whose version always runs
 LEAST = 12.0
 
@@ -39,7 +41,7 @@ def versions(result: ServingResult, service: Service) -> Figure | None:
         figure, axes = new_figure(3.6, 1, len(shown))
         set_title(figure, f"Versions of three layers: {result.study.mix.name} on cpu")
         for pane, layer in zip(axes, shown, strict=True):
-            _pane(pane, service, layer)
+            _pane(pane, service, layer, result.layers[layer])
             for number, each in enumerate(policies):
                 assert each.at is not None
                 _ran(pane, service, layer, each.at["versions_ran"], COLORS[number % len(COLORS)], each.label)
@@ -48,13 +50,11 @@ def versions(result: ServingResult, service: Service) -> Figure | None:
     return figure
 
 
-def _pane(axes: Axes, service: Service, layer: int) -> None:
+def _pane(axes: Axes, service: Service, layer: int, name: str) -> None:
     tables = service.tables
     network = int(np.searchsorted(tables.first_layer, layer, side="right")) - 1
     span = slice(int(tables.first_version[layer]), int(tables.first_version[layer + 1]))
-    axes.set_title(
-        drawable(f"{service.names[network]}, layer {layer - int(tables.first_layer[network]) + 1}")
-    )
+    axes.set_title(drawable(shortened(f"{service.names[network]}: {name}", NAME_WIDTH)))
     axes.plot(
         tables.chunks[span],
         tables.past_l2_bytes[span],

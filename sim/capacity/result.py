@@ -57,6 +57,7 @@ class ServingResult:
     capacity: float  # queries a second, `sim.serving.search.capacity`
     alone_seconds: Mapping[str, float]  # by tenant, `sim.serving.search.least_latencies`
     service: Service
+    layers: tuple[str, ...]  # names, numbered through as in the tables of the service
 
     def ratios(self) -> list[Ratio]:
         """Return the paired ratio of each policy to each other one."""

@@ -15,6 +15,7 @@ from tandemsim.sim.capacity.runs import Runs
 from tandemsim.sim.capacity.scenario import config_of, require_attainable, service_of
 from tandemsim.sim.capacity.study import Study
 from tandemsim.sim.capacity.tuning import Job, Tuned, max_loads, tuned
+from tandemsim.sim.cpu.network import layer_names
 from tandemsim.sim.serving.estimates import estimate
 from tandemsim.sim.serving.search import capacity, least_latencies
 from tandemsim.sim.sweep.runner import MAX_WORKERS, cpus
@@ -53,6 +54,9 @@ def serve(
             trace_digests={name: trace.digest for name, trace in runs.traces.items()},
             capacity=capacity(service),
             service=service,
+            layers=tuple(
+                name for tenant in study.mix.tenants for name in layer_names(runs.traces[tenant.workload])
+            ),
             alone_seconds=dict(zip(service.names, least_latencies(service), strict=True)),
         )
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from tandemsim.sim.arch.cpu.config import CpuConfig
 from tandemsim.sim.arch.dram.energy_table import dram_energy
+from tandemsim.sim.cpu.tiles import version_name
+from tandemsim.sim.cpu.versions import versions_of
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.cpu.mix_run import MS, POLICY, LayerRun, MixRun, run_mix
-from tandemsim.sim.machines.cpu.op_reports import version_name
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.report.contract import DramTraffic, OpReport
 from tandemsim.sim.report.timeline import Timeline
@@ -106,6 +107,7 @@ def _op_reports(run: MixRun, ops: Sequence[Op], batch: int, moved: float) -> Ite
             continue
         place = places[op.id]
         each, tables = run.runs[place], run.service.tables
+        shape = layers[place].shape
         row = each.version - int(tables.first_version[place])
         yield OpReport(
             name=op.name,
@@ -118,7 +120,12 @@ def _op_reports(run: MixRun, ops: Sequence[Op], batch: int, moved: float) -> Ite
             multipliers=multipliers,
             tiles=int(tables.chunks[each.version]),
             dram_read_bytes=int(bytes_read[place]),
-            extra={"version": version_name(layers[place], row, run.config), "cores": each.cores},
+            extra={
+                "version": version_name(
+                    shape, versions_of(shape, run.config, run.config.versions).tilings, row
+                ),
+                "cores": each.cores,
+            },
         )
 
 

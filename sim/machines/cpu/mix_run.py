@@ -95,7 +95,8 @@ def _layer_run(service: Service, config: CpuConfig, slices: Integers, layer: int
     version, cores = int(last[Slice.VERSION]), int(last[Slice.CORES])
     tables, constants = service.tables, service.constants
     team = int((own[is_team, Slice.END] - own[is_team, Slice.START]).sum())
-    fork = int(np.rint(tables.start_seconds[version] * config.clock_hz))
+    forked = float(tables.start_seconds[version] + cores * tables.thread_seconds[version])
+    fork = int(np.rint(forked * config.clock_hz))
     stalled = int(own[~is_team, Slice.STALL].sum())
     of_island = constants.cores // constants.islands
     islands = islands_of_team(cores, constants.islands, of_island, Placement.ALIGNED)
