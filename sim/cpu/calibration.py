@@ -1,8 +1,9 @@
 """The fit of the time of a layer to measured ones: four numbers, and what they are worth on other layers.
 
-Fitted are what each thread adds to the fork of a region, and three factors of a core's rate (`RateLaw`), by least squares of log times.
-Everything else, the tiling that a compiler ships above all, follows from the layer. What counts is the error
-on layers whose shapes were not in the fit, so `held_out` splits shapes, not layers: a network repeats them.
+Fitted are what each thread adds to the fork of a region, and three factors of a core's rate (`RateLaw`), by
+least squares of log times. Everything else follows from the layer, the tiling that a compiler ships above
+all. What counts is the error on layers whose shapes were not in the fit, so `held_out` splits shapes, not
+layers: a network repeats them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tandemsim.sim.arch.types import Doubles
 from tandemsim.sim.cpu.layer_profile import MeasuredLayer
 from tandemsim.sim.cpu.rates import chunk_seconds, work_seconds
 from tandemsim.sim.cpu.shapes import Shape
-from tandemsim.sim.cpu.tiles import Tilings, tilings
+from tandemsim.sim.cpu.tiles import tilings
 from tandemsim.sim.cpu.versions import cost_of
 
 ROUNDS = 4  # of choosing tilings, and fitting with these
@@ -46,7 +47,8 @@ def predictor(config: CpuConfig) -> Predict:
             every = tilings(shape, config.core.l2_bytes)
             cost = cost_of(shape, every, config)
             row = int(cost.tuned(config.cores).argmin())
-            found[shape] = int(cost.chunks[row]), *(float(each[row]) for each in cost[1:])
+            start, thread, chunk = (float(each[row]) for each in (cost.start, cost.thread, cost.chunk))
+            found[shape] = int(cost.chunks[row]), start, thread, chunk
         chunks, start, thread, chunk = found[shape]
         return start + cores * thread + -(-chunks // cores) * chunk
 
