@@ -32,7 +32,7 @@ NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build circu
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce clean
+.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce calibrate-cpu clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -148,6 +148,10 @@ examples: ## run the examples anew, and store what they print; those of PyTorch 
 reproduce: ## published figures beside ours, with the reason for each gap [PAPER=salo|ant]
 	$(environment) core
 	@$(PY) -m sim reproduce '$(or $(PAPER),salo)' $(ARGS)
+
+calibrate-cpu: ## measure this machine, and write the preset this-machine
+	$(environment) core
+	@$(PY) -m sim calibrate $(ARGS)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,6 +25,8 @@ UNITS = {
     "_bytes": "bytes",
     "_hz": "Hz",
     "_ps": "ps",
+    "_seconds": "s",
+    "_w": "W",
     ".ps": "ps",
     ".nck": "clocks",
     "_pj": "pJ",

@@ -1,7 +1,6 @@
 """Survival curves: how much of what a team reads from L3 it does not read again before it has moved x bytes.
 
-In closed form: a share of the bytes is touched once, and the rest is used again after as many bytes as are
-kept, on average, with an exponential law. `sim.cpu.reuse` measures curves on address streams.
+`sim.cpu.reuse` makes them.
 """
 
 from __future__ import annotations
@@ -9,24 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.sim.cpu.tables import FIRST_KNOT_BYTES, KNOTS, TEAM_SIZES
+from tandemsim.sim.cpu.tables import FIRST_KNOT_BYTES, KNOTS
 
 KNOT_BYTES = FIRST_KNOT_BYTES * 2.0 ** np.arange(KNOTS)
-
-
-def closed_form(once: Doubles, kept_bytes: Doubles, chunk_bytes: Doubles) -> tuple[Doubles, Doubles]:
-    """Return survival and occupied bytes, each [versions, team sizes, knots].
-
-    once: share of the bytes that is touched once. kept_bytes, chunk_bytes: of an island and of each of its
-    cores, what is used again.
-    """
-    cores = 2.0 ** np.arange(TEAM_SIZES)
-    kept = np.maximum(1.0, kept_bytes[:, None] + cores * chunk_bytes[:, None])[:, :, None]
-    again, share = np.exp(-KNOT_BYTES / kept), once[:, None, None]
-    survival = share + (1.0 - share) * again
-    occupied = share * KNOT_BYTES + (1.0 - share) * kept * (1.0 - again)
-    survival[:, :, -1] = once[:, None]
-    return survival, occupied
 
 
 def missing(survival: Doubles, occupied: Doubles, room_bytes: float) -> Doubles:
@@ -34,6 +18,8 @@ def missing(survival: Doubles, occupied: Doubles, room_bytes: float) -> Doubles:
 
     Everything is evicted at one age, that at which what is younger fills the room.
     """
+    survival = np.concatenate([np.ones_like(survival[:, :, :1]), survival], 2)
+    occupied = np.concatenate([np.zeros_like(occupied[:, :, :1]), occupied], 2)
     above = (occupied >= room_bytes).argmax(axis=2)
     full = occupied[:, :, -1] >= room_bytes
     lower = np.maximum(0, above - 1)[:, :, None]

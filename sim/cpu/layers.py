@@ -74,7 +74,7 @@ class Tensors:
         return math.prod(self._tensors[tensor].shape[2:])
 
     def outside(self, layers: Sequence[Layer]) -> Iterator[tuple[float, float]]:
-        """Yield for each layer the bytes of the model's inputs that it is the first to read, and of outputs."""
+        """Yield for each layer its bytes of the model's inputs, where first read, and of its outputs."""
         tensors = self._tensors.values()
         outputs = {self.root(each.id) for each in tensors if each.role == "output"}
         fresh = {each.id for each in tensors if each.role == "input" and each.alias_of is None}

@@ -31,8 +31,6 @@ class Tilings(NamedTuple):
     weights_once: Bools  # columns outermost: each weight is read by one island
     chunks: Integers
     past_l2_bytes: Doubles  # that cross from L3 to the cores' L2
-    kept_bytes: Doubles  # that stay in L3 for others to use again: of an island ...
-    chunk_bytes: Doubles  # ... and of each of its cores
 
     def take(self, rows: Integers) -> Tilings:
         """Return some of the versions."""
@@ -52,9 +50,8 @@ def tilings(shape: Shape, l2_bytes: int) -> Tilings:
     grid, rows, cols, parts = grid[fits], rows[fits], cols[fits], parts[fits]
     once = grid[:, 3].astype(np.bool_)
     left, right = shape.left_bytes, shape.right_bytes
-    reread = cols * left * _halo(shape.kernel, shape.m / rows) + rows * right
-    by_columns = (left / shape.groups, shape.k * shape.n / cols * VALUE_BYTES)
-    by_rows = (right / shape.groups, left / shape.groups / rows)
+    halo = np.minimum(rows, _halo(shape.kernel, shape.m / rows))  # a strip is at most the whole matrix
+    reread = cols * left * halo + rows * right
     return Tilings(
         row_parts=rows,
         col_parts=cols,
@@ -62,17 +59,26 @@ def tilings(shape: Shape, l2_bytes: int) -> Tilings:
         weights_once=once,
         chunks=rows * cols * parts,
         past_l2_bytes=reread + shape.output_bytes + shape.beside_bytes,
-        kept_bytes=np.where(once, by_columns[0], by_rows[0]),
-        chunk_bytes=np.where(once, by_columns[1], by_rows[1]),
     )
+
+
+def version_name(shape: Shape, every: Tilings, row: int) -> str:
+    """Return how a version cuts a layer: rows x columns of a chunk, and which loop is the outer one."""
+    rows, cols = -(-shape.m // int(every.row_parts[row])), -(-shape.n // int(every.col_parts[row]))
+    if shape.passes:
+        return f"{rows} rows"
+    order = "columns" if every.weights_once[row] else "rows"
+    groups = -(-shape.groups // int(every.group_parts[row]))
+    many = f" x {groups} groups" if groups > 1 else ""
+    return f"{rows} x {cols}{many}, {order} outermost"
 
 
 def _passes(shape: Shape) -> Tilings:
     """Passes are cut by rows alone; nothing is read twice. One of them leaves all to one core."""
     parts = np.array([p for p in divisors(shape.m) if p <= MOST_CHUNKS // 4], np.int64)
-    ones, none = np.ones_like(parts), np.zeros(len(parts))
+    ones = np.ones_like(parts)
     moved = shape.left_bytes + shape.right_bytes + shape.beside_bytes + shape.output_bytes
-    return Tilings(parts, ones, ones, ones < 0, parts, none + moved, none, none)
+    return Tilings(parts, ones, ones, ones < 0, parts, np.full(len(parts), moved))
 
 
 def _cuts(shape: Shape) -> list[tuple[int, int, int, int]]:

@@ -14,10 +14,12 @@ import numpy as np
 
 from tandemsim.sim.arch.cpu.config import CpuConfig
 from tandemsim.sim.arch.types import Doubles
-from tandemsim.sim.cpu.curves import closed_form, missing
+from tandemsim.sim.cpu.curves import missing
 from tandemsim.sim.cpu.rates import chunk_seconds
 from tandemsim.sim.cpu.region import SHARED_ROWS
+from tandemsim.sim.cpu.reuse import nest_curves
 from tandemsim.sim.cpu.shapes import Shape
+from tandemsim.sim.cpu.streams import nests_of
 from tandemsim.sim.cpu.tiles import Tilings, tilings
 
 CORES = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64)  # that versions are compared on; assumed
@@ -63,21 +65,17 @@ class Candidates:
         self.shape, self.every, self.config = shape, every, config
         self.constants = config.constants
         self.chunk = chunk_seconds(shape, every, config)
-        serial = (every.chunks == 1) & shape.passes
-        team = config.team
-        forked = team.start_seconds + team.tail_chunks * self.chunk
-        self.start = np.where(serial, team.serial_seconds, forked)
+        self.start = start_seconds(shape, every, self.chunk, config)
         once = np.minimum(1.0, _compulsory(shape) / np.maximum(1.0, every.past_l2_bytes))
-        self.survival, self.occupied = closed_form(once, every.kept_bytes, every.chunk_bytes)
+        self.survival, self.occupied = nest_curves(nests_of(shape, every))
         self.reread = every.past_l2_bytes * (1.0 - once)
 
     def kept(self, most: int) -> list[int]:
         """Return the rows that are kept, the shipped one first."""
         counts = [c for c in CORES if c <= self.config.cores] or [self.config.cores]
-        tuned = dict.fromkeys(max(1, self.config.cores * part // 16) for part in TUNED)
-        alone = np.stack([self.solo(c) for c in tuned], 1)
+        alone = tuned_time(self.every, self.start, self.chunk, self.config.cores)
         traffic = sum(self.stalls(c, *LEVELS[0]) for c in counts)
-        kept = [self.shipped(np.log(alone).mean(1), np.asarray(traffic))]
+        kept = [self.shipped(alone, np.asarray(traffic))]
         times = np.stack(
             [np.log(self.solo(c) + self.stalls(c, *level)) for c in counts for level in LEVELS], 1
         )
@@ -98,7 +96,7 @@ class Candidates:
 
     def solo(self, cores: int) -> Doubles:
         """Return the seconds of each version on a warm and idle machine: `region.solo_seconds`."""
-        return self.start + -(-self.every.chunks // cores) * self.chunk
+        return solo(self.every, self.start, self.chunk, cores)
 
     def stalls(self, cores: int, utilization: float, share: float) -> Doubles:
         """Return the seconds that each version waits, weights not in L3, with a share of its islands' L3."""
@@ -113,6 +111,26 @@ class Candidates:
         factor = 1.0 + constants.queueing * utilization / (1.0 - utilization)
         each = constants.interference * constants.dram_stall_seconds / cores
         return np.asarray((dram * factor + other) * each)
+
+
+def start_seconds(shape: Shape, every: Tilings, chunk: Doubles, config: CpuConfig) -> Doubles:
+    """Return the seconds to fork and join each version, the lag of the last core included."""
+    team = config.team
+    lag = np.where(every.chunks > 1, team.tail_chunks * chunk, 0.0)
+    serial = (every.chunks == 1) & shape.passes
+    return np.where(serial, team.serial_seconds, team.start_seconds + lag)
+
+
+def solo(every: Tilings, start: Doubles, chunk: Doubles, cores: int) -> Doubles:
+    """Return the seconds of each version on a warm and idle machine: `region.solo_seconds`."""
+    return np.asarray(start + -(-every.chunks // cores) * chunk)
+
+
+def tuned_time(every: Tilings, start: Doubles, chunk: Doubles, cores: int) -> Doubles:
+    """Return the mean log time of each version over the cores that a compiler tunes for."""
+    tuned = dict.fromkeys(max(1, cores * part // 16) for part in TUNED)
+    times = np.stack([solo(every, start, chunk, count) for count in tuned], 1)
+    return np.asarray(np.log(times).mean(1))
 
 
 def _compulsory(shape: Shape) -> float:

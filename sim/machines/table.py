@@ -36,7 +36,7 @@ def default_machine(kinds: Set[str], preset: str | None = None) -> str:
     where no machine runs any of them.
     """
     for name, machine in MACHINES.items():
-        if preset in machine.family.presets:
+        if preset in machine.family.presets or preset in machine.family.measured:
             return name
     for name, machine in MACHINES.items():
         if machine.default_for & kinds:

@@ -121,7 +121,7 @@ def test_another_preset_than_the_reports_still_has_its_config(command: Any, plac
         ),
         (
             '{"machine": "x", "preset": "salo", "settings": {}, "config": {"clock_hz": 1}}',
-            "unknown machine 'x'; known: ant, ant+salo, salo",
+            "unknown machine 'x'; known: ant, ant+salo, cpu, salo",
         ),
     ],
 )

@@ -31,10 +31,11 @@ def test_all_sections_are_the_three_of_them_in_order(command: Any) -> None:
 
 
 def test_every_machine_and_preset_has_its_line(command: Any) -> None:
-    assert set(listed(command, "machines")) == set(FAMILIES) == {"salo", "ant", "ant+salo"}
+    assert set(listed(command, "machines")) == set(FAMILIES) == {"salo", "ant", "ant+salo", "cpu"}
     presets = listed(command, "presets")
     baselines = ["systolic", "int8", "bitfusion", "olaccel", "biscaled", "adafloat"]
-    assert list(presets) == ["salo", "salo-dac22", "ant", "ant-micro22", *baselines, "ant+salo"]
+    cpus = ["threadripper-3990x", "threadripper-3990x-shared"]
+    assert list(presets) == ["salo", "salo-dac22", "ant", "ant-micro22", *baselines, "ant+salo", *cpus]
     for name, line in presets.items():
         machine = next(each for each, family in FAMILIES.items() if name in family.presets)
         assert line.startswith(f"{machine}: ") and len(line.split()) > 3
@@ -44,9 +45,9 @@ def test_every_stored_trace_has_its_line(command: Any) -> None:
     workloads = listed(command, "workloads")
     assert list(workloads) == codec.names()
     windows = "12 window attentions of up to 4096 tokens"
-    runs = "salo runs 12 ops, ant runs 200 ops, ant+salo runs 200 ops"
+    runs = "salo runs 12 ops, ant runs 200 ops, ant+salo runs 200 ops, cpu runs 200 ops"
     assert workloads["longformer"] == f"200 ops, 443.5 GMAC, {windows}; {runs}"
-    assert workloads["resnet50"] == "174 ops, 4.1 GMAC; ant runs 174 ops, ant+salo runs 174 ops"
+    assert workloads["resnet50"] == "174 ops, 4.1 GMAC; ant runs 174 ops, ant+salo runs 174 ops, cpu runs 174 ops"
 
 
 def test_each_trace_is_run_by_those_that_it_is_listed_with_and_by_no_other(command: Any) -> None:

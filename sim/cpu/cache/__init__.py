@@ -1,0 +1,1 @@
+"""Caches, exactly: every access of a trace goes through the sets and ways of many cores' hierarchies."""
