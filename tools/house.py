@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sim.arch.wires",
         "sim.shell",
     ),
-    "rtl.synthesis": ("rtl", "sim.arch"),
+    "rtl.synthesis": ("rtl", "sim.arch", "sim.shell.stopping"),
     "rtl.testbench": ("rtl", "sim.ant", "sim.arch", "sim.salo"),
     "rtl.build": ("rtl", "sim.arch", "sim.shell"),
     "rtl.synth": ("rtl", "sim.arch", "sim.shell"),
