@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from tandemsim.sim.arch.checks import UserError, nearest
-from tandemsim.sim.commands import calibrate, compare, reproduce, run, serve, sweep
+from tandemsim.sim.commands import cache, calibrate, compare, reproduce, run, serve, sweep
 from tandemsim.sim.commands import list as list_command
 from tandemsim.sim.shell.command_line import RUN_FAULT, USER_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.sim.shell.stopping import SIGNALED
 from tandemsim.sim.shell.version import __version__
 
-COMMANDS = (run, compare, sweep, serve, list_command, reproduce, calibrate)  # in the order of `--help`
+COMMANDS = (run, compare, sweep, serve, cache, list_command, reproduce, calibrate)  # in the order of `--help`
 EXAMPLES = """\
 examples:
   tandem run longformer                                  Longformer's attention on SALO, as text
