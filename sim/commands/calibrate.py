@@ -151,7 +151,7 @@ def figures(layers: list[MeasuredLayer], config: CpuConfig) -> dict[str, Any]:
             "two_constants": sum(plain) / len(plain),
         }
         found["fit"] = {
-            "team.start_seconds": fit.team.start_seconds,
+            "team.thread_seconds": fit.team.thread_seconds,
             **{f"rates.{name}": getattr(fit.rates, name) for name in ("efficiency", "whole_rows", "strided")},
         }
     return found

@@ -90,7 +90,8 @@ def settings_of(every: Sequence[Measurement], whole_rows: float) -> dict[str, ob
         "rates.efficiency": rate / whole_rows,
         "dram.bandwidth_bytes_per_second": round(value["bandwidth of the DRAM"]),
         "dram_latency_seconds": value["latency of the DRAM"],
-        "team.start_seconds": value["fork and join of a region"],
+        "team.start_seconds": 0.0,
+        "team.thread_seconds": value["fork and join of a region"] / cores,
         "team.join_seconds": value["start of a thread"],
     }
 

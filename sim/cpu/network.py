@@ -60,6 +60,7 @@ def shape_tables(
         shipped=first[:-1] + np.array([each.shipped for each in found], np.int64),
         chunks=np.concatenate([each.tilings.chunks for each in found]),
         start_seconds=np.concatenate([each.start_seconds for each in found]),
+        thread_seconds=np.concatenate([each.thread_seconds for each in found]),
         chunk_seconds=np.concatenate([each.chunk_seconds for each in found]),
         past_l2_bytes=np.concatenate([each.tilings.past_l2_bytes for each in found]),
         weights_once=np.concatenate([each.tilings.weights_once for each in found]).astype(np.int64),

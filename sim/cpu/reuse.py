@@ -33,13 +33,13 @@ def nest_curves(nests: Nests) -> Curves:
         (np.where(outermost, 1, cols), slab * (1 - 1 / rows)),
         (np.ones_like(rows), np.where(outermost, border, border / cols)),
     ]
-    times, shares = [], []
+    times, shares = list[Doubles](), list[Doubles]()
     for stride, size in again:
         least, crossing = _rounds(stride, chunks, teams)
         share = np.broadcast_to(size / each, crossing.shape)
-        times += [least * teams * each, (least + 1) * teams * each]
+        times += [1.0 * least * teams * each, 1.0 * (least + 1) * teams * each]
         shares += [share * (1 - crossing), share * crossing]
-    return _at_knots(np.stack(times).astype(np.float64), np.stack(shares))
+    return _at_knots(np.stack(times), np.stack(shares))
 
 
 def stream_curves(lines: Integers) -> Curves:
@@ -47,7 +47,7 @@ def stream_curves(lines: Integers) -> Curves:
     numbers = np.unique(lines, return_inverse=True)[1]
     after = _reuse_times(numbers, int(numbers.max()) + 1 if len(numbers) else 0)
     times, counts = np.unique(after[after > 0], return_counts=True)
-    return _at_knots(times * float(LINE_BYTES), np.asarray(counts / max(1, len(lines)), np.float64))
+    return _at_knots((times * LINE_BYTES).astype(np.float64), np.asarray(counts / max(1, len(lines))))
 
 
 def _rounds(stride: Integers, chunks: Integers, teams: Integers) -> tuple[Integers, Doubles]:

@@ -51,3 +51,9 @@ def accesses(config: HierarchyConfig, seed: int, count: int = 600, lines: int = 
         generator.integers(0, config.cores, count),
         generator.integers(0, tenants, count),
     ]
+
+
+def alone(level: CacheConfig) -> HierarchyConfig:
+    """One cache of one core."""
+    none = CacheConfig(bytes=0, ways=1)
+    return HierarchyConfig(cores=1, l1=level, l2=none, l3=none, inclusion=Inclusion.NON_INCLUSIVE)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.arch.cpu.cache import CacheConfig, HierarchyConfig, Inclusion
+from tandemsim.sim.arch.cpu.cache import CacheConfig
 from tandemsim.sim.arch.cpu.presets import THREADRIPPER_3990X
 from tandemsim.sim.cpu.cache.hierarchy import Hierarchy
 from tandemsim.sim.cpu.layers import layers_of
@@ -13,6 +13,7 @@ from tandemsim.sim.cpu.reuse import Curves, nest_curves
 from tandemsim.sim.cpu.streams import Nests, nests_of
 from tandemsim.sim.cpu.versions import versions_of
 from tandemsim.traces import codec
+from tests.cpu.cache_draws import LINE, alone
 
 NETWORKS = (
     "efficientnet-b0",
@@ -23,8 +24,6 @@ NETWORKS = (
     "ssd-resnet34",
     "bert-large-384",
 )
-LINE = 64
-NONE = CacheConfig(bytes=0, ways=1)
 
 
 class Layer(NamedTuple):
@@ -48,13 +47,5 @@ def layers() -> tuple[Layer, ...]:
     return tuple(found)
 
 
-def one_cache(size: int, ways: int = 16) -> HierarchyConfig:
-    """One cache alone, which stands for the L3 of an island."""
-    level = CacheConfig(bytes=size, ways=ways)
-    return HierarchyConfig(
-        cores=1, island_cores=1, l1=level, l2=NONE, l3=NONE, inclusion=Inclusion.NON_INCLUSIVE
-    )
-
-
 def exact_miss_ratio(lines: np.ndarray, size: int, ways: int = 16) -> float:
-    return Hierarchy(one_cache(size, ways)).run(lines * LINE).of("l1").miss_ratio
+    return Hierarchy(alone(CacheConfig(bytes=size, ways=ways))).run(lines * LINE).of("l1").miss_ratio

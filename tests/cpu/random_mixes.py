@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tandemsim.sim.arch.cpu.cache import CacheConfig
 from tandemsim.sim.cpu.cache.hierarchy import Hierarchy
 from tandemsim.sim.cpu.contention import FOREVER, bytes_at_age, eviction_age, surviving
 from tandemsim.sim.cpu.curves import KNOT_BYTES
 from tandemsim.sim.cpu.reuse import Curves, stream_curves
 from tandemsim.sim.cpu.streams import lines_of
-from tests.cpu.nests import LINE, layers, one_cache
+from tests.cpu.cache_draws import LINE, alone
+from tests.cpu.nests import layers
 
 L3_BYTES = 16 << 20
 ACCESSES = 3_000_000  # of a mix; the first third fills the cache
@@ -60,7 +62,7 @@ def mix(generator: np.random.Generator) -> list[Tenant]:
         lines[own] = streamed % APART + tenant * APART
         survival.append([curves[0]])
         occupied.append([curves[1]])
-    cache, filling = Hierarchy(one_cache(L3_BYTES), tenants=count), ACCESSES // 3
+    cache, filling = Hierarchy(alone(CacheConfig(bytes=L3_BYTES, ways=16)), tenants=count), ACCESSES // 3
     cache.run(lines[:filling] * LINE, tenants=owners[:filling])
     counts = cache.run(lines[filling:] * LINE, tenants=owners[filling:])
     tables = np.array(survival), np.array(occupied)

@@ -50,7 +50,10 @@ def test_what_was_measured_is_the_preset(folder: Path, monkeypatch: pytest.Monke
     config = CPU_FAMILY.config("this-machine", {})
     constants = config.constants
     assert constants.dram_bytes_per_second == pytest.approx(2e10, rel=1e-6)
-    assert config.team.start_seconds == 2e-5 and config.dram_latency_seconds == 9e-8
+    assert (
+        config.cores * config.team.thread_seconds == pytest.approx(2e-5)
+        and config.dram_latency_seconds == 9e-8
+    )
     peak = config.cores * config.core.macs_per_cycle * config.clock_hz
     assert peak * config.rates.efficiency * config.rates.whole_rows == pytest.approx(50e9)
     assert json.loads(measured_path().read_text())["schema"] == SCHEMA

@@ -42,4 +42,4 @@ def test_every_field_of_the_table_exists_and_fitted_ones_are_told_by_value() -> 
     told = " ".join(row[3] for row in rows)
     for name in ("rates.efficiency", "rates.whole_rows", "rates.strided"):
         assert str(names[name]) in told
-    assert f"{names['team.start_seconds'] * 1e6:.1f} µs" in told
+    assert f"{names['team.thread_seconds'] * 1e6:.3f} µs" in told

@@ -74,7 +74,7 @@ def test_what_fits_into_l3_is_served_warm_and_what_does_not_is_cold() -> None:
         ("dram.channels", (1, 2, 4, 8), 0.0),
         ("core.macs_per_cycle", (8, 16, 32), 0.05),
         ("dram_latency_seconds", (3e-7, 1e-7, 1e-9), 0.05),
-        ("team.start_seconds", (3e-5, 1e-5, 0.0), 0.05),
+        ("team.thread_seconds", (1e-6, 2e-7, 0.0), 0.05),
         ("interference", (2, 1, 0), 0.05),
     ],
 )
@@ -102,12 +102,12 @@ def test_a_layer_that_must_read_its_bytes_takes_at_least_that_long() -> None:
 
 
 def test_one_core_takes_all_chunks_of_a_layer() -> None:
-    """Without team, stalls and lag, one core takes the time of the work: MACs over its rate."""
+    """Without team and stalls, one core takes the time of the work: MACs over its rate."""
     free = settings(
         cores=1,
         team__start_seconds=0,
         team__serial_seconds=0,
-        team__tail_chunks=0,
+        team__thread_seconds=0,
         interference=0,
         versions=1,
     )
@@ -158,7 +158,7 @@ def test_energy_is_the_packages_power_over_the_time_and_the_drams() -> None:
         ("cores", 6, "cores must be at most, or a multiple of, the 4 cores of an island, not 6"),
         ("cores", 512, "cores must be on at most 64 islands, not 'on 128'"),
         ("weights", "hot", "unknown value of weights 'hot'; known: cold, served, warm"),
-        ("team.tail_chunks", 3, "team.tail_chunks must be a number in 0...1"),
+        ("team.thread_seconds", 3, "team.thread_seconds must be a number in 0...1"),
         ("rates.efficiency", 0, "rates.efficiency must be a number in 0.001...1000, not 0"),
         ("versions", 0, "versions must be a positive integer, not 0"),
         ("dram_sustained", "nan", "dram_sustained must be"),

@@ -8,7 +8,8 @@ from tandemsim.sim.cpu.curves import KNOT_BYTES
 from tandemsim.sim.cpu.reuse import Curves, stream_curves
 from tandemsim.sim.cpu.streams import lines_of
 from tandemsim.sim.cpu.tables import KNOTS
-from tests.cpu.nests import LINE, Layer, exact_miss_ratio, layers
+from tests.cpu.cache_draws import LINE
+from tests.cpu.nests import Layer, exact_miss_ratio, layers
 from tests.examples import some_of
 
 MOST_LINES = 1_500_000

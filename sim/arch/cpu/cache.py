@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tandemsim.sim.arch.checks import Rules, require, require_integers
+from tandemsim.sim.arch.family import Family, Preset
 
 MAX_CORES = 1024  # assumed: twice the largest server of today
 MAX_WAYS = 64  # assumed: more than any cache has; each is a bit of a mask
@@ -131,4 +132,18 @@ THREADRIPPER_3990X_CACHES = HierarchyConfig()
 # As VELTAIR's paper speaks of it: one L3 of 256 MiB.
 THREADRIPPER_3990X_SHARED_CACHES = HierarchyConfig(
     island_cores=64, l3=CacheConfig(bytes=256 * 1024 * 1024, ways=16)
+)
+
+# For `tandem cache`. It is not a machine: nothing runs on it but addresses.
+CACHES = Family(
+    name="caches",
+    line="the caches of a CPU",
+    presets={
+        "threadripper-3990x": Preset(
+            THREADRIPPER_3990X_CACHES, "64 cores of Zen 2, an exclusive L3 of 16 MiB for every four"
+        ),
+        "threadripper-3990x-shared": Preset(
+            THREADRIPPER_3990X_SHARED_CACHES, "the same with one L3 of 256 MiB"
+        ),
+    },
 )

@@ -124,6 +124,20 @@ class Hierarchy:
         access_all(self._caches, self._rules, lines, wrote, by_core, by_tenant)
         return self._counts()
 
+    def lines_in(self, level: str, core: int = 0) -> Integers:
+        """Return the numbers of the lines [lines] that a level of a core, or that it shares, holds now.
+
+        An address below 32 GiB is in line `address // line_bytes`. Raises `ConfigError` for what does not
+        exist.
+        """
+        names = list(self.config.levels)
+        require(level in names, f"a level must be one of {', '.join(names)}", level)
+        require(0 <= core < self.config.cores, f"a core must be in 0...{self.config.cores - 1}", core)
+        cache = self.config.levels[level]
+        first = int(self._caches.firsts[names.index(level), core])
+        held = self._caches.lines[first : first + self.config.sets(cache) * cache.ways]
+        return np.asarray(held[held >= 0] >> 1, np.int64)
+
     def _counts(self) -> Counts:
         shape = (self.tenants, self.config.cores, len(self.config.levels) + 1, len(Count))
         return Counts((*self.config.levels, MEMORY), self._caches.counts.reshape(shape).copy())
