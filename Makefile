@@ -1,13 +1,13 @@
 # tandemsim: `make help` lists the targets. Every target that needs packages makes .venv itself, once.
 #
-# Variables: WORKLOAD  a checked-in trace (python -m sim list workloads) or a trace file
+# Variables: WORKLOAD  a checked-in trace (python -m sim list workloads), a mix (list mixes) or a trace file
 #            MACHINE   the machine; default: the one that suits the trace
 #            PRESET    salo or salo-dac22
 #            SET       config fields, "rows=16 memory=hbm2"
 #            UNIT      a circuit for `make rtl`; default: all
 #            OUT       folder of the results; default build/results/<workload>-<machine>
 #            COUNT     cases of `make fuzz`, kills of `make sweep-kill`; MODE what is made up, SEED the first case's number
-#            PAPER     of `make reproduce`: salo or ant; default: salo
+#            PAPER     of `make reproduce`: salo, ant or veltair; default: salo
 #            ARGS      further arguments of `sim run`, `sim reproduce`, pytest and others
 #            PYTHON    the Python that makes the environment (3.11 or newer); VENV its folder
 
@@ -26,13 +26,14 @@ buildable = @if command -v '$(PYTHON)' >/dev/null; then '$(PYTHON)' -m tests.cos
 workload_name = $(patsubst %.json,%,$(patsubst %.gz,%,$(notdir $(WORKLOAD))))
 # What `sim run` takes; tests/test_packaging.py holds it for every checked-in trace.
 trace_file = $(firstword $(wildcard $(WORKLOAD) traces/data/$(workload_name).json))
-default_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
+default_machine = $(if $(filter light medium heavy,$(WORKLOAD)),cpu,$(kinds_machine))
+kinds_machine = $(if $(shell grep -l '"kind":"window_attention"' $(or $(trace_file),/dev/null)),salo,ant)
 # Suites of tests/rtl that `make proofs` runs whole, and `make test` as far as it goes in little time and without Yosys.
 NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build circuit)
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce clean
+.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce calibrate-cpu clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -71,9 +72,9 @@ proofs: ## what the circuits of the units do, for every input: exponential to ro
 	$(environment) core test rtl cosim synth
 	TANDEM_COSIM=1 $(PYTEST) tests/rtl/test_rtl_proofs.py tests/rtl/test_rtl_proofs_arithmetic.py tests/rtl/test_rtl_proofs_ant.py tests/rtl/test_rtl_synth.py tests/rtl/test_rtl_synth_ant.py tests/rtl/test_rtl_circuit.py $(ARGS)
 
-all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, quantization), outputs of every Hugging Face model
+all-models: ## rows of minutes in docs (language models, ANT, ANT beside SALO, VELTAIR, quantization), outputs of every Hugging Face model
 	$(environment) core test rtl models quantize
-	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/ant/test_machine_page.py tests/fused/test_fused_page.py tests/papers/test_ant_docs.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
+	TANDEM_ALL_MODELS=1 $(PYTEST) tests/salo/test_language_page.py tests/ant/test_machine_page.py tests/fused/test_fused_page.py tests/papers/test_ant_docs.py tests/papers/test_veltair_docs.py tests/workloads/quantize/test_quantize_page.py tests/workloads/hugging_face/test_hugging_face_outputs.py $(ARGS)
 
 test-wheel: ## build the wheel, install it alone, run it from another folder
 	$(environment) core
@@ -117,12 +118,13 @@ traces: ## export every checked-in trace anew; byte for byte the same unless a m
 	$(environment) core models
 	@for file in traces/data/*.json; do $(PY) -m workloads.export $$(basename $$file .json) || exit; done
 
-docs: ## regenerate the JSON Schemas of traces, reports and comparisons
+docs: ## regenerate the JSON Schemas of traces, reports, comparisons and served mixes
 	$(environment) core
 	@mkdir -p build
 	$(PY) -m tandemsim.traces schema --out docs/trace.schema.json
 	$(PY) -m tandemsim.sim.report.schema > build/report.schema.json && mv build/report.schema.json docs/
 	$(PY) -m tandemsim.sim.comparison.schema > build/comparison.schema.json && mv build/comparison.schema.json docs/
+	$(PY) -m tandemsim.sim.capacity.schema > build/serving.schema.json && mv build/serving.schema.json docs/
 
 docs-site: ## the documentation as a site with search and reference, to build/site; a broken link is an error
 	$(environment) core rtl docs
@@ -145,9 +147,13 @@ examples: ## run the examples anew, and store what they print; those of PyTorch 
 	$(PY) -m tests.python.example_scripts
 	$(PY) -m tests.python.notebooks
 
-reproduce: ## published figures beside ours, with the reason for each gap [PAPER=salo|ant]
+reproduce: ## published figures beside ours, with the reason for each gap [PAPER=salo|ant|veltair]
 	$(environment) core
 	@$(PY) -m sim reproduce '$(or $(PAPER),salo)' $(ARGS)
+
+calibrate-cpu: ## measure this machine, and write the preset this-machine
+	$(environment) core
+	@$(PY) -m sim calibrate $(ARGS)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

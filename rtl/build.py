@@ -72,9 +72,8 @@ def units_named(word: str) -> list[Unit]:
 def build(unit: Unit, config: Any) -> tuple[str, dict[str, Any]]:
     """Return the Verilog of a unit, and what its JSON file holds. Raises `ConfigError` where it cannot."""
     config.check_circuit()
+    _require(unit, config)
     units = UNITS[unit.family]
-    if reason := units.missing(unit.name, config):
-        raise ConfigError(reason)
     return verilog_and_sidecar(units.by_name[unit.name](config), units.said)
 
 
@@ -108,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         tell_fault(PROGRAM, str(error))
         return USER_FAULT
+    except BrokenPipeError:  # the reader of the list of files has seen enough
+        return 0
     return 0
 
 
@@ -116,9 +117,13 @@ def _write(asked: Sequence[Unit], named: Container[Unit], chosen: argparse.Names
     families = dict.fromkeys(unit.family for unit in asked)
     configs = {family: choice_of(family_named(family), chosen).config for family in families}
     units = [unit for unit in asked if unit in named or not _missing(unit, configs[unit.family])]
+    for unit in units:  # before the first is built, which may take minutes
+        _require(unit, configs[unit.family])
     folders = {family: Path(chosen.out) / family for family in families}
-    for folder in (chosen.out, *folders.values()):
-        require_writable_folder(folder)
+    require_writable_folder(chosen.out)
+    for family, folder in folders.items():
+        names = [f"{unit.name}.{kind}" for unit in units if unit.family == family for kind in ("v", "json")]
+        require_writable_folder(folder, names)
     with ExitStack() as stack:
         places = {family: stack.enter_context(written_folder(folders[family])) for family in families}
         for unit in units:
@@ -161,6 +166,12 @@ def _testbench(unit: Unit, config: Any, chosen: argparse.Namespace) -> dict[str,
     tiles = TILES if chosen.tiles is None else chosen.tiles
     seed = SEED if chosen.seed is None else chosen.seed
     return files(str(unit), UNITS[unit.family].by_name[unit.name], config, tiles, seed)
+
+
+def _require(unit: Unit, config: Any) -> None:
+    """Raise `ConfigError` for a unit that a config does not have."""
+    if reason := _missing(unit, config):
+        raise ConfigError(reason)
 
 
 def _missing(unit: Unit, config: Any) -> str:

@@ -7,6 +7,11 @@ counted apart, as bits. docs/synthesis.md says what the numbers mean.
 
 from __future__ import annotations
 
+from tandemsim.sim.shell.stopping import finish, stop_at_once
+
+if __name__ == "__main__":  # before anything else is imported
+    stop_at_once("tandem")
+
 import argparse
 import importlib.metadata
 import json
@@ -100,4 +105,4 @@ def tell(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

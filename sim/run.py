@@ -14,7 +14,7 @@ from tandemsim.sim.arch.settings import keys_named
 from tandemsim.sim.arch.types import Progress
 from tandemsim.sim.engine.kernel_cache import is_cold
 from tandemsim.sim.machines.contract import NOT_CHOSEN, OPTIONS, Machine, Options, Outcome, Values
-from tandemsim.sim.machines.table import NO_OPS, default_machine, machine_named
+from tandemsim.sim.machines.table import NO_OPS, machine_for, machine_named
 from tandemsim.sim.only import selected
 from tandemsim.sim.report.activity import Activity
 from tandemsim.sim.report.contract import NotRun
@@ -151,7 +151,7 @@ def _prepared(request: Request) -> Prepared:
     if not trace.ops:
         raise ConfigError(NO_OPS)
     if name is None:
-        name = default_machine({op.kind for op in trace.ops}, request.preset)
+        name = machine_for(trace, request.preset)
     machine = machine_named(name)
     wanted = {op.id for op in trace.ops}
     if request.only is not None:

@@ -10,6 +10,7 @@ Contents:
 - What runs: `Band`, `Pattern`, `Trace`, `load_trace`, `trace`, `workload_names`
 - On what: `machines`, `presets`
 - Many runs: `compare`, `Comparison`, `sweep`, `SweepResult`
+- Networks that share a CPU: `serve`, `Serving`
 - Errors, each a `UserError`: `ConfigError`, `FileError`, `TraceError`, `ComparisonError`, `StudyError`
 
 docs/python.md teaches all of it. Each name is imported when it is first used, so that ``import tandemsim``
@@ -29,7 +30,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tandemsim.listings import machines, presets
     from tandemsim.running import compare, load_trace, run, sweep, trace, workload_names
+    from tandemsim.serving import serve
     from tandemsim.sim.arch.checks import ConfigError, UserError
+    from tandemsim.sim.capacity.serving import Serving
     from tandemsim.sim.comparison.comparison import Comparison
     from tandemsim.sim.comparison.runs import ComparisonError
     from tandemsim.sim.report.result import Report
@@ -52,6 +55,7 @@ __all__ = [
     "Pattern",
     "Report",
     "Run",
+    "Serving",
     "StudyError",
     "SweepResult",
     "Trace",
@@ -63,6 +67,7 @@ __all__ = [
     "machines",
     "presets",
     "run",
+    "serve",
     "sweep",
     "trace",
     "workload_names",
@@ -83,6 +88,7 @@ _HOMES = {
     "Pattern": "traces.pattern",
     "Report": "sim.report.result",
     "Run": "sim.run",
+    "Serving": "sim.capacity.serving",
     "StudyError": "sim.sweep.origin",
     "SweepResult": "sim.sweep.result",
     "Trace": "traces.schema",
@@ -93,6 +99,7 @@ _HOMES = {
     "machines": "listings",
     "presets": "listings",
     "run": "running",
+    "serve": "serving",
     "sweep": "running",
     "trace": "running",
     "workload_names": "running",

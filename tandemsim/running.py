@@ -18,6 +18,8 @@ from tandemsim.sim.commands.progress import progress as bars
 from tandemsim.sim.pattern_trace import trace_of
 from tandemsim.sim.report.contract import Report
 from tandemsim.sim.run import Request, Run, bits_named, simulate
+from tandemsim.sim.serving.joint import joint_trace
+from tandemsim.sim.serving.mixes import MIXES
 from tandemsim.traces import codec
 from tandemsim.traces.pattern import Pattern
 from tandemsim.traces.pattern_words import describe
@@ -54,7 +56,8 @@ def run(
 ) -> Run:
     """Run `workload` on a machine and return its `Run`, with ``.report`` and ``.save(folder)``.
 
-    - `workload`: the name of a checked-in trace (`workload_names`), a trace file, a `Trace`, or a `Pattern`:
+    - `workload`: the name of a checked-in trace (`workload_names`) or of a mix (``medium``: one query of each
+      of its networks at once on the CPU), a trace file, a `Trace`, or a `Pattern`:
       one attention of `heads` (1) heads of `head_dim` (64) elements, which share the keys and values of
       `kv_heads` (as many). `global_projections` says that the model projects its global tokens apart, as
       Longformer does.
@@ -211,6 +214,8 @@ def _trace(workload: object, attention: dict[str, Any], name: str | None) -> tup
         raise ConfigError(f"{argument} goes with a Pattern, not with {shown(workload)}")
     if isinstance(workload, Trace):
         return workload, workload.source.model if name is None else name
+    if isinstance(workload, str) and workload in MIXES:
+        return joint_trace(MIXES[workload]), workload if name is None else name
     if isinstance(workload, (str, os.PathLike)):
         return load_trace(workload), os.fspath(workload) if name is None else name
     more = MODULE if hasattr(workload, "named_parameters") else ""

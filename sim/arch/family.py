@@ -57,6 +57,8 @@ class Family:
     fixed: Mapping[str, str] = field(default_factory=dict)  # names that other machines take, and why not this
     auto: tuple[str, ...] = ()  # fields that follow from others unless they are set to a value
     follow: Follow | None = None  # how they do
+    # Presets that are measured where they are used: each is read when it is asked for, and may be refused.
+    measured: Mapping[str, Callable[[], Preset]] = field(default_factory=dict)
 
     @property
     def configs(self) -> dict[str, Any]:
@@ -97,8 +99,10 @@ class Family:
     def preset(self, name: str | None) -> Preset:
         """Return a preset by name (None: the first); `ConfigError` names the nearest of an unknown one."""
         name = self.default_preset if name is None else name
+        if name in self.measured:
+            return self.measured[name]()
         if name not in self.presets:
-            raise ConfigError(nearest(f"preset of {self.name}", name, self.presets))
+            raise ConfigError(nearest(f"preset of {self.name}", name, [*self.presets, *self.measured]))
         return self.presets[name]
 
     def stated(self, config: Any, settings: Mapping[str, object]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``tandem list``: machines, presets and workloads; what ``--set`` takes, and its catalogs; a line each."""
+"""``tandem list``: machines, presets, workloads, mixes, policies; what ``--set`` takes; a line each."""
 
 from __future__ import annotations
 
@@ -47,8 +47,11 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        metavar="|".join((*ALWAYS, "fields", *(catalog.plural for catalog in _catalogs()))),
-        help="default: the first three; fields are what --set takes, those after it the catalogs for that",
+        metavar="|".join(
+            (*ALWAYS, "mixes", "policies", "fields", *(catalog.plural for catalog in _catalogs()))
+        ),
+        help="default: the first three; mixes and policies are of serve, fields what --set takes, then come"
+        " its catalogs",
     )
     parser.add_argument("machine", nargs="?", metavar="MACHINE", help="of fields (default: the first)")
     parser.add_argument("--preset", metavar="NAME", help="whose values fields have (default: the first)")
@@ -70,6 +73,7 @@ def show(what: str | None, machine: str | None = None, preset: str | None = None
         "workloads": _workload_lines,
         "fields": lambda: _field_lines(family_named(machine), preset),
     }
+    sections["mixes"], sections["policies"] = _mix_lines, _policy_lines
     for catalog in _catalogs():
         sections[catalog.plural] = partial(_catalog_lines, catalog)
     if what is not None and what not in sections:
@@ -94,6 +98,18 @@ def _catalogs() -> list[Catalog]:
 
 def _catalog_lines(catalog: Catalog) -> dict[str, str]:
     return {name: catalog.line(choice) for name, choice in catalog.choices.items()}
+
+
+def _mix_lines() -> dict[str, str]:
+    from tandemsim.sim.serving.mixes import MIXES
+
+    return {name: mix.line for name, mix in MIXES.items()}
+
+
+def _policy_lines() -> dict[str, str]:
+    from tandemsim.sim.capacity.variants import LINES
+
+    return dict(LINES)
 
 
 def _preset_lines() -> dict[str, str]:

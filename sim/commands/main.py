@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from tandemsim.sim.arch.checks import UserError, nearest
-from tandemsim.sim.commands import cache, compare, reproduce, run, sweep
+from tandemsim.sim.commands import cache, calibrate, compare, reproduce, run, serve, sweep
 from tandemsim.sim.commands import list as list_command
 from tandemsim.sim.shell.command_line import RUN_FAULT, USER_FAULT, Parser, tell_fault
 from tandemsim.sim.shell.files import standard_output
 from tandemsim.sim.shell.stopping import SIGNALED
 from tandemsim.sim.shell.version import __version__
 
-COMMANDS = (run, compare, sweep, cache, list_command, reproduce)  # in the order of `--help`
+COMMANDS = (run, compare, sweep, serve, cache, list_command, reproduce, calibrate)  # in the order of `--help`
 EXAMPLES = """\
 examples:
   tandem run longformer                                  Longformer's attention on SALO, as text
@@ -34,6 +34,7 @@ examples:
   tandem compare longformer --vary memory=ddr4-2400,hbm2 --vary rows=16,32   four runs side by side
   tandem list fields                                     what --set takes, with defaults and choices
   tandem sweep study.toml                                many runs as one table, and their Pareto front
+  tandem serve medium --policy veltair --load 200        two networks that share one CPU
   tandem reproduce salo                                  paper | published cost model | ours
 """
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from tandemsim.sim.arch.types import Progress
     from tandemsim.sim.papers.comparison import Ours, Paper, Row
     from tandemsim.sim.papers.cpu_baseline import CpuBaseline
+    from tandemsim.sim.papers.veltair.paper import ServedPaper
 
-PAPERS = ("salo", "ant")
+PAPERS = ("salo", "ant", "veltair")
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -31,7 +32,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.set_defaults(command=run, parser=parser)
     parser.add_argument("paper", metavar="PAPER", help=", ".join(PAPERS))
     parser.add_argument("--json", metavar="FILE|-", help="write the rows as JSON; with - to stdout, alone")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the paper's chart (ant)")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the paper's chart (ant, veltair)")
     parser.add_argument(
         "--only",
         metavar="REGEX",
@@ -39,8 +40,9 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         " regular expression is found (ant; all take minutes)",
     )
     parser.add_argument(
-        "--workers", metavar="N", type=int, help="runs at once of ant (default: one for each CPU)"
+        "--workers", metavar="N", type=int, help="runs at once of ant and veltair (default: one for each CPU)"
     )
+    parser.add_argument("--quick", action="store_true", help="the headline in a minute and a half (veltair)")
     parser.add_argument("--quiet", action="store_true", help="print no table and no progress")
 
 
@@ -62,9 +64,15 @@ def run(options: argparse.Namespace) -> None:
     from tandemsim.sim.commands.progress import progress
     from tandemsim.sim.sweep.point_run import SweepError
 
-    paper = paper_named(options.paper)
     if options.plot is not None:
         require(options.plot.endswith(".png"), "--plot must be a file named .png", options.plot)
+    if options.paper == "veltair":
+        require(options.only is None, "--only must be asked of ant", options.paper)
+        run_served(options)
+        return
+    require(not options.quick, "--quick must be asked of veltair", options.paper)
+    paper = paper_named(options.paper)
+    if options.plot is not None:
         require(paper.chart is not None, "--plot must be asked of a paper with a chart", options.paper)
     for option, value in (("--only", options.only), ("--workers", options.workers)):
         rule = f"{option} must be asked of a paper whose runs are long"
@@ -81,12 +89,32 @@ def run(options: argparse.Namespace) -> None:
     except SweepError as fault:
         tell_fault("tandem", str(fault))
         raise SystemExit(RUN_FAULT) from None
-    show(paper, rows, options.json, is_shown=not options.quiet and options.json != "-")
+    show(paper.title, rows, options.json, is_shown=not options.quiet and options.json != "-")
     if options.plot is not None:
         draw(paper, rows, options.plot)
 
 
-def draw(paper: Paper, rows: Sequence[Row], target: str) -> None:
+def run_served(options: argparse.Namespace) -> None:
+    """Compare with VELTAIR. Raises `UserError`."""
+    from tandemsim.sim.commands.progress import progress
+    from tandemsim.sim.commands.veltair_runs import answers
+    from tandemsim.sim.papers.veltair.paper import VELTAIR
+    from tandemsim.sim.sweep.point_run import SweepError
+
+    require_writable({"--json": options.json, "--plot": options.plot})
+    try:
+        with progress(options.quiet, unit="runs") as callback:
+            effort = VELTAIR.quick() if options.quick else VELTAIR.whole()
+            rows = VELTAIR.rows(answers(effort, options.workers, callback))
+    except SweepError as fault:
+        tell_fault("tandem", str(fault))
+        raise SystemExit(RUN_FAULT) from None
+    show(VELTAIR.title, rows, options.json, is_shown=not options.quiet and options.json != "-")
+    if options.plot is not None:
+        draw(VELTAIR, rows, options.plot)
+
+
+def draw(paper: Paper | ServedPaper, rows: Sequence[Row], target: str) -> None:
     """Write the paper's chart as a PNG."""
     from tandemsim.sim.report.plot_style import png
 
@@ -112,14 +140,14 @@ def compared(paper: Paper, ours: Ours, progress: Progress | None) -> list[Row]:
     return paper.rows(ours, cpu)
 
 
-def show(paper: Paper, rows: Sequence[Row], target: str | None, *, is_shown: bool) -> None:
+def show(title: str, rows: Sequence[Row], target: str | None, *, is_shown: bool) -> None:
     """Write the rows as JSON to `target`, and show them as a table if `is_shown`."""
     from tandemsim.sim.papers.comparison import document, print_table
 
     if target is not None:
-        text = json.dumps(document(paper.title, rows), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(document(title, rows), indent=1, ensure_ascii=False) + "\n"
         with written(target) as stream:
             stream.write(text.encode())
     if is_shown:
         with standard_output() as out:
-            print_table(paper.title, rows, out)
+            print_table(title, rows, out)

@@ -10,6 +10,7 @@ from tandemsim.sim.arch.checks import ConfigError, shown
 from tandemsim.sim.arch.families import family_named
 from tandemsim.sim.arch.family import Family
 from tandemsim.sim.commands.progress import progress
+from tandemsim.sim.serving.mixes import MIXES, is_mix
 from tandemsim.sim.shell.command_line import Parser, add_config_options
 from tandemsim.sim.shell.files import STDOUT, printable, standard_output
 from tandemsim.sim.shell.settings_files import (
@@ -47,7 +48,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         "workload",
         metavar="WORKLOAD|TRACE.json",
         nargs="?",
-        help="a name from `tandem list workloads`, or a file",
+        help="a name from `tandem list workloads` or `tandem list mixes`, or a file",
     )
     parser.add_argument(
         "--pattern",
@@ -117,7 +118,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _request(chosen: argparse.Namespace) -> Request:
-    from tandemsim.sim.machines.table import default_machine
+    from tandemsim.sim.machines.table import machine_for
     from tandemsim.sim.run import Request
     from tandemsim.traces import codec
 
@@ -127,7 +128,7 @@ def _request(chosen: argparse.Namespace) -> Request:
     preset = file.preset if chosen.preset is None else chosen.preset
     if name is None:
         trace = trace or codec.load(codec.find(chosen.workload))
-        name = default_machine({op.kind for op in trace.ops}, preset)
+        name = machine_for(trace, preset)
     return Request(
         workload=chosen.pattern or chosen.workload,
         trace=trace,
@@ -145,12 +146,16 @@ def _request(chosen: argparse.Namespace) -> Request:
 
 
 def _trace(chosen: argparse.Namespace) -> Trace | None:
-    """Return the trace that --pattern means; None where a workload is named."""
+    """Return the trace that --pattern or a mix means; None where a workload is named."""
     if (chosen.pattern is None) == (chosen.workload is None):
         excess = f"only one of --pattern and a workload may be given, not also {shown(chosen.workload)}"
         raise ConfigError(excess if chosen.pattern else "a workload is missing: a name, a file or --pattern")
     options = {name: getattr(chosen, name) for name in PATTERN_OPTIONS}
     arguments = {name: value for name, value in options.items() if value is not None}
+    if chosen.workload is not None and is_mix(chosen.workload):
+        from tandemsim.sim.serving.joint import joint_trace
+
+        return joint_trace(MIXES[chosen.workload])
     if chosen.pattern is not None:
         from tandemsim.sim.pattern_trace import pattern_trace
 

@@ -109,7 +109,7 @@ def fastest(
         for version in range(tables.first_version[layer], tables.first_version[layer + 1]):
             rounds = (tables.chunks[version] + cores - 1) // cores
             work = rounds * tables.chunk_seconds[version]
-            start = tables.start_seconds[version]
+            start = tables.start_seconds[version] + cores * tables.thread_seconds[version]
             read = weight_dram_bytes(tables, layer, version, islands, places.resident[layer])
             read += places.input_bytes[layer] + reread_bytes[version]
             other = other_island_bytes(tables, layer, version, islands)

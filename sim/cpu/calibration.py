@@ -1,8 +1,9 @@
 """The fit of the time of a layer to measured ones: four numbers, and what they are worth on other layers.
 
-Fitted are the fork of a region and three factors of a core's rate (`RateLaw`), by least squares of log times.
-Everything else, the tiling that a compiler ships above all, follows from the layer. What counts is the error
-on layers whose shapes were not in the fit, so `held_out` splits shapes, not layers: a network repeats them.
+Fitted are what each thread adds to the fork of a region, and three factors of a core's rate (`RateLaw`), by
+least squares of log times. Everything else follows from the layer, the tiling that a compiler ships above
+all. What counts is the error on layers whose shapes were not in the fit, so `held_out` splits shapes, not
+layers: a network repeats them.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from tandemsim.sim.arch.types import Doubles
 from tandemsim.sim.cpu.layer_profile import MeasuredLayer
 from tandemsim.sim.cpu.rates import chunk_seconds, work_seconds
 from tandemsim.sim.cpu.shapes import Shape
-from tandemsim.sim.cpu.tiles import Tilings, tilings
-from tandemsim.sim.cpu.versions import start_seconds, tuned_time
+from tandemsim.sim.cpu.tiles import tilings
+from tandemsim.sim.cpu.versions import cost_of
 
 ROUNDS = 4  # of choosing tilings, and fitting with these
 STEPS = 6  # of Gauss and Newton, in a round
-LEAST_START = 1e-6  # seconds; a region cannot start faster
+US = 1e-6  # in which the fork is fitted
 BASELINE_START, BASELINE_RATE = 26e-6, 25e9  # the two constants: seconds, MAC/s of a core
 
 Predict = Callable[[Shape, int], float]
@@ -39,15 +40,17 @@ class Fidelity(NamedTuple):
 
 def predictor(config: CpuConfig) -> Predict:
     """Return the seconds of a layer on some cores of a warm and idle machine, in the version that ships."""
-    found: dict[Shape, tuple[int, float, float]] = {}
+    found: dict[Shape, tuple[int, float, float, float]] = {}
 
     def predict(shape: Shape, cores: int) -> float:
         if shape not in found:
             every = tilings(shape, config.core.l2_bytes)
-            row, start, chunk = _shipped(shape, every, config)
-            found[shape] = int(every.chunks[row]), start, chunk
-        chunks, start, chunk = found[shape]
-        return start + -(-chunks // cores) * chunk
+            cost = cost_of(shape, every, config)
+            row = int(cost.tuned(config.cores).argmin())
+            start, thread, chunk = (float(each[row]) for each in (cost.start, cost.thread, cost.chunk))
+            found[shape] = int(cost.chunks[row]), start, thread, chunk
+        chunks, start, thread, chunk = found[shape]
+        return start + cores * thread + -(-chunks // cores) * chunk
 
     return predict
 
@@ -78,18 +81,22 @@ def fitted(layers: Sequence[MeasuredLayer], cores: Sequence[int], config: CpuCon
     features = np.array([_features(shape, config) for shape in shapes])
     counts = np.array(cores)
     for _ in range(ROUNDS):
-        choice = [_shipped(*each, config)[0] for each in zip(shapes, every, strict=True)]
+        choice = [
+            int(cost_of(shape, cut, config).tuned(config.cores).argmin())
+            for shape, cut in zip(shapes, every, strict=True)
+        ]
         chunks = np.array([cut.chunks[at] for cut, at in zip(every, choice, strict=True)])[:, None]
         for _ in range(STEPS):
             of_shape = [
                 float(chunk_seconds(shape, cut, config)[at])
                 for shape, cut, at in zip(shapes, every, choice, strict=True)
             ]
-            rounds = -(-chunks // counts) + config.team.tail_chunks * (chunks > 1)
-            times = config.team.start_seconds + rounds * np.array(of_shape)[:, None]
+            rounds = -(-chunks // counts)
+            team = config.team
+            times = team.start_seconds + counts * team.thread_seconds + rounds * np.array(of_shape)[:, None]
             work = np.array([work_seconds(shape, config) for shape in shapes])[:, None]
             slopes = -(rounds * work / chunks / times)[:, :, None] * features[:, None, :]
-            columns = np.concatenate([(LEAST_START / times)[:, :, None], slopes], 2)[row]
+            columns = np.concatenate([(US * counts / times)[:, :, None], slopes], 2)[row]
             misses = (measured - np.log(times)[row]).ravel()
             step = np.linalg.lstsq(columns.reshape(len(misses), -1), misses, rcond=None)[0]
             config = _moved(config, step)
@@ -113,22 +120,14 @@ def held_out(
     return ours, others
 
 
-def _shipped(shape: Shape, every: Tilings, config: CpuConfig) -> tuple[int, float, float]:
-    """Return the row of the version that ships, and its seconds to start and of a chunk."""
-    chunk = chunk_seconds(shape, every, config)
-    start = start_seconds(shape, every, chunk, config)
-    row = int(tuned_time(every, start, chunk, config.cores).argmin())
-    return row, float(start[row]), float(chunk[row])
-
-
 def _features(shape: Shape, config: CpuConfig) -> Doubles:
     """Return which factors of the rate a layer has: 1 or 0 each."""
     return np.array([1.0, float(shape.row % config.rates.lanes == 0), float(shape.strided)])
 
 
 def _moved(config: CpuConfig, step: Doubles) -> CpuConfig:
-    """Return `config` after a step: microseconds of the fork, logarithms of the factors."""
-    start, efficiency, whole, strided = map(float, step)
+    """Return `config` after a step: microseconds of a thread, logarithms of the factors."""
+    thread, efficiency, whole, strided = map(float, step)
     law = config.rates
     rates = replace(
         law,
@@ -136,5 +135,8 @@ def _moved(config: CpuConfig, step: Doubles) -> CpuConfig:
         whole_rows=law.whole_rows * math.exp(whole),
         strided=law.strided * math.exp(strided),
     )
-    forked = max(LEAST_START, config.team.start_seconds + start * LEAST_START)
-    return replace(config, rates=rates, team=replace(config.team, start_seconds=forked))
+    team = replace(
+        config.team,
+        thread_seconds=max(0.0, config.team.thread_seconds + thread * US),
+    )
+    return replace(config, rates=rates, team=team)

@@ -101,7 +101,7 @@ def _shape(kind: str, sides: str, where: str) -> Shape:
                 )
     if kind == "GEMM" and len(numbers) == 3 and min(numbers) > 0:
         m, n, k = numbers
-        left, right, out = (float(VALUE_BYTES * size) for size in (m * k, n * k, m * n))
+        left, right, written = (float(VALUE_BYTES * size) for size in (m * k, n * k, m * n))
         return Shape(
             m=m,
             n=n,
@@ -111,7 +111,7 @@ def _shape(kind: str, sides: str, where: str) -> Shape:
             left_bytes=left,
             right_bytes=right,
             stored=True,
-            output_bytes=out,
+            output_bytes=written,
         )
     rule = "kind and sides must be CONV with 11 sides, or GEMM with 3"
     raise ConfigError(f"{where}: {rule}, not {shown(kind)} {shown(sides)}")

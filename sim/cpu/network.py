@@ -11,6 +11,7 @@ from tandemsim.sim.arch.cpu.config import CpuConfig
 from tandemsim.sim.cpu.layers import layers_of
 from tandemsim.sim.cpu.shapes import Shape
 from tandemsim.sim.cpu.tables import NetworkTables
+from tandemsim.sim.cpu.tiles import version_name
 from tandemsim.sim.cpu.versions import versions_of
 from tandemsim.traces.schema import Trace
 
@@ -24,6 +25,21 @@ def network_tables(
     """
     networks = [[layer.shape for layer in layers_of(trace, trace.ops, batch).layers] for trace in traces]
     return shape_tables(networks, config, versions)
+
+
+def layer_names(trace: Trace) -> list[str]:
+    """Return the names of a trace's layers, those of the ops that others ride on, as in the tables."""
+    return [layer.op.name for layer in layers_of(trace, trace.ops).layers]
+
+
+def version_names(trace: Trace, config: CpuConfig, *, versions: int | None = None) -> list[str]:
+    """Return how each version of a trace's layers cuts its loops, in the order of the tables."""
+    most = config.versions if versions is None else versions
+    names = []
+    for layer in layers_of(trace, trace.ops).layers:
+        kept = versions_of(layer.shape, config, most).tilings
+        names += [version_name(layer.shape, kept, row) for row in range(len(kept.chunks))]
+    return names
 
 
 def shape_tables(
@@ -44,6 +60,7 @@ def shape_tables(
         shipped=first[:-1] + np.array([each.shipped for each in found], np.int64),
         chunks=np.concatenate([each.tilings.chunks for each in found]),
         start_seconds=np.concatenate([each.start_seconds for each in found]),
+        thread_seconds=np.concatenate([each.thread_seconds for each in found]),
         chunk_seconds=np.concatenate([each.chunk_seconds for each in found]),
         past_l2_bytes=np.concatenate([each.tilings.past_l2_bytes for each in found]),
         weights_once=np.concatenate([each.tilings.weights_once for each in found]).astype(np.int64),

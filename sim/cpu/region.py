@@ -19,7 +19,8 @@ SHARED_ROWS = 0.3
 def solo_seconds(tables: NetworkTables, version: int, cores: int) -> float:
     """Return the seconds of a layer on a team of `cores`, alone on the machine and with all data in L3."""
     rounds = (tables.chunks[version] + cores - 1) // cores
-    return float(tables.start_seconds[version] + rounds * tables.chunk_seconds[version])
+    start = tables.start_seconds[version] + cores * tables.thread_seconds[version]
+    return float(start + rounds * tables.chunk_seconds[version])
 
 
 @jit(inline="always")

@@ -35,6 +35,7 @@ class NetworkTables(NamedTuple):
     # A row per version.
     chunks: Integers  # of equal work, which cores take one at a time
     start_seconds: Doubles  # of the parallel region: fork, join
+    thread_seconds: Doubles  # and for each core, whose threads are woken in turn
     chunk_seconds: Doubles  # of one core, everything in L3
     past_l2_bytes: Doubles  # that cross from L3 to the cores' L2 over the whole layer
     weights_once: Integers  # 1: output channels outermost, each weight is read by one island; 0: each by all

@@ -62,6 +62,17 @@ def tilings(shape: Shape, l2_bytes: int) -> Tilings:
     )
 
 
+def version_name(shape: Shape, every: Tilings, row: int) -> str:
+    """Return how a version cuts a layer: rows x columns of a chunk, and which loop is the outer one."""
+    rows, cols = -(-shape.m // int(every.row_parts[row])), -(-shape.n // int(every.col_parts[row]))
+    if shape.passes:
+        return f"{rows} rows"
+    order = "columns" if every.weights_once[row] else "rows"
+    groups = -(-shape.groups // int(every.group_parts[row]))
+    many = f" x {groups} groups" if groups > 1 else ""
+    return f"{rows} x {cols}{many}, {order} outermost"
+
+
 def _passes(shape: Shape) -> Tilings:
     """Passes are cut by rows alone; nothing is read twice. One of them leaves all to one core."""
     parts = np.array([p for p in divisors(shape.m) if p <= MOST_CHUNKS // 4], np.int64)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.cpu.config import CpuConfig
-from tandemsim.sim.arch.types import Doubles
+from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.cpu.curves import missing
 from tandemsim.sim.cpu.rates import chunk_seconds
 from tandemsim.sim.cpu.region import SHARED_ROWS
@@ -30,12 +30,31 @@ LEAST_GAIN = 1e-6  # of the mean log time, for one more version
 TIE = 1e-9  # relative difference of times that are the same
 
 
+class Cost(NamedTuple):
+    """What versions of a layer take on a warm and idle machine, [versions] each: seconds, and chunks."""
+
+    chunks: Integers
+    start: Doubles
+    thread: Doubles
+    chunk: Doubles
+
+    def solo(self, cores: int) -> Doubles:
+        """Return the seconds of each version on a team: `region.solo_seconds`."""
+        return np.asarray(self.start + cores * self.thread + -(-self.chunks // cores) * self.chunk)
+
+    def tuned(self, cores: int) -> Doubles:
+        """Return the mean log time of each version over the teams that a compiler tunes for."""
+        teams = dict.fromkeys(max(1, cores * part // 16) for part in TUNED)
+        return np.asarray(np.log(np.stack([self.solo(team) for team in teams], 1)).mean(1))
+
+
 class Versions(NamedTuple):
     """The versions of a layer that are kept, a row each, with the numbers that tables take."""
 
     tilings: Tilings
     shipped: int  # row
     start_seconds: Doubles
+    thread_seconds: Doubles
     chunk_seconds: Doubles
     survival: Doubles  # [versions, team sizes, knots]
     occupied_bytes: Doubles
@@ -51,8 +70,9 @@ def versions_of(shape: Shape, config: CpuConfig, most: int = 5) -> Versions:
     return Versions(
         tilings=every.take(rows),
         shipped=int(np.flatnonzero(rows == kept[0])[0]),
-        start_seconds=candidates.start[rows],
-        chunk_seconds=candidates.chunk[rows],
+        start_seconds=candidates.cost.start[rows],
+        thread_seconds=candidates.cost.thread[rows],
+        chunk_seconds=candidates.cost.chunk[rows],
         survival=candidates.survival[rows],
         occupied_bytes=candidates.occupied[rows],
     )
@@ -64,8 +84,7 @@ class Candidates:
     def __init__(self, shape: Shape, every: Tilings, config: CpuConfig) -> None:
         self.shape, self.every, self.config = shape, every, config
         self.constants = config.constants
-        self.chunk = chunk_seconds(shape, every, config)
-        self.start = start_seconds(shape, every, self.chunk, config)
+        self.cost = cost_of(shape, every, config)
         once = np.minimum(1.0, _compulsory(shape) / np.maximum(1.0, every.past_l2_bytes))
         self.survival, self.occupied = nest_curves(nests_of(shape, every))
         self.reread = every.past_l2_bytes * (1.0 - once)
@@ -73,7 +92,7 @@ class Candidates:
     def kept(self, most: int) -> list[int]:
         """Return the rows that are kept, the shipped one first."""
         counts = [c for c in CORES if c <= self.config.cores] or [self.config.cores]
-        alone = tuned_time(self.every, self.start, self.chunk, self.config.cores)
+        alone = self.cost.tuned(self.config.cores)
         traffic = sum(self.stalls(c, *LEVELS[0]) for c in counts)
         kept = [self.shipped(alone, np.asarray(traffic))]
         times = np.stack(
@@ -96,7 +115,7 @@ class Candidates:
 
     def solo(self, cores: int) -> Doubles:
         """Return the seconds of each version on a warm and idle machine: `region.solo_seconds`."""
-        return solo(self.every, self.start, self.chunk, cores)
+        return self.cost.solo(cores)
 
     def stalls(self, cores: int, utilization: float, share: float) -> Doubles:
         """Return the seconds that each version waits, weights not in L3, with a share of its islands' L3."""
@@ -113,24 +132,16 @@ class Candidates:
         return np.asarray((dram * factor + other) * each)
 
 
-def start_seconds(shape: Shape, every: Tilings, chunk: Doubles, config: CpuConfig) -> Doubles:
-    """Return the seconds to fork and join each version, the lag of the last core included."""
+def cost_of(shape: Shape, every: Tilings, config: CpuConfig) -> Cost:
+    """Return what each version of a layer takes. A pass of one chunk is left to one core, without a fork."""
     team = config.team
-    lag = np.where(every.chunks > 1, team.tail_chunks * chunk, 0.0)
     serial = (every.chunks == 1) & shape.passes
-    return np.where(serial, team.serial_seconds, team.start_seconds + lag)
-
-
-def solo(every: Tilings, start: Doubles, chunk: Doubles, cores: int) -> Doubles:
-    """Return the seconds of each version on a warm and idle machine: `region.solo_seconds`."""
-    return np.asarray(start + -(-every.chunks // cores) * chunk)
-
-
-def tuned_time(every: Tilings, start: Doubles, chunk: Doubles, cores: int) -> Doubles:
-    """Return the mean log time of each version over the cores that a compiler tunes for."""
-    tuned = dict.fromkeys(max(1, cores * part // 16) for part in TUNED)
-    times = np.stack([solo(every, start, chunk, count) for count in tuned], 1)
-    return np.asarray(np.log(times).mean(1))
+    return Cost(
+        chunks=every.chunks,
+        start=np.where(serial, team.serial_seconds, team.start_seconds),
+        thread=np.where(serial, 0.0, team.thread_seconds),
+        chunk=chunk_seconds(shape, every, config),
+    )
 
 
 def _compulsory(shape: Shape) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from tandemsim.sim.arch.checks import ConfigError, nearest
+from tandemsim.sim.arch.cpu.family import CPU_FAMILY
 from tandemsim.sim.machines.ant.machine import Ant
 from tandemsim.sim.machines.contract import Machine
 from tandemsim.sim.machines.cpu.machine import Cpu
 from tandemsim.sim.machines.fused.machine import Fused
 from tandemsim.sim.machines.salo.machine import Salo
+from tandemsim.sim.serving.joint import tenants_of
 from tandemsim.traces.schema import Trace
 
 NO_OPS = "the trace has no ops, so there is nothing to run"
@@ -36,7 +38,7 @@ def default_machine(kinds: Set[str], preset: str | None = None) -> str:
     where no machine runs any of them.
     """
     for name, machine in MACHINES.items():
-        if preset in machine.family.presets:
+        if preset in machine.family.presets or preset in machine.family.measured:
             return name
     for name, machine in MACHINES.items():
         if machine.default_for & kinds:
@@ -45,6 +47,13 @@ def default_machine(kinds: Set[str], preset: str | None = None) -> str:
         raise ConfigError(NO_OPS)
     found = f"it has {', '.join(sorted(kinds))}"
     raise ConfigError(f"no machine runs any kind of op in this trace: {found}")
+
+
+def machine_for(trace: Trace, preset: str | None = None) -> str:
+    """Return the machine for a trace: for a mix the CPU, else as `default_machine` says."""
+    if tenants_of(trace):
+        return CPU_FAMILY.name
+    return default_machine({op.kind for op in trace.ops}, preset)
 
 
 def running(trace: Trace) -> dict[str, int]:

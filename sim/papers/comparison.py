@@ -25,6 +25,8 @@ SCHEMA = "tandem-reproduce/1"
 WITH_REASONS = 120  # columns from which the reasons fit beside the figures; else they stand below the table
 TEXT_WIDTH = 150  # columns, where neither a terminal nor COLUMNS says how wide it is
 COUNTED = ("cycles", "tiles")  # units that the name of a figure already says
+# Column of the table -> the field of a row; a column that no row fills is left out.
+COLUMNS = {name: name.replace(" ", "_") for name in ("paper", "cost model", "ours", "gap", "step")}
 WHOLE = (*COUNTED, "MHz")  # units of figures that are integers
 
 
@@ -38,6 +40,7 @@ class Row:
     paper: float | None = None  # read in the paper or its artifact, never recalled
     cost_model: float | None = None  # of the authors, re-implemented
     ours: float | None = None
+    half: float | None = None  # of the 95 % interval of ours, where random numbers are in it
     gap: float | None = None  # ours / cost_model - 1; ours / paper - 1 where the model says nothing
     step: float | None = None  # in a ladder: the change against the figure that it starts from
     reason: str
@@ -90,7 +93,8 @@ def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | No
     console = Console(file=stream, width=width, highlight=False, markup=False)
     table = Table(title=title, title_justify="left", pad_edge=False)
     table.add_column("figure", min_width=22)
-    for column in ("paper", "cost model", "ours", "gap", "step"):
+    shown = [name for name, field in COLUMNS.items() if any(getattr(row, field) is not None for row in rows)]
+    for column in shown:
         table.add_column(column, justify="right", no_wrap=True)
     beside = console.width >= WITH_REASONS
     if beside:
@@ -106,8 +110,9 @@ def print_table(title: str, rows: Sequence[Row], stream: TextIO, width: int | No
             table.add_row(section, style="bold")
         reason = "" if row.reason in given else row.reason
         given.add(reason)
-        cells = [*_cells(row), reason] if beside else _cells(row)
-        table.add_row(*cells)
+        of_row = _cells(row)
+        cells = [of_row["figure"], *(of_row[name] for name in shown)]
+        table.add_row(*cells, reason) if beside else table.add_row(*cells)
         if not beside and reason:
             reasons.append((row.workload, row.figure, reason))
     console.print(table)
@@ -120,12 +125,19 @@ def _asked_width() -> int:
     return int(asked) if re.fullmatch("[1-9][0-9]{0,4}", asked) else TEXT_WIDTH
 
 
-def _cells(row: Row) -> list[str]:
-    figures = [_stated(row.paper), *(_shown(value, row.unit) for value in (row.cost_model, row.ours))]
+def _cells(row: Row) -> dict[str, str]:
+    half = "" if row.half is None else f" ± {_shown(row.half, row.unit)}"
     gap = "" if row.gap is None else f"{100 * row.gap:+.1f} %"
     step = "" if row.step is None else f"{row.step:+,.0f}"
     unit = f" ({row.unit})" if row.unit and row.unit not in COUNTED else ""
-    return [f"  {row.figure}{unit}", *figures, gap, step]
+    return {
+        "figure": f"  {row.figure}{unit}",
+        "paper": _stated(row.paper),
+        "cost model": _shown(row.cost_model, row.unit),
+        "ours": f"{_shown(row.ours, row.unit)}{half}",
+        "gap": gap,
+        "step": step,
+    }
 
 
 def _stated(value: float | None) -> str:

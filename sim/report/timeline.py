@@ -103,16 +103,6 @@ def write_timeline(
     path: str | Path, report: Report, timeline: Timeline, activity: Activity | None = None
 ) -> None:
     """Write the run to `path`, gzipped where its name ends in ``.gz``. Raises `FileError`."""
-    with written(path) as stream:
-        if str(path).endswith(".gz"):
-            # No name and no time in the header: the same run gives the same bytes.
-            with gzip.GzipFile("", "wb", COMPRESSION_LEVEL, stream, mtime=0) as packed:
-                _write(packed, report, timeline, activity)
-        else:
-            _write(stream, report, timeline, activity)
-
-
-def _write(stream: Stream, report: Report, timeline: Timeline, activity: Activity | None) -> None:
     about = {
         "workload": report.workload,
         "machine": report.machine,
@@ -121,15 +111,40 @@ def _write(stream: Stream, report: Report, timeline: Timeline, activity: Activit
         "clock_hz": report.clock_hz,
         "notes": [*report.notes, *timeline.notes()],
     }
+    _write_events(path, about, _title(report), timeline.notes(), _body(report, timeline, activity))
+
+
+def write_slices(
+    path: str | Path, timeline: Timeline, *, title: str, about: Mapping[str, Any], clock_hz: int
+) -> None:
+    """Write slices that are not of a report; `title` names what ran. Raises `FileError`."""
+    _write_events(path, about, title, timeline.notes(), _tracks([timeline], clock_hz))
+
+
+def _write_events(
+    path: str | Path, about: Mapping[str, Any], title: str, notes: tuple[str, ...], body: Iterator[str]
+) -> None:
+    with written(path) as stream:
+        if str(path).endswith(".gz"):
+            # No name and no time in the header: the same run gives the same bytes.
+            with gzip.GzipFile("", "wb", COMPRESSION_LEVEL, stream, mtime=0) as packed:
+                _write(packed, about, title, notes, body)
+        else:
+            _write(stream, about, title, notes, body)
+
+
+def _write(
+    stream: Stream, about: Mapping[str, Any], title: str, notes: tuple[str, ...], body: Iterator[str]
+) -> None:
     stream.write(b'{"displayTimeUnit": "ns",\n"otherData": %s,\n' % json.dumps(about).encode())
     stream.write(b'"traceEvents": [\n')
-    process = {"ph": "M", "pid": PROCESS, "name": "process_name", "args": {"name": _title(report)}}
+    process = {"ph": "M", "pid": PROCESS, "name": "process_name", "args": {"name": title}}
     stream.write(json.dumps(process).encode())
-    if timeline.notes():
-        labels = " ".join(timeline.notes())
+    if notes:
+        labels = " ".join(notes)
         note = {"ph": "M", "pid": PROCESS, "name": "process_labels", "args": {"labels": labels}}
         stream.write(b",\n" + json.dumps(note).encode())
-    for chunk in _body(report, timeline, activity):
+    for chunk in body:
         stream.write(b",\n")
         stream.write(chunk.encode())
     stream.write(b"\n]}\n")
@@ -142,15 +157,19 @@ def _title(report: Report) -> str:
 
 
 def _body(report: Report, timeline: Timeline, activity: Activity | None) -> Iterator[str]:
+    yield from _tracks([_op_slices(report), timeline], report.clock_hz)
+    if activity is not None:
+        yield from _counters(report, activity)
+
+
+def _tracks(sources: list[Timeline], clock_hz: int) -> Iterator[str]:
     thread = 0
-    for source in (_op_slices(report), timeline):
+    for source in sources:
         for track, name in enumerate(source.tracks):
             for lane, slices in enumerate(_lanes(source, track)):
                 thread += 1
                 yield _thread(thread, f"{name} {lane + 1}" if lane else name)
-                yield from _slices(source, slices, thread, report.clock_hz)
-    if activity is not None:
-        yield from _counters(report, activity)
+                yield from _slices(source, slices, thread, clock_hz)
 
 
 def _op_slices(report: Report) -> Timeline:

@@ -24,6 +24,7 @@ from tandemsim.sim.serving.world import NOBODY, STATE, Demands, Slice, Tally, Tr
 MOST_SLICES = 200_000  # of a recorded window: 16 MB, and as much again for their cores
 CORES_OF_SLICE = 10  # mean, for the room that they get
 NEVER_STOP = 2**62
+LONGEST = 4e6  # seconds of arrivals: in picoseconds an int64 holds twice as much
 
 
 def simulate(
@@ -43,6 +44,8 @@ def simulate(
     call it at once. Raises `ConfigError` where the load is not positive or the warm-up takes all queries.
     """
     require(math.isfinite(load) and load > 0, "the load must be positive", load)
+    last = float(queries.unit_seconds[-1]) / load
+    require(last <= LONGEST, f"the last query must arrive within {LONGEST:g} seconds", f"after {last:.3g}")
     require(0 <= warm_up < queries.count, "the warm-up must be shorter than the queries", warm_up)
     most = service.constants.cores
     require(policy.quantum <= most, f"Policy.quantum must be at most the {most} cores", policy.quantum)

@@ -50,14 +50,16 @@ _HEADER = msgspec.json.Decoder(Header)
 class Journal:
     """An open journal. Use as a context manager."""
 
-    def __init__(self, folder: Path, header: Header, named: object = None) -> None:
-        """Open the journal in an existing folder, or begin one; `named` is how messages call the folder.
+    def __init__(self, folder: Path, header: Header, named: object = None, what: str = "sweep") -> None:
+        """Open the journal in an existing folder, or begin one.
+
+        Messages call the folder `named`, and what writes to it a `what`.
 
         Raises `FolderError` where another sweep is at work, or the folder has results of something else, and
         `FileError` where the system refuses.
         """
         self.path = folder / NAME
-        self.folder = folder
+        self.folder, self._what = folder, what
         self.named = shown_path(folder if named is None else named)
         self._synced = time.monotonic()
         self.outcomes = 0  # lines that hold one
@@ -126,7 +128,7 @@ class Journal:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise FolderError(f"another sweep is writing to {self.named!r}") from None
+                raise FolderError(f"another {self._what} is writing to {self.named!r}") from None
             # a file system without locks: two sweeps there are the user's own affair
 
     def _begin(self, header: Header) -> None:
@@ -143,7 +145,7 @@ class Journal:
             self.sync()
             _sync_folder(self.folder)
             return
-        raise FolderError(f"{self.named!r} holds {_other(line, header)}; name another folder")
+        raise FolderError(f"{self.named!r} holds {_other(line, header, self._what)}; name another folder")
 
     def _cut(self) -> None:
         """Cut off what stands after the last whole line, and go there."""
@@ -161,13 +163,13 @@ class Journal:
         os.lseek(self._handle, end, os.SEEK_SET)
 
 
-def _other(line: bytes, header: Header) -> str:
+def _other(line: bytes, header: Header, what: str) -> str:
     """Say what a journal that begins with `line` is of."""
     text = _checked(line)
     try:
         found = _HEADER.decode(text or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return f"a file {NAME} that is not of a sweep"
+        return f"a file {NAME} that is not of a {what}"
     if found.schema != header.schema:
         return f"results in the form {shown(found.schema)}, not {shown(header.schema)}"
     if (found.study, found.points) != (header.study, header.points):

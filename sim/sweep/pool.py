@@ -36,9 +36,9 @@ MOST_AHEAD = 32  # points; their messages fit into a pipe
 class Pool:
     """Some processes with the same setup. Use as a context manager, or `close` it."""
 
-    def __init__(self, setup: bytes, workers: int, limit: float | None = None) -> None:
-        """`limit`: seconds that a point may take."""
-        self.workers, self.limit = workers, limit
+    def __init__(self, setup: bytes, workers: int, limit: float | None = None, module: str = MODULE) -> None:
+        """`limit`: seconds that a point may take. `module`: what a process runs, on a handle of `setup`."""
+        self.workers, self.limit, self._module = workers, limit, module
         self._setup = _shared(setup)
         self._processes: list[_Process] = []
         self._selector = selectors.DefaultSelector()
@@ -96,7 +96,7 @@ class Pool:
         wanted = 1 if self._is_cold else self.workers
         while len(self._processes) < wanted:
             with unstopped():  # or a process could start and nobody would end it
-                process = _Process(self._setup.fileno())
+                process = _Process(self._module, self._setup.fileno())
                 self._processes.append(process)
             self._selector.register(process.incoming.handle, selectors.EVENT_READ, process)
 
@@ -123,7 +123,7 @@ class Pool:
             self._false_starts += 1
             if self._false_starts >= MAX_FALSE_STARTS:
                 how = f"not ready after {START_SECONDS:g} s" if process.is_late else _said(code)
-                raise SweepError(f"the processes of a sweep do not start ({how}): {process.last_words()}")
+                raise SweepError(f"the worker processes do not start ({how}): {process.last_words()}")
         elif process.given:
             suspect = process.given[0].number
             self._deaths[suspect] += 1
@@ -164,11 +164,11 @@ class Pool:
 class _Process:
     """One process, and the points that it has been given and has not answered yet."""
 
-    def __init__(self, setup: int) -> None:
+    def __init__(self, module: str, setup: int) -> None:
         # What it says on stderr, as of a failed import.
         self.words = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `ended`
         self.process = subprocess.Popen(
-            module_command(MODULE, str(setup)),
+            module_command(module, str(setup)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.words,

@@ -60,7 +60,7 @@ def sweep(
     """
     if cluster is not None and workers is not None:
         raise ConfigError("a sweep takes workers or a cluster, not both")
-    count = _cpus() if workers is None else workers
+    count = cpus() if workers is None else workers
     require(0 < count <= MAX_WORKERS, f"workers must be a positive integer up to {MAX_WORKERS}", workers)
     good = point_timeout is None or 0 < point_timeout <= MAX_SECONDS
     rule = f"the point timeout must be a positive number of seconds up to {MAX_SECONDS:,.0f}"
@@ -125,7 +125,7 @@ def _run(
             running.close()
 
 
-def _cpus() -> int:
+def cpus() -> int:
     """Return how many processors this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)  # which macOS does not have
     return len(allowed(0)) if allowed else os.cpu_count() or 1

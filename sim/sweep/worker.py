@@ -12,29 +12,39 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 from tandemsim.sim.machines.table import machine_named
 from tandemsim.sim.run import Request, simulate
 from tandemsim.sim.sweep.frames import SETUP, WORK, Incoming, Work, framed
-from tandemsim.sim.sweep.point_run import run_point
+from tandemsim.sim.sweep.point_run import Outcome, run_point
 from tandemsim.traces import codec
 
 READY = b"ready"
 
 
 def main(setup_handle: int) -> None:
+    answer(setup_handle, _runner)
+
+
+def _runner(setup_bytes: bytes) -> Callable[[Work], Outcome]:
+    setup = SETUP.decode(setup_bytes)
+    traces = {name: codec.loads(document, file=name) for name, document in setup.traces.items()}
+    _warm(setup.machines)
+    return lambda work: run_point(work.number, work.point, traces)
+
+
+def answer(setup_handle: int, runner: Callable[[bytes], Callable[[Work], Outcome]]) -> None:
+    """Answer points, and never return. `runner` makes of the setup what runs a point."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which ends its processes
     out = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not stand between messages
-    setup = SETUP.decode(os.pread(setup_handle, os.fstat(setup_handle).st_size, 0))
     waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(waiting,), daemon=True).start()
-    traces = {name: codec.loads(document, file=name) for name, document in setup.traces.items()}
-    _warm(setup.machines)
+    run = runner(os.pread(setup_handle, os.fstat(setup_handle).st_size, 0))
     _send(out, framed(READY))
     while True:
-        work = waiting.get()
-        _send(out, framed(run_point(work.number, work.point, traces)))
+        _send(out, framed(run(waiting.get())))
 
 
 def _receive(waiting: queue.SimpleQueue[Work]) -> None:

@@ -21,7 +21,7 @@ CORES = [count for count in LAYERS[0].seconds if count < SLOWED]
 def test_the_presets_constants_are_those_of_the_fit() -> None:
     again = fitted(LAYERS, CORES, replace(THREADRIPPER_3990X))
     law, own = again.rates, THREADRIPPER_3990X.rates
-    assert again.team.start_seconds == pytest.approx(THREADRIPPER_3990X.team.start_seconds, abs=1e-7)
+    assert again.team.thread_seconds == pytest.approx(THREADRIPPER_3990X.team.thread_seconds, abs=1e-9)
     for name in ("efficiency", "whole_rows", "strided"):
         assert getattr(law, name) == pytest.approx(getattr(own, name), abs=1e-3)
 
@@ -31,7 +31,7 @@ def test_the_fit_does_not_depend_on_where_it_starts() -> None:
     other = replace(
         start,
         rates=replace(start.rates, efficiency=0.3, whole_rows=1.0, strided=1.0),
-        team=replace(start.team, start_seconds=3e-5),
+        team=replace(start.team, thread_seconds=1e-6),
     )
     assert fitted(LAYERS, CORES, other).rates.efficiency == pytest.approx(start.rates.efficiency, rel=0.01)
 

@@ -30,5 +30,5 @@ def test_the_keys_of_a_summary_are_those_of_the_page() -> None:
 def test_the_page_names_everything_that_there_is() -> None:
     used = set(re.findall(r"\bts\.(\w+)", PAGE.read_text()))
     assert used <= set(tandemsim.__all__)
-    classes = {"Band", "Comparison", "Report", "Run", "SweepResult", "Trace"}  # which calls return, and take
+    classes = {"Band", "Comparison", "Report", "Run", "Serving", "SweepResult", "Trace"}  # which calls return
     assert set(tandemsim.__all__) - used <= classes | {"__version__", "UserError"}

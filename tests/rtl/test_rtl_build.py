@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -44,11 +47,12 @@ def test_without_a_name_every_unit_of_every_family_is_written(tmp_path, monkeypa
     assert {unit.family for unit in build.all_units()} == {"salo", "ant"}
 
 
-def test_a_unit_that_a_configuration_lacks_is_refused_by_name(tmp_path, capsys):
-    assert build.main(["ant/tap", "--out", str(tmp_path / "rtl")]) == 2
+@pytest.mark.parametrize("before", [[], ["salo/pe", "ant/gemm"]])
+def test_a_unit_that_a_configuration_lacks_is_refused_by_name_before_any_is_built(before, tmp_path, capsys):
+    assert build.main([*before, "ant/tap", "--out", str(tmp_path / "rtl")]) == 2
     said = "python -m rtl.build: array.taps must name a block format for tap, not ''\n"
-    assert capsys.readouterr().err.endswith(said)
-    assert not (tmp_path / "rtl" / "ant").exists()
+    assert capsys.readouterr().err == said
+    assert not (tmp_path / "rtl").exists()
 
 
 def test_the_sidecar_holds_the_whole_config_and_the_place_of_every_field(tmp_path):
@@ -220,3 +224,21 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert build.main(["exp_unit", "--out", str(tmp_path / "file" / "rtl")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_built(tmp_path, capsys):
+    place = tmp_path / "salo" / "exp_unit.v"
+    place.mkdir(parents=True)
+    assert build.main(["exp_unit", "--out", str(tmp_path)]) == 2
+    said = f"python -m rtl.build: cannot write '{place}': it is a folder\n"
+    assert capsys.readouterr().err == said
+
+
+def test_whoever_reads_the_list_of_files_may_stop_early(tmp_path):
+    command = [sys.executable, "-m", "tandemsim.rtl.build", "salo/exp_unit", "--out", str(tmp_path)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "building exp_unit\n")
+    assert (tmp_path / "salo" / "exp_unit.v").exists()

@@ -1,6 +1,7 @@
 """The commands of the circuits: every wrong argument is one short line, and long work is said to be long."""
 
 import random
+import re
 
 import pytest
 
@@ -91,6 +92,16 @@ def test_a_unit_that_takes_long_says_about_how_long_before_it_begins(tmp_path, m
     small = ["--set", "rows=4", "--set", "cols=4"]
     assert build.main(["tile_engine", *small, "--out", str(tmp_path / "small")]) == 0
     assert capsys.readouterr().err == "building tile_engine\n"
+
+
+@pytest.mark.parametrize(
+    ("unit", "scratchpad"), [("foot", "accumulator_scratchpad"), ("gemm", "output_scratchpad")]
+)
+def test_a_large_memory_takes_long_too(unit, scratchpad, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build, "build", lambda unit, config: ("", {}))
+    small = ["--set", "rows=4", "--set", "cols=4", "--out", str(tmp_path)]
+    assert build.main([f"ant/{unit}", *small, "--set", f"{scratchpad}.capacity_bytes=1048576"]) == 0
+    assert re.fullmatch(rf"building {unit}: about 2[5-9] s\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("program", [build, synth])

@@ -47,7 +47,10 @@ def test_every_stored_trace_has_its_line(command: Any) -> None:
     windows = "12 window attentions of up to 4096 tokens"
     runs = "salo runs 12 ops, ant runs 200 ops, ant+salo runs 200 ops, cpu runs 200 ops"
     assert workloads["longformer"] == f"200 ops, 443.5 GMAC, {windows}; {runs}"
-    assert workloads["resnet50"] == "174 ops, 4.1 GMAC; ant runs 174 ops, ant+salo runs 174 ops, cpu runs 174 ops"
+    assert (
+        workloads["resnet50"]
+        == "174 ops, 4.1 GMAC; ant runs 174 ops, ant+salo runs 174 ops, cpu runs 174 ops"
+    )
 
 
 def test_each_trace_is_run_by_those_that_it_is_listed_with_and_by_no_other(command: Any) -> None:
@@ -128,9 +131,13 @@ def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
 @pytest.mark.parametrize(
     "what, says",
     [
-        ("machine", "tandem: unknown list 'machine'; did you mean 'machines'?\n"),
+        ("machine", "tandem: unknown list 'machine'; did you mean 'machines' or 'mixes'?\n"),
         ("workload", "tandem: unknown list 'workload'; did you mean 'workloads'?\n"),
-        ("", "tandem: unknown list ''; known: fields, machines, memories, numerics, presets, workloads\n"),
+        (
+            "",
+            "tandem: unknown list ''; known: fields, machines, memories, mixes, numerics, policies, presets, "
+            "workloads\n",
+        ),
     ],
 )
 def test_an_unknown_section_is_answered_with_the_nearest(refused: Any, what: str, says: str) -> None:

@@ -17,7 +17,7 @@ from tandemsim.sim.papers import cpu_baseline
 from tandemsim.sim.papers.comparison import Paper
 from tandemsim.sim.sweep import runner
 
-ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "gap", "step", "reason", "source"]
+ROW = ["workload", "figure", "unit", "paper", "cost_model", "ours", "half", "gap", "step", "reason", "source"]
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,7 @@ def networks(
         shipped=np.arange(0, rows, kinds),
         chunks=np.full(rows, chunks),
         start_seconds=np.zeros(rows),
+        thread_seconds=np.zeros(rows),
         chunk_seconds=np.repeat(seconds, kinds) * factors / chunks,
         past_l2_bytes=np.full(rows, 3 * layer_bytes * (1 + rereads)),
         weights_once=np.ones(rows, np.int64),

@@ -135,7 +135,7 @@ def test_a_process_that_never_gets_ready_ends_the_sweep(monkeypatch: pytest.Monk
     monkeypatch.setattr(pool, "START_SECONDS", 0.5)
     with pytest.raises(SweepError) as ended:
         sweep(grid(rows=[4]), workers=1)
-    said = "the processes of a sweep do not start (not ready after 0.5 s): it said nothing"
+    said = "the worker processes do not start (not ready after 0.5 s): it said nothing"
     assert str(ended.value) == said
 
 

@@ -179,6 +179,23 @@ def ssd_resnet34():
     return found
 
 
+def ssd300_resnet34():
+    """MLPerf Training: the same backbone on 300 x 300, maps of 38 to 1; 8,732 boxes, as SSD's paper has."""
+    found = [conv(150, 3, 64, 7), *6 * [conv(75, 64, 64, 3)]]
+    found += [conv(38, 64, 128, 3), conv(38, 128, 128, 3), conv(38, 64, 128), *6 * [conv(38, 128, 128, 3)]]
+    found += [conv(38, 128, 256, 3), conv(38, 256, 256, 3), conv(38, 128, 256)]
+    found += 10 * [conv(38, 256, 256, 3)]
+    maps = [(38, 256)]
+    for side, narrow, width in ((19, 256, 512), (10, 256, 512), (5, 128, 256), (3, 128, 256), (1, 128, 256)):
+        found += [conv(maps[-1][0], maps[-1][1], narrow), conv(side, narrow, width, 3)]
+        maps.append((side, width))
+    boxes = list(zip(maps, (4, 6, 6, 6, 4, 4), strict=True))
+    assert sum(side * side * count for (side, _), count in boxes) == 8732
+    for values in (4, 81):
+        found += [conv(side, width, values * count, 3) for (side, width), count in boxes]
+    return found
+
+
 def unet():
     """Ronneberger et al., arXiv 1505.04597, figure 1: the sides and channels that it prints."""
     down = ((572, 1, 64), (284, 64, 128), (140, 128, 256), (68, 256, 512), (32, 512, 1024))
@@ -262,6 +279,7 @@ PRINTED = {
     "googlenet": googlenet(),
     "tiny-yolov2": tiny_yolo(),
     "ssd-resnet34": ssd_resnet34(),
+    "ssd-resnet34-300": ssd300_resnet34(),
     "unet": unet(),
     "mistral-7b-8k": mistral(),
     "gemma3-4b-8k": gemma3(),

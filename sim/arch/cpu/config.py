@@ -55,10 +55,10 @@ class RateLaw:
     They go with the base clock, while cores run faster than that, so the first two may exceed 1 together.
     """
 
-    efficiency: float = 0.638  # of the peak at `clock_hz`, where rows of outputs end within a vector; fitted
-    whole_rows: float = 1.369  # times that, where a row of outputs is whole vectors; fitted
-    strided: float = 0.751  # times that, where neighboring outputs read inputs that are no neighbors; fitted
-    # For each output channel of a group, until it is 1. Assumed: a depthwise one runs at 6 GMAC/s a core
+    efficiency: float = 0.5515  # of the peak at `clock_hz`, where rows of outputs end within a vector; fitted
+    whole_rows: float = 1.4247  # times that, where a row of outputs is whole vectors; fitted
+    strided: float = 0.7422  # times that, where neighboring outputs read inputs that are no neighbors; fitted
+    # For each output channel of a group, until it is 1. Assumed: a depthwise one runs at 5 to 7 GMAC/s
     depthwise: float = 0.2
     lanes: int = 8  # float32 values of a vector: 256 bits
     vector_efficiency: float = 0.5  # vector operations for each cycle, where there is no product; assumed
@@ -76,8 +76,8 @@ class RateLaw:
 class CpuTeam:
     """The threads of a parallel region: what it costs to start one, and to give it other cores."""
 
-    start_seconds: float = 10.6e-6  # fork and join of a region; fitted
-    tail_chunks: float = 1.0  # by which the last core of a region ends behind the others; assumed
+    start_seconds: float = 2e-6  # fork and join of a region; assumed
+    thread_seconds: float = 0.215e-6  # and for each of its threads, which are woken in turn; fitted
     serial_seconds: float = 1e-6  # a region that one core runs alone, without a fork; assumed
     team_seconds: float = 5e-6  # re-forming a team, whatever its size; assumed
     join_seconds: float = 2e-6  # and for each thread that joins; assumed

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.cpu.presets import THREADRIPPER_3990X, THREADRIPPER_3990X_SHARED
+from tandemsim.sim.arch.cpu.this_machine import THIS_MACHINE, measured_config
 from tandemsim.sim.arch.dram.catalog import MEMORIES
 from tandemsim.sim.arch.family import Family, Preset
 
+
+def this_machine() -> Preset:
+    """Return the preset of the machine that this runs on. Raises `ConfigError` until it has been measured."""
+    return Preset(measured_config(THREADRIPPER_3990X), "this machine, as `tandem calibrate` has measured it")
+
+
 CPU_FAMILY = Family(
     name="cpu",
-    line="a CPU of many cores: layers as parallel regions, several code versions of each",
+    line="a CPU of many cores, or this one (tandem calibrate): layers in several code versions",
     presets={
         "threadripper-3990x": Preset(
             THREADRIPPER_3990X,
@@ -19,4 +26,5 @@ CPU_FAMILY = Family(
         ),
     },
     catalogs={"memory": MEMORIES},
+    measured={THIS_MACHINE: this_machine},
 )

@@ -36,4 +36,4 @@ def cpu_candidates(config: CpuConfig) -> Iterator[Mapping[str, object]]:
     yield {"core.macs_per_cycle": 2 * config.core.macs_per_cycle}
     yield {"core.memory_parallelism": 2 * config.core.memory_parallelism}
     yield {"core.l3_bytes_per_second": 2 * config.core.l3_bytes_per_second}
-    yield {"team.start_seconds": config.team.start_seconds / 2}
+    yield {"team.thread_seconds": config.team.thread_seconds / 2}

@@ -1,0 +1,1 @@
+"""Capacity: how much load a machine carries under each policy; runs, searches, and what is shown of them."""
