@@ -130,7 +130,7 @@ def test_a_set_that_is_not_full_evicts_nothing(level: CacheConfig, seed: int) ->
 def test_high_addresses_keep_their_sets_and_their_lines() -> None:
     """Regions of an address space are renumbered, those of the heap and the stack say."""
     config, generator = HierarchyConfig(cores=1), np.random.default_rng(1)
-    low = generator.integers(0, 1 << 24, 50_000)
+    low = generator.integers(0, 1 << 26, 50_000)
     region = generator.integers(0, 4, 50_000)
     high = low + np.array([0, 0x55_5500_0000_0000, 0x7F_FF00_0000_0000, 0x7F_FE00_0000_0000])[region]
     near = Hierarchy(config).run(low + (region << 26))
