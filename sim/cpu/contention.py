@@ -21,9 +21,11 @@ from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.cpu.tables import FIRST_KNOT_BYTES, KNOTS
 from tandemsim.sim.engine.jit import BARE, jit
 
+LAST_SEGMENT = FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 2)  # bytes
 FOREVER = 1e300  # bytes: nothing is evicted
 MOST_STEPS = 60  # of Newton's method; three are usual
-PRECISION = 1e-9  # of the utilization
+PRECISION = 1e-9  # of an age, and of a utilization that is found by halves
+LAST_STEP = 1e-4  # of what is left of the DRAM: Newton's method then errs by about its square
 # A memory whose latency does not rise with its load (gamma or kappa 0) may be asked for more than it has.
 MOST_UTILIZATION = 1 - 2**-20
 
@@ -51,12 +53,11 @@ def team_size(cores: int) -> int:
 @jit(**BARE)
 def surviving(survival: Doubles, version: int, size: int, moved: float) -> float:
     """Return the share of a version's bytes that is not used again before `moved` bytes have moved."""
-    knot, within = _segment(moved)
-    last = survival[version, size, knot]
-    if knot == KNOTS - 1:
-        return float(last)
+    knot, within, _ = _segment(moved)
+    if knot == KNOTS:
+        return float(survival[version, size, KNOTS - 1])
     before = survival[version, size, knot - 1] if knot > 0 else 1.0
-    return float(before + (last - before) * within)
+    return float(before + (survival[version, size, knot] - before) * within)
 
 
 @jit(**BARE)
@@ -64,26 +65,28 @@ def occupied(
     survival: Doubles, occupied_bytes: Doubles, version: int, size: int, moved: float
 ) -> tuple[float, float]:
     """Return the bytes of L3 that hold what was used within the last `moved` bytes, and their slope."""
-    knot, within = _segment(moved)
-    if knot == KNOTS - 1:
+    knot, within, length = _segment(moved)
+    if knot == KNOTS:
         slope = survival[version, size, KNOTS - 1]
-        return occupied_bytes[version, size, KNOTS - 1] + slope * within, slope
+        return occupied_bytes[version, size, KNOTS - 1] + slope * length * within, slope
     before = occupied_bytes[version, size, knot - 1] if knot > 0 else 0.0
-    length = FIRST_KNOT_BYTES * 2.0 ** max(0, knot - 1)
     rise = occupied_bytes[version, size, knot] - before
     return before + rise * within, rise / length
 
 
 @jit(**BARE)
-def _segment(moved: float) -> tuple[int, float]:
-    """Return the knot from `moved` on, and the share of the segment below it; past the last, the bytes."""
+def _segment(moved: float) -> tuple[int, float, float]:
+    """Return the knot after `moved`, the share of the segment before it, and its length in bytes.
+
+    Past the last knot the number is `KNOTS`, and the length that of the segment before.
+    """
     knots = moved / FIRST_KNOT_BYTES
     if knots < 1:
-        return 0, knots
+        return 0, knots, float(FIRST_KNOT_BYTES)
     mantissa, exponent = math.frexp(knots)  # knots = mantissa * 2**exponent, mantissa in 0.5 ... 1
     if exponent > KNOTS - 1:
-        return KNOTS - 1, moved - FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 1)
-    return exponent, 2 * mantissa - 1
+        return KNOTS, moved / LAST_SEGMENT - 2, LAST_SEGMENT
+    return exponent, 2 * mantissa - 1, moved / (2 * mantissa)
 
 
 @jit(**BARE)
@@ -159,8 +162,7 @@ def settle_dram(flows: Flows, rows: int, bandwidth: float, guess: float) -> floa
     """Return the utilization of the DRAM under the first `rows` layers, and leave the pace of each."""
     utilization, low, high = guess, 0.0, MOST_UTILIZATION
     for _ in range(MOST_STEPS):
-        for row in range(rows):
-            flows.pace[row] = 1.0 / (flows.slope[row] - flows.relief[row] * utilization)
+        _set_pace(flows, rows, utilization)
         rate, rise = 0.0, bandwidth
         for row in range(rows):
             rate += flows.moved[row] * flows.pace[row]
@@ -171,11 +173,18 @@ def settle_dram(flows: Flows, rows: int, bandwidth: float, guess: float) -> floa
         else:
             low = utilization
         step = error / rise
-        if abs(step) <= PRECISION:
-            break
         utilization -= step
         if not low <= utilization <= high:
             utilization = 0.5 * (low + high)
             if high - low <= PRECISION:
                 break
+        elif abs(step) <= LAST_STEP * (1 - utilization):
+            break
+    _set_pace(flows, rows, utilization)
     return utilization
+
+
+@jit(**BARE)
+def _set_pace(flows: Flows, rows: int, utilization: float) -> None:
+    for row in range(rows):
+        flows.pace[row] = 1.0 / (flows.slope[row] - flows.relief[row] * utilization)

@@ -6,8 +6,8 @@ marked ones, and `settle_rows` what these mean for each tenant.
 
 from __future__ import annotations
 
-from tandemsim.sim.arch.types import Doubles, Integers, Record
-from tandemsim.sim.cpu.contention import FOREVER, Flows, eviction_age, set_flow, surviving, team_size
+from tandemsim.sim.arch.types import Doubles, Record
+from tandemsim.sim.cpu.contention import FOREVER, Flows, eviction_age, set_flow, surviving
 from tandemsim.sim.cpu.residency import note_use, resident_share
 from tandemsim.sim.cpu.tables import KNOTS
 from tandemsim.sim.engine.jit import BARE, jit
@@ -26,20 +26,21 @@ def begin_layer(
     machine: Machine,
     facts: Doubles,
     solo: Doubles,
+    traffic: Doubles,
+    alone: Doubles,
     uses: Doubles,
-    ran: Integers,
     row: int,
     version: int,
 ) -> None:
-    """Let `row` run `version` of its layer from now on; what is left of one that it had begun, as it was."""
-    layer, cores = state.layer[row], state.cores[row]
-    again = state.resume[row] < 1  # it keeps its version, and the weights that it found
-    if again:
-        version = int(state.version[row])
-    else:
+    """Let `row` run `version` of its layer from now on, or what is left of a layer that it had begun.
+
+    A part that is a whole island shares it with nobody: what it misses and inserts is known at once.
+    """
+    layer, cores, spans = state.layer[row], state.cores[row], state.parts[row]
+    again = state.resume[row] < 1  # the weights that it found count on
+    if not again:
         state.version[row] = version
         state.resident[row] = 0.0
-        ran[version] += 1
     state.solo[row] = solo[version, cores]
     state.single[row] = solo[version, 1]
     state.phase[row] = Phase.LAYER
@@ -48,41 +49,55 @@ def begin_layer(
     state.counted[row] = state.resume[row]
     state.resume[row] = 1.0
     sliced = facts[version, Fact.SLICED] == 1
-    low = 0.0
+    core_speed = facts[version, Fact.PAST_L2] / (state.solo[row] * cores)
+    each, low = 1.0 / cores, 0.0
     first = row * MOST_ISLANDS
-    for part in range(first, first + state.parts[row]):
-        island = state.part_island[part]
-        if state.attached[row] == 0:  # else the end of the layer before has just done it
-            count_insertions(state, machine, island)
-        share = state.part_cores[part] / cores
+    for part in range(first, first + spans):
+        island, share = state.part_island[part], state.part_cores[part] * each
+        whole = state.part_cores[part] == machine.island_cores
+        if state.attached[row] == 0 and not whole:
+            count_island(state, machine, island)  # else the end of the layer before has just done it
+            state.tenant[island * machine.island_cores + state.count[island]] = part
+            state.count[island] += 1
         if not again:
             bottom, top = (low, low + share) if sliced else (0.0, 1.0)
             inserted = state.inserted[island]
             found = resident_share(uses, layer, island, inserted, bottom, top, machine.l3_bytes)
             state.kept[part] = found * facts[version, Fact.WEIGHTS]
-            state.resident[row] += found if sliced else found / state.parts[row]
+            state.resident[row] += found if sliced else found / spans
         low += share
         state.mark[part] = state.left[row]
-        state.part_size[part] = team_size(state.part_cores[part])
-        state.speed[part] = facts[version, Fact.PAST_L2] * share / state.solo[row]
-        state.inserts[part] = 0.0
-        if state.attached[row] == 0:
-            state.tenant[island * machine.island_cores + state.count[island]] = part
-            state.count[island] += 1
-        state.changed[island] = 1
+        state.speed[part] = core_speed * state.part_cores[part]
+        if whole:
+            survives = alone[version, state.part_size[part], Alone.SURVIVES]
+            _set_part(state, part, survives, share, facts[version, Fact.PAST_L2], traffic[version, spans])
+        else:
+            state.inserts[part] = 0.0
+            state.changed[island] = 1
+    state.stale[row] = 1
     state.attached[row] = 1
+
+
+@jit(**BARE)
+def _set_part(
+    state: Record, part: int, survives: float, share: float, past_l2_bytes: float, traffic: Doubles
+) -> None:
+    """Say what a part misses, and what it inserts in the whole of its layer."""
+    state.survives[part] = survives
+    streamed = share * past_l2_bytes * survives
+    state.inserts[part] = max(0.0, streamed - state.kept[part]) + share * traffic[Traffic.OTHERS]
 
 
 @jit(**BARE)
 def end_layer(state: Record, machine: Machine, facts: Doubles, uses: Doubles, row: int) -> None:
     """Note on each island that `row` has used its layer's weights to the end."""
     sliced = facts[state.version[row], Fact.SLICED] == 1
-    low = 0.0
+    each, low = 1.0 / state.cores[row], 0.0
     first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
         island = state.part_island[part]
-        count_insertions(state, machine, island)
-        share = state.part_cores[part] / state.cores[row]
+        _count_around(state, machine, part)
+        share = state.part_cores[part] * each
         bottom, top = (low, low + share) if sliced else (0.0, 1.0)
         low += share
         note_use(uses, state.layer[row], island, state.inserted[island], bottom, top)
@@ -94,8 +109,10 @@ def leave_islands(state: Record, machine: Machine, row: int) -> None:
     """Take the data of `row` out of the competition for L3, while it has no layer that runs."""
     first = row * MOST_ISLANDS
     for part in range(first, first + state.parts[row]):
+        _count_around(state, machine, part)
+        if state.part_cores[part] == machine.island_cores:
+            continue
         island = state.part_island[part]
-        count_insertions(state, machine, island)
         place = island * machine.island_cores
         while state.tenant[place] != part:
             place += 1
@@ -106,13 +123,27 @@ def leave_islands(state: Record, machine: Machine, row: int) -> None:
 
 
 @jit(**BARE)
-def count_insertions(state: Record, machine: Machine, island: int) -> None:
-    """Bring the island's clock up to now, before its tenants change."""
+def _count_around(state: Record, machine: Machine, part: int) -> None:
+    """Bring the clock of a part's island up to now."""
+    if state.part_cores[part] == machine.island_cores:
+        _count_part(state, part)
+    else:
+        count_island(state, machine, state.part_island[part])
+
+
+@jit(**BARE)
+def count_island(state: Record, machine: Machine, island: int) -> None:
+    """Bring the clock of an island up to now, before its tenants change."""
     place = island * machine.island_cores
-    for part in state.tenant[place : place + state.count[island]]:
-        left = state.left[part // MOST_ISLANDS]
-        state.inserted[island] += state.inserts[part] * (state.mark[part] - left)
-        state.mark[part] = left
+    for number in range(place, place + state.count[island]):
+        _count_part(state, state.tenant[number])
+
+
+@jit(**BARE)
+def _count_part(state: Record, part: int) -> None:
+    left = state.left[part // MOST_ISLANDS]
+    state.inserted[state.part_island[part]] += state.inserts[part] * (state.mark[part] - left)
+    state.mark[part] = left
 
 
 @jit(**BARE)
@@ -156,14 +187,12 @@ def settle_islands(
             row = part // MOST_ISLANDS
             version, size = state.version[row], state.part_size[part]
             if count == 1:
-                state.survives[part] = alone[version, size, Alone.SURVIVES]
+                survives = alone[version, size, Alone.SURVIVES]
             else:
-                moved = min(FOREVER, age * state.speed[part])
-                state.survives[part] = surviving(survival, version, size, moved)
+                survives = surviving(survival, version, size, min(FOREVER, age * state.speed[part]))
             share = state.part_cores[part] / state.cores[row]
-            streamed = share * facts[version, Fact.PAST_L2] * state.survives[part]
-            copied = share * traffic[version, state.parts[row], Traffic.OTHERS]
-            state.inserts[part] = max(0.0, streamed - state.kept[part]) + copied
+            others = traffic[version, state.parts[row]]
+            _set_part(state, part, survives, share, facts[version, Fact.PAST_L2], others)
             state.stale[row] = 1
 
 
@@ -176,14 +205,14 @@ def settle_rows(state: Record, machine: Machine, facts: Doubles, traffic: Double
         state.stale[row] = 0
         if state.attached[row] == 0:
             continue
-        version, spans = state.version[row], state.parts[row]
+        version, spans, each = state.version[row], state.parts[row], 1.0 / state.cores[row]
         missed = 0.0
         first = row * MOST_ISLANDS
         for part in range(first, first + spans):
             once = survival[version, state.part_size[part], KNOTS - 1]
-            missed += state.part_cores[part] / state.cores[row] * max(0.0, state.survives[part] - once)
+            missed += state.part_cores[part] * max(0.0, state.survives[part] - once)
         weights = traffic[version, spans, Traffic.WEIGHTS] * (1 - state.resident[row])
-        moved = missed * facts[version, Fact.PAST_L2] + weights
-        a_byte = machine.stall / state.cores[row]
+        moved = missed * each * facts[version, Fact.PAST_L2] + weights
+        a_byte = machine.stall * each
         solid = state.solo[row] + a_byte * traffic[version, spans, Traffic.OTHERS]
         set_flow(flows_of(state), row, solid, a_byte * moved, moved, machine.queueing)

@@ -71,9 +71,12 @@ def serve(world: World, rule: Rule) -> None:
             for ready in range(state.rows):
                 if state.phase[ready] == Phase.READY:
                     version = shipped[state.layer[ready]]
-                    if rule.versions:
+                    if state.resume[ready] < 1:
+                        version = state.version[ready]  # a layer keeps its version while its team grows
+                    elif rule.versions:
                         version = best[level(state), state.layer[ready], state.cores[ready]]
-                    begin_layer(state, machine, facts, solo, uses, ran, ready, version)
+                    ran[version] += int(state.resume[ready] == 1)
+                    begin_layer(state, machine, facts, solo, traffic, alone, uses, ready, version)
             settle_islands(state, machine, facts, traffic, survival, occupied_bytes, alone)
             settle_rows(state, machine, facts, traffic, survival)
             used = settle_dram(flows_of(state), state.rows, machine.bandwidth, state.meter[Meter.NOW])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tandemsim.sim.arch.types import Record
+from tandemsim.sim.cpu.contention import team_size
 from tandemsim.sim.cpu.placement import next_island
 from tandemsim.sim.engine.event import NEVER
 from tandemsim.sim.engine.jit import BARE, jit
@@ -62,7 +63,9 @@ def take_cores(state: Record, machine: Machine, row: int, count: int) -> None:
             state.parts[row] += 1
             state.part_island[part] = island
             state.part_cores[part] = 0
+            state.kept[part] = 0.0
         state.part_cores[part] += taken
+        state.part_size[part] = team_size(state.part_cores[part])
         state.island_free[island] -= taken
         _own(state, machine, row, island, taken)
         count -= taken

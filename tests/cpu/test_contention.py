@@ -127,15 +127,19 @@ def test_one_tenant_less_or_more_room_never_makes_data_leave_sooner(
 
 
 @settings(max_examples=some_of(150))
-@given(survivals, st.lists(st.floats(0, 1e9), min_size=2, max_size=9))
+@given(survivals, st.lists(st.floats(0, 30 * KNOT_BYTES[-1] / 16), min_size=2, max_size=9))
 def test_what_survives_falls_and_what_is_occupied_rises(survival: Doubles, moved: list[float]) -> None:
     table, filled = curve(survival)
     ordered = sorted(moved)
     left = [surviving(table, 0, 0, m) for m in ordered]
     held = [occupied(table, filled, 0, 0, m)[0] for m in ordered]
     assert left == sorted(left, reverse=True)
+    assert left == pytest.approx(np.interp(ordered, [0, *KNOT_BYTES], [1, *survival]), abs=1e-12)
     assert held == sorted(held)
     assert all(h <= m * (1 + 1e-12) for h, m in zip(held, ordered, strict=True))
+    past = filled[0, 0, -1] + survival[-1] * KNOT_BYTES[-1]
+    knots, at = [0, *KNOT_BYTES, 2 * KNOT_BYTES[-1]], [0, *filled[0, 0], past]
+    assert held == pytest.approx(np.interp(ordered, knots, at), rel=1e-12)
 
 
 @settings(max_examples=some_of(200))

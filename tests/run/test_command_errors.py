@@ -37,7 +37,10 @@ MANY_DIGITS = "9" * 5000
             ["run", "small.json", "--machine", "sallo"],
             "tandem: unknown machine 'sallo'; did you mean 'salo' or 'ant\\+salo'\\?",
         ),
-        (["run", "small.json", "--machine", ""], "tandem: unknown machine ''; known: ant, ant\\+salo, cpu, salo"),
+        (
+            ["run", "small.json", "--machine", ""],
+            "tandem: unknown machine ''; known: ant, ant\\+salo, cpu, salo",
+        ),
         (
             ["run", "small.json", "--preset", "salo-dac21"],
             "tandem: unknown preset of salo 'salo-dac21'; did you mean 'salo-dac22' or 'salo'\\?",

@@ -135,7 +135,8 @@ def test_listing_loads_neither_numba_nor_what_draws(process: Any) -> None:
         ("workload", "tandem: unknown list 'workload'; did you mean 'workloads'?\n"),
         (
             "",
-            "tandem: unknown list ''; known: fields, machines, memories, mixes, numerics, policies, presets, workloads\n",
+            "tandem: unknown list ''; known: fields, machines, memories, mixes, numerics, policies, presets, "
+            "workloads\n",
         ),
     ],
 )

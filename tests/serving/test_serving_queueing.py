@@ -1,6 +1,6 @@
 """Waits in the whole loop are those of queueing theory, where one layer makes it a queue with a closed form.
 
-``TANDEM_SERVING=all`` runs 20 times 10^6 queries a case and asks for intervals of 1 %.
+``TANDEM_SERVING=all`` runs 40 times 10^6 queries a case and asks for intervals of 1 %.
 """
 
 from __future__ import annotations
