@@ -94,8 +94,9 @@ def test_fewer_versions_are_never_faster() -> None:
     assert cycles == sorted(cycles, reverse=True) and cycles[0] > cycles[-1]
 
 
-def test_a_layer_that_must_read_its_bytes_takes_at_least_that_long() -> None:
-    answer = report("llama3-8b-decode", settings=settings(weights="cold"))
+@pytest.mark.parametrize("stalls", [0, 1])
+def test_a_layer_that_must_read_its_bytes_takes_at_least_that_long(stalls: int) -> None:
+    answer = report("llama3-8b-decode", settings=settings(weights="cold", interference=stalls))
     sustained = THREADRIPPER_3990X.constants.dram_bytes_per_second
     for op in answer.ops:
         least = (op.dram_read_bytes + op.dram_write_bytes) / sustained
@@ -124,8 +125,8 @@ def test_cores_compute_what_a_layer_computes_and_no_two_slices_overlap() -> None
     done = simulate(Request(workload="resnet50", machine="cpu"))
     timeline = done.timeline
     assert len(timeline.tracks) == 65  # a row a core, and the waits
-    for track in range(65):
-        mine = timeline.track == track
+    for track in range(64):
+        mine = (timeline.track == track) | (timeline.track == 64)  # no core computes while all wait
         start, end = timeline.start[mine], (timeline.start + timeline.duration)[mine]
         order = np.argsort(start, kind="stable")
         assert (start[order][1:] >= end[order][:-1]).all()
