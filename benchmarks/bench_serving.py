@@ -1,8 +1,8 @@
 """Speed of the served machine, medium mix, 64 cores: ``python -m benchmarks.bench_serving [QUERIES]``.
 
 Each policy serves the same Poisson arrivals at half of the capacity, in one thread. Processor time, best of
-three, for 10^6 queries, and for a layer of a query with all that it brings (arrivals, waits for teams, grants).
-Memory is the most that the process has held, with Python, numba and the compiler in it.
+three, for 10^6 queries, and for a layer of a query with all that it brings: arrivals, waits for teams,
+grants. Memory is the most that the process has held, with Python, numba and the compiler in it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def main() -> None:
     rate = half_of_capacity(service)
     queries = poisson(service.shares, count, 0)
     print(
-        f"{count:,} queries at {rate:.0f} a second; target {TARGET_SECONDS} s and {TARGET_MIB} MiB under veltair"
+        f"{count:,} queries at {rate:.0f} a second; "
+        f"target {TARGET_SECONDS} s and {TARGET_MIB} MiB under veltair"
     )
     print(f"{'policy':18}{'s for 10^6':>12}{'layers':>9}{'ns each':>9}{'in target':>11}{'MiB':>7}")
     for name in SHOWN:
