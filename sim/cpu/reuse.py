@@ -27,18 +27,36 @@ def nest_curves(nests: Nests) -> Curves:
     outermost = nests.columns_outermost[:, None] == 1
     strip, border = nests.strip_bytes[:, None], nests.border_bytes[:, None]
     slab, each = nests.slab_bytes[:, None], nests.chunk_bytes[:, None]
-    # Uses of a chunk's bytes that come again: after a stride of so many chunks, in this share of all chunks.
-    again = [
-        (np.where(outermost, rows, 1), np.where(outermost, strip, strip + border) * (1 - 1 / cols)),
-        (np.where(outermost, 1, cols), slab * (1 - 1 / rows)),
-        (np.ones_like(rows), np.where(outermost, border, border / cols)),
+    inner = np.where(outermost, rows, cols)
+    round_bytes = teams * each
+    least, longer = _sweep_rounds(inner, chunks, teams)
+    next_longer, seam_longer = _next_rounds(inner, chunks, teams)
+    # What comes again with the next chunk of the inner loop, and what with the next sweep of it, as shares of
+    # the bytes of a chunk.
+    with_next = np.where(outermost, slab, strip + border) * (1 - 1 / inner) / each
+    with_sweep = np.where(outermost, strip, slab) * (1 - inner / (rows * cols)) / each
+    # Neighbors come to their common border at different moments of a chunk.
+    ahead = strip / np.maximum(1.0, strip + border)
+    shared = np.where(outermost, border, border / cols) / each
+    crossing = np.where(outermost, next_longer, seam_longer)
+    # So many sweeps are in one round: their cores read the border at the same two moments.
+    together = np.where(outermost, np.clip(teams // rows, 1, cols), 1)
+    times = [
+        0.0 * round_bytes,
+        1.0 * round_bytes,
+        1.0 * least * round_bytes,
+        1.0 * (least + 1) * round_bytes,
+        ahead * round_bytes,
+        (1 - ahead) * round_bytes,
     ]
-    times, shares = list[Doubles](), list[Doubles]()
-    for stride, size in again:
-        least, crossing = _rounds(stride, chunks, teams)
-        share = np.broadcast_to(size / each, crossing.shape)
-        times += [1.0 * least * teams * each, 1.0 * (least + 1) * teams * each]
-        shares += [share * (1 - crossing), share * crossing]
+    shares = [
+        with_next * (1 - next_longer) + shared * (1 - crossing) * (1 - 1 / together),
+        with_next * next_longer,
+        with_sweep * (1 - longer),
+        with_sweep * longer,
+        shared * (1 - crossing) / together,
+        shared * crossing,
+    ]
     return _at_knots(np.stack(times), np.stack(shares))
 
 
@@ -50,12 +68,19 @@ def stream_curves(lines: Integers) -> Curves:
     return _at_knots((times * LINE_BYTES).astype(np.float64), np.asarray(counts / max(1, len(lines))))
 
 
-def _rounds(stride: Integers, chunks: Integers, teams: Integers) -> tuple[Integers, Doubles]:
-    """Return the rounds between chunks that are `stride` apart, at least, and the share of one more."""
-    pairs = np.maximum(1, chunks - stride)
-    least, over = stride // teams, stride % teams
-    crossing = pairs // teams * over + np.maximum(0, pairs % teams - (teams - over))
-    return least, np.asarray(crossing / pairs)
+def _sweep_rounds(inner: Integers, chunks: Integers, teams: Integers) -> tuple[Integers, Doubles]:
+    """Return the rounds between chunks that are a sweep apart, at least, and the share of one more."""
+    pairs = np.maximum(1, chunks - inner)
+    least, over = inner // teams, inner % teams
+    longer = pairs // teams * over + np.maximum(0, pairs % teams - (teams - over))
+    return least, np.asarray(longer / pairs)
+
+
+def _next_rounds(inner: Integers, chunks: Integers, teams: Integers) -> tuple[Doubles, Doubles]:
+    """Return how often neighboring chunks are in different rounds: of those of one sweep, and of two."""
+    ends, seams = chunks // teams, chunks // np.lcm(inner, teams)
+    within = np.maximum(1, chunks - chunks // inner)
+    return np.asarray((ends - seams) / within), np.asarray(seams / (chunks // inner))
 
 
 def _at_knots(times: Doubles, shares: Doubles) -> Curves:

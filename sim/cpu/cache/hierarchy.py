@@ -80,7 +80,9 @@ class Counts:
 
 
 class Hierarchy:
-    """Caches of many cores. They keep their lines from one `run` to the next::
+    """Caches of many cores.
+
+    They keep their lines from one `run` to the next::
 
     caches = Hierarchy(HierarchyConfig(cores=1))
     counts = caches.run(addresses, writes)
