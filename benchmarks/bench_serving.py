@@ -1,8 +1,8 @@
 """Speed of the served machine, medium mix, 64 cores: ``python -m benchmarks.bench_serving [QUERIES]``.
 
 Each policy serves the same Poisson arrivals at half of the capacity, in one thread. Processor time, best of
-three, for 10^6 queries, and for a layer of a query with all that it brings: arrivals, waits for teams,
-grants. Memory is the most that the process has held, with Python, numba and the compiler in it.
+three, for 10^6 queries, and for a layer of a query with all that it brings (waits for teams, grants).
+Memory is the most that the process has held, with Python, numba and the compiler in it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,7 @@ def main() -> None:
     service = medium()
     rate = half_of_capacity(service)
     queries = poisson(service.shares, count, 0)
-    print(
-        f"{count:,} queries at {rate:.0f} a second; "
-        f"target {TARGET_SECONDS} s and {TARGET_MIB} MiB under veltair"
-    )
+    print(f"{count:,} queries at {rate:.0f} a second; targets {TARGET_SECONDS} s, {TARGET_MIB} MiB (veltair)")
     print(f"{'policy':18}{'s for 10^6':>12}{'layers':>9}{'ns each':>9}{'in target':>11}{'MiB':>7}")
     for name in SHOWN:
         simulate(service, POLICIES[name], poisson(service.shares, 100, 0), rate)  # compiles
@@ -62,8 +59,8 @@ def main() -> None:
         layers = int(run.versions_ran.sum()) / count
         each = best / count
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        row = f"{each * MILLION:12.1f}{layers:9.1f}{each / layers * 1e9:9.0f}{run.share_in_target:11.3f}"
-        print(f"{name:18}{row}{most:7.0f}")
+        times = f"{each * MILLION:12.1f}{layers:9.1f}{each / layers * 1e9:9.0f}"
+        print(f"{name:18}{times}{run.share_in_target:11.3f}{most:7.0f}")
 
 
 if __name__ == "__main__":
