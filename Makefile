@@ -33,7 +33,7 @@ NOT_COSIM := $(patsubst %,--ignore-glob='*/test_rtl_%*',proofs synth build circu
 TORCH_SUITES := tests/workloads tests/papers/test_cpu_baseline.py
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces examples docs docs-site quantization reproduce calibrate-cpu clean
+.PHONY: help sim test all-models cosim fuzz mutants sweep-kill rtl synth proofs test-models test-wheel test-docs lint format bench traces veltair examples docs docs-site quantization reproduce calibrate-cpu clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -141,6 +141,10 @@ quantization: ## the tables of docs/quantization.md; installs torch and a model,
 	@$(PY) -m workloads.quantize.accuracy
 	@$(PY) -m workloads.quantize.accuracy --bits 3
 	@$(PY) -m workloads.quantize.accuracy --tune 5
+
+veltair: ## the tables and the picture of docs/veltair.md anew, minutes on two cores
+	$(environment) core test
+	$(PY) -m tests.papers.veltair_page
 
 examples: ## run the examples anew, and store what they print; those of PyTorch where it is installed
 	$(environment) core test

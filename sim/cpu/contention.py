@@ -60,7 +60,7 @@ def surviving(survival: Doubles, version: int, size: int, moved: float) -> float
     return float(before + (survival[version, size, knot] - before) * within)
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def occupied(
     survival: Doubles, occupied_bytes: Doubles, version: int, size: int, moved: float
 ) -> tuple[float, float]:
@@ -74,7 +74,7 @@ def occupied(
     return before + rise * within, rise / length
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def _segment(moved: float) -> tuple[int, float, float]:
     """Return the knot after `moved`, the share of the segment before it, and its length in bytes.
 
@@ -108,7 +108,7 @@ def bytes_at_age(
     return float(FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 1) + past / slope)
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def eviction_age(
     survival: Doubles,
     occupied_bytes: Doubles,
@@ -157,7 +157,7 @@ def set_flow(flows: Flows, row: int, solid: float, loaded: float, moved: float, 
     flows.pull[row] = moved * loaded * queueing
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def settle_dram(flows: Flows, rows: int, bandwidth: float, guess: float) -> float:
     """Return the utilization of the DRAM under the first `rows` layers, and leave the pace of each."""
     utilization, low, high = guess, 0.0, MOST_UTILIZATION
@@ -184,7 +184,7 @@ def settle_dram(flows: Flows, rows: int, bandwidth: float, guess: float) -> floa
     return utilization
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def _set_pace(flows: Flows, rows: int, utilization: float) -> None:
     for row in range(rows):
         flows.pace[row] = 1.0 / (flows.slope[row] - flows.relief[row] * utilization)

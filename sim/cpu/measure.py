@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tandemsim.sim.arch.checks import ConfigError
+from tandemsim.sim.arch.cpu.config import CpuCore
 from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.engine.jit import jit
 
@@ -80,7 +81,8 @@ def settings_of(every: Sequence[Measurement], whole_rows: float) -> dict[str, ob
     value = {one.name: one.value for one in every}
     cores, (l2, l3, sharing) = usable_cores(), caches()
     clock = clock_hz()
-    rate = value["rate of products"] / (cores * clock * 16)
+    peak = cores * clock * CpuCore().macs_per_cycle
+    rate = value["rate of products"] / peak
     return {
         "cores": cores,
         "island_cores": max(each for each in range(1, sharing + 1) if cores % each == 0),

@@ -7,12 +7,15 @@ improves the mean log time over many core counts and levels of interference, unt
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from tandemsim.sim.arch.cpu.config import CpuConfig
+from tandemsim.sim.arch.cpu.config import CpuConfig, Weights
+from tandemsim.sim.arch.cpu.energy import CpuEnergy
+from tandemsim.sim.arch.dram.standards import DRAMS
 from tandemsim.sim.arch.types import Doubles, Integers
 from tandemsim.sim.cpu.curves import missing
 from tandemsim.sim.cpu.rates import chunk_seconds
@@ -60,9 +63,26 @@ class Versions(NamedTuple):
     occupied_bytes: Doubles
 
 
-@lru_cache(maxsize=8192)
 def versions_of(shape: Shape, config: CpuConfig, most: int = 5) -> Versions:
     """Return up to `most` versions of a layer."""
+    return _versions_of(shape, _what_matters(config), most)
+
+
+@lru_cache(maxsize=256)
+def _what_matters(config: CpuConfig) -> CpuConfig:
+    """Return `config` with the parts in place that no version depends on, so that none is made twice."""
+    return replace(
+        config,
+        dram=DRAMS["ideal"],
+        dram_sustained=1.0,
+        energy=CpuEnergy(),
+        weights=Weights.SERVED,
+        versions=1,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _versions_of(shape: Shape, config: CpuConfig, most: int) -> Versions:
     every = tilings(shape, config.core.l2_bytes)
     candidates = Candidates(shape, every, config)
     kept = candidates.kept(most)

@@ -131,6 +131,8 @@ def _begin_unit(
     if same:
         state.phase[row] = Phase.READY
     else:
+        if state.attached[row] == 1:
+            leave_islands(state, machine, row)
         state.parts[row] = 0
         state.cores[row] = 0
         take_cores(state, machine, row, granted)

@@ -20,7 +20,7 @@ def flows_of(state: Record) -> Flows:
     return Flows(state.left, state.slope, state.relief, state.moved, state.pull, state.pace)
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def begin_layer(
     state: Record,
     machine: Machine,
@@ -78,7 +78,7 @@ def begin_layer(
     state.attached[row] = 1
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def _set_part(
     state: Record, part: int, survives: float, share: float, past_l2_bytes: float, traffic: Doubles
 ) -> None:
@@ -88,7 +88,7 @@ def _set_part(
     state.inserts[part] = max(0.0, streamed - state.kept[part]) + share * traffic[Traffic.OTHERS]
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def end_layer(state: Record, machine: Machine, facts: Doubles, uses: Doubles, row: int) -> None:
     """Note on each island that `row` has used its layer's weights to the end."""
     sliced = facts[state.version[row], Fact.SLICED] == 1
@@ -146,7 +146,7 @@ def _count_part(state: Record, part: int) -> None:
     state.mark[part] = left
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def settle_islands(
     state: Record,
     machine: Machine,
@@ -196,7 +196,7 @@ def settle_islands(
             state.stale[row] = 1
 
 
-@jit(**BARE)
+@jit(**BARE, forceinline=True)
 def settle_rows(state: Record, machine: Machine, facts: Doubles, traffic: Doubles, survival: Doubles) -> None:
     """Say what each layer whose misses have changed asks of the DRAM."""
     for row in range(state.rows):

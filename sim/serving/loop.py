@@ -65,7 +65,7 @@ def serve(world: World, rule: Rule) -> None:
             before = state.grants + state.grown
             give_cores(state, machine, rule, plan, prices, demands, blocks)
             grow_units(state, machine, rule.quantum, slices, slice_cores)
-            _forget_ended(state)
+            _forget_ended(state, machine)
             changed = changed or state.grants + state.grown > before
         if changed:
             for ready in range(state.rows):
@@ -93,7 +93,6 @@ def _end_phase(state: Record, machine: Machine, row: int) -> bool:
     if state.layer[row] < state.end[row]:
         state.phase[row] = Phase.READY
         return False
-    leave_islands(state, machine, row)
     give_back(state, machine, row)
     state.phase[row] = Phase.NOTHING
     state.running -= 1
@@ -103,10 +102,12 @@ def _end_phase(state: Record, machine: Machine, row: int) -> bool:
 
 
 @jit(**BARE)
-def _forget_ended(state: Record) -> None:
+def _forget_ended(state: Record, machine: Machine) -> None:
     """Let the row be free whose unit ended in this event, and whose query did not go on."""
-    state.held[:] = 0
+    for island in range(machine.islands):
+        state.held[island] = 0
     if state.ended != NOBODY:
+        leave_islands(state, machine, state.ended)
         state.slope[state.ended] = 1.0
         state.relief[state.ended] = 0.0
         state.moved[state.ended] = 0.0

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from tandemsim.sim.arch.types import Doubles, Integers
+from tandemsim.sim.arch.types import Bools, Doubles, Integers
 from tandemsim.sim.serving.profile import PICOSECONDS
 from tandemsim.sim.serving.world import Meter, Phase, Use, Work, World
 
@@ -21,7 +19,7 @@ class Served:
     load: float  # queries a second
     latency_seconds: Doubles  # [queries] from arrival to end; nan: the run stopped before
     network: Integers  # [queries]
-    in_target: Doubles  # [queries] 1 or 0
+    in_target: Bools  # [queries]
     warm_up: int  # queries at the start that statistics leave out
     stopped: bool  # too many were late
     seconds: float  # of the run
@@ -55,13 +53,17 @@ class Served:
 def served(world: World, load: float) -> Served:
     """Return what a run gave, from the state that it left."""
     state, demands, tally = world.state[0], world.demands, world.tally
-    ended = demands.latency >= 0
-    in_time = ended & (demands.latency <= demands.targets[demands.network])
+    latency = demands.latency / PICOSECONDS
+    in_time = demands.latency >= 0
+    latency[~in_time] = math.nan
+    # One by one, which takes less memory than an array of targets.
+    for network, target in enumerate(demands.targets):
+        in_time &= (demands.network != network) | (demands.latency <= target)
     return Served(
         load=load,
-        latency_seconds=np.where(ended, demands.latency / PICOSECONDS, math.nan),
+        latency_seconds=latency,
         network=demands.network,
-        in_target=in_time.astype(float),
+        in_target=in_time,
         warm_up=int(state.warm_up),
         stopped=bool(state.late >= state.allowed),
         seconds=int(state.now) / PICOSECONDS,

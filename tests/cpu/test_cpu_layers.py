@@ -47,6 +47,30 @@ def test_what_rides_has_no_other_reader_in_between() -> None:
     assert last.shape.beside_bytes > last.shape.output_bytes  # the residual, and a few numbers a channel
 
 
+def test_an_op_rides_on_the_last_of_the_layers_that_it_joins() -> None:
+    """A residual addition waits for both of its operands, so it is on the one that is made last."""
+    trace = codec.load(codec.find("resnet50"))
+    found = layers_of(trace, trace.ops)
+    made: dict[int, int] = {}
+    for place, layer in enumerate(found.layers):
+        for op in layer.riders:
+            others = [made[each] for each in op.inputs if each in made]
+            assert all(other <= place for other in others)
+        made |= {each: place for op in (layer.op, *layer.riders) for each in op.outputs}
+    shortcut = next(layer for layer in found.layers if "shortcut" in layer.op.name)
+    assert [op.kind for op in shortcut.riders] in (["norm"], ["norm", "eltwise", "act"])
+
+
+@pytest.mark.parametrize("kind", ("attention", "window_attention"))
+def test_attention_has_a_group_a_head_and_the_keys_of_its_pairs(kind: str) -> None:
+    name = {"attention": "bert-base-128", "window_attention": "longformer"}[kind]
+    trace = codec.load(codec.find(name))
+    layer = next(each for each in layers_of(trace, trace.ops).layers if each.op.kind == kind)
+    shape = layer.shape
+    assert shape.groups == 12 and shape.k == 128 and not shape.stored
+    assert shape.m * shape.n * shape.k * shape.groups == pytest.approx(shape.macs, rel=0.01)
+
+
 @pytest.mark.parametrize("name", ("resnet50", "bert-large-384", "llama3-8b-decode"))
 def test_a_batch_repeats_activations_and_no_weights(name: str) -> None:
     trace = codec.load(codec.find(name))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.arch.cpu.presets import THREADRIPPER_3990X
+from tandemsim.sim.arch.cpu.cache import THREADRIPPER_3990X_CACHES, THREADRIPPER_3990X_SHARED_CACHES
+from tandemsim.sim.arch.cpu.presets import THREADRIPPER_3990X, THREADRIPPER_3990X_SHARED
 from tandemsim.sim.machines.cpu.small import small_trace
 from tandemsim.sim.machines.table import default_machine
 from tandemsim.sim.report.contract import Report
@@ -25,7 +26,7 @@ def settings(**more: object) -> dict[str, object]:
     return {key.replace("__", "."): value for key, value in more.items()}
 
 
-@pytest.mark.parametrize("name", ["efficientnet-b0", "unet", "longformer", "swin-t", "llama3-8b-decode"])
+@pytest.mark.parametrize("name", ["mobilenet-v2", "unet", "longformer", "llama3-8b-decode"])
 def test_whole_models_run(name: str) -> None:
     answer = report(name)
     assert not answer.not_run and answer.macs == codec.load(codec.find(name)).macs
@@ -67,7 +68,7 @@ def test_what_fits_into_l3_is_served_warm_and_what_does_not_is_cold() -> None:
     assert large.cycles == cold.cycles
 
 
-@pytest.mark.parametrize("name", ["googlenet", "bert-base-128"])
+@pytest.mark.parametrize("name", ["bert-base-128"])
 @pytest.mark.parametrize(
     "key, values, more",
     [
@@ -89,12 +90,13 @@ def test_nothing_that_gets_better_makes_a_run_slower(
 
 
 def test_fewer_versions_are_never_faster() -> None:
-    cycles = [report("resnet50", settings=settings(versions=count)).cycles for count in (1, 2, 3, 5, 8)]
+    cycles = [report("resnet50", settings=settings(versions=count)).cycles for count in (1, 3, 5)]
     assert cycles == sorted(cycles, reverse=True) and cycles[0] > cycles[-1]
 
 
-def test_a_layer_that_must_read_its_bytes_takes_at_least_that_long() -> None:
-    answer = report("llama3-8b-decode", settings=settings(weights="cold"))
+@pytest.mark.parametrize("stalls", [0, 1])
+def test_a_layer_that_must_read_its_bytes_takes_at_least_that_long(stalls: int) -> None:
+    answer = report("llama3-8b-decode", settings=settings(weights="cold", interference=stalls))
     sustained = THREADRIPPER_3990X.constants.dram_bytes_per_second
     for op in answer.ops:
         least = (op.dram_read_bytes + op.dram_write_bytes) / sustained
@@ -120,11 +122,11 @@ def test_one_core_takes_all_chunks_of_a_layer() -> None:
 
 
 def test_cores_compute_what_a_layer_computes_and_no_two_slices_overlap() -> None:
-    done = simulate(Request(workload="googlenet", machine="cpu"))
+    done = simulate(Request(workload="resnet50", machine="cpu"))
     timeline = done.timeline
     assert len(timeline.tracks) == 65  # a row a core, and the waits
-    for track in range(65):
-        mine = timeline.track == track
+    for track in range(64):
+        mine = (timeline.track == track) | (timeline.track == 64)  # no core computes while all wait
         start, end = timeline.start[mine], (timeline.start + timeline.duration)[mine]
         order = np.argsort(start, kind="stable")
         assert (start[order][1:] >= end[order][:-1]).all()
@@ -143,6 +145,11 @@ def test_a_batch_takes_longer_and_less_for_each_input() -> None:
     one, eight = report("resnet50"), report("resnet50", batch=8)
     assert eight.macs == 8 * one.macs
     assert one.cycles < eight.cycles < 8 * one.cycles
+
+
+def test_the_caches_of_a_preset_are_those_that_are_simulated_exactly() -> None:
+    assert THREADRIPPER_3990X.caches == THREADRIPPER_3990X_CACHES
+    assert THREADRIPPER_3990X_SHARED.caches == THREADRIPPER_3990X_SHARED_CACHES
 
 
 def test_energy_is_the_packages_power_over_the_time_and_the_drams() -> None:

@@ -7,9 +7,10 @@ measured: 64 cores, of which every four share an L3 of 16 MiB. Models: `sim.cpu`
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from tandemsim.sim.arch.checks import Rules, require, require_amounts, require_integers
+from tandemsim.sim.arch.cpu.cache import HierarchyConfig
 from tandemsim.sim.arch.cpu.constants import CpuConstants
 from tandemsim.sim.arch.cpu.energy import CpuEnergy
 from tandemsim.sim.arch.dram.config import DramConfig
@@ -135,6 +136,17 @@ class CpuConfig:
     def islands(self) -> int:
         """Caches of the last level; each is shared by `island_cores` cores, or by all, if those are fewer."""
         return max(1, self.cores // self.island_cores)
+
+    @property
+    def caches(self) -> HierarchyConfig:
+        """The caches of all cores, as `sim.cpu.cache` simulates them access by access."""
+        usual = HierarchyConfig()
+        return HierarchyConfig(
+            cores=self.cores,
+            island_cores=self.island_cores,
+            l2=replace(usual.l2, bytes=self.core.l2_bytes),
+            l3=replace(usual.l3, bytes=self.l3_bytes),
+        )
 
     @property
     def constants(self) -> CpuConstants:

@@ -89,7 +89,7 @@ class Experiment:
     seeds: int = 5
     queries: int = 6000
     margins: tuple[float, ...] | None = None  # that are tried; None: all
-    tuned_on: int = 2  # sequences
+    tuned_on: int = 1  # sequences
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class Effort:
     latencies: bool = True  # at equal load, and where core time goes
 
 
+FEW = (0.95, 0.8, 0.6)  # margins that are tried where the comparison is of a smaller sample
 QUICK_POLICIES = ("model_wise", "layer_wise", "prema", "planaria", "veltair", "priced_versions")
 
 
@@ -112,37 +113,28 @@ def _whole() -> Iterator[Experiment]:
     for mix in MIXES:
         yield Experiment(mix=mix)
         one = tuple(name for name in ALL if name != "prema")  # which plans with no target
-        yield Experiment(mix=mix, rule=AT_ONE, policies=one, seeds=3)
-        like = (*WITHOUT, "veltair")
-        yield Experiment(mix=mix, scenario=ARTIFACT, policies=like, seeds=4, tuned_on=1)
-    for mix in MIXES[:2]:
-        policies = (*THREE, "prema", "priced_versions")
-        yield Experiment(mix=mix, scenario=ERRING, policies=policies, seeds=4, tuned_on=1)
+        yield Experiment(mix=mix, rule=AT_ONE, policies=one, seeds=3, queries=4000)
     for mix in MIXES:
-        yield Experiment(mix=mix, scenario=UNDER_LOAD, policies=THREE, seeds=3, tuned_on=1)
+        yield _smaller(mix, ARTIFACT, (*WITHOUT, "veltair"))
+        yield _smaller(mix, UNDER_LOAD, THREE)
+    for mix in MIXES[:2]:
+        yield _smaller(mix, ERRING, (*THREE, "prema", "priced_versions"))
     for name in VARIED:
         if name not in (UNDER_LOAD, ERRING):
-            few = (0.95, 0.8, 0.6)
             yield Experiment(
-                mix=SENSITIVE_MIX,
-                scenario=name,
-                policies=THREE,
-                seeds=3,
-                queries=3000,
-                margins=few,
-                tuned_on=1,
+                mix=SENSITIVE_MIX, scenario=name, policies=THREE, seeds=3, queries=3000, margins=FEW
             )
+
+
+def _smaller(mix: str, scenario: str, policies: tuple[str, ...]) -> Experiment:
+    return Experiment(mix=mix, scenario=scenario, policies=policies, seeds=3, queries=4000, margins=FEW)
 
 
 def quick() -> Effort:
     """Return what shows the headline in a minute and a half; its intervals are wide."""
     found = []
     for mix in MIXES:
-        found.append(
-            Experiment(
-                mix=mix, policies=QUICK_POLICIES, seeds=3, queries=1500, margins=(0.9, 0.7), tuned_on=1
-            )
-        )
+        found.append(Experiment(mix=mix, policies=QUICK_POLICIES, seeds=3, queries=1500, margins=(0.9, 0.7)))
         policies = tuple(name for name in QUICK_POLICIES if name != "prema")
         found.append(Experiment(mix=mix, rule=AT_ONE, policies=policies, seeds=3, queries=1500))
     return Effort(tuple(found), latencies=False)
