@@ -48,7 +48,11 @@ class Study:
     def __post_init__(self) -> None:
         with Rules() as rules:
             good = self.load is None or (math.isfinite(self.load) and 0 < self.load <= MOST_LOAD)
-            rules.require(good, "the load must be a positive number of queries a second", self.load)
+            rules.require(
+                good,
+                f"the load must be a positive number of queries a second up to {MOST_LOAD:,.0f}",
+                self.load,
+            )
             rules.require(0 < self.in_time < 1, "--qos must lie between 0 and 1", self.in_time)
             least = LEAST_QUERIES if self.load is None else 1
             rule = f"the queries must be an integer in {least:,}...{MOST_QUERIES:,}"

@@ -104,7 +104,7 @@ def mix_named(text: str) -> Mix:
     if text in MIXES:
         return MIXES[text]
     if not set(text) & {",", "="} and not _is_trace(text):
-        raise ConfigError(nearest("mix", text, MIXES))
+        raise ConfigError(f"{nearest('mix', text, MIXES)}; any trace can be a tenant, as NAME=TARGET_MS")
     with Rules() as rules:
         stated: list[tuple[str, float, float | None]] = []
         for word in text.split(","):

@@ -141,8 +141,14 @@ def test_a_target_that_cannot_be_met_is_refused_with_the_latency_alone() -> None
 @pytest.mark.parametrize(
     "fields, message",
     [
-        ({"load": 0.0}, "the load must be a positive number of queries a second, not 0.0"),
-        ({"load": -3.0}, "the load must be a positive number of queries a second, not -3.0"),
+        (
+            {"load": 0.0},
+            "the load must be a positive number of queries a second up to 1,000,000,000, not 0.0",
+        ),
+        (
+            {"load": -3.0},
+            "the load must be a positive number of queries a second up to 1,000,000,000, not -3.0",
+        ),
         ({"load": math.nan}, "the load must be a positive number"),
         ({"queries": 10}, "the queries must be an integer in 1,000...10,000,000, not 10"),
         ({"in_time": 1.0}, "--qos must lie between 0 and 1, not 1.0"),
