@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, shown
-from tandemsim.traces import codec
 from tandemsim.traces.errors import TraceError
 
 MAX_TENANTS = 16  # assumed
@@ -130,8 +129,7 @@ def _stated(word: str) -> tuple[str, float, float | None]:
     first, colon, second = numbers.partition(":")
     if not workload:
         raise ConfigError(f"a tenant must be {FORM}, not {shown(word)}")
-    if not _is_trace(workload):
-        raise ConfigError(nearest("network", workload, codec.names()))
+    _require_trace(workload)
     target = _number(f"the target of {workload}", first) if equals else TARGETS_MS.get(workload)
     if target is None:
         raise ConfigError(f"{workload} needs a target in ms, as in {workload}=50")
@@ -142,12 +140,13 @@ def _name(workload: str) -> str:
     return Path(workload).name.removesuffix(".gz").removesuffix(".json")
 
 
-def _is_trace(workload: str) -> bool:
+def _require_trace(workload: str) -> None:
+    from tandemsim.traces import codec  # here, so that a Python without the packages can say what is missing
+
     try:
         codec.find(workload)
     except TraceError:
-        return False
-    return True
+        raise ConfigError(nearest("network", workload, codec.names())) from None
 
 
 def _number(what: str, text: str) -> float:

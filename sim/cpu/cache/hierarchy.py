@@ -82,11 +82,11 @@ class Counts:
 class Hierarchy:
     """Caches of many cores.
 
-    They keep their lines from one `run` to the next::
+    They keep their lines from one `run` to the next:
 
-    caches = Hierarchy(HierarchyConfig(cores=1))
-    counts = caches.run(addresses, writes)
-    counts.of("l1").miss_ratio
+        caches = Hierarchy(HierarchyConfig(cores=1))
+        counts = caches.run(addresses, writes)
+        counts.of("l1").miss_ratio
     """
 
     def __init__(self, config: HierarchyConfig, tenants: int | None = None) -> None:
