@@ -46,7 +46,7 @@ LIKE_ARTIFACT = (
 )
 NEVER = "the other policy carries no load at all"
 EQUAL = "at 0.9 of the load that layer_wise carries with its own margin; most of it is idle cores put to use"
-SENSITIVITY = "default: see above; two or three sequences of 3,000 queries"
+SENSITIVITY = "default: see above; three sequences of 3,000 or 4,000 queries"
 SCHEDULING = {
     "planaria": "time that is left and spare cores, layer by layer",
     "adaptive_blocks": "scheduling alone",
