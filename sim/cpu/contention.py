@@ -23,6 +23,7 @@ from tandemsim.sim.engine.jit import BARE, jit
 
 LAST_SEGMENT = FIRST_KNOT_BYTES * 2.0 ** (KNOTS - 2)  # bytes
 FOREVER = 1e300  # bytes: nothing is evicted
+NEARLY_FOREVER = 1e200  # `FOREVER` over any speed
 MOST_STEPS = 60  # of Newton's method; three are usual
 PRECISION = 1e-9  # of an age, and of a utilization that is found by halves
 LAST_STEP = 1e-4  # of what is left of the DRAM: Newton's method then errs by about its square
@@ -128,8 +129,11 @@ def eviction_age(
     method ends on the line that crosses `capacity`.
     """
     age = most
-    if age >= FOREVER:
-        return age
+    if age >= NEARLY_FOREVER:  # nobody fills the island alone; together they may
+        age = 0.0
+        for tenant in range(count):
+            if speeds[tenant] > 0:
+                age = max(age, 2 * LAST_SEGMENT / speeds[tenant])
     for _ in range(MOST_STEPS):
         filled, slope = 0.0, 0.0
         for tenant in range(count):
@@ -138,7 +142,9 @@ def eviction_age(
             )
             filled += of_tenant
             slope += rise * speeds[tenant]
-        if slope <= 0:  # all that they use again is there, and it is more than fits
+        if slope <= 0:  # all that they use again is there
+            if filled <= capacity:
+                return FOREVER
             age *= 0.5
             continue
         step = (capacity - filled) / slope

@@ -97,11 +97,21 @@ def test_two_alike_share_the_island_in_halves() -> None:
     assert occupied(survival, filled, 0, 0, 3 * age)[0] == pytest.approx(L3 / 2)
 
 
-survivals = st.builds(
-    lambda scale, once: once + (1 - once) * np.exp(-KNOT_BYTES / scale),
-    st.floats(0.1 * MIB, 100 * MIB),
-    st.floats(0.0, 1.0),
-)
+def test_two_loops_that_fit_alone_may_not_fit_together() -> None:
+    """Alone each stays; together they are half as long again as the island, which evicts at half of it."""
+    age, _, _ = age_of([loop(L3), loop(L3 / 2)], [1.0, 1.0])
+    assert age == pytest.approx(L3 / 2, rel=1e-6)
+    assert age_of([loop(L3 / 2), loop(L3 / 4)], [1.0, 1.0])[0] == FOREVER
+
+
+def falling(scale: float, once: float) -> Doubles:
+    """Return a survival curve; what is below one byte in a billion counts as none."""
+    survival = once + (1 - once) * np.exp(-KNOT_BYTES / scale)
+    return np.where(survival < 1e-9, 0.0, survival)
+
+
+shares_once = st.just(0.0) | st.floats(1e-6, 1.0)
+survivals = st.builds(falling, st.floats(0.1 * MIB, 100 * MIB), shares_once)
 tenants = st.lists(st.tuples(survivals, st.floats(1e-3, 10.0)), min_size=2, max_size=5)
 
 
@@ -111,8 +121,10 @@ def test_the_tenants_of_an_island_fill_it_exactly(drawn: list[tuple[Doubles, flo
     speeds = [speed for _, speed in drawn]
     age, survival, filled = age_of([curve(s) for s, _ in drawn], speeds)
     at_age = [occupied(survival, filled, n, 0, min(FOREVER, age * s))[0] for n, s in enumerate(speeds)]
-    if age < FOREVER:
-        assert sum(at_age) == pytest.approx(L3, rel=1e-6)
+    ever = [occupied(survival, filled, n, 0, 1e14)[0] for n in range(len(speeds))]
+    assert sum(at_age) <= L3 * (1 + 1e-5)
+    if sum(ever) > L3 * (1 + 1e-5):
+        assert sum(at_age) == pytest.approx(L3, rel=1e-5)
 
 
 @settings(max_examples=some_of(150))
