@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from tandemsim.sim.arch.checks import ConfigError, Rules, nearest, require, shown
 from tandemsim.traces.errors import TraceError
@@ -129,7 +130,8 @@ def _stated(word: str) -> tuple[str, float, float | None]:
     first, colon, second = numbers.partition(":")
     if not workload:
         raise ConfigError(f"a tenant must be {FORM}, not {shown(word)}")
-    _require_trace(workload)
+    if not _is_trace(workload):
+        raise ConfigError(nearest("network", workload, _traces().names()))
     target = _number(f"the target of {workload}", first) if equals else TARGETS_MS.get(workload)
     if target is None:
         raise ConfigError(f"{workload} needs a target in ms, as in {workload}=50")
@@ -140,13 +142,19 @@ def _name(workload: str) -> str:
     return Path(workload).name.removesuffix(".gz").removesuffix(".json")
 
 
-def _require_trace(workload: str) -> None:
-    from tandemsim.traces import codec  # here, so that a Python without the packages can say what is missing
+def _traces() -> ModuleType:
+    """Return the codec, imported late: a Python without the packages can then say what is missing."""
+    from tandemsim.traces import codec
 
+    return codec
+
+
+def _is_trace(workload: str) -> bool:
     try:
-        codec.find(workload)
+        _traces().find(workload)
     except TraceError:
-        raise ConfigError(nearest("network", workload, codec.names())) from None
+        return False
+    return True
 
 
 def _number(what: str, text: str) -> float:
