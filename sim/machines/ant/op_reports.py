@@ -15,6 +15,7 @@ from tandemsim.sim.ant.simulation import AntRun
 from tandemsim.sim.arch.ant.config import AntArray
 from tandemsim.sim.arch.types import Integers
 from tandemsim.sim.machines.ant.waits import Chains, Wait, Waits, causes
+from tandemsim.sim.machines.riding import riding_report
 from tandemsim.sim.report.contract import OpReport
 from tandemsim.traces.schema import Op
 
@@ -161,17 +162,7 @@ def _moved(run: AntRun) -> tuple[Integers, Integers]:
 
 def _riding(op: Op, run: AntRun, array: AntArray, batch: int) -> OpReport:
     host = run.lowering.layers[run.lowering.rides_on[op.id]].op
-    return OpReport(
-        name=op.name,
-        kind=op.kind,
-        cycles=0,
-        compute_cycles=0,
-        stall_cycles={},
-        macs=op.macs * batch,
-        multipliers=array.pes,
-        tiles=0,
-        extra={"rides_on": host.name},
-    )
+    return riding_report(op, host, batch, array.pes)
 
 
 def _macs(plan: LayerPlan, op: Op, batch: int) -> int:

@@ -12,6 +12,8 @@ from tandemsim.sim.cpu.tiles import version_name
 from tandemsim.sim.cpu.versions import versions_of
 from tandemsim.sim.machines.contract import Options, Outcome
 from tandemsim.sim.machines.cpu.mix_run import MS, POLICY, LayerRun, MixRun, run_mix
+from tandemsim.sim.machines.cpu.spans import covered
+from tandemsim.sim.machines.riding import riding_report
 from tandemsim.sim.machines.totals import energy
 from tandemsim.sim.report.contract import DramTraffic, OpReport
 from tandemsim.sim.report.timeline import Timeline
@@ -26,10 +28,10 @@ def mix_outcome(trace: Trace, ops: Sequence[Op], config: CpuConfig, options: Opt
     """Run a mix."""
     run = run_mix(trace, ops, config, options.batch)
     total = max(each.end for each in run.runs)
-    computing = covered([(r.end - r.work - r.dram - r.l3, r.end - r.dram - r.l3) for r in run.runs], total)
-    forming = covered([(r.start, r.start + r.team) for r in run.runs], total)
-    team = int((forming & ~computing).sum())
-    busy = int(computing.sum())
+    computing = [(r.end - r.work - r.dram - r.l3, r.end - r.dram - r.l3) for r in run.runs]
+    forming = [(r.start, r.start + r.team) for r in run.runs]
+    busy = covered(computing)
+    team = covered(computing + forming) - busy
     seconds = total / config.clock_hz
     used = run.served.core_seconds
     working = used["compute"] + used["efficiency"]
@@ -70,15 +72,6 @@ def mix_outcome(trace: Trace, ops: Sequence[Op], config: CpuConfig, options: Opt
     )
 
 
-def covered(spans: Sequence[tuple[int, int]], total: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return for each cycle of a run whether any of the spans, [start, end), holds it."""
-    steps = np.zeros(total + 1, np.int64)
-    for start, end in spans:
-        steps[start] += 1
-        steps[end] -= 1
-    return np.cumsum(steps[:-1]) > 0
-
-
 def _op_reports(run: MixRun, ops: Sequence[Op], batch: int, moved: float) -> Iterator[OpReport]:
     """Yield a report for each op; the DRAM's bytes are shared out by the cores that waited for it."""
     places: dict[int, int] = {}
@@ -93,17 +86,7 @@ def _op_reports(run: MixRun, ops: Sequence[Op], batch: int, moved: float) -> Ite
     multipliers = run.config.cores * run.config.core.macs_per_cycle
     for op in ops:
         if op.id in hosts:
-            yield OpReport(
-                name=op.name,
-                kind=op.kind,
-                cycles=0,
-                compute_cycles=0,
-                stall_cycles={},
-                macs=op.macs * batch,
-                multipliers=multipliers,
-                tiles=0,
-                extra={"rides_on": hosts[op.id].name},
-            )
+            yield riding_report(op, hosts[op.id], batch, multipliers)
             continue
         place = places[op.id]
         each, tables = run.runs[place], run.service.tables

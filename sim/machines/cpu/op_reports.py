@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tandemsim.sim.cpu.tiles import version_name
 from tandemsim.sim.cpu.versions import versions_of
 from tandemsim.sim.machines.cpu.cycles import CpuRun
+from tandemsim.sim.machines.riding import riding_report
 from tandemsim.sim.report.contract import OpReport
 from tandemsim.traces.schema import Op
 
@@ -50,14 +51,4 @@ def _layer(run: CpuRun, op: Op, place: int, batch: int) -> OpReport:
 
 def _riding(run: CpuRun, op: Op, batch: int) -> OpReport:
     host = run.layers.layers[run.layers.rides_on[op.id]].op
-    return OpReport(
-        name=op.name,
-        kind=op.kind,
-        cycles=0,
-        compute_cycles=0,
-        stall_cycles={},
-        macs=op.macs * batch,
-        multipliers=run.config.cores * run.config.core.macs_per_cycle,
-        tiles=0,
-        extra={"rides_on": host.name},
-    )
+    return riding_report(op, host, batch, run.config.cores * run.config.core.macs_per_cycle)
