@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tandemsim.sim.arch.checks import ConfigError
-from tandemsim.sim.machines.cpu.mix_outcome import covered
 from tandemsim.sim.machines.table import machine_for
 from tandemsim.sim.run import Request, Run, simulate
 from tandemsim.sim.serving.joint import joint_trace, tenants_of
@@ -77,16 +76,3 @@ def test_without_stalls_and_costs_of_teams_nothing_waits() -> None:
 def test_a_mix_is_not_explained() -> None:
     with pytest.raises(ConfigError, match="--explain must be asked of one network, not of a mix"):
         run_of(MIX, explain=True)
-
-
-def test_covered_cycles_are_those_within_any_span() -> None:
-    assert covered([(1, 3), (2, 5), (7, 7)], 8).tolist() == [
-        False,
-        True,
-        True,
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
